@@ -1,16 +1,32 @@
-/** Runs once when the server starts: says in one line what database it found, offers the database to what runs before Next. Never holds the start up. */
+/**
+ * Next calls this once at start. Registers what the server code outside of Next's bundle needs,
+ * logs one line about the database, and never delays the start.
+ */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
-  const { offerRecorder } = await import('./lib/metrics/recorder');
+  const { offerRecorder } = await import('./server/recorder');
   const { createRecorder } = await import('./lib/metrics/metrics');
   offerRecorder(createRecorder);
-  const { holdsDemoTables, logDatabase } = await import('./lib/startup');
-  const { offerDemoCheck } = await import('./lib/demo-database');
-  offerDemoCheck(holdsDemoTables);
-  const { offerRevocationStore } = await import('./lib/sessions/revocation');
-  const { createProcessRevocationTable } = await import('./lib/sessions/process-table');
-  offerRevocationStore(createProcessRevocationTable);
+  const {
+    database,
+    detectAgainAfter,
+    detected,
+    hasDemoTables: holdsDemoTables,
+    logDatabase,
+  } = await import('./lib/context/detection');
+  const { env } = await import('./lib/config/environment');
+  const { setDemoCheck } = await import('./lib/context/demo-database');
+  setDemoCheck(holdsDemoTables);
+  const { createRevocationTable, setRevocationStore } = await import('./lib/sessions/revocation');
+  setRevocationStore(() =>
+    createRevocationTable({
+      db: database(),
+      detect: detected,
+      detectAgainAfter,
+      readOnly: env().readOnly,
+    }),
+  );
   void logDatabase();
-  const { startAdopter } = await import('./lib/bulk/adopter');
+  const { startAdopter } = await import('./lib/bulk/adoption');
   startAdopter();
 }

@@ -1,8 +1,11 @@
 import { defineConfig } from 'playwright/test';
 import type { WorkerOptions } from './e2e/support/test';
 
-/** Specs in which the base path plays no part: one run says it all. Single tests of that kind have the tag `@any-path`. */
-const SAME_AT_ANY_PATH = [
+/**
+ * Specs that do not depend on the base path and run once. Single tests of this kind have the tag
+ * `@any-path`.
+ */
+const BASE_PATH_INDEPENDENT = [
   '**/accessibility*.spec.ts',
   '**/database-*.spec.ts',
   '**/deployment.spec.ts',
@@ -25,7 +28,7 @@ export default defineConfig<object, WorkerOptions>({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env.CI),
-  // A shared machine stalls now and then; what fails three times is no stall. A test that needed it is listed as flaky.
+  // Shared CI machines stall. A test that passes on a retry is reported as flaky.
   retries: process.env.CI ? 2 : 0,
   reporter: [['list'], ['./e2e/support/closing-line.ts']],
   use: {
@@ -34,13 +37,13 @@ export default defineConfig<object, WorkerOptions>({
     screenshot: 'only-on-failure',
     trace: process.env.CI ? 'off' : 'retain-on-failure',
   },
-  // One build, two mounts: the prefix is put in at start.
+  // The same build runs at the root and at a prefix, which the server applies at start.
   projects: [
     { name: 'root', use: { basePath: '' } },
     {
       name: 'prefixed',
       use: { basePath: '/ops/good_job' },
-      testIgnore: SAME_AT_ANY_PATH,
+      testIgnore: BASE_PATH_INDEPENDENT,
       grepInvert: /@any-path/,
     },
   ],

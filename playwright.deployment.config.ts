@@ -2,7 +2,7 @@ import { defineConfig } from 'playwright/test';
 import type { WorkerOptions } from './e2e/support/test';
 import main from './playwright.config';
 
-/** The long tests of deployment, of which `npm test` has the small forms: `npm run test:deployment`. */
+/** `npm run test:deployment`: long deployment tests; `npm test` runs short versions of them. */
 export default defineConfig<object, WorkerOptions>({
   ...main,
   testDir: 'e2e/deployment',

@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const resolvePath = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^@\//, replacement: at('./') },
-      // The package throws wherever the bundler does not mark the module as a server's.
-      { find: /^server-only$/, replacement: at('./test/harness/server-only.ts') },
+      { find: /^@\//, replacement: resolvePath('./') },
+      // The real package throws outside of a server bundle.
+      { find: /^server-only$/, replacement: resolvePath('./test/harness/server-only.ts') },
     ],
   },
   test: {
@@ -20,7 +20,7 @@ export default defineConfig({
     reporters: ['default', './test/harness/closing-line.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // A shared machine stalls now and then; what fails twice is no stall.
+    // Shared CI machines stall.
     retry: process.env.CI ? 1 : 0,
   },
 });

@@ -2,7 +2,7 @@
 
 import './globals.css';
 
-/** When even the layout broke there is no locale: both languages. */
+/** Without the layout the locale is unknown, so this uses both languages. */
 export default function GlobalError() {
   return (
     <html lang="en" data-theme="auto">

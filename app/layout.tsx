@@ -1,12 +1,12 @@
 import type { Metadata, Viewport } from 'next';
-import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/server';
 import { headers } from 'next/headers';
+import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/server';
 import type { ReactNode } from 'react';
+import { Intl } from '@/components/i18n/client-messages';
 import { Providers } from '@/components/providers';
-import { Intl } from '@/components/shell/intl';
 import { OpenBar } from '@/components/shell/open-bar';
-import { env } from '@/lib/env';
-import { PREFERENCES } from '@/lib/i18n/locales';
+import { env } from '@/lib/config/environment';
+import { PREFERENCES } from '@/lib/core/locale';
 import './globals.css';
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -31,7 +31,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
       <body>
         <OpenBar />
         <Intl locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
-          <Providers basePath={env().basePath} liveFloor={env().liveFloorSeconds}>
+          <Providers basePath={env().basePath} minPollSeconds={env().liveFloorSeconds}>
             {children}
           </Providers>
         </Intl>

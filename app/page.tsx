@@ -1,8 +1,9 @@
-import { redirect } from 'next/navigation';
 import { headers } from 'next/headers';
+import { redirect } from 'next/navigation';
 
-/** The way in leads to the jobs, as in GoodJob's own dashboard. */
+/** The home page is the job list, as in GoodJob's own dashboard. */
 export default async function Home() {
-  await headers(); // a redirect that is made at build time would know no base path
+  // Makes the page dynamic: a redirect from build time would lack the base path.
+  await headers();
   redirect('/jobs');
 }

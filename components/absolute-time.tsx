@@ -1,12 +1,12 @@
 'use client';
 
 import { useLocale, useTimeZone } from 'next-intl';
-import { instantMs } from '@/lib/text';
+import { instantMs } from '@/lib/core/text';
 
-/** Zones that a reader knows by a name of their own; Intl has `GMT+9` for them in most languages. */
+/** Zone abbreviations that Intl lacks: it prints `GMT+9` for Tokyo in most locales. */
 const ZONE_NAMES: Record<string, string> = { 'Asia/Tokyo': 'JST' };
 
-/** Making one costs more than a hundred uses. */
+/** Cached because a DateTimeFormat costs more to construct than to use a hundred times. */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatFor(zone: string): Intl.DateTimeFormat {
@@ -28,7 +28,10 @@ function formatFor(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** Absolute, with its zone: `2026-11-23 21:03:04 JST`, in Japanese `2026/11/23 21:03:04 JST`. */
+/**
+ * Returns a formatter for absolute times with their zone:
+ * `2026-11-23 21:03:04 JST`, in Japanese `2026/11/23 21:03:04 JST`.
+ */
 export function useAbsoluteTime(): (iso: string) => string {
   const locale = useLocale();
   const zone = useTimeZone() ?? 'UTC';
@@ -43,7 +46,6 @@ export function useAbsoluteTime(): (iso: string) => string {
   };
 }
 
-/** Absolute, with its zone. */
 export function AbsoluteTime({ iso }: { iso: string }) {
   const absolute = useAbsoluteTime();
   return (

@@ -1,15 +1,15 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import { useRouter } from 'next/navigation';
+import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useState } from 'react';
-import { STAY } from '@/lib/action-result';
-import { actionFailed } from './action-failed';
+import { STAY_ON_PAGE } from '@/lib/core/errors';
+import { toActionError } from './action-failed';
 import { formAction } from './form-action';
 
 /**
- * A form of a Server Action that ends with a page of the console (`navigateTo`). Without JavaScript the browser follows
- * the redirect; with it this form navigates to the address that the action returns.
+ * A form whose Server Action ends with a navigation (`navigateTo`). Without JavaScript the browser
+ * follows the redirect; with it this form navigates to the address that the action returns.
  */
 export function ActionForm({
   action,
@@ -22,29 +22,29 @@ export function ActionForm({
 }) {
   const t = useTranslations('errors');
   const router = useRouter();
-  const [working, setWorking] = useState(false);
+  const [isWorking, setIsWorking] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    if (working) return;
-    setWorking(true);
+    if (isWorking) return;
+    setIsWorking(true);
     setProblem(null);
     try {
       const address = await action(new FormData(event.currentTarget));
-      if (address === STAY) setProblem(t('console_updated'));
+      if (address === STAY_ON_PAGE) setProblem(t('console_updated'));
       else router.push(address);
     } catch (error) {
-      setProblem(t(actionFailed(error).error));
+      setProblem(t(toActionError(error).error));
     }
-    setWorking(false);
+    setIsWorking(false);
   }
 
   return (
     <form
       action={formAction(action)}
       onSubmit={(event) => void submit(event)}
-      aria-busy={working}
+      aria-busy={isWorking}
       className={className}
     >
       {children}

@@ -1,64 +1,115 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { type ReactNode, type RefObject, useId, useState } from 'react';
-import { ConsoleUpdated } from './console-updated';
-import { useHold } from './live';
+import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
 import { useReasonRequired } from './permissions';
+import { usePausePolling } from './polling/polling-provider';
 import { ReasonField } from './reason-field';
 import { Button } from './ui/button';
 import { Dialog } from './ui/dialog';
 
+/**
+ * What follows a confirmation: `done` closes the dialog; the others keep it and its input, `stay`
+ * without a message, for example because the caller now renders another dialog.
+ */
+export type ConfirmResult = 'done' | 'stay' | 'console_updated' | { problem: string };
+
 interface Props {
   title: string;
   confirm: string;
+  isDestructive?: boolean;
+  isConfirmDisabled?: boolean;
+  /** The button with the focus at first. */
+  focusFirst?: 'confirm' | 'cancel';
   returnTo?: RefObject<HTMLElement | null>;
-  /**
-   * `reason`: for the audit, empty where none is given. The dialog stays open, with what was typed, when the page turns
-   * out to be of another release than the server.
-   */
-  onConfirm: (reason: string) => Promise<'done' | 'console_updated'>;
+  /** Returns why the input cannot be confirmed, or null. */
+  validate?: (form: FormData) => string | null;
+  /** `form` has the inputs of `children` and `reason`, which is for the audit and may be empty. */
+  onConfirm: (form: FormData) => Promise<ConfirmResult>;
   onClose: () => void;
   children: ReactNode;
 }
 
-/** Asks before an action that needs nothing but a yes. */
-export function ConfirmDialog({ title, confirm, returnTo, onConfirm, onClose, children }: Props) {
-  const t = useTranslations('actions');
+/** Confirms an action: its effect and inputs as `children`, then the reason and the buttons. */
+export function ConfirmDialog({
+  title,
+  confirm,
+  isDestructive = false,
+  isConfirmDisabled = false,
+  focusFirst = 'confirm',
+  returnTo,
+  validate,
+  onConfirm,
+  onClose,
+  children,
+}: Props) {
+  const t = useTranslations('errors');
   const heading = useId();
-  const [working, setWorking] = useState(false);
-  const [isOutdated, setOutdated] = useState(false);
+  const [isWorking, setIsWorking] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
   const reasonRequired = useReasonRequired();
-  useHold(true);
+  usePausePolling(true);
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const invalid = validate?.(form) ?? null;
+    setProblem(invalid);
+    if (invalid) return;
+    setIsWorking(true);
+    const result = await onConfirm(form);
+    setIsWorking(false);
+    if (result === 'done') onClose();
+    else if (result === 'console_updated') setProblem(t('console_updated'));
+    else if (result !== 'stay') setProblem(result.problem);
+  }
   return (
     <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          setWorking(true);
-          const reason = String(new FormData(event.currentTarget).get('reason'));
-          void onConfirm(reason).then((outcome) => {
-            setWorking(false);
-            if (outcome === 'done') onClose();
-            else setOutdated(true);
-          });
-        }}
-      >
+      <form onSubmit={(event) => void submit(event)}>
         <h2 id={heading} className="text-lg font-semibold any-break">
           {title}
         </h2>
         {children}
         <ReasonField required={reasonRequired} />
-        {isOutdated && <ConsoleUpdated />}
-        <div className="mt-5 flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose} disabled={working}>
-            {t('cancel')}
-          </Button>
-          <Button type="submit" kind="primary" disabled={working} data-focus-first="">
-            {working ? t('working') : confirm}
-          </Button>
-        </div>
+        {problem && (
+          <p role="alert" className="mt-2 text-danger">
+            {problem}
+          </p>
+        )}
+        <Buttons
+          {...{ confirm, isDestructive, isConfirmDisabled, focusFirst, isWorking, onClose }}
+        />
       </form>
     </Dialog>
+  );
+}
+
+interface ButtonsProps extends Pick<Props, 'confirm' | 'onClose'> {
+  isDestructive: boolean;
+  isConfirmDisabled: boolean;
+  focusFirst: 'confirm' | 'cancel';
+  isWorking: boolean;
+}
+
+function Buttons(props: ButtonsProps) {
+  const { confirm, isDestructive, isConfirmDisabled, focusFirst, isWorking, onClose } = props;
+  const t = useTranslations('actions');
+  return (
+    <div className="mt-5 flex flex-wrap justify-end gap-2">
+      <Button
+        onClick={onClose}
+        disabled={isWorking}
+        data-focus-first={focusFirst === 'cancel' ? '' : undefined}
+      >
+        {t('cancel')}
+      </Button>
+      <Button
+        type="submit"
+        kind={isDestructive ? 'danger' : 'primary'}
+        disabled={isWorking || isConfirmDisabled}
+        data-focus-first={focusFirst === 'confirm' ? '' : undefined}
+      >
+        {isWorking ? t('working') : confirm}
+      </Button>
+    </div>
   );
 }

@@ -1,21 +1,21 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import type { Denial } from '@/lib/auth/permissions';
-import { env } from '@/lib/env';
+import type { Denial } from '@/lib/auth/roles';
+import { env } from '@/lib/config/environment';
 import { ActionForm } from './action-form';
 import { ReasonField } from './reason-field';
 import { Banner } from './ui/banner';
 import { Button, buttonClass } from './ui/button';
 
-/** A page that asks before an action, for readers without JavaScript: a form, its effect in words, and a way back. */
+/** The confirmation page of an action, for viewers without JavaScript. */
 export function ConfirmPage({
   title,
   action,
   back,
   confirm,
   danger = false,
-  denied,
+  denial,
   children,
 }: {
   title: string;
@@ -23,7 +23,7 @@ export function ConfirmPage({
   back: string;
   confirm: string;
   danger?: boolean;
-  denied?: Denial;
+  denial?: Denial;
   children: ReactNode;
 }) {
   const t = useTranslations('actions');
@@ -32,16 +32,16 @@ export function ConfirmPage({
       <h1 className="text-xl font-semibold">{title}</h1>
       {children}
       <ReasonField required={env().auditReason === 'required'} />
-      {denied && (
+      {denial && (
         <div className="mt-3">
-          <Banner tone="warning">{t(`why.${denied}`)}</Banner>
+          <Banner tone="warning">{t(`why.${denial}`)}</Banner>
         </div>
       )}
       <div className="mt-5 flex flex-wrap justify-end gap-2">
         <Link href={back} className={buttonClass()}>
           {t('cancel')}
         </Link>
-        <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={denied !== undefined}>
+        <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={denial !== undefined}>
           {confirm}
         </Button>
       </div>

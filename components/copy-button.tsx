@@ -2,10 +2,10 @@
 
 import { useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
-import { Icon } from './ui/icon';
 import { buttonClass } from './ui/button';
+import { Icon } from './ui/icon';
 
-/** Copies a text; says so to the eye and to a screen reader. */
+/** Copies a text and announces the result to screen readers. */
 export function CopyButton({ text, label }: { text: string; label?: string }) {
   const t = useTranslations('copy');
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);

@@ -1,10 +1,11 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import type { ReactNode } from 'react';
+import { type ReactNode, useCallback, useState } from 'react';
+import { useOutcome } from './outcomes';
 import { Icon } from './ui/icon';
 
-/** An outcome with a button that takes it away; `onDismiss` null: not yet. */
+/** An outcome with a button that removes it; `onDismiss` null: it cannot be removed yet. */
 export function Dismissible({
   onDismiss,
   children,
@@ -22,11 +23,39 @@ export function Dismissible({
           onClick={onDismiss}
           aria-label={t('dismiss')}
           title={t('dismiss')}
-          className="js-only flex size-6.5 shrink-0 items-center justify-center rounded text-soft hover:bg-sunken hover:text-ink"
+          className={
+            'js-only flex size-6.5 shrink-0 items-center justify-center rounded text-soft ' +
+            'hover:bg-sunken hover:text-ink'
+          }
         >
           <Icon name="close" />
         </button>
       )}
     </div>
+  );
+}
+
+/** Parameters with which a confirmation page returns the result of its action. */
+const RESULT_PARAMS = [
+  ...['did', 'outcome', 'name', 'error', 'retried', 'skipped'],
+  ...['done', 'conflict', 'locked', 'missing', 'refused'],
+];
+
+/** The result of a confirmation page's action, until it is dismissed or another result appears. */
+export function DismissibleResult({ children }: { children: ReactNode }) {
+  const [open, setOpen] = useState(true);
+  const close = useCallback(() => {
+    setOpen(false);
+    const url = new URL(window.location.href);
+    for (const name of RESULT_PARAMS) url.searchParams.delete(name);
+    window.history.replaceState(null, '', url);
+  }, []);
+  useOutcome(close);
+  return (
+    open && (
+      <div className="my-3">
+        <Dismissible onDismiss={close}>{children}</Dismissible>
+      </div>
+    )
   );
 }

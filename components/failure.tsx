@@ -1,9 +1,9 @@
 import { useTranslations } from 'next-intl';
-import type { ErrorCode } from '@/lib/errors';
+import type { ErrorCode } from '@/lib/core/errors';
 import { Banner } from './ui/banner';
 import { buttonClass } from './ui/button';
 
-/** In place of a page whose data cannot be had. */
+/** Replaces a page whose data could not be loaded. */
 export function Failure({ code }: { code: ErrorCode }) {
   const t = useTranslations('errors');
   return (
@@ -14,7 +14,7 @@ export function Failure({ code }: { code: ErrorCode }) {
           {t(code)}
         </Banner>
       </div>
-      {/* An empty href is this very page; a link, so that it works without JavaScript. */}
+      {/* An empty href reloads this page, also without JavaScript. */}
       <a href="" className={`${buttonClass()} mt-4`}>
         {t('retry')}
       </a>
@@ -22,7 +22,7 @@ export function Failure({ code }: { code: ErrorCode }) {
   );
 }
 
-/** In place of a part of a page. */
+/** Replaces a section whose data could not be loaded. */
 export function PartFailure({ code }: { code: ErrorCode }) {
   const t = useTranslations('errors');
   return (

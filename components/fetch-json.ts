@@ -1,17 +1,21 @@
-import type { Badges } from '@/lib/navigation/badges';
+import { RELEASE_HEADER } from '@/lib/core/errors';
+import type { Badges } from '@/lib/navigation/counts';
 
-/** Server caches live less than this, in ms. */
-const CACHES_LIVE_MS = 120_000;
+/** Upper bound of the TTL of the server's caches. */
+const MAX_SERVER_CACHE_MS = 120_000;
 
-let changedAt = -Infinity;
+let lastActionAt = -Infinity;
 let publish: (badges: Badges) => void = () => undefined;
 
-/** After an action of the viewer no answer may come from what a server cached before it. */
-export function markChanged(): void {
-  changedAt = performance.now();
+/** Makes later requests bypass responses that a server cached before the viewer's action. */
+export function markAction(): void {
+  lastActionAt = performance.now();
 }
 
-/** Calls `onBadges` with the navigation's numbers whenever an answer brings them; returns how to end that. */
+/**
+ * Calls `onBadges` whenever a response carries the navigation counts; returns an unsubscribe
+ * function.
+ */
 export function subscribeToBadges(onBadges: (badges: Badges) => void): () => void {
   publish = onBadges;
   return () => {
@@ -19,20 +23,26 @@ export function subscribeToBadges(onBadges: (badges: Badges) => void): () => voi
   };
 }
 
-/** GETs one of the console's own endpoints; rejects with the error's code. */
+/**
+ * GETs one of the console's endpoints; throws an Error whose message is the error code. `T` is
+ * unchecked: page and endpoint are of one build.
+ */
 export async function fetchJson<T>(url: string, signal?: AbortSignal): Promise<T> {
-  const age = performance.now() - changedAt;
+  const age = performance.now() - lastActionAt;
   const headers: Record<string, string> = { Accept: 'application/json' };
-  if (age < CACHES_LIVE_MS) headers['Cache-Control'] = `max-age=${Math.floor(age / 1000)}`;
+  if (age < MAX_SERVER_CACHE_MS) headers['Cache-Control'] = `max-age=${Math.floor(age / 1000)}`;
   const response = await fetch(url, { headers, signal });
-  const isOurs = response.headers.get('content-type')?.startsWith('application/json');
-  // What signs people in before the console answers for it, with its own page or a way to one.
-  if (!isOurs && (response.ok || response.status === 401 || response.status === 403))
+  const isJson = response.headers.get('content-type')?.startsWith('application/json');
+  // A response that is not JSON comes from a sign-in proxy in front of the console.
+  if (!isJson && (response.ok || response.status === 401 || response.status === 403))
     throw new Error('signed_out');
   if (!response.ok)
     throw new Error(
       ((await response.json().catch(() => ({}))) as { error?: string }).error ?? 'unexpected',
     );
+  // During an update the data may have another shape than this page reads.
+  if (response.headers.get(RELEASE_HEADER) !== process.env.CONSOLE_RELEASE)
+    throw new Error('console_updated');
   const badges = response.headers.get('x-console-badges');
   if (badges) publish(JSON.parse(badges) as Badges);
   return (await response.json()) as T;

@@ -1,6 +1,6 @@
 /**
- * A Server Action as the `action` of a form. It stays the same function, which a form without JavaScript needs; React
- * ignores what it returns, and its types allow no result there.
+ * Types a Server Action for the `action` of a form, whose type allows no result. It returns the
+ * same function, which a form without JavaScript needs.
  */
 export function formAction(action: (form: FormData) => unknown): (form: FormData) => void {
   return action;

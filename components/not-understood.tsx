@@ -1,26 +1,26 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { NotUnderstood } from '@/lib/filter-params';
+import type { NotUnderstood } from '@/lib/core/search-params';
 import { Banner } from './ui/banner';
 
 interface Problem extends NotUnderstood {
   href?: string;
-  why?: string;
+  explanation?: string;
 }
 
 interface Props {
   chips: Problem[];
-  /** Terms that the search box above shows in red: with it, only why they are not understood is said here. */
+  /** Terms that the search box marks; with JavaScript only their reasons are listed here. */
   terms?: Problem[];
-  /** Where a chip's removal leads that has no `href` of its own. */
+  /** Link that removes a chip without an `href`. */
   clearHref: string;
 }
 
-/** The conditions that could not be read, each to be removed; why the list is empty. */
+/** The conditions that could not be parsed, each with a link that removes it. */
 export function NotUnderstoodChips({ chips, terms = [], clearHref }: Props) {
   const t = useTranslations('filter');
   if (chips.length + terms.length === 0) return null;
-  const reasons = [...new Set(terms.flatMap(({ why }) => why ?? []))];
+  const reasons = [...new Set(terms.flatMap(({ explanation }) => explanation ?? []))];
   return (
     <div className="my-3">
       <Banner tone="warning" role="alert">
@@ -46,7 +46,7 @@ function Problems({
   if (problems.length === 0) return null;
   return (
     <ul className={`mt-1.5 flex flex-wrap gap-1.5 ${className}`}>
-      {problems.map(({ name, value, href, why }) => (
+      {problems.map(({ name, value, href, explanation }) => (
         <li
           key={`${name} ${value}`}
           className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-canvas px-2 py-0.5"
@@ -57,7 +57,7 @@ function Problems({
                 ? t('notUnderstoodTerm', { value })
                 : t('notUnderstood', { name, value })}
             </span>
-            {why && <span className="text-soft"> {why}</span>}
+            {explanation && <span className="text-soft"> {explanation}</span>}
           </span>
           <Link
             href={href ?? clearHref}

@@ -4,8 +4,8 @@ type Listener = (part: string) => void;
 const listeners = new Set<Listener>();
 
 /**
- * For a part of a page that shows what an action came to: returns what it calls when it has a new outcome. `drop` is
- * called when another part has one, because an older outcome could contradict it.
+ * Returns a function that announces a new outcome in this part of the page. `drop` is called when
+ * another part announces one, because an older outcome could contradict it.
  */
 export function useOutcome(drop: () => void): () => void {
   const part = useId();
@@ -19,7 +19,7 @@ export function useOutcome(drop: () => void): () => void {
   return useCallback(() => listeners.forEach((listener) => listener(part)), [part]);
 }
 
-/** The outcome of a part that shows one at a time: the last, until it is dismissed or another part has one. */
+/** The last outcome of a part, until it is dismissed or another part announces one. */
 export function useLastOutcome<Outcome>(): {
   outcome: Outcome | null;
   show: (outcome: Outcome) => void;

@@ -1,9 +1,9 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type Cursor, cursorParams } from '@/lib/paging';
+import { type Cursor, cursorParams } from '@/lib/core/search-params';
 import { buttonClass } from './ui/button';
 
-/** Links to the pages before and after this one; stable, they may be shared. */
+/** Links to the first, previous and next page; they are keyset cursors, so they can be shared. */
 export function Pager({
   path,
   params,

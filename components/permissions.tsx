@@ -1,22 +1,25 @@
 'use client';
 
 import { type ReactNode, createContext, useContext, useMemo } from 'react';
-import type { Denial, Permission } from '@/lib/auth/permissions';
+import type { Denial, Permission } from '@/lib/auth/roles';
 
-/** What this viewer may not do, and why; a permission that is absent is given. Mirrors what the mutations enforce. */
-export type Denials = Partial<Record<Permission, Denial>>;
+/**
+ * The viewer's missing permissions with reasons, as the mutations enforce them; all others are
+ * granted.
+ */
+export type DenialMap = Partial<Record<Permission, Denial>>;
 
-const Context = createContext<Denials>({});
-const BulkRunsContext = createContext({ kept: false, limit: 0 });
+const Context = createContext<DenialMap>({});
+const BulkRunsContext = createContext({ available: false, limit: 0 });
 const ReasonRequiredContext = createContext(false);
 
 interface ProviderProps {
-  denials: Denials;
-  /** The console has its own schema to keep runs in. */
+  denials: DenialMap;
+  /** Whether the console's schema can store bulk runs. */
   bulkRuns: boolean;
-  /** Rows of a run without `bulk.large`. */
+  /** Maximum rows of a run without the permission `bulk.large`. */
   bulkLimit: number;
-  /** AUDIT_REASON=required. */
+  /** Whether AUDIT_REASON=required. */
   reasonRequired: boolean;
   children: ReactNode;
 }
@@ -28,7 +31,7 @@ export function PermissionsProvider({
   reasonRequired,
   children,
 }: ProviderProps) {
-  const bulk = useMemo(() => ({ kept: bulkRuns, limit: bulkLimit }), [bulkRuns, bulkLimit]);
+  const bulk = useMemo(() => ({ available: bulkRuns, limit: bulkLimit }), [bulkRuns, bulkLimit]);
   return (
     <Context value={denials}>
       <BulkRunsContext value={bulk}>
@@ -38,22 +41,22 @@ export function PermissionsProvider({
   );
 }
 
-export function useDenials(): Denials {
+export function useDenials(): DenialMap {
   return useContext(Context);
 }
 
-/** Whether everything that matches a filter can be acted on; without, only selected rows. */
+/** Whether an action may target all jobs of a filter; otherwise only selected rows. */
 export function useBulkRuns(): boolean {
-  return useContext(BulkRunsContext).kept;
+  return useContext(BulkRunsContext).available;
 }
 
-/** Rows that a run of this viewer may have; null: any number. */
+/** Maximum rows of a run of this viewer; null for no limit. */
 export function useBulkLimit(): number | null {
   const { limit } = useContext(BulkRunsContext);
   return useDenials()['bulk.large'] === 'forbidden' ? limit : null;
 }
 
-/** Whether an act without a reason is refused. */
+/** Whether every action needs a reason. */
 export function useReasonRequired(): boolean {
   return useContext(ReasonRequiredContext);
 }

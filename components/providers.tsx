@@ -3,17 +3,17 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { ConsoleUpdated } from './console-updated';
-import { LiveProvider } from './live';
+import { PollingProvider } from './polling/polling-provider';
 import { MissingScriptProvider } from './ui/lazy-script';
 
-/** What client components need around them. */
+/** The contexts of all client components. */
 export function Providers({
   basePath,
-  liveFloor,
+  minPollSeconds,
   children,
 }: {
   basePath: string;
-  liveFloor: number;
+  minPollSeconds: number;
   children: ReactNode;
 }) {
   const [client] = useState(
@@ -22,9 +22,9 @@ export function Providers({
   );
   return (
     <QueryClientProvider client={client}>
-      <LiveProvider basePath={basePath} floor={liveFloor}>
+      <PollingProvider basePath={basePath} minSeconds={minPollSeconds}>
         <MissingScriptProvider value={<ConsoleUpdated />}>{children}</MissingScriptProvider>
-      </LiveProvider>
+      </PollingProvider>
     </QueryClientProvider>
   );
 }

@@ -1,7 +1,7 @@
 import { useFormatter, useLocale, useTranslations } from 'next-intl';
 import type { Count } from '@/lib/jobs/types';
 
-/** A whole number, exactly: `123,456`, in Japanese `12万3,456`. */
+/** Returns a formatter for integers: `123,456`, in Japanese `12万3,456`. */
 export function useCount(): (value: number) => string {
   const format = useFormatter();
   const locale = useLocale();
@@ -19,8 +19,8 @@ export function useCount(): (value: number) => string {
   };
 }
 
-/** A large number to two digits: `2.9 M`, in Japanese `290万`. */
-function useRounded(): (value: number) => string {
+/** Returns a formatter with two significant digits: `2.9 M`, in Japanese `290万`. */
+function useRoundedNumber(): (value: number) => string {
   const format = useFormatter();
   return (value) =>
     format
@@ -28,25 +28,32 @@ function useRounded(): (value: number) => string {
       .replace(/(?<=\d)(?=[A-Z]$)/, ' ');
 }
 
-/** A number of jobs that says what it is: `1,234`, `10,000+`, `~2.9 M`; `number` is that without its sign, `title` says it in words. */
+/**
+ * Returns a formatter that marks minimums and estimates: `1,234`, `10,000+`, `~2.9 M`. `number` is
+ * the text without the mark, `title` explains it.
+ */
 export function useCountText(): (count: Count) => { text: string; number: string; title: string } {
   const t = useTranslations('counts');
-  const exactly = useCount();
-  const rounded = useRounded();
+  const formatExact = useCount();
+  const formatRounded = useRoundedNumber();
   return (count) => {
     switch (count.kind) {
       case 'exact':
-        return { text: exactly(count.count), number: exactly(count.count), title: t('exact') };
+        return {
+          text: formatExact(count.count),
+          number: formatExact(count.count),
+          title: t('exact'),
+        };
       case 'at_least':
         return {
-          text: `${exactly(count.count)}+`,
-          number: exactly(count.count),
+          text: `${formatExact(count.count)}+`,
+          number: formatExact(count.count),
           title: t('atLeast'),
         };
       case 'estimate':
         return {
-          text: t('estimateNumber', { number: rounded(count.count) }),
-          number: rounded(count.count),
+          text: t('estimateNumber', { number: formatRounded(count.count) }),
+          number: formatRounded(count.count),
           title: t('estimate'),
         };
       case 'unknown':
@@ -55,7 +62,9 @@ export function useCountText(): (count: Count) => { text: string; number: string
   };
 }
 
-/** A span of time in its two largest units, a nought left out; `seconds` may be a fraction. */
+/**
+ * Returns a formatter for durations in (fractional) seconds: the two largest units, without zeros.
+ */
 export function useDuration(): (seconds: number) => string {
   const t = useTranslations('duration');
   return (seconds) => {
@@ -64,13 +73,12 @@ export function useDuration(): (seconds: number) => string {
     if (s < 10) return t('s', { value: Math.round(s * 10) / 10 });
     if (s < 59.5) return t('s', { value: Math.round(s) });
     const whole = Math.round(s);
-    const [d, h, min, rest] = [
-      Math.floor(whole / 86_400),
-      Math.floor((whole % 86_400) / 3600),
-      Math.floor((whole % 3600) / 60),
-      whole % 60,
-    ];
-    if (whole < 3600) return rest === 0 ? t('minutes', { min }) : t('min', { min, s: rest });
+    const d = Math.floor(whole / 86_400);
+    const h = Math.floor((whole % 86_400) / 3600);
+    const min = Math.floor((whole % 3600) / 60);
+    const restSeconds = whole % 60;
+    if (whole < 3600)
+      return restSeconds === 0 ? t('minutes', { min }) : t('min', { min, s: restSeconds });
     if (whole < 86_400) return min === 0 ? t('hours', { h }) : t('h', { h, min });
     return h === 0 ? t('days', { d }) : t('d', { d, h });
   };

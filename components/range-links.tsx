@@ -1,6 +1,6 @@
 import Link from 'next/link';
 
-/** A choice among a few, as links; the one that is chosen is marked. */
+/** A choice among a few values, as links; the current one is marked. */
 export function RangeLinks({
   label,
   choices,
@@ -17,7 +17,10 @@ export function RangeLinks({
               href={href}
               prefetch={false}
               aria-current={current ? 'true' : undefined}
-              className={`block px-2.5 py-1 text-[13px] whitespace-nowrap no-underline -outline-offset-2 ${current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}
+              className={
+                'block px-2.5 py-1 text-[13px] whitespace-nowrap no-underline -outline-offset-2 ' +
+                (current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken')
+              }
             >
               {text}
             </Link>

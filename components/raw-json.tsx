@@ -5,19 +5,19 @@ import { useTranslations } from 'next-intl';
 import type { RawText } from '@/lib/jobs/types';
 import { CopyButton } from './copy-button';
 import { fetchJson } from './fetch-json';
-import { useBytes } from './jobs/too-large';
-import { useLive } from './live';
+import { useSizeText } from './jobs/too-large';
+import { usePolling } from './polling/polling-provider';
 import { Button } from './ui/button';
 import { JsonBlock } from './ui/json-block';
 
-/** Raw JSON, or its size where it is too large to be shown. */
+/** Raw JSON, or its size if it is too large. */
 export function RawTextBlock({ raw, label }: { raw: RawText; label: string }) {
   const t = useTranslations('jobs');
-  const bytes = useBytes();
+  const sizeText = useSizeText();
   if ('tooLarge' in raw)
     return (
       <p className="text-soft">
-        {t('rawTooLarge', { size: raw.tooLarge === null ? '> 2 MB' : bytes(raw.tooLarge) })}
+        {t('rawTooLarge', { size: raw.tooLarge === null ? '> 2 MB' : sizeText(raw.tooLarge) })}
       </p>
     );
   return (
@@ -30,10 +30,10 @@ export function RawTextBlock({ raw, label }: { raw: RawText; label: string }) {
   );
 }
 
-/** Raw JSON that is fetched when it is unfolded. `path` is the polling door, without the base path. */
+/** Raw JSON, fetched on render. `path` is the endpoint without the base path. */
 export function RawJson({ path, label }: { path: string; label: string }) {
   const t = useTranslations();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const { data, error, refetch } = useQuery({
     queryKey: [path],
     queryFn: () => fetchJson<string | RawText>(basePath + path),

@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
-import { MAX_REASON } from '@/lib/audit/bounds';
+import { MAX_REASON } from '@/lib/audit/types';
 
-/** Why it is done, for the audit; in every dialog and on every page that asks before an act. */
+/** The reason of an action for the audit, part of every confirmation. */
 export function ReasonField({ required }: { required: boolean }) {
   const t = useTranslations('actions.reason');
   return (

@@ -1,6 +1,6 @@
 import Link from 'next/link';
 
-/** Links that choose one value of a filter; the one that is chosen is marked. */
+/** Links that choose a value of a filter; the current one is marked. */
 export function Tabs({
   label,
   tabs,
@@ -17,7 +17,12 @@ export function Tabs({
               href={href}
               prefetch={false}
               aria-current={current ? 'page' : undefined}
-              className={`block border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}
+              className={
+                'block border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ' +
+                (current
+                  ? 'border-accent font-semibold text-accent'
+                  : 'border-transparent text-ink hover:border-line-strong')
+              }
             >
               {text}
             </Link>

@@ -1,11 +1,11 @@
 import { useFormatter, useTranslations } from 'next-intl';
 
-/** Stands in the place of a text that was too large to be read, or that may repeat what was not read. */
+/** Replaces a text that was too large to read, or that may contain one. */
 export function TooLarge() {
   return <span className="text-soft">{useTranslations('tooLarge')('text')}</span>;
 }
 
-/** A size: `64 kB`, `3.4 MB`. */
+/** Returns a formatter for sizes in bytes: `64 kB`, `3.4 MB`. */
 export function useByteSize(): (bytes: number) => string {
   const format = useFormatter();
   return (bytes) => {

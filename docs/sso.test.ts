@@ -6,49 +6,48 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { findNginx } from '../e2e/support/nginx';
-import { grantsFor } from '../lib/audit/grants';
-import { ENV_NAMES, readEnv } from '../lib/env';
+import { ENV_NAMES, readEnv } from '../lib/config/environment';
+import { grantsFor } from '../lib/console-schema/setup';
 
-/* What docs/sso.md shows is what the console reads, the database needs and nginx takes. */
+/* The examples of docs/sso.md must be valid for the console, the database and nginx. */
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8');
 const text = read('sso.md');
-const blocks = (kind: string) =>
-  [...text.matchAll(new RegExp(`^## (.+)$|^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].reduce<{
-    under: string;
-    found: { under: string; block: string }[];
-  }>(
-    ({ under, found }, [, heading, block]) =>
-      heading
-        ? { under: heading, found }
-        : { under, found: [...found, { under, block: block ?? '' }] },
-    { under: '', found: [] },
-  ).found;
-/** What the reader of the page does: a value in angle brackets is replaced by a real one. */
-const filledIn = (value: string) => value.replaceAll(/<[^>]+>/g, randomBytes(32).toString('hex'));
-const known = new Set<string>(ENV_NAMES);
+const SETTING_NAMES = new Set(ENV_NAMES);
+
+/** Returns the code blocks of a language, each with the heading above it. */
+function blocks(language: string): { heading: string; block: string }[] {
+  const fence = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm');
+  return text.split(/^## /m).flatMap((section) => {
+    const heading = section.split('\n', 1).join('');
+    return [...section.matchAll(fence)].map(([, block = '']) => ({ heading, block }));
+  });
+}
+
+/** Replaces each value in angle brackets by a random secret, as a reader of the page does. */
+const fillIn = (value: string) => value.replaceAll(/<[^>]+>/g, randomBytes(32).toString('hex'));
 
 describe('docs/sso.md', () => {
   it.each(blocks('env'))(
-    'the configuration under "$under" is one that the console starts with',
+    'has a configuration under "$heading" that the console accepts',
     ({ block }) => {
       const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
       const pairs = lines.map(
         (line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const,
       );
       for (const [name, value] of pairs) {
-        expect(known, name).toContain(name);
+        expect(SETTING_NAMES, name).toContain(name);
         expect(value, name).not.toBe('');
       }
       expect(() =>
         readEnv({
           DATABASE_URL: 'postgres://localhost/app',
-          ...Object.fromEntries(pairs.map(([name, value]) => [name, filledIn(value)])),
+          ...Object.fromEntries(pairs.map(([name, value]) => [name, fillIn(value)])),
         }),
       ).not.toThrow();
     },
   );
 
-  it('has secrets that the console refuses until they are filled in', () => {
+  it('has placeholders for secrets that the console rejects', () => {
     const secrets = blocks('env').flatMap(({ block }) =>
       [...block.matchAll(/^(\w+(?:_SECRET|_TOKEN))=(.*)$/gm)].map(([, name = '', value = '']) => ({
         name,
@@ -62,7 +61,7 @@ describe('docs/sso.md', () => {
     for (const { name, value, block } of secrets) {
       const pairs = [...block.matchAll(/^(\w+)=(.*)$/gm)].map(([, key = '', text = '']) => [
         key,
-        key === name ? text : filledIn(text),
+        key === name ? text : fillIn(text),
       ]);
       const source = {
         DATABASE_URL: 'postgres://localhost/app',
@@ -83,12 +82,12 @@ describe('docs/sso.md', () => {
     for (const password of passwords) expect(password).toMatch(/^<.+>$/);
   });
 
-  it('names no variable that there is not', () => {
+  it('names only variables that the console reads', () => {
     const named = [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)].map(
       ([, name = '']) => name,
     );
     expect(named.length).toBeGreaterThan(10);
-    expect(named.filter((name) => !known.has(name))).toEqual([]);
+    expect(named.filter((name) => !SETTING_NAMES.has(name))).toEqual([]);
   });
 
   it('grants what npm run setup prints', () => {
@@ -104,12 +103,12 @@ describe('docs/sso.md', () => {
     ]);
   });
 
-  it('has scrape configurations and rules that are YAML', () => {
+  it('has valid YAML in all scrape configurations and alert rules', () => {
     for (const { block } of blocks('yaml')) expect(parse(block)).toBeTypeOf('object');
   });
 
   it.skipIf(!findNginx() && process.env.CI !== 'true')(
-    'has configurations that nginx takes',
+    'has configurations that nginx accepts',
     () => {
       const folder = mkdtempSync(path.join(tmpdir(), 'good-job-console-nginx-'));
       for (const { block } of blocks('nginx')) {

@@ -1,13 +1,12 @@
 import type { Page } from 'playwright/test';
-import { MIGRATIONS } from '../lib/audit/migrations';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
-import { choose } from './support/acting';
 import { violations } from './support/axe';
 import { en, ja } from './support/messages';
-import { startSite, useSite } from './support/site';
+import { openActionDialog } from './support/row-actions';
+import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* What is done is on record: in /audit, on the job's own page and in the file; what is refused too. */
+/* Actions and refusals are recorded on /audit, on the page of the job and in the export. */
 const site = useSite('audit');
 
 const entries = (page: Page) => page.locator('[data-audit]');
@@ -15,13 +14,15 @@ const recordOf = (page: Page, text: string) => entries(page).filter({ hasText: t
 
 test.beforeEach(async () => {
   await site.db.query(
-    'DELETE FROM good_jobs; DELETE FROM good_job_batches; DELETE FROM good_job_console.audit_events',
+    `DELETE FROM good_jobs;
+      DELETE FROM good_job_batches;
+      DELETE FROM good_job_console.audit_events`,
   );
 });
 
 async function retryWithReason(page: Page, id: string, reason: string): Promise<void> {
   await site.open(page, '/jobs');
-  const dialog = await choose(page, id, 'retry');
+  const dialog = await openActionDialog(page, id, 'retry');
   await dialog.getByLabel(en('actions.reason.label')).fill(reason);
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
   await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
@@ -29,7 +30,7 @@ async function retryWithReason(page: Page, id: string, reason: string): Promise<
   );
 }
 
-test('an act with its reason is in the audit, with what it changed, and on the job’s own page', async ({
+test('records an action with its reason and changes on /audit and on the page of the job', async ({
   page,
 }) => {
   const id = await insertJob(site.db, DISCARDED);
@@ -63,7 +64,7 @@ test('an act with its reason is in the audit, with what it changed, and on the j
 });
 
 test(
-  'a batch retry is on the batch’s page, and a bulk run on those of its jobs',
+  'shows a batch retry on the page of the batch and a bulk run on those of its jobs',
   { tag: '@any-path' },
   async ({ page }) => {
     const batch = await insertBatch(site.db);
@@ -76,9 +77,9 @@ test(
     const history = page.getByRole('list', { name: en('audit.history.title') });
     await expect(history).toContainText(en('audit.actions.batch.retry'));
     await expect(history).toContainText('all again');
-    const other = await insertJob(site.db, { ...SUCCEEDED, job_class: 'OtherJob' });
+    const otherJob = await insertJob(site.db, { ...SUCCEEDED, job_class: 'OtherJob' });
     await site.open(page, '/jobs?job_class=OtherJob');
-    await page.getByRole('checkbox', { name: en('jobs.select', { id: other }) }).check();
+    await page.getByRole('checkbox', { name: en('jobs.select', { id: otherJob }) }).check();
     await page.getByRole('button', { name: en('actions.destroy.menu') }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel(en('actions.reason.label')).fill('privacy request');
@@ -91,10 +92,10 @@ test(
         site.value('SELECT counts FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1'),
       )
       .toEqual({ done: 1 });
-    await site.open(page, `/audit?target=${other}`);
-    await expect(recordOf(page, other)).toContainText('privacy request');
+    await site.open(page, `/audit?target=${otherJob}`);
+    await expect(recordOf(page, otherJob)).toContainText('privacy request');
     await expect(
-      recordOf(page, other).getByRole('link', { name: en('audit.bulkRun') }),
+      recordOf(page, otherJob).getByRole('link', { name: en('audit.bulkRun') }),
     ).toBeVisible();
     await site.open(page, `/jobs/${id}`);
     await expect(page.locator('main')).toContainText(en('audit.history.none'));
@@ -103,13 +104,20 @@ test(
 
 async function insertRecords(count: number, columns: string, values: string): Promise<void> {
   await site.db.query(
-    `INSERT INTO good_job_console.audit_events (created_at, viewer, role, request_id, action, target_type, target_ids, counts, details${columns})
-     SELECT '2026-03-01T00:00Z'::timestamptz + n * interval '1 hour', 'user' || n % 3, 'operator', 'request-' || n, CASE n % 2 WHEN 0 THEN 'job.retry' ELSE 'job.discard' END, 'job', ARRAY[gen_random_uuid()],
-            CASE n % 4 WHEN 0 THEN '{"locked": 1}'::jsonb ELSE '{"done": 1}' END, '{}'${values} FROM generate_series(1, ${count}) n`,
+    `INSERT INTO good_job_console.audit_events
+       (created_at, viewer, role, request_id, action, target_type, target_ids, counts,
+        details${columns})
+     SELECT '2026-03-01T00:00Z'::timestamptz + n * interval '1 hour',
+       'user' || n % 3, 'operator', 'request-' || n,
+       CASE n % 2 WHEN 0 THEN 'job.retry' ELSE 'job.discard' END,
+       'job', ARRAY[gen_random_uuid()],
+       CASE n % 4 WHEN 0 THEN '{"locked": 1}'::jsonb ELSE '{"done": 1}' END,
+       '{}'${values}
+     FROM generate_series(1, ${count}) n`,
   );
 }
 
-test('filters by the address; pages both ways; what is not understood empties the list', async ({
+test('filters by URL, pages in both directions, and lists nothing for an invalid filter', async ({
   page,
   context,
 }) => {
@@ -129,7 +137,7 @@ test('filters by the address; pages both ways; what is not understood empties th
   await page.getByLabel(en('audit.filter.outcome')).selectOption('unchanged');
   await page.getByLabel(en('audit.filter.to', { zone: 'Asia/Tokyo' })).fill('2026-03-02T00:00');
   await page.getByRole('button', { name: en('filter.apply') }).click();
-  // 2 March in Tokyo is 15:00 UTC: of the 4th, 16th, … record of user1 only the first is before it.
+  // 2 March in Tokyo begins at 15:00 UTC: of records 4, 16, … of user1 only the first is earlier.
   await expect(page).toHaveURL(/to=2026-03-02T00%3A00%2B09%3A00/);
   await expect(entries(page)).toHaveCount(1);
   await expect(entries(page)).toContainText('reason 4');
@@ -154,9 +162,7 @@ test('filters by the address; pages both ways; what is not understood empties th
   await expect(entries(page)).toHaveCount(1);
 });
 
-test('the file holds all that matches, and nothing that a spreadsheet would calculate', async ({
-  page,
-}) => {
+test('the export has all matching records and escapes spreadsheet formulas', async ({ page }) => {
   await insertRecords(
     700,
     ', reason, before',
@@ -166,11 +172,11 @@ test('the file holds all that matches, and nothing that a spreadsheet would calc
   const [csv, ndjson] = await Promise.all(
     ['CSV', 'NDJSON'].map(async (name) => {
       const href = await page.getByRole('link', { name, exact: true }).getAttribute('href');
-      const answer = await page.request.get(site.server.origin + href);
-      expect(answer.headers()['content-disposition']).toMatch(
+      const response = await page.request.get(site.server.origin + href);
+      expect(response.headers()['content-disposition']).toMatch(
         /attachment; filename="good-job-audit-/,
       );
-      return answer.text();
+      return response.text();
     }),
   );
   const lines = ndjson?.trim().split('\n') ?? [];
@@ -180,14 +186,14 @@ test('the file holds all that matches, and nothing that a spreadsheet would calc
   expect(csv).toContain(`"'=HYPERLINK(""http://x"")"`);
 });
 
-test('new records come in by themselves', { tag: '@any-path' }, async ({ page }) => {
+test('polls for new records', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/audit');
   await expect(page.locator('main')).toContainText(en('audit.empty'));
   await insertRecords(1, '', '');
   await expect(entries(page)).toHaveCount(1);
 });
 
-test('in Japanese, on a phone, without JavaScript', async ({ browser }) => {
+test('the audit log works in Japanese on a phone without JavaScript', async ({ browser }) => {
   const id = await insertJob(site.db, DISCARDED);
   const context = await browser.newContext({
     javaScriptEnabled: false,
@@ -212,103 +218,3 @@ test('in Japanese, on a phone, without JavaScript', async ({ browser }) => {
   ).toBeLessThanOrEqual(390);
   await context.close();
 });
-
-test(
-  'where a reason is required: the form asks, and an act without one is refused and on record',
-  { tag: '@any-path' },
-  async ({ page, basePath, problems }) => {
-    const strict = await startSite('audit reason', basePath, { env: { AUDIT_REASON: 'required' } });
-    try {
-      const id = await insertJob(strict.db, DISCARDED);
-      await strict.open(page, '/jobs');
-      const dialog = await choose(page, id, 'retry');
-      const reason = dialog.getByLabel(en('actions.reason.required'));
-      await expect(reason).toHaveAttribute('required', '');
-      await reason.fill('   ');
-      await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-      await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-        en('errors.reason_required'),
-      );
-      await strict.open(page, `/audit?target=${id}`);
-      await expect(entries(page)).toContainText(en('audit.outcomes.refused'));
-      await expect(entries(page)).toContainText(en('errors.reason_required'));
-      // What cannot be read is answered with 400, and on record without what it was.
-      problems.allowStatus(400);
-      await page.goto(strict.url(`/jobs/${id}/retry`));
-      await page
-        .locator('input[name="id"]')
-        .evaluate((input: HTMLInputElement) => (input.value = 'no-such-id'));
-      await page.getByLabel(en('actions.reason.required')).fill('x');
-      await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-      await expect(page.locator('main').getByRole('alert')).toHaveText(
-        en('errors.console_updated'),
-      );
-      await expect(page.getByLabel(en('actions.reason.required'))).toHaveValue('x');
-      await expect
-        .poll(() =>
-          strict.value(
-            `SELECT jsonb_build_object('outcome', outcome, 'error', error, 'details', details) FROM good_job_console.audit_events WHERE action = 'unreadable'`,
-          ),
-        )
-        .toEqual({ outcome: 'refused', error: 'bad_request', details: { action: 'changeJob' } });
-      await page.goto('about:blank');
-    } finally {
-      await strict.stop();
-    }
-  },
-);
-
-test(
-  'without the schema, or with an older one, the page says what to run and acts are printed',
-  { tag: '@any-path' },
-  async ({ page, basePath }) => {
-    const older = [
-      'CREATE SCHEMA good_job_console',
-      ...MIGRATIONS.filter(({ version }) => version < 5).map(({ statements }) => statements),
-    ];
-    for (const [name, sql, says] of [
-      ['none', [], 'needsSchema'],
-      ['older', older, 'needsNewerSchema'],
-    ] as const) {
-      const bare = await startSite(`audit ${name}`, basePath, {
-        consoleSchema: false,
-        sql: [...sql],
-      });
-      try {
-        const id = await insertJob(bare.db, DISCARDED);
-        await bare.open(page, '/audit');
-        await expect(page.locator('main')).toContainText(en(`audit.${says}`));
-        if (name === 'older')
-          await expect(page.locator('main')).toContainText(en('banners.outdatedConsoleSchema'));
-        await bare.open(page, '/jobs');
-        const dialog = await choose(page, id, 'retry');
-        await dialog.getByLabel(en('actions.reason.label')).fill('printed reason');
-        await dialog
-          .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
-          .click();
-        await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-          en('outcomes.done.retry'),
-        );
-        const line =
-          bare.server
-            .output()
-            .split('\n')
-            .find((one) => one.startsWith('{"audit":') && one.includes(id)) ?? '{}';
-        expect(JSON.parse(line)).toMatchObject({
-          audit: {
-            viewer: 'local',
-            action: 'job.retry',
-            outcome: 'done',
-            reason: 'printed reason',
-            targetIds: [id],
-          },
-        });
-        await bare.open(page, `/jobs/${id}`);
-        await expect(page.getByRole('region', { name: en('audit.history.title') })).toBeVisible();
-        await page.goto('about:blank');
-      } finally {
-        await bare.stop();
-      }
-    }
-  },
-);

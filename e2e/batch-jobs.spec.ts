@@ -1,25 +1,26 @@
 import type pg from 'pg';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
 import { en } from './support/messages';
-import { idsOn, walk } from './support/paging';
+import { visibleIds, collectPages } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
 let batchId = '';
 
-/** 130 members, half of them created in one moment, and as many strangers between them. */
+/** 130 jobs of the batch, half of them with the same created_at, mixed with 130 other jobs. */
 async function seed(db: pg.Client): Promise<void> {
   batchId = await insertBatch(db, { description: 'Nightly import' });
-  const same = '2026-11-20T10:00:00.123456Z';
+  const states = [DISCARDED, {}];
+  const sharedTime = '2026-11-20T10:00:00.123456Z';
   for (let n = 0; n < 130; n += 1) {
     const created_at =
-      n % 2 ? same : new Date(Date.UTC(2026, 10, 20, 10, 0, 0, n - 60)).toISOString();
+      n % 2 ? sharedTime : new Date(Date.UTC(2026, 10, 20, 10, 0, 0, n - 60)).toISOString();
     const job_class = n % 3 ? 'ImportRowJob' : 'Import::CheckJob';
     await insertJob(db, {
       batch_id: batchId,
       job_class,
       created_at,
-      ...[SUCCEEDED, DISCARDED, {}][n % 5 === 0 ? 1 : n % 5 === 1 ? 2 : 0],
+      ...(states[n % 5] ?? SUCCEEDED),
     });
     await insertJob(db, { created_at });
   }
@@ -30,28 +31,31 @@ const MEMBERS = `#content section[aria-labelledby="batched-jobs"]`;
 const members = async (where = 'true') =>
   (
     await site.db.query<{ id: string }>(
-      `SELECT id FROM good_jobs WHERE batch_id = $1 AND ${where} ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id`,
+      `SELECT id
+        FROM good_jobs
+        WHERE batch_id = $1 AND ${where}
+        ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id`,
       [batchId],
     )
   ).rows.map(({ id }) => id);
 
-test('a batch of 130 jobs pages through all of them, once each, and back', async ({ page }) => {
+test('pages through 130 jobs of a batch and back without gaps or repeats', async ({ page }) => {
   await site.open(page, `/batches/${batchId}`);
   const all = await members();
-  const older = await walk(page, 'job', en('paging.older'), { within: MEMBERS });
-  expect(older.flat()).toEqual(all);
-  expect(older.map((rows) => rows.length)).toEqual([25, 25, 25, 25, 25, 5]);
-  const newer = await walk(page, 'job', en('paging.newer'), { within: MEMBERS });
-  expect(newer.reverse().flat()).toEqual(all);
+  const olderPages = await collectPages(page, 'job', en('paging.older'), { within: MEMBERS });
+  expect(olderPages.flat()).toEqual(all);
+  expect(olderPages.map((rows) => rows.length)).toEqual([25, 25, 25, 25, 25, 5]);
+  const newerPages = await collectPages(page, 'job', en('paging.newer'), { within: MEMBERS });
+  expect(newerPages.reverse().flat()).toEqual(all);
 });
 
-test('its jobs are filtered in place, by state and by class', async ({ page }) => {
+test('filters the jobs of a batch by state and class', async ({ page }) => {
   await site.open(page, `/batches/${batchId}`);
   const form = page.getByRole('form', { name: en('filter.label') });
   await form.getByLabel(en('jobs.state')).selectOption('discarded');
   await form.getByRole('button', { name: en('filter.apply') }).click();
   await page.waitForURL(/state=discarded/);
-  expect(await idsOn(page, 'job', MEMBERS)).toEqual(
+  expect(await visibleIds(page, 'job', MEMBERS)).toEqual(
     (await members('finished_at IS NOT NULL AND error IS NOT NULL')).slice(0, 25),
   );
   await expect(form.getByLabel(en('jobs.state'))).toHaveValue('discarded');
@@ -63,21 +67,19 @@ test('its jobs are filtered in place, by state and by class', async ({ page }) =
     `finished_at IS NOT NULL AND error IS NOT NULL AND job_class = 'Import::CheckJob'`,
   );
   expect(both.length).toBeGreaterThan(3);
-  expect(await idsOn(page, 'job', MEMBERS)).toEqual(both.slice(0, 25));
+  expect(await visibleIds(page, 'job', MEMBERS)).toEqual(both.slice(0, 25));
 
   await page.getByRole('link', { name: en('filter.clear') }).click();
-  await expect.poll(() => idsOn(page, 'job', MEMBERS)).toEqual((await members()).slice(0, 25));
+  await expect.poll(() => visibleIds(page, 'job', MEMBERS)).toEqual((await members()).slice(0, 25));
 });
 
-test('a class that the batch does not have gives an empty list, not a wider one', async ({
-  page,
-}) => {
+test('lists nothing for a class that the batch does not have', async ({ page }) => {
   await site.open(page, `/batches/${batchId}?job_class=NoSuchJob`);
   await expect(page.locator(MEMBERS)).toContainText(en('jobs.empty'));
-  expect(await idsOn(page, 'job', MEMBERS)).toEqual([]);
+  expect(await visibleIds(page, 'job', MEMBERS)).toEqual([]);
 });
 
-test('the counts lead to the jobs that they count', async ({ page }) => {
+test('the counts of a batch link to the jobs that they count', async ({ page }) => {
   await site.open(page, `/batches/${batchId}`);
   const status = page.getByRole('region', { name: en('batch.status') });
   const queued = await members('finished_at IS NULL');
@@ -87,11 +89,11 @@ test('the counts lead to the jobs that they count', async ({ page }) => {
   );
   await status.getByRole('link', { name: `${en('states.queued')} ${queued.length}` }).click();
   await page.waitForURL(/state=queued/);
-  await expect.poll(() => idsOn(page, 'job', MEMBERS)).toEqual(queued.slice(0, 25));
+  await expect.poll(() => visibleIds(page, 'job', MEMBERS)).toEqual(queued.slice(0, 25));
 });
 
 test(
-  'an attempt that failed tells its error on hover and on focus',
+  'shows the error of a failed attempt on hover and focus',
   { tag: '@any-path' },
   async ({ page }) => {
     const [id = ''] = await members('error IS NOT NULL');
@@ -111,28 +113,27 @@ test(
 );
 
 test(
-  'the list refreshes, but not while something is unfolded or the switch in the header is off',
+  'polls the jobs of a batch except while a row is expanded or polling is off',
   { tag: '@any-path' },
   async ({ page }) => {
     await page.clock.install();
     await site.open(page, `/batches/${batchId}`);
     let polls = 0;
-    page.on(
-      'request',
-      (request) => (polls += request.url().includes(`/api/batches/${batchId}/jobs`) ? 1 : 0),
-    );
+    page.on('request', (request) => {
+      if (request.url().includes(`/api/batches/${batchId}/jobs`)) polls += 1;
+    });
     const pollsIn = async (ms: number) => {
       polls = 0;
       await page.clock.runFor(ms);
       return polls;
     };
-    // What is below the edge of the screen is not asked for.
+    // A list below the visible area does not poll.
     await page.locator(MEMBERS).scrollIntoViewIfNeeded();
     await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
-    const live = page.getByRole('combobox', { name: en('live.label') });
-    await live.selectOption(en('live.never'));
+    const live = page.getByRole('combobox', { name: en('polling.label') });
+    await live.selectOption(en('polling.offOption'));
     expect(await pollsIn(30_000)).toBe(0);
-    await live.selectOption(en('live.seconds', { seconds: 5 }));
+    await live.selectOption(en('polling.seconds', { seconds: 5 }));
     await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
     const [id = ''] = await members();
     await page.getByRole('button', { name: en('jobs.showRaw', { id }) }).click();

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
 import { en } from './support/messages';
-import { idsOn, walk } from './support/paging';
+import { visibleIds, collectPages } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -15,7 +15,7 @@ const STATES = {
 async function seed(db: pg.Client): Promise<void> {
   const day = (n: number) => new Date(Date.UTC(2026, 8, 1, 0, 0, n)).toISOString();
   for (let n = 0; n < 64; n += 1) {
-    // Every third shares its moment with the two before it, so that pages break inside it.
+    // Three batches share each created_at, so that page boundaries fall within equal times.
     const created_at = day(Math.floor(n / 3));
     const shape = [
       { enqueued_at: null },
@@ -40,62 +40,56 @@ const ordered = async (where = 'true') =>
     )
   ).rows.map(({ id }) => id);
 
-test('pages show every batch once, forwards and back, also while new ones come', async ({
-  page,
-}) => {
+test('pages through all batches and back while new ones are created', async ({ page }) => {
   const before = await ordered();
   await site.open(page, '/batches');
-  const older = await walk(page, 'batch', en('paging.older'), {
+  const olderPages = await collectPages(page, 'batch', en('paging.older'), {
     between: async () => void (await insertBatch(site.db, { description: 'Newcomer' })),
   });
-  expect(older.flat()).toEqual(before);
-  expect(older.map((rows) => rows.length)).toEqual([25, 25, 14]);
+  expect(olderPages.flat()).toEqual(before);
+  expect(olderPages.map((rows) => rows.length)).toEqual([25, 25, 14]);
 
   const after = await ordered();
-  const newer = await walk(page, 'batch', en('paging.newer'));
-  expect(newer.reverse().flat()).toEqual(after);
+  const newerPages = await collectPages(page, 'batch', en('paging.newer'));
+  expect(newerPages.reverse().flat()).toEqual(after);
   await page.getByRole('link', { name: en('paging.older'), exact: true }).click();
   await page.getByRole('link', { name: en('paging.first'), exact: true }).click();
-  await expect.poll(() => idsOn(page, 'batch')).toEqual(after.slice(0, 25));
+  await expect.poll(() => visibleIds(page, 'batch')).toEqual(after.slice(0, 25));
 });
 
-test('a shared address of a page shows the same rows although its row is gone', async ({
+test('a shared URL of a page shows the same rows after its cursor row was deleted', async ({
   page,
 }) => {
   await site.open(page, '/batches');
   await page.getByRole('link', { name: en('paging.older'), exact: true }).click();
   await page.waitForURL(/after_id=/);
   await expect(page.getByRole('link', { name: en('paging.newer'), exact: true })).toBeVisible();
-  const rows = await idsOn(page, 'batch');
+  const rows = await visibleIds(page, 'batch');
   await site.db.query('DELETE FROM good_job_batches WHERE id = $1', [
     new URL(page.url()).searchParams.get('after_id'),
   ]);
   await page.reload();
-  expect(await idsOn(page, 'batch')).toEqual(rows);
+  expect(await visibleIds(page, 'batch')).toEqual(rows);
 });
 
 for (const [state, where] of Object.entries(STATES) as [keyof typeof STATES, string][]) {
-  test(
-    `the tab of ${state} batches lists those and no others`,
-    { tag: '@any-path' },
-    async ({ page }) => {
-      await site.open(page, '/batches');
-      await page
-        .getByRole('navigation', { name: en('jobs.tabs') })
-        .getByRole('link', { name: en(`batchStates.${state}`), exact: true })
-        .click();
-      await page.waitForURL(new RegExp(`state=${state}$`));
-      const expected = await ordered(where);
-      await expect.poll(() => idsOn(page, 'batch')).toEqual(expected.slice(0, 25));
-      await expect(
-        page.getByRole('link', { name: en(`batchStates.${state}`), exact: true }),
-      ).toHaveAttribute('aria-current', 'page');
-    },
-  );
+  test(`the tab of ${state} batches lists only those`, { tag: '@any-path' }, async ({ page }) => {
+    await site.open(page, '/batches');
+    await page
+      .getByRole('navigation', { name: en('jobs.tabs') })
+      .getByRole('link', { name: en(`batchStates.${state}`), exact: true })
+      .click();
+    await page.waitForURL(new RegExp(`state=${state}$`));
+    const expected = await ordered(where);
+    await expect.poll(() => visibleIds(page, 'batch')).toEqual(expected.slice(0, 25));
+    await expect(
+      page.getByRole('link', { name: en(`batchStates.${state}`), exact: true }),
+    ).toHaveAttribute('aria-current', 'page');
+  });
 }
 
 test(
-  'a row tells description, callback, times and its jobs by state',
+  'a row shows description, callback, times and job counts, and polls',
   { tag: '@any-path' },
   async ({ page }) => {
     const { db } = site;
@@ -122,9 +116,11 @@ test(
       row.getByRole('img', { name: en('batch.progressLabel', { done: '3', total: '5' }) }),
     ).toBeVisible();
 
-    // It lives: what changes in the database comes to the screen by itself, with nobody's hand.
+    // The row polls: changes in the database appear without a reload.
     await db.query(
-      'UPDATE good_jobs SET finished_at = now(), performed_at = now() WHERE batch_id = $1 AND finished_at IS NULL',
+      `UPDATE good_jobs
+        SET finished_at = now(), performed_at = now()
+        WHERE batch_id = $1 AND finished_at IS NULL`,
       [id],
     );
     await expect(row).toContainText(en('batches.doneOf', { done: '5', total: '5' }), {
@@ -138,17 +134,17 @@ test(
 );
 
 test(
-  'limit is the number of batches a page, and stays in the links to the other pages',
+  'limit sets the batches per page and stays in the page links',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/batches?limit=10');
     const all = await ordered();
-    expect(await idsOn(page, 'batch')).toEqual(all.slice(0, 10));
+    expect(await visibleIds(page, 'batch')).toEqual(all.slice(0, 10));
     await page.getByRole('link', { name: en('paging.older'), exact: true }).click();
     await page.waitForURL(/after_id=/);
-    await expect.poll(() => idsOn(page, 'batch')).toEqual(all.slice(10, 20));
+    await expect.poll(() => visibleIds(page, 'batch')).toEqual(all.slice(10, 20));
     await site.open(page, '/batches?limit=none');
     await expect(page.locator('main')).toContainText('limit = none');
-    expect(await idsOn(page, 'batch')).toEqual([]);
+    expect(await visibleIds(page, 'batch')).toEqual([]);
   },
 );

@@ -5,12 +5,12 @@ import {
   insertBatch,
   insertJob,
   insertProcess,
-  row,
+  readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
-import { holdJob } from './support/worker';
+import { lockJob } from './support/worker';
 
 const site = useSite('batch retry');
 const FINISHED = {
@@ -32,16 +32,16 @@ async function openJobs(db: pg.Client, batchId: string): Promise<number> {
   return rows[0]?.n ?? -1;
 }
 
-test('the dialog names the callbacks, and the result what was retried and what was skipped, and why', async ({
+test('lists callbacks in the dialog, and retried and skipped jobs in the result', async ({
   page,
 }) => {
   const { db } = site;
   const id = await insertBatch(db, { description: 'Supplier import', ...FINISHED, ...CALLBACKS });
   for (const shape of [SUCCEEDED, DISCARDED, DISCARDED, DISCARDED])
     await insertJob(db, { batch_id: id, ...shape });
-  const held = await insertJob(db, { batch_id: id, ...DISCARDED });
+  const lockedJob = await insertJob(db, { batch_id: id, ...DISCARDED });
   const broken = await insertJob(db, { batch_id: id, ...DISCARDED, serialized_params: '[]' });
-  const letGo = await holdJob(site, held);
+  const unlock = await lockJob(site, lockedJob);
 
   await site.open(page, `/batches/${id}`);
   const retry = page.getByRole('link', { name: en('actions.batch_retry.menu') });
@@ -68,7 +68,7 @@ test('the dialog names the callbacks, and the result what was retried and what w
   await expect(page.locator('main')).toContainText(
     en('actions.batch_retry.skipped', { count: 2, number: '2' }),
   );
-  await expect(page.getByRole('listitem').filter({ hasText: held }).first()).toContainText(
+  await expect(page.getByRole('listitem').filter({ hasText: lockedJob }).first()).toContainText(
     en('outcomes.locked'),
   );
   await expect(page.getByRole('listitem').filter({ hasText: broken }).first()).toContainText(
@@ -77,12 +77,12 @@ test('the dialog names the callbacks, and the result what was retried and what w
   await expect(page.getByRole('region', { name: en('batch.status') })).toContainText(
     `${en('states.queued')} 3`,
   );
-  await letGo();
+  await unlock();
 
   expect(await openJobs(db, id)).toBe(3);
-  const batch = await row(db, 'good_job_batches', id);
+  const batch = await readRow(db, 'good_job_batches', id);
   expect(batch).toMatchObject({ finished_at: null, jobs_finished_at: null });
-  expect(batch.discarded_at, 'a discarded member is left').not.toBeNull();
+  expect(batch.discarded_at, 'one discarded job remains').not.toBeNull();
   expect(
     await site.value(
       'SELECT counts FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)',
@@ -91,7 +91,7 @@ test('the dialog names the callbacks, and the result what was retried and what w
   ).toEqual({ done: 3, locked: 1, refused: 1 });
 });
 
-test('from the row of the list, with the outcome at the row', async ({ page }) => {
+test('retries a batch from its row and shows the outcome there', async ({ page }) => {
   const id = await insertBatch(site.db, {
     description: 'Mail run',
     ...FINISHED,
@@ -100,26 +100,26 @@ test('from the row of the list, with the outcome at the row', async ({ page }) =
   await insertJob(site.db, { batch_id: id, ...DISCARDED });
   const worker = await insertProcess(site.db);
   await site.open(page, '/batches');
-  const row_ = page.locator(`[data-batch="${id}"]`);
-  await row_.getByRole('button', { name: en('batches.menu', { id }) }).click();
+  const listRow = page.locator(`[data-batch="${id}"]`);
+  await listRow.getByRole('button', { name: en('batches.menu', { id }) }).click();
   await page.getByRole('menuitem', { name: en('actions.batch_retry.menu') }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText(en('actions.batch_retry.noCallbacks'));
   await dialog.getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
-  await expect(row_.getByRole('status')).toContainText(
+  await expect(listRow.getByRole('status')).toContainText(
     en('actions.batch_retry.result', { count: 1, number: '1' }),
   );
-  await expect(row_).toContainText(en('batchStates.running'));
+  await expect(listRow).toContainText(en('batchStates.running'));
   await site.db.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
   expect(await openJobs(site.db, id)).toBe(1);
-  expect(await row(site.db, 'good_job_batches', id)).toMatchObject({
+  expect(await readRow(site.db, 'good_job_batches', id)).toMatchObject({
     discarded_at: null,
     finished_at: null,
   });
 });
 
 test(
-  'a batch without a discarded job does not offer it, and its row says why',
+  'does not offer a retry for a batch without discarded jobs, and says why',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertBatch(site.db, {
@@ -137,9 +137,7 @@ test(
   },
 );
 
-test('it completes a batch that can complete at once, and its callbacks are enqueued', async ({
-  page,
-}) => {
+test('a retry completes a batch without open jobs and enqueues its callbacks', async ({ page }) => {
   const id = await insertBatch(site.db, {
     description: 'Hanging',
     discarded_at: '2026-11-20T10:00:00Z',
@@ -156,7 +154,10 @@ test('it completes a batch that can complete at once, and its callbacks are enqu
     en('actions.batch_retry.events', { events: 'on_success, on_finish' }),
   );
   const { rows } = await site.db.query<{ job_class: string; app: string }>(
-    `SELECT job_class, serialized_params #>> '{arguments,0,_aj_globalid}' AS app FROM good_jobs WHERE batch_callback_id = $1 ORDER BY job_class`,
+    `SELECT job_class, serialized_params #>> '{arguments,0,_aj_globalid}' AS app
+      FROM good_jobs
+      WHERE batch_callback_id = $1
+      ORDER BY job_class`,
     [id],
   );
   expect(rows).toEqual(
@@ -171,7 +172,7 @@ test('it completes a batch that can complete at once, and its callbacks are enqu
 });
 
 test(
-  'the dialog works by keyboard alone and gives the focus back',
+  'the dialog works by keyboard and restores the focus',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertBatch(site.db, { description: 'By hand', ...FINISHED });
@@ -198,10 +199,11 @@ test(
 );
 
 test(
-  'a batch that is gone in the meantime is said to be gone',
+  'reports a batch that was deleted in the meantime',
   { tag: '@any-path' },
   async ({ page, problems }) => {
-    problems.allowStatus(404); // its progress, asked for again
+    // The poll of its progress.
+    problems.allowStatus(404);
     const id = await insertBatch(site.db, { description: 'Cleaned up', ...FINISHED });
     await site.open(page, `/batches/${id}`);
     await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();

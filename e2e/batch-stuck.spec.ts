@@ -5,32 +5,30 @@ import {
   insertBatch,
   insertJob,
   insertProcess,
-  row,
+  readRow,
 } from '../test/harness/rows';
 import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
-import { holdJob } from './support/worker';
+import { lockJob } from './support/worker';
 
-/* Why a batch does not go on: said in one sentence, in both languages, and only when it is so. */
+/* The page of a batch says why it does not progress, in both languages. */
 const site = useSite('batch stuck');
 const soon = new Date(Date.now() + 3 * 3_600_000);
 
-test('the app never enqueued it', async ({ page }) => {
+test('explains a batch that the app never enqueued', async ({ page }) => {
   const id = await insertBatch(site.db, { enqueued_at: null });
   await insertJob(site.db, { batch_id: id });
-  for (const [locale, say] of [
+  for (const [locale, translate] of [
     ['en', en],
     ['ja', ja],
   ] as const) {
     await site.open(page, `/batches/${id}?locale=${locale}`);
-    await expect(page.locator('main')).toContainText(say('stuck.not_enqueued'));
+    await expect(page.locator('main')).toContainText(translate('stuck.not_enqueued'));
   }
 });
 
-test('its last open job was discarded by hand: it hangs for ever, until it is retried', async ({
-  page,
-}) => {
+test('explains a batch whose last open job was discarded in the dashboard', async ({ page }) => {
   const id = await insertBatch(site.db, { on_finish: 'DoneJob' });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
   const discarded = await insertJob(site.db, {
@@ -58,7 +56,7 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   );
   await expect(page.locator('main')).not.toContainText(en('stuck.never_completes'));
 
-  // Discarded again, this time here: the batch completes and its callback runs.
+  // A discard in the console completes the batch and enqueues its callback.
   const member = page.locator(`[data-job="${discarded}"]`);
   await expect(member).toContainText(en('states.queued'));
   await member.getByRole('button', { name: en('jobs.menu', { id: discarded }) }).click();
@@ -68,7 +66,7 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
     .getByRole('button', { name: en('actions.discard.confirm'), exact: true })
     .click();
   await expect(member).toContainText(en('outcomes.done.discard'));
-  expect((await row(site.db, 'good_job_batches', id)).jobs_finished_at).not.toBeNull();
+  expect((await readRow(site.db, 'good_job_batches', id)).jobs_finished_at).not.toBeNull();
   expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe(
     'DoneJob',
   );
@@ -78,29 +76,27 @@ test('its last open job was discarded by hand: it hangs for ever, until it is re
   );
 });
 
-test('a stalled batch is not called in progress, neither in the list nor on its page', async ({
-  page,
-}) => {
+test('marks a stalled batch in the list and on its page', async ({ page }) => {
   const hanging = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: hanging, ...SUCCEEDED });
   const unserved = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: unserved });
   for (const id of [hanging, unserved])
-    for (const [locale, say] of [
+    for (const [locale, translate] of [
       ['en', en],
       ['ja', ja],
     ] as const) {
       await site.open(page, `/batches?limit=100&locale=${locale}`);
       const row = page.locator(`[data-batch="${id}"]`);
-      await expect(row).toContainText(say('batchStates.stalled'));
-      await expect(row).not.toContainText(say('batchStates.running'));
+      await expect(row).toContainText(translate('batchStates.stalled'));
+      await expect(row).not.toContainText(translate('batchStates.running'));
       await site.open(page, `/batches/${id}?locale=${locale}`);
-      await expect(page.locator('main')).toContainText(say('batchStates.stalled'));
-      await expect(page.locator('main')).not.toContainText(say('batchStates.running'));
+      await expect(page.locator('main')).toContainText(translate('batchStates.stalled'));
+      await expect(page.locator('main')).not.toContainText(translate('batchStates.running'));
     }
 });
 
-test('a batch that the app has not enqueued has no percentage beside it', async ({ page }) => {
+test('shows no percentage for a batch that the app has not enqueued', async ({ page }) => {
   const id = await insertBatch(site.db, { enqueued_at: null });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
   await site.open(page, `/batches/${id}`);
@@ -110,11 +106,12 @@ test('a batch that the app has not enqueued has no percentage beside it', async 
   await expect(main).not.toContainText('100%');
 });
 
-test('what it waits for is paused', async ({ page }) => {
+test('explains a batch whose jobs are paused', async ({ page }) => {
   const id = await insertBatch(site.db);
   for (const queue_name of ['held', 'held']) await insertJob(site.db, { batch_id: id, queue_name });
   await site.db.query(
-    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`,
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+      VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`,
   );
   await site.open(page, `/batches/${id}`);
   await expect(page.locator('main')).toContainText(en('stuck.paused', { count: 2, number: '2' }));
@@ -130,23 +127,23 @@ test('what it waits for is paused', async ({ page }) => {
   );
 });
 
-test('the worker of a running job is lost; of one that is held it is not', async ({ page }) => {
+test('reports a lost worker only for a job without a lock', async ({ page }) => {
   const id = await insertBatch(site.db);
-  const [lost, held] = [
-    await insertJob(site.db, { batch_id: id, ...RUNNING }),
-    await insertJob(site.db, { batch_id: id, ...RUNNING }),
-  ];
-  const letGo = await holdJob(site, held);
+  const lostJob = await insertJob(site.db, { batch_id: id, ...RUNNING });
+  const lockedJob = await insertJob(site.db, { batch_id: id, ...RUNNING });
+  const unlock = await lockJob(site, lockedJob);
   await site.open(page, `/batches/${id}`);
   await expect(page.locator('main')).toContainText(
     en('stuck.lost_workers', { count: 1, number: '1' }),
   );
-  await expect(page.locator(`[data-job="${lost}"]`)).toContainText(en('states.lostWorker'));
-  await expect(page.locator(`[data-job="${held}"]`)).not.toContainText(en('states.lostWorker'));
-  await letGo();
+  await expect(page.locator(`[data-job="${lostJob}"]`)).toContainText(en('states.lostWorker'));
+  await expect(page.locator(`[data-job="${lockedJob}"]`)).not.toContainText(
+    en('states.lostWorker'),
+  );
+  await unlock();
 });
 
-test('everything open is scheduled for later: it says until when, in the readerâ€™s time zone', async ({
+test("shows in the viewer's time zone when the next scheduled job is due", async ({
   page,
   context,
 }) => {
@@ -170,14 +167,14 @@ test('everything open is scheduled for later: it says until when, in the readerâ
       time: `${local.slice(0, 10)} ${local.slice(11, 19)} JST`,
     }),
   );
-  // The last job is due a minute later: the batch cannot end before that.
+  // The last job is due a minute later, so the batch cannot end earlier.
   const last = new Date(soon.getTime() + 9 * 3_600_000 + 60_000).toISOString();
   const status = page.getByRole('region', { name: en('batch.status') });
   await expect(status).toContainText(`not before ${last.slice(0, 10)} ${last.slice(11, 19)} JST`);
   await expect(status).not.toContainText(en('batch.expectedUnknown'));
 });
 
-test('nobody is there to take what is ready', async ({ page }) => {
+test('explains that no process runs the ready jobs', async ({ page }) => {
   const id = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: id });
   await site.open(page, `/batches/${id}`);
@@ -188,7 +185,7 @@ test('nobody is there to take what is ready', async ({ page }) => {
   await site.db.query('DELETE FROM good_job_processes WHERE id = $1', [process]);
 });
 
-test('its jobs are done and a callback job failed', async ({ page }) => {
+test('reports a discarded callback job', async ({ page }) => {
   const id = await insertBatch(site.db, {
     jobs_finished_at: '2026-11-20T10:00:00Z',
     finished_at: '2026-11-20T10:00:00Z',
@@ -202,7 +199,7 @@ test('its jobs are done and a callback job failed', async ({ page }) => {
   );
 });
 
-test('one that moves tells its expected end and holds no reason', async ({ page }) => {
+test('shows the expected end of a batch in progress and no cause of a stall', async ({ page }) => {
   const worker = await insertProcess(site.db);
   const id = await insertBatch(site.db, {
     enqueued_at: new Date(Date.now() - 60_000).toISOString(),

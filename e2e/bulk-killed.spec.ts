@@ -2,21 +2,21 @@ import { insertJobs } from '../test/harness/many-rows';
 import { insertBatch } from '../test/harness/rows';
 import { startConsole } from './support/console-server';
 import { en } from './support/messages';
-import { hydrated, useSite } from './support/site';
+import { waitForHydration, useSite } from './support/site';
 import { expect, test } from './support/test';
 
 const site = useSite('bulk killed');
 const JOBS = 30_000;
 
 test(
-  'the server is killed in the middle of a run; another one adopts it, and every job is retried exactly once',
+  'another server resumes a run of a killed server and retries every job exactly once',
   { tag: '@any-path' },
   async ({ page, basePath, problems }) => {
     test.setTimeout(120_000);
-    // What the page was still loading.
+    // Resources that the page was still loading.
     problems.allow(/net::ERR_/);
     problems.allow(/ChunkLoadError/);
-    // The act's own answer, which the killed server cut.
+    // The killed server aborts the response to the action.
     problems.allow(/TypeError: network error/);
     const at = '2026-11-20T10:00:00Z';
     const batch = await insertBatch(site.db, {
@@ -26,13 +26,13 @@ test(
     });
     await insertJobs(site.db, JOBS, { batch_id: `'${batch}'` });
     await site.open(page, `/batches/${batch}/retry`);
-    await page.locator('input[name="typed"]').fill(String(JOBS));
+    await page.locator('input[name="confirmed_count"]').fill(String(JOBS));
     await page.getByRole('button', { name: en('actions.batch_retry.confirm') }).click();
-    const done = () =>
+    const countRetried = () =>
       site.value<number>('SELECT count(*)::int FROM good_jobs WHERE finished_at IS NULL');
-    while ((await done()) === 0);
+    while ((await countRetried()) === 0);
     await site.server.kill();
-    const before = await done();
+    const before = await countRetried();
     expect(before).toBeLessThan(JOBS);
     const path = new URL(page.url()).pathname;
     const id =
@@ -43,13 +43,15 @@ test(
     const second = await startConsole({ databaseUrl: site.databaseUrl, basePath });
     try {
       await page.goto(`${second.origin}${basePath}/bulk/${id}`);
-      await hydrated(page);
+      await waitForHydration(page);
       await expect(page.locator('main')).toContainText(en('bulk.states.finished'), {
         timeout: 60_000,
       });
       await expect(page.locator('[data-outcome="done"]')).toContainText(JOBS.toLocaleString('en'));
       const { rows } = await site.db.query(
-        `SELECT (serialized_params ->> 'executions')::int AS executions, count(*)::int AS jobs FROM good_jobs GROUP BY 1`,
+        `SELECT (serialized_params ->> 'executions')::int AS executions, count(*)::int AS jobs
+          FROM good_jobs
+          GROUP BY 1`,
       );
       expect(rows).toEqual([{ executions: 1, jobs: JOBS }]);
       expect(

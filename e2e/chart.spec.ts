@@ -3,7 +3,7 @@ import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertJob } from '../test/harness/rows';
 import { violations } from './support/axe';
 import { en } from './support/messages';
-import { idsOn } from './support/paging';
+import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -26,7 +26,7 @@ async function openChart(page: Page, path = '/jobs'): Promise<void> {
   await expect(plot(page).locator('canvas')).toBeVisible();
 }
 
-test('it opens when it is asked for, and is found as it was left', async ({ page }) => {
+test('the chart opens on demand and keeps its settings', async ({ page }) => {
   await site.open(page, '/jobs');
   await expect(page.locator('canvas')).toHaveCount(0);
   await openChart(page);
@@ -44,7 +44,7 @@ test('it opens when it is asked for, and is found as it was left', async ({ page
 });
 
 test(
-  'its table has the same numbers, under the filter of the list',
+  'the table has the numbers of the chart under the filter of the list',
   { tag: '@any-path' },
   async ({ page }) => {
     await openChart(page, '/jobs');
@@ -68,11 +68,11 @@ test(
     ).toHaveText('1');
     await page.getByRole('button', { name: en('chart.pick') }).click();
     await expect.poll(() => q(page)).toMatch(/^created:.+Z\.\..+Z$/);
-    await expect.poll(() => idsOn(page, 'job')).toHaveLength(1);
+    await expect.poll(() => visibleIds(page, 'job')).toHaveLength(1);
   },
 );
 
-test('dragging across it sets the time filter, and another replaces it', async ({ page }) => {
+test('dragging across the chart replaces the time filter', async ({ page }) => {
   await openChart(page);
   const area = await page.locator('.u-over').boundingBox();
   if (!area) throw new Error('The chart has no area.');
@@ -86,17 +86,17 @@ test('dragging across it sets the time filter, and another replaces it', async (
   await expect
     .poll(() => q(page))
     .toMatch(/^created:\d{4}-\d\d-\d\dT\d\d:\d\dZ\.\.\d{4}-\d\d-\d\dT\d\d:\d\dZ$/);
-  await expect.poll(() => idsOn(page, 'job')).toHaveLength(3);
+  await expect.poll(() => visibleIds(page, 'job')).toHaveLength(3);
   const first = q(page);
   await drag(0.1, 0.3);
   await expect.poll(() => q(page)).not.toBe(first);
   expect(q(page)?.match(/created:/g)).toHaveLength(1);
-  await expect.poll(() => idsOn(page, 'job')).toHaveLength(0);
+  await expect.poll(() => visibleIds(page, 'job')).toHaveLength(0);
   await page.getByRole('button', { name: en('chart.reset') }).click();
   await expect.poll(() => q(page)).toBeNull();
 });
 
-test('the keys set it too', { tag: '@any-path' }, async ({ page }) => {
+test('the arrow keys set the time filter of the chart', { tag: '@any-path' }, async ({ page }) => {
   await openChart(page);
   await plot(page).focus();
   for (let n = 0; n < 5; n += 1) await page.keyboard.press('ArrowLeft');
@@ -104,10 +104,10 @@ test('the keys set it too', { tag: '@any-path' }, async ({ page }) => {
   await expect(page.getByText(/: 3 jobs$/)).toBeVisible();
   await page.keyboard.press('Enter');
   await expect.poll(() => q(page)).toMatch(/^created:/);
-  await expect.poll(() => idsOn(page, 'job')).toHaveLength(3);
+  await expect.poll(() => visibleIds(page, 'job')).toHaveLength(3);
 });
 
-test('axe finds nothing in the chart and its table', { tag: '@any-path' }, async ({ page }) => {
+test('the chart and its table pass axe', { tag: '@any-path' }, async ({ page }) => {
   await openChart(page);
   expect(await violations(page)).toEqual([]);
   await page.getByRole('button', { name: en('chart.asTable') }).click();

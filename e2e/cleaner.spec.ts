@@ -19,7 +19,7 @@ const ids: Record<'deliver' | 'store' | 'waiting' | 'other', string[]> = {
 
 const site = useSite('cleaner', {
   async seed(db) {
-    const failed = async (
+    const insertFailure = async (
       kind: keyof typeof ids,
       minutes: number,
       error: string,
@@ -46,32 +46,33 @@ const site = useSite('cleaner', {
       });
       ids[kind].push(id);
     };
-    for (let n = 0; n < 7; n += 1) await failed('deliver', 5 + n * 40, TIMEOUT(4_000 + n), DELIVER);
-    for (let n = 0; n < 3; n += 1) await failed('store', 10 + n, TIMEOUT(n), STORE);
+    for (let n = 0; n < 7; n += 1)
+      await insertFailure('deliver', 5 + n * 40, TIMEOUT(4_000 + n), DELIVER);
+    for (let n = 0; n < 3; n += 1) await insertFailure('store', 10 + n, TIMEOUT(n), STORE);
     for (let n = 0; n < 2; n += 1)
-      await failed('waiting', 3 + n, TIMEOUT(90 + n), DELIVER, {
+      await insertFailure('waiting', 3 + n, TIMEOUT(90 + n), DELIVER, {
         performed_at: null,
         finished_at: null,
         scheduled_at: minutesAgo(-90),
       });
     for (let n = 0; n < 4; n += 1)
-      await failed('other', 2_000, '<script>alert(1)</script>: x', [], {
+      await insertFailure('other', 2_000, '<script>alert(1)</script>: x', [], {
         job_class: '<b>Bold::Job</b>',
       });
-    await failed('other', 20_000, 'RuntimeError: long ago', [], { job_class: 'OldJob' });
+    await insertFailure('other', 20_000, 'RuntimeError: long ago', [], { job_class: 'OldJob' });
     await insertJob(db);
   },
 });
 
-const DELIVERED = `[data-failure]:has-text("deliver.rb")`;
+const DELIVER_GROUP = `[data-failure]:has-text("deliver.rb")`;
 
-test('groups failures by class, error and frame; each number leads to just those jobs', async ({
+test('groups failures by class, error and frame, with counts that link to their jobs', async ({
   page,
 }) => {
   await site.open(page, '/cleaner');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(en('failures.title'));
   await expect(page.locator('[data-failure]')).toHaveCount(2);
-  const group = page.locator(DELIVERED);
+  const group = page.locator(DELIVER_GROUP);
   await expect(group).toContainText('Net::ReadTimeout: no answer for invoice <n>');
   await expect(group).toContainText('InvoiceJob');
   await expect(group.locator('[data-count="1_hour_ago"]')).toHaveText('4');
@@ -84,10 +85,10 @@ test('groups failures by class, error and frame; each number leads to just those
   await group.locator('[data-count="3_hours_ago"]').click();
   await page.waitForURL(/\/jobs\?/);
   await expect(page.locator('[data-job]')).toHaveCount(7);
-  const shown = await page
+  const jobIds = await page
     .locator('[data-job]')
     .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-job')));
-  expect(shown.sort()).toEqual([...ids.deliver.slice(0, 5), ...ids.waiting].sort());
+  expect(jobIds.sort()).toEqual([...ids.deliver.slice(0, 5), ...ids.waiting].sort());
 
   await page.goBack();
   await page.getByRole('link', { name: en('failures.ranges.7_days_ago') }).click();
@@ -97,10 +98,10 @@ test('groups failures by class, error and frame; each number leads to just those
   ).toContainText('<script>alert(<n>)</script>: x');
 });
 
-test('a group is acted on, and nothing but the group', async ({ page }) => {
+test('a bulk action on a group changes only its jobs', async ({ page }) => {
   await site.open(page, '/cleaner');
-  await page.locator(`${DELIVERED} h2 a`).click();
-  const group = page.locator(DELIVERED);
+  await page.locator(`${DELIVER_GROUP} h2 a`).click();
+  const group = page.locator(DELIVER_GROUP);
   await expect(group.locator('[data-sample]')).toHaveCount(5);
   await expect(group.locator(`[data-sample="${ids.waiting[0]}"]`)).toHaveAttribute(
     'href',
@@ -108,7 +109,7 @@ test('a group is acted on, and nothing but the group', async ({ page }) => {
   );
   await group.getByRole('button', { name: en('actions.retry.menu') }).click();
   const dialog = page.getByRole('dialog', { name: en('bulk.titles.retry') });
-  await expect(dialog).toContainText(en('bulk.takesUp', { count: 7, number: '7' }));
+  await expect(dialog).toContainText(en('bulk.affectedJobs', { count: 7, number: '7' }));
   await dialog
     .getByRole('button', { name: en('bulk.confirms.retry', { count: 7, number: '7' }) })
     .click();
@@ -120,7 +121,7 @@ test('a group is acted on, and nothing but the group', async ({ page }) => {
     'SELECT id FROM good_jobs WHERE error_event = 3 AND finished_at IS NULL',
   );
   expect(rows.map(({ id }) => id).sort()).toEqual([...ids.deliver].sort());
-  // The other group, and those that wait, are as they were.
+  // The other group and the waiting jobs are unchanged.
   expect(
     await site.value<number>(
       `SELECT count(*)::int FROM good_jobs WHERE finished_at IS NOT NULL AND id = ANY($1)`,
@@ -133,14 +134,14 @@ test('a group is acted on, and nothing but the group', async ({ page }) => {
       ids.waiting,
     ),
   ).toBe(2);
-  // What was done is on record with its filter.
+  // The run is stored with its filter.
   expect(await site.value<string>(`SELECT filter FROM good_job_console.bulk_runs`)).toMatch(
     /^job_class=InvoiceJob&q=failure%3A[0-9a-f]{16}%40/,
   );
 });
 
 test(
-  "GoodJob's own tables: discarded jobs by class and by exception, each number with its jobs",
+  'lists discarded jobs by class and by exception, with counts that link to their jobs',
   { tag: '@any-path' },
   async ({ page }) => {
     for (const [by, name] of [
@@ -165,7 +166,7 @@ test(
   },
 );
 
-test('without JavaScript a group unfolds, and its jobs are listed', async ({ browser }) => {
+test('expands a group and lists its jobs without JavaScript', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(site.url('/cleaner'));
@@ -175,12 +176,8 @@ test('without JavaScript a group unfolds, and its jobs are listed', async ({ bro
   await context.close();
 });
 
-test(
-  'what cannot be read is shown, and nothing is listed',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await site.open(page, '/cleaner?finished_since=yesterday&by=colour');
-    await expect(page.getByRole('alert').filter({ hasText: 'yesterday' })).toBeVisible();
-    await expect(page.locator('[data-failure]')).toHaveCount(0);
-  },
-);
+test('lists nothing for an invalid filter and shows it', { tag: '@any-path' }, async ({ page }) => {
+  await site.open(page, '/cleaner?finished_since=yesterday&by=colour');
+  await expect(page.getByRole('alert').filter({ hasText: 'yesterday' })).toBeVisible();
+  await expect(page.locator('[data-failure]')).toHaveCount(0);
+});

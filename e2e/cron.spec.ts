@@ -22,7 +22,11 @@ nightly_report:
   set: { queue: reports, priority: -10 }
   description: 夜間レポート（毎日3時）
 every_minute: { cron: "*/5 * * * * *", class: ExampleJob }
-seldom: { cron: every monday at 9am, class: "ExampleJob::BatchJob", enabled_by_default: false, description: Not enabled by default }
+seldom:
+  cron: every monday at 9am
+  class: "ExampleJob::BatchJob"
+  enabled_by_default: false
+  description: Not enabled by default
 odd: { cron: at 5 after 4, class: OddJob }
 broken: { cron: "@daily", class: BrokenJob, set: 5 }
 `,
@@ -60,7 +64,7 @@ const row = (page: Page, key: string): Locator =>
     .filter({ has: page.getByRole('link', { name: key, exact: true }) });
 const setting = (key: string) =>
   site.value<string[] | undefined>('SELECT value FROM good_job_settings WHERE key = $1', key);
-async function choose(
+async function openActionDialog(
   page: Page,
   key: string,
   action: 'enqueue' | 'enable' | 'disable',
@@ -70,7 +74,7 @@ async function choose(
   return page.getByRole('dialog', { name: en(`cron.${action}.title`) });
 }
 
-test('each entry tells its class, schedule, runs and state', async ({ page }) => {
+test('each entry shows its class, schedule, runs and state', async ({ page }) => {
   await site.open(page, '/cron_entries');
   const report = row(page, 'nightly_report');
   for (const text of [
@@ -85,7 +89,7 @@ test('each entry tells its class, schedule, runs and state', async ({ page }) =>
   await expect(report.getByRole('img')).toHaveAccessibleName(
     /Last 30 runs: 23 Succeeded, 7 Discarded/,
   );
-  // Its jobs are not those of 03:00 in Tokyo.
+  // None of its jobs ran at 03:00 in Tokyo.
   await expect(report).toContainText(en('cron.overdue'));
   await expect(row(page, 'every_minute')).toContainText('every 5 seconds');
   await expect(row(page, 'seldom')).toContainText('every Monday at 09:00');
@@ -101,10 +105,10 @@ test('each entry tells its class, schedule, runs and state', async ({ page }) =>
   await expect(page.getByText(en('cron.totals', { enabled: '4', disabled: '1' }))).toBeVisible();
 });
 
-test('disable and enable ask first, are done and on record', async ({ page }) => {
+test('confirms, applies and records disabling and enabling a key', async ({ page }) => {
   await site.open(page, '/cron_entries');
   await (
-    await choose(page, 'every_minute', 'disable')
+    await openActionDialog(page, 'every_minute', 'disable')
   )
     .getByRole('button', { name: en('cron.disable.confirm') })
     .click();
@@ -114,7 +118,7 @@ test('disable and enable ask first, are done and on record', async ({ page }) =>
   ).toBeVisible();
   expect(await setting('cron_keys_disabled')).toEqual(['every_minute']);
   await (
-    await choose(page, 'every_minute', 'enable')
+    await openActionDialog(page, 'every_minute', 'enable')
   )
     .getByRole('button', { name: en('cron.enable.confirm') })
     .click();
@@ -135,20 +139,16 @@ test('disable and enable ask first, are done and on record', async ({ page }) =>
   );
 });
 
-test(
-  'the list lives: what changes in the database comes to the screen by itself',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await site.open(page, '/cron_entries');
-    await expect(row(page, 'every_minute')).toContainText(en('cron.noRuns'));
-    await insertJob(site.db, { ...DISCARDED, cron_key: 'every_minute', cron_at: at(Date.now()) });
-    await expect(row(page, 'every_minute').getByRole('img')).toHaveAccessibleName(/1 Discarded/, {
-      timeout: 15_000,
-    });
-  },
-);
+test('polls the list of cron entries', { tag: '@any-path' }, async ({ page }) => {
+  await site.open(page, '/cron_entries');
+  await expect(row(page, 'every_minute')).toContainText(en('cron.noRuns'));
+  await insertJob(site.db, { ...DISCARDED, cron_key: 'every_minute', cron_at: at(Date.now()) });
+  await expect(row(page, 'every_minute').getByRole('img')).toHaveAccessibleName(/1 Discarded/, {
+    timeout: 15_000,
+  });
+});
 
-test('enqueue now makes one job as the file has it', async ({ page }) => {
+test('enqueues one job as configured in the file', async ({ page }) => {
   await site.open(page, '/cron_entries/nightly_report');
   await page.getByRole('link', { name: en('cron.enqueue.menu') }).click();
   const dialog = page.getByRole('dialog', { name: en('cron.enqueue.title') });
@@ -156,7 +156,10 @@ test('enqueue now makes one job as the file has it', async ({ page }) => {
   await dialog.getByRole('button', { name: en('cron.enqueue.confirm') }).click();
   await expect(page.getByText(en('cron.enqueue.done'))).toBeVisible();
   const { rows } = await site.db.query<Record<string, unknown>>(
-    `SELECT queue_name, priority, serialized_params -> 'arguments' AS arguments, cron_at IS NOT NULL AS timed FROM good_jobs WHERE cron_key = 'nightly_report' AND finished_at IS NULL`,
+    `SELECT queue_name, priority, serialized_params -> 'arguments' AS arguments,
+        cron_at IS NOT NULL AS timed
+      FROM good_jobs
+      WHERE cron_key = 'nightly_report' AND finished_at IS NULL`,
   );
   expect(rows).toEqual([
     {
@@ -168,7 +171,7 @@ test('enqueue now makes one job as the file has it', async ({ page }) => {
   ]);
 });
 
-test('the page of an entry: properties, the next five runs, its jobs by state', async ({
+test('the page of an entry shows properties, the next five runs and jobs by state', async ({
   page,
 }) => {
   await site.open(page, '/cron_entries');
@@ -189,7 +192,7 @@ test('the page of an entry: properties, the next five runs, its jobs by state', 
   await expect(page.getByText(en('cron.notInFile'))).toBeHidden();
 });
 
-test('a key of any letters has a page, and is enqueued as its last job', async ({ page }) => {
+test('opens a key with special characters and copies its last job', async ({ page }) => {
   await site.open(page, '/cron_entries');
   await page.getByRole('link', { name: ODD, exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: ODD })).toBeVisible();
@@ -209,7 +212,7 @@ test('a key of any letters has a page, and is enqueued as its last job', async (
 });
 
 test(
-  'what cannot be enqueued says why; an unknown key is a 404',
+  'says why an entry cannot be enqueued and answers 404 for an unknown key',
   { tag: '@any-path' },
   async ({ page, problems }) => {
     await site.open(page, '/cron_entries/broken');
@@ -226,7 +229,7 @@ test(
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('the pages are readable, and a confirmation page acts', async ({ page }) => {
+  test('enables a key through the confirmation page', async ({ page }) => {
     await page.goto(site.url('/cron_entries'));
     await page.getByRole('button', { name: en('cron.menu', { key: 'seldom' }) }).click();
     await page.getByRole('link', { name: en('cron.enable.menu') }).click();
@@ -236,11 +239,11 @@ test.describe('without JavaScript', () => {
   });
 });
 
-httpTest('a CRON_FILE that is none ends the start with one sentence', async () => {
-  const bad = path.join(os.tmpdir(), `cron-bad-${process.pid}.yml`);
-  writeFileSync(bad, '[1, 2]');
+httpTest('an invalid CRON_FILE ends the start with one sentence', async () => {
+  const invalidFile = path.join(os.tmpdir(), `cron-bad-${process.pid}.yml`);
+  writeFileSync(invalidFile, '[1, 2]');
   for (const [file, sentence] of [
-    [bad, 'must hold a mapping'],
+    [invalidFile, 'must hold a mapping'],
     ['/nowhere/cron.yml', 'cannot be read'],
   ] as const)
     await expect(

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { startPostgres } from '../test/harness/postgres';
+import { DISCARDED, insertBatch, insertJob, readRow } from '../test/harness/rows';
 import { testServerOptions } from '../test/harness/test-server';
-import { DISCARDED, insertBatch, insertJob, row } from '../test/harness/rows';
 import { startConsole } from './support/console-server';
 import { en } from './support/messages';
-import { connect, hydrated, startSite } from './support/site';
+import { connect, waitForHydration, startSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* The database goes away under an open page and comes back; the console is never restarted. */
+/* The database fails and recovers while a page is open; the console is never restarted. */
 const SCHEMA = readFileSync(
   new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url),
   'utf8',
 );
 
-test('killed under an open page, started again: the page tells, then goes on, and acts', async ({
+test('an open page reports a killed database and recovers after its restart', async ({
   page,
   problems,
 }) => {
@@ -28,14 +28,14 @@ test('killed under an open page, started again: the page tells, then goes on, an
   await db.query(SCHEMA);
   const id = await insertJob(db, DISCARDED);
   await db.end();
-  const console_ = await startConsole({ databaseUrl: url });
+  const server = await startConsole({ databaseUrl: url });
   try {
-    await page.goto(`${console_.origin}/jobs`);
-    await hydrated(page);
+    await page.goto(`${server.origin}/jobs`);
+    await waitForHydration(page);
     postgres.kill();
 
-    // What was on the screen stays, and an action says that nothing was done.
-    const note = page.getByText(en('live.failed', { time: '' }).split('.')[0] ?? '');
+    // The rows stay on the screen, and an action reports that nothing was changed.
+    const note = page.getByText(en('polling.failed', { time: '' }).split('.')[0] ?? '');
     await expect(note).toBeVisible({ timeout: 30_000 });
     await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
     await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
@@ -48,9 +48,9 @@ test('killed under an open page, started again: the page tells, then goes on, an
       en('errors.database_down'),
       { timeout: 20_000 },
     );
-    const other = await page.context().newPage();
-    expect((await other.goto(`${console_.origin}/jobs/${id}`))?.status()).toBe(503);
-    await expect(other.getByRole('alert').first()).toHaveText(en('errors.database_down'));
+    const otherPage = await page.context().newPage();
+    expect((await otherPage.goto(`${server.origin}/jobs/${id}`))?.status()).toBe(503);
+    await expect(otherPage.getByRole('alert').first()).toHaveText(en('errors.database_down'));
 
     await postgres.restart('immediate');
     await expect(note).toHaveCount(0, { timeout: 30_000 });
@@ -63,24 +63,24 @@ test('killed under an open page, started again: the page tells, then goes on, an
     await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
       en('outcomes.done.retry'),
     );
-    await other.getByRole('link', { name: en('errors.retry') }).click();
-    await expect(other.getByRole('heading', { level: 1 })).toHaveText('TestJob');
+    await otherPage.getByRole('link', { name: en('errors.retry') }).click();
+    await expect(otherPage.getByRole('heading', { level: 1 })).toHaveText('TestJob');
     const after = await connect(url);
-    expect((await row(after, 'good_jobs', id)).finished_at).toBeNull();
+    expect((await readRow(after, 'good_jobs', id)).finished_at).toBeNull();
     await after.end();
   } finally {
-    await console_.stop();
+    await server.stop();
     await postgres.stop();
   }
 });
 
-test('a query of half a minute is cut after some seconds; the rest of the page stands', async ({
+test('cancels a slow query after its timeout and renders the rest of the page', async ({
   page,
   problems,
   basePath,
 }) => {
   problems.allowStatus(503);
-  // What a page was still loading when the next one was opened.
+  // Scripts that a page was still loading at the next navigation.
   problems.allow(/ChunkLoadError/);
   let batch = '';
   const site = await startSite('slow queries', basePath, {
@@ -91,10 +91,11 @@ test('a query of half a minute is cut after some seconds; the rest of the page s
   });
   try {
     expect((await page.goto(site.url(`/batches/${batch}`)))?.status()).toBe(200);
-    // Every row of good_jobs takes half a minute from now on.
+    // From now on, reading a row of good_jobs takes half a minute.
     await site.db.query('ALTER TABLE good_jobs RENAME TO good_jobs_stored');
     await site.db.query(
-      `CREATE FUNCTION half_a_minute() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_sleep(30); RETURN true; END $$`,
+      `CREATE FUNCTION half_a_minute() RETURNS boolean LANGUAGE plpgsql VOLATILE
+        AS $$ BEGIN PERFORM pg_sleep(30); RETURN true; END $$`,
     );
     await site.db.query(
       'CREATE VIEW good_jobs AS SELECT * FROM good_jobs_stored WHERE half_a_minute()',
@@ -126,7 +127,7 @@ test('a query of half a minute is cut after some seconds; the rest of the page s
   }
 });
 
-test('read-only for a while: an action says so and changes nothing, and works once the database takes writes again', async ({
+test('an action reports a read-only database and works again afterwards', async ({
   page,
   problems,
   basePath,
@@ -135,16 +136,20 @@ test('read-only for a while: an action says so and changes nothing, and works on
   problems.allow(/ChunkLoadError/);
   let id = '';
   const site = await startSite('read-only', basePath, {
-    seed: async (db) => void (id = await insertJob(db, DISCARDED)),
+    seed: async (db) => {
+      id = await insertJob(db, DISCARDED);
+    },
   });
   const name = await site.value<string>('SELECT current_database()');
-  // As a failover or a maintenance does: who is connected comes back to other settings.
+  // As in a failover: existing connections end, and new ones have other settings.
   const setReadOnly = async (on: boolean) => {
     await site.db.query(
       `ALTER DATABASE "${name}" SET default_transaction_read_only TO ${on ? 'on' : 'off'}`,
     );
     await site.db.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      `SELECT pg_terminate_backend(pid)
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
   };
   const retry = async () => {
@@ -179,15 +184,18 @@ test('read-only for a while: an action says so and changes nothing, and works on
   }
 });
 
-test('grants that come later are enough: no restart', async ({ page, problems, basePath }) => {
-  // What a page was still loading when the next one was opened.
+test('detects new grants without a restart', async ({ page, problems, basePath }) => {
+  // Scripts that a page was still loading at the next navigation.
   problems.allow(/ChunkLoadError/);
   const role = `granted_${Math.random().toString(36).slice(2, 10)}`;
   const site = await startSite('later grants', basePath, {
     seed: async (db) => void (await insertJob(db, DISCARDED)),
     serverUrl: async (url, db) => {
       await db.query(
-        `CREATE ROLE ${role} LOGIN PASSWORD 'granted'; GRANT USAGE ON SCHEMA public, good_job_console TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA good_job_console TO ${role}`,
+        `CREATE ROLE ${role} LOGIN PASSWORD 'granted';
+          GRANT USAGE ON SCHEMA public, good_job_console TO ${role};
+          GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role};
+          GRANT ALL ON ALL TABLES IN SCHEMA good_job_console TO ${role}`,
       );
       return Object.assign(new URL(url), { username: role, password: 'granted' }).href;
     },

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { startPostgres } from '../test/harness/postgres';
-import { testServerOptions } from '../test/harness/test-server';
 import { DISCARDED, insertJob } from '../test/harness/rows';
+import { testServerOptions } from '../test/harness/test-server';
 import { startConsole } from './support/console-server';
 import { en, ja } from './support/messages';
 import { connect, startSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* The database is down, slow, restarted or read-only: a page that says so, with a status that says so, and no restart of the console. */
+/* Each page reports a database that is down, slow or read-only, with the matching HTTP status. */
 const SCHEMA = readFileSync(
   new URL('../test/fixtures/good_job-4.19.2.sql', import.meta.url),
   'utf8',
 );
 
-test('restarted in the middle nobody notices; down it is a clear page', async ({
+test('survives a restart of the database and reports when it is down', async ({
   page,
   problems,
 }) => {
@@ -23,47 +23,47 @@ test('restarted in the middle nobody notices; down it is a clear page', async ({
   const db = await connect(url);
   await db.query(SCHEMA);
   const id = await insertJob(db, DISCARDED);
-  // The test server commits asynchronously: what is to survive a crash must be on disk.
+  // The test server commits asynchronously, so this forces the row to disk before the crash.
   await db.query('CHECKPOINT');
   await db.end();
-  const console_ = await startConsole({ databaseUrl: url });
+  const server = await startConsole({ databaseUrl: url });
   try {
-    await page.goto(`${console_.origin}/jobs?locale=ja`);
+    await page.goto(`${server.origin}/jobs?locale=ja`);
     await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
 
     await postgres.restart('immediate');
-    await page.goto(`${console_.origin}/jobs/${id}`);
+    await page.goto(`${server.origin}/jobs/${id}`);
     await expect(page.getByRole('heading', { level: 1 })).toContainText('TestJob');
 
     await postgres.stop();
-    const answer = await page.goto(`${console_.origin}/jobs?locale=ja`);
-    expect(answer?.status()).toBe(503);
+    const response = await page.goto(`${server.origin}/jobs?locale=ja`);
+    expect(response?.status()).toBe(503);
     await expect(page.getByRole('alert').first()).toContainText(ja('errors.database_down'));
-    expect((await page.request.get(`${console_.origin}/readyz`)).status()).toBe(503);
-    expect((await page.request.get(`${console_.origin}/healthz`)).status()).toBe(200);
-    expect((await page.request.get(`${console_.origin}/api/jobs`)).status()).toBe(503);
+    expect((await page.request.get(`${server.origin}/readyz`)).status()).toBe(503);
+    expect((await page.request.get(`${server.origin}/healthz`)).status()).toBe(200);
+    expect((await page.request.get(`${server.origin}/api/jobs`)).status()).toBe(503);
   } finally {
-    await console_.stop();
+    await server.stop();
   }
 });
 
-test('a database that is not there is no reason not to start', async ({ page, problems }) => {
+test('starts without a database', async ({ page, problems }) => {
   problems.allowStatus(503);
-  const console_ = await startConsole({
+  const server = await startConsole({
     databaseUrl: 'postgres://nobody:secret@127.0.0.1:1/nothing',
   });
   try {
-    const answer = await page.goto(`${console_.origin}/batches?locale=en`);
-    expect(answer?.status()).toBe(503);
+    const response = await page.goto(`${server.origin}/batches?locale=en`);
+    expect(response?.status()).toBe(503);
     await expect(page.getByRole('alert').first()).toContainText(en('errors.database_down'));
     expect(await page.content()).not.toContain('secret');
-    expect(console_.output()).not.toContain('secret');
+    expect(server.output()).not.toContain('secret');
   } finally {
-    await console_.stop();
+    await server.stop();
   }
 });
 
-test('a query that takes too long is cut, with a sentence', async ({
+test('cancels a query that waits for a lock and reports it', async ({
   page,
   problems,
   basePath,
@@ -76,12 +76,12 @@ test('a query that takes too long is cut, with a sentence', async ({
     await locker.query('BEGIN');
     await locker.query('LOCK TABLE good_jobs IN ACCESS EXCLUSIVE MODE');
     const started = Date.now();
-    const answer = await page.goto(site.url('/jobs?locale=ja'));
-    expect(answer?.status()).toBe(503);
+    const response = await page.goto(site.url('/jobs?locale=ja'));
+    expect(response?.status()).toBe(503);
     await expect(page.locator('main')).toContainText(ja('errors.query_timeout'));
     expect(Date.now() - started).toBeLessThan(15_000);
     await expect(page.getByRole('main').getByRole('alert')).toContainText(ja('errors.partial'));
-    // The search is still there to be made a narrower one, and the tabs to be gone to.
+    // The search and the tabs remain, so that the viewer can narrow the query.
     await expect(page.getByRole('combobox', { name: ja('search.label') })).toBeVisible();
     await expect(
       page
@@ -96,7 +96,7 @@ test('a query that takes too long is cut, with a sentence', async ({
   }
 });
 
-test('what is on the screen stays when a refresh fails, and says how old it is', async ({
+test('keeps the rows when polling fails and says when they were current', async ({
   page,
   problems,
   basePath,
@@ -126,14 +126,16 @@ for (const [name, options] of [
       serverUrl: async (url: string, db: import('pg').Client) => {
         const role = `reader_${Math.random().toString(36).slice(2, 10)}`;
         await db.query(
-          `CREATE ROLE ${role} LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
+          `CREATE ROLE ${role} LOGIN PASSWORD 'reader';
+            GRANT USAGE ON SCHEMA public TO ${role};
+            GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
         );
         return Object.assign(new URL(url), { username: role, password: 'reader' }).href;
       },
     },
   ],
 ] as const) {
-  test(`${name}: says so, offers nothing, and does nothing when it is asked all the same`, async ({
+  test(`${name}: disables actions and refuses a forced request`, async ({
     page,
     basePath,
     problems,
@@ -142,7 +144,9 @@ for (const [name, options] of [
     let id = '';
     const site = await startSite(`trouble ${name}`, basePath, {
       ...options,
-      seed: async (db) => void (id = await insertJob(db, DISCARDED)),
+      seed: async (db) => {
+        id = await insertJob(db, DISCARDED);
+      },
     });
     try {
       await page.goto(site.url(`/jobs/${id}?locale=en`));
@@ -153,7 +157,9 @@ for (const [name, options] of [
       await page.goto(site.url(`/jobs/${id}/retry?locale=en`));
       const confirm = page.getByRole('button', { name: en('actions.retry.confirm') });
       await expect(confirm).toBeDisabled();
-      await confirm.evaluate((button: HTMLButtonElement) => (button.disabled = false));
+      await confirm.evaluate((button: HTMLButtonElement) => {
+        button.disabled = false;
+      });
       await confirm.click();
       await expect(page.locator('main')).toContainText(en('errors.read_only'));
       expect(

@@ -9,18 +9,18 @@ import { type ConsoleServer, startConsole } from './support/console-server';
 import { connect, startSite, useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 
-/* How the server starts, says that it is ready, and stops: real processes and signals. */
+/* Start, readiness and shutdown of the server, with real processes and signals. */
 
 const site = useSite('deployment');
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/none';
 
-interface Answer {
+interface Reply {
   status: number;
   close: boolean;
 }
 
-/** The whole answer; rejects when the connection is refused or cut. */
-function get(url: string, headers: Record<string, string>, agent?: http.Agent): Promise<Answer> {
+/** Reads the whole response; rejects when the connection is refused or aborted. */
+function get(url: string, headers: Record<string, string>, agent?: http.Agent): Promise<Reply> {
   return new Promise((resolve, reject) => {
     http
       .get(url, { headers, agent }, (response) => {
@@ -31,7 +31,7 @@ function get(url: string, headers: Record<string, string>, agent?: http.Agent): 
                 status: response.statusCode ?? 0,
                 close: response.headers.connection === 'close',
               })
-            : reject(new Error('The answer was cut.')),
+            : reject(new Error('The response was aborted.')),
         );
       })
       .once('error', reject);
@@ -41,7 +41,7 @@ function get(url: string, headers: Record<string, string>, agent?: http.Agent): 
 const statusOf = (server: ConsoleServer, address: string) =>
   get(server.origin + server.basePath + address, {}).then(({ status }) => status);
 
-test('a drain under load refuses and cuts nothing, and /readyz is 503 at once', async () => {
+test('a shutdown under load aborts no request and answers 503 on /readyz at once', async () => {
   test.setTimeout(120_000);
   const server = await startConsole({
     databaseUrl: site.databaseUrl,
@@ -49,7 +49,7 @@ test('a drain under load refuses and cuts nothing, and /readyz is 503 at once', 
   });
   const headers = { cookie: server.cookie };
   let signalAt = 0;
-  const results: (Answer & { at: number; ready: boolean })[] = [];
+  const results: (Reply & { at: number; ready: boolean })[] = [];
   const failures: { code: string; at: number }[] = [];
   const client = async (agent: http.Agent | undefined) => {
     for (;;) {
@@ -68,20 +68,25 @@ test('a drain under load refuses and cuts nothing, and /readyz is 503 at once', 
   const agents = [1, 2, 3].map(() => new http.Agent({ keepAlive: true, maxSockets: 1 }));
   const clients = [undefined, ...agents].map(client);
   await expect.poll(() => results.length, { timeout: 60_000 }).toBeGreaterThan(12);
-  // A page waits for a table until 3 s after the delay.
+  // Blocks a page for 2 s beyond the shutdown delay.
   const blocker = await connect(site.databaseUrl);
   await blocker.query('BEGIN; LOCK TABLE good_job_processes IN ACCESS EXCLUSIVE MODE');
   const slow = get(`${server.origin}/processes`, headers, agents[0]);
-  await sleep(200);
+  const countWaiting = () =>
+    site.value<number>(
+      `SELECT count(*)::int FROM pg_locks
+        WHERE NOT granted AND relation = 'good_job_processes'::regclass`,
+    );
+  await expect.poll(countWaiting).toBeGreaterThan(0);
   signalAt = performance.now();
-  const ended = server.terminate();
+  const shutdown = server.terminate();
   await sleep(4_000);
   await blocker.query('ROLLBACK');
   await blocker.end();
   expect((await slow).status).toBe(200);
   await Promise.all(clients);
-  await ended;
-  const ready = results.filter((one) => one.ready);
+  await shutdown;
+  const ready = results.filter((result) => result.ready);
   expect(ready.filter(({ at }) => at < signalAt - 500).map(({ status }) => status)).not.toContain(
     503,
   );
@@ -89,11 +94,11 @@ test('a drain under load refuses and cuts nothing, and /readyz is 503 at once', 
     true,
   );
   expect(results.filter(({ close }) => close).every(({ at }) => at > signalAt + 2_000)).toBe(true);
-  // 2 s of delay and 9 s of grace.
+  // 2 s of delay and 9 s of grace period.
   expect(failures.map(({ at }) => at - signalAt).every((ms) => ms > 10_000)).toBe(true);
 });
 
-test('npm start passes SIGTERM on, and leaves no server behind', async () => {
+test('npm start forwards SIGTERM and leaves no server running', async () => {
   test.setTimeout(120_000);
   ensureBuild();
   const child = spawn('npm', ['start'], {
@@ -114,7 +119,7 @@ test('npm start passes SIGTERM on, and leaves no server behind', async () => {
   });
 });
 
-test('SIGINT stops without the delay, also when it comes twice at once', async () => {
+test('SIGINT stops without the delay, also when sent twice', async () => {
   const server = await startConsole({
     databaseUrl: NOWHERE,
     env: { SHUTDOWN_DELAY_SECONDS: '600' },
@@ -123,12 +128,13 @@ test('SIGINT stops without the delay, also when it comes twice at once', async (
   await expect(get(`${server.origin}/healthz`, {})).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('/readyz is 503 while no page can be served', async () => {
+test('answers 503 on /readyz while no page can be served', async () => {
   for (const [name, sql] of [
     ['good_job_3', 'ALTER TABLE good_jobs DROP COLUMN locked_by_id'],
     [
       'no_tables',
-      'DROP TABLE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings',
+      `DROP TABLE good_jobs, good_job_executions, good_job_batches, good_job_processes,
+          good_job_settings`,
     ],
   ] as const) {
     const broken = await startSite(`readyz ${name}`, '', { sql: [sql] });
@@ -142,26 +148,26 @@ test('/readyz is 503 while no page can be served', async () => {
   expect(await statusOf(site.server, '/readyz')).toBe(200);
 });
 
-test('/readyz notices deleted files, and the next start removes what a killed server left', async ({}, testInfo) => {
+test('reports deleted files on /readyz and removes the copy of a killed server', async ({}, testInfo) => {
   const folder = testInfo.outputPath('copies');
   mkdirSync(folder, { recursive: true });
   const options = { databaseUrl: site.databaseUrl, basePath: '/ops', env: { TMPDIR: folder } };
   const copies = () => readdirSync(folder).filter((name) => /^good-job-console-\w{6}$/.test(name));
   const first = await startConsole(options);
-  const [left] = copies();
+  const [copy] = copies();
   expect(await statusOf(first, '/readyz')).toBe(200);
-  rmSync(path.join(folder, left ?? '', '.next/static'), { recursive: true });
+  rmSync(path.join(folder, copy ?? '', '.next/static'), { recursive: true });
   await expect.poll(() => statusOf(first, '/readyz')).toBe(503);
   await first.kill();
-  expect(copies()).toEqual([left]);
+  expect(copies()).toEqual([copy]);
   const second = await startConsole(options);
-  expect(copies()).not.toContain(left);
+  expect(copies()).not.toContain(copy);
   expect(copies()).toHaveLength(1);
   await second.stop();
   expect(copies()).toEqual([]);
 });
 
-test('the root needs no copy of the build', async ({}, testInfo) => {
+test('makes no copy of the build without a base path', async ({}, testInfo) => {
   const folder = testInfo.outputPath('none');
   mkdirSync(folder, { recursive: true });
   const server = await startConsole({
@@ -173,31 +179,35 @@ test('the root needs no copy of the build', async ({}, testInfo) => {
   await server.stop();
 });
 
-test('an output that cannot be written ends the server with one sentence', async () => {
+test('the server exits with a one-sentence error when its output cannot be written', async () => {
   const full = openSync('/dev/full', 'w');
   try {
-    expect(await endOf(full)).toEqual({
+    expect(await runWithOutput(full)).toEqual({
       code: 1,
       text: expect.stringMatching(/^No space is left on the device.*\(ENOSPC\)\.\n$/) as unknown,
     });
   } finally {
     closeSync(full);
   }
-  expect(await endOf('pipe')).toEqual({
+  expect(await runWithOutput('pipe')).toEqual({
     code: 1,
-    text: expect.stringMatching(/^Nobody reads the output any more.*\(EPIPE\)\.\n$/) as unknown,
+    text: expect.stringMatching(/^The output is closed.*\(EPIPE\)\.\n$/) as unknown,
   });
 });
 
-/** How a server ends whose output is `stdout`, a pipe without a reader or a file. */
-async function endOf(stdout: 'pipe' | number): Promise<{ code: number | null; text: string }> {
+/** Exit code and stderr of a server whose stdout is a pipe without a reader, or a file. */
+async function runWithOutput(
+  stdout: 'pipe' | number,
+): Promise<{ code: number | null; text: string }> {
   const child = spawn(process.execPath, [process.env.GJC_E2E_MAIN ?? ensureBuild()], {
     env: { ...process.env, DATABASE_URL: NOWHERE, PORT: '0', BASE_PATH: '' },
     stdio: ['ignore', stdout, 'pipe'],
   });
   child.stdout?.destroy();
   let text = '';
-  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, text };
 }
@@ -210,6 +220,6 @@ function listeningPort(child: ChildProcess): Promise<number> {
       const port = /listens on http:\/\/[^\s/]*:(\d+)/.exec(text)?.[1];
       if (port) resolve(Number(port));
     });
-    child.once('exit', () => reject(new Error(`It ended: ${text}`)));
+    child.once('exit', () => reject(new Error(`The server exited: ${text}`)));
   });
 }

@@ -3,27 +3,31 @@ import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* 13,600 rows that a real GoodJob 4.19.2 wrote, among them markup, Japanese, crashes and batches of every kind. */
+/*
+ * 13,600 rows written by GoodJob 4.19.2, including markup, Japanese, crashes and all kinds of
+ * batches.
+ */
 const site = useSite('gj real', { seed: (_db, url) => loadGjReal(url) });
 
-test('every batch opens from the list, with its jobs', async ({ page }) => {
+test('opens every batch of the list with its jobs', async ({ page }) => {
   await site.open(page, '/batches');
-  const seen = new Set<string>();
+  const batchIds = new Set<string>();
   for (;;) {
     for (const row of await page.locator('[data-batch]').all())
-      seen.add((await row.getAttribute('data-batch')) ?? '');
-    const older = page.getByRole('link', { name: en('paging.older') });
-    if ((await older.count()) === 0) break;
+      batchIds.add((await row.getAttribute('data-batch')) ?? '');
+    const olderLink = page.getByRole('link', { name: en('paging.older') });
+    if ((await olderLink.count()) === 0) break;
     const url = page.url();
-    await older.click();
+    await olderLink.click();
     await page.waitForURL((next) => next.href !== url);
     await expect(page.locator('[data-batch]').first()).toBeVisible();
   }
-  expect(seen.size).toBe(await site.value<number>('SELECT count(*)::int FROM good_job_batches'));
+  const total = await site.value<number>('SELECT count(*)::int FROM good_job_batches');
+  expect(batchIds.size).toBe(total);
 
-  for (const id of [...seen].slice(0, 4)) {
+  for (const id of [...batchIds].slice(0, 4)) {
     await site.open(page, `/batches/${id}?locale=ja`);
-    const shown = await page
+    const rowCount = await page
       .getByRole('region', { name: ja('batch.batchedJobs') })
       .locator('[data-job]')
       .count();
@@ -31,18 +35,21 @@ test('every batch opens from the list, with its jobs', async ({ page }) => {
       'SELECT count(*)::int FROM good_jobs WHERE batch_id = $1',
       id,
     );
-    expect(shown).toBe(Math.min(members, 25));
-    const folded = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
-    if ((await folded.count()) > 0) {
-      await folded.first().click();
+    expect(rowCount).toBe(Math.min(members, 25));
+    const expandButtons = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
+    if ((await expandButtons.count()) > 0) {
+      await expandButtons.first().click();
       await expect(page.getByRole('group', { name: ja('jobs.raw') })).toContainText('"_good_job"');
     }
   }
 });
 
-test('jobs of every state and every kind of error open', async ({ page }) => {
+test('opens jobs of every state and error event', async ({ page }) => {
   const { rows } = await site.db.query<{ id: string; error: string | null }>(`
-    SELECT DISTINCT ON (job_class, error_event, finished_at IS NULL) id, error FROM good_jobs ORDER BY job_class, error_event, finished_at IS NULL, executions_count DESC NULLS LAST LIMIT 16`);
+    SELECT DISTINCT ON (job_class, error_event, finished_at IS NULL) id, error
+    FROM good_jobs
+    ORDER BY job_class, error_event, finished_at IS NULL, executions_count DESC NULLS LAST
+    LIMIT 16`);
   expect(rows.length).toBeGreaterThan(10);
   for (const { id, error } of rows) {
     const response = await page.goto(site.url(`/jobs/${id}`));

@@ -4,14 +4,17 @@ import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
 /*
- * A payload of its own in every text, array and JSON column of every table, and then every page and door of the
- * console: new columns and new pages come along by themselves.
+ * Puts a distinct payload into every text, array and JSON column of every table and opens every
+ * page and endpoint. New columns and pages are included automatically.
  */
 const payload = (column: string) =>
-  `"'><img src=x onerror="window.__xss='${column}'"><svg/onload=window.__xss=1></script><script>window.__xss=1</script>\u202e{{7*7}}javascript:alert(1)`;
-/** Closed sets that the console alone writes. */
-const OWN =
-  /^(bulk_runs\.(action|target|state|expected_kind|pause_reason)|audit_events\.(action|target_type|role|outcome)|bulk_run_samples\..*|schema_.*)$/;
+  `"'><img src=x onerror="window.__xss='${column}'"><svg/onload=window.__xss=1></script>` +
+  '<script>window.__xss=1</script>\u202e{{7*7}}javascript:alert(1)';
+/** Columns with fixed values that only the console writes. */
+const OWN_COLUMNS = new RegExp(
+  '^(bulk_runs\\.(action|target|state|expected_kind|pause_reason)|' +
+    'audit_events\\.(action|target_type|role|outcome)|bulk_run_samples\\..*|schema_.*)$',
+);
 
 const jsonOf = (text: string) =>
   JSON.stringify({
@@ -41,9 +44,15 @@ async function poison(db: pg.Client): Promise<void> {
     column: string;
     type: string;
   }>(`
-    SELECT c.table_name AS table, format('%I.%I', c.table_schema, c.table_name) AS relation, c.column_name AS column, CASE c.data_type WHEN 'ARRAY' THEN c.udt_name ELSE c.data_type END AS type
-      FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
-     WHERE c.table_schema IN ('public', 'good_job_console') AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER'`);
+    SELECT c.table_name AS table,
+      format('%I.%I', c.table_schema, c.table_name) AS relation,
+      c.column_name AS column,
+      CASE c.data_type WHEN 'ARRAY' THEN c.udt_name ELSE c.data_type END AS type
+    FROM information_schema.columns c
+    JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE c.table_schema IN ('public', 'good_job_console')
+      AND t.table_type = 'BASE TABLE'
+      AND c.is_generated = 'NEVER'`);
   const values: Record<string, (text: string) => unknown> = {
     text: (text) => text,
     'character varying': (text) => text,
@@ -57,7 +66,7 @@ async function poison(db: pg.Client): Promise<void> {
     const value = values[type];
     if (
       !value ||
-      OWN.test(name) ||
+      OWN_COLUMNS.test(name) ||
       (table === 'audit_events' && column === 'counts') ||
       (table === 'bulk_runs' && column === 'counts')
     )
@@ -72,10 +81,13 @@ const site = useSite('hostile columns', {
   async seed(db) {
     rows = await insertRows(db);
     await db.query(
-      `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'to be poisoned', '{}')`,
+      `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+        VALUES (now(), now(), 'to be poisoned', '{}')`,
     );
     await db.query(
-      `INSERT INTO good_job_console.audit_events (viewer, role, request_id, action, target_type, target_ids, counts, details) VALUES ('x', 'admin', 'x', 'job.retry', 'job', ARRAY[$1::uuid], '{"done": 1}', '{}')`,
+      `INSERT INTO good_job_console.audit_events
+          (viewer, role, request_id, action, target_type, target_ids, counts, details)
+        VALUES ('x', 'admin', 'x', 'job.retry', 'job', ARRAY[$1::uuid], '{"done": 1}', '{}')`,
       [rows.job],
     );
     await poison(db);
@@ -85,7 +97,8 @@ const site = useSite('hostile columns', {
       jobClass: payload('good_jobs.job_class'),
     };
     await db.query(
-      `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', $1)`,
+      `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+        VALUES (now(), now(), 'pauses', $1)`,
       [jsonOf(payload('pauses'))],
     );
   },
@@ -94,13 +107,10 @@ const site = useSite('hostile columns', {
 const PAGES = Object.entries(ROUTES).filter(
   ([pattern]) => !pattern.startsWith('/api/') && !/^\/(healthz|readyz|icon\.svg)$/.test(pattern),
 );
-const DOORS = Object.entries(ROUTES).filter(([pattern]) => pattern.startsWith('/api/'));
+const ENDPOINTS = Object.entries(ROUTES).filter(([pattern]) => pattern.startsWith('/api/'));
 
 for (const [pattern, { path, status = 200 }] of PAGES) {
-  test(`${pattern}: nothing of it runs, whatever column it comes from`, async ({
-    page,
-    problems,
-  }) => {
+  test(`${pattern} runs no script from any column`, async ({ page, problems }) => {
     if (status !== 200) problems.allowStatus(status);
     const address = path(rows);
     for (const query of address.includes('?') ? [''] : ['', '?raw=1&all=1&locale=ja']) {
@@ -115,9 +125,9 @@ for (const [pattern, { path, status = 200 }] of PAGES) {
       );
       for (const link of await page
         .locator('a[href]')
-        .evaluateAll((links) => links.map((one) => one.getAttribute('href') ?? '')))
+        .evaluateAll((links) => links.map((link) => link.getAttribute('href') ?? '')))
         expect(link, address).not.toMatch(/^\s*(javascript|data|vbscript):/i);
-      // What opens only when it is asked for.
+      // Expands all details.
       for (const summary of await page.locator('main summary, main [aria-expanded="false"]').all())
         await summary.click({ timeout: 1_000 }).catch(() => undefined);
       expect(
@@ -128,8 +138,8 @@ for (const [pattern, { path, status = 200 }] of PAGES) {
   });
 }
 
-for (const [pattern, { path }] of DOORS.filter(([pattern]) => !/\/download$/.test(pattern))) {
-  test(`${pattern}: no browser takes it for a page`, async ({ page }) => {
+for (const [pattern, { path }] of ENDPOINTS.filter(([pattern]) => !/\/download$/.test(pattern))) {
+  test(`${pattern} has a content type that browsers do not render as HTML`, async ({ page }) => {
     const answer = await page.request.get(site.url(path(rows)));
     expect(answer.status()).toBe(200);
     expect(answer.headers()['content-type']).toMatch(
@@ -139,8 +149,8 @@ for (const [pattern, { path }] of DOORS.filter(([pattern]) => !/\/download$/.tes
   });
 }
 
-/** Made to keep a regular expression, a LIKE or a parser busy. */
-const HEAVY = [
+/** Queries with worst-case input for regular expressions, LIKE and the parser. */
+const HEAVY_QUERIES = [
   'a'.repeat(7_000),
   '"'.repeat(5_000),
   '('.repeat(5_000),
@@ -163,32 +173,32 @@ const HEAVY = [
   `duration:>${'1'.repeat(1_000)}s`,
 ];
 
-test('a query that is made to take long does not, and holds nobody else up', async ({ page }) => {
+test('answers a worst-case query quickly without blocking other requests', async ({ page }) => {
   test.setTimeout(180_000);
-  for (const query of HEAVY) {
+  for (const query of HEAVY_QUERIES) {
     for (const path of [
       `/api/jobs?q=${query}`,
       `/api/jobs/completion?text=${query}`,
       `/api/jobs/counts?query=${query}`,
     ]) {
       const started = Date.now();
-      const asked = page.request.get(site.url(path));
+      const slowRequest = page.request.get(site.url(path));
       const probe = await page.request.get(site.url('/healthz'));
-      const waited = Date.now() - started;
-      const answer = await asked;
+      const probeMs = Date.now() - started;
+      const answer = await slowRequest;
       const label = `${path.slice(0, 60)}… (${path.length})`;
       expect(probe.status(), label).toBe(200);
-      expect(waited, `the probe beside ${label}`).toBeLessThan(2_000);
+      expect(probeMs, `the probe beside ${label}`).toBeLessThan(2_000);
       expect(answer.status(), label).toBeLessThan(500);
       expect(Date.now() - started, label).toBeLessThan(5_000);
     }
   }
 });
 
-test('arguments nested a thousand levels deep, and an error of a megabyte', async ({ page }) => {
-  const deep = `${'['.repeat(1_000)}1${']'.repeat(1_000)}`;
+test('renders arguments nested 1,000 levels deep and an error of 1 MB', async ({ page }) => {
+  const deepJson = `${'['.repeat(1_000)}1${']'.repeat(1_000)}`;
   await site.db.query(`UPDATE good_jobs SET serialized_params = $1, error = $2 WHERE id = $3`, [
-    `{"job_class": "DeepJob", "arguments": ${deep}}`,
+    `{"job_class": "DeepJob", "arguments": ${deepJson}}`,
     `RuntimeError: ${'a?'.repeat(500_000)}`,
     rows.job,
   ]);

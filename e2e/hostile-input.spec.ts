@@ -5,7 +5,7 @@ import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* Class names, labels, errors and arguments come from anywhere: nothing of them runs, nothing of them is lost. */
+/* Hostile text in class names, labels, errors and arguments never runs and is never altered. */
 const SCRIPT = `<script>window.__xss=1</script>`;
 const EVIL = `"><img src=x onerror="window.__xss=1"><svg onload=window.__xss=1>${SCRIPT}{{7*7}}\${7*7}'--`;
 const JOB = 'c0ffee00-0000-4000-8000-00000000000a';
@@ -13,9 +13,11 @@ const BATCH = 'c0ffee00-0000-4000-8000-00000000000b';
 const NUMBERS = 'c0ffee00-0000-4000-8000-00000000000c';
 const LARGE = 'c0ffee00-0000-4000-8000-00000000000d';
 
-/** To the letter, as it must come back: what JSON.parse would change or reorder. */
+/** JSON that JSON.parse would change or reorder; it must be preserved verbatim. */
 const LOSSLESS =
-  '{"job_class": "NumbersJob", "job_id": "x", "arguments": [12345678901234567890, 1.10, -0.0, 1e400, "\\u202eabc", {"2": "b", "1": "a", "10": "c", "__proto__": {"x": 1}, "": null}], "executions": 0}';
+  '{"job_class": "NumbersJob", "job_id": "x", "arguments": [12345678901234567890, 1.10, -0.0, ' +
+  '1e400, "\\u202eabc", {"2": "b", "1": "a", "10": "c", "__proto__": {"x": 1}, "": null}], ' +
+  '"executions": 0}';
 
 async function seed(db: pg.Client): Promise<void> {
   const hash = JSON.stringify({
@@ -71,7 +73,8 @@ async function seed(db: pg.Client): Promise<void> {
     [hash],
   );
   await db.query(
-    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', $1), (now(), now(), $2, $3)`,
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+      VALUES (now(), now(), 'pauses', $1), (now(), now(), $2, $3)`,
     [JSON.stringify({ queues: [EVIL], job_classes: [EVIL], labels: [SCRIPT] }), EVIL, hash],
   );
   await insertJob(db, {
@@ -94,12 +97,12 @@ async function seed(db: pg.Client): Promise<void> {
 
 const site = useSite('hostile', { seed });
 
-async function harmless(page: Page): Promise<void> {
+async function expectHarmless(page: Page): Promise<void> {
   expect(await page.evaluate(() => (window as { __xss?: number }).__xss)).toBeUndefined();
   expect(await page.locator('main img, main script').count()).toBe(0);
 }
 
-test('markup in every text column is text on every page', async ({ page }) => {
+test('renders markup of every text column as text on every page', async ({ page }) => {
   for (const path of [
     '/jobs',
     `/jobs?label=${encodeURIComponent(EVIL)}&queue_name=${encodeURIComponent(EVIL)}`,
@@ -115,11 +118,11 @@ test('markup in every text column is text on every page', async ({ page }) => {
     const response = await site.open(page, path);
     expect(response.status(), path).toBe(200);
     await expect(page.locator('main'), path).toContainText(EVIL);
-    await harmless(page);
+    await expectHarmless(page);
   }
 });
 
-test('also in menus, dialogs, tooltips and unfolded JSON', async ({ page }) => {
+test('renders markup as text in menus, dialogs, tooltips and raw JSON', async ({ page }) => {
   await site.open(page, `/batches/${BATCH}`);
   await page.getByRole('button', { name: en('jobs.showRaw', { id: JOB }) }).click();
   await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText(
@@ -133,12 +136,10 @@ test('also in menus, dialogs, tooltips and unfolded JSON', async ({ page }) => {
   await page.keyboard.press('Escape');
   await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();
   await expect(page.getByRole('dialog')).toContainText(`on_finish: ${EVIL}`);
-  await harmless(page);
+  await expectHarmless(page);
 });
 
-test('a retry keeps what it was given and answers hostile types with a reason', async ({
-  page,
-}) => {
+test('refuses a retry of a job with parameters of a wrong type', async ({ page }) => {
   await site.open(page, `/jobs/${JOB}`);
   await page.getByRole('link', { name: en('actions.retry.menu'), exact: true }).click();
   await page
@@ -146,16 +147,16 @@ test('a retry keeps what it was given and answers hostile types with a reason', 
     .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
     .click();
   await expect(page.getByRole('status')).toHaveText(en('outcomes.refused.params_of_wrong_type'));
-  await harmless(page);
+  await expectHarmless(page);
 });
 
-test('numbers and keys are shown, copied and kept to the letter', async ({ page }) => {
-  const stored = () =>
+test('shows and preserves numbers and keys verbatim', async ({ page }) => {
+  const storedArguments = () =>
     site.value<string>(
       `SELECT (serialized_params -> 'arguments')::text FROM good_jobs WHERE id = $1`,
       NUMBERS,
     );
-  const before = await stored();
+  const before = await storedArguments();
   await site.open(page, `/jobs/${NUMBERS}?raw=1`);
   for (const block of [
     page.locator('#raw pre'),
@@ -170,7 +171,7 @@ test('numbers and keys are shown, copied and kept to the letter', async ({ page 
       '"": null',
     ])
       expect(text).toContain(part);
-    // A bidirectional control is shown as its escape, which is the same JSON.
+    // A bidirectional control is shown escaped, which is the same JSON.
     const escaped = before.replaceAll('\u202e', '\\u202e');
     expect(text.replaceAll(/\s+/g, '')).toContain(escaped.slice(1, -1).replaceAll(/\s+/g, ''));
   }
@@ -180,10 +181,10 @@ test('numbers and keys are shown, copied and kept to the letter', async ({ page 
     .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
     .click();
   await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
-  expect(await stored()).toBe(before);
+  expect(await storedArguments()).toBe(before);
 });
 
-test('an argument of 300 kB is cut, and all of it is one link away', async ({ page }) => {
+test('truncates an argument of 300 kB and links to all of it', async ({ page }) => {
   const response = await site.open(page, `/jobs/${LARGE}`);
   expect((await response.body()).length).toBeLessThan(200_000);
   const args = page.locator('section[aria-labelledby="arguments"]');
@@ -195,7 +196,7 @@ test('an argument of 300 kB is cut, and all of it is one link away', async ({ pa
   await expect(page.locator(`[data-job="${LARGE}"]`)).toBeVisible();
 });
 
-test('an id that is none is a 404 in the reader’s language', async ({ page, problems }) => {
+test('answers 404 for an invalid id in the language of the viewer', async ({ page, problems }) => {
   problems.allowStatus(404);
   for (const path of [
     '/jobs/1',
@@ -210,13 +211,13 @@ test('an id that is none is a 404 in the reader’s language', async ({ page, pr
     `/batches/${encodeURIComponent("' OR 1=1 --")}`,
     `/${'a'.repeat(5000)}`,
   ]) {
-    for (const [locale, say] of [
+    for (const [locale, translate] of [
       ['ja', ja],
       ['en', en],
     ] as const) {
       const response = await page.request.get(site.url(`${path}?locale=${locale}`));
       expect(response.status(), path).toBe(404);
-      expect(await response.text(), path).toContain(say('notFound.text'));
+      expect(await response.text(), path).toContain(translate('notFound.text'));
     }
   }
   await site.open(page, '/batches/%3Cscript%3E?locale=ja');
@@ -230,7 +231,7 @@ test('an id that is none is a 404 in the reader’s language', async ({ page, pr
     expect((await page.request.get(site.url(path))).status(), path).toBe(404);
 });
 
-test('a condition that cannot be read stays visible, and lists nothing', async ({ page }) => {
+test('lists nothing for an invalid filter and keeps it visible', async ({ page }) => {
   for (const [query, name] of [
     ['state=bogus', 'state'],
     ['after_id=1', 'after_id'],
@@ -262,9 +263,7 @@ test('a condition that cannot be read stays visible, and lists nothing', async (
   await expect(page.locator('[data-batch]')).toHaveCount(1);
 });
 
-test('repeated, empty and unknown parameters change nothing that they should not', async ({
-  page,
-}) => {
+test('ignores repeated, empty and unknown parameters', async ({ page }) => {
   await site.open(
     page,
     '/jobs?state=queued&state=discarded&job_class=&utm_source=mail&__proto__=1&constructor=x',
@@ -274,5 +273,5 @@ test('repeated, empty and unknown parameters change nothing that they should not
   await expect(page.getByRole('status')).toHaveCount(0);
   await site.open(page, `/jobs/${LARGE}?did=retry&outcome=${encodeURIComponent(EVIL)}`);
   await expect(page.getByRole('status')).toHaveCount(0);
-  await harmless(page);
+  await expectHarmless(page);
 });

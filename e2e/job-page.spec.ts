@@ -1,5 +1,5 @@
 import type { Page } from 'playwright/test';
-import type { JobAction } from '../lib/good-job/actions';
+import type { JobAction } from '../lib/good-job/types';
 import {
   DISCARDED,
   SUCCEEDED,
@@ -7,13 +7,13 @@ import {
   insertExecution,
   insertJob,
   insertProcess,
-  params,
-  row,
+  serializedParams,
+  readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
-import { holdJob } from './support/worker';
+import { lockJob } from './support/worker';
 
 const site = useSite('job page');
 const link = (page: Page, action: JobAction) =>
@@ -23,7 +23,7 @@ const confirm = (page: Page, action: JobAction) =>
     .getByRole('dialog')
     .getByRole('button', { name: en(`actions.${action}.confirm`), exact: true });
 
-test('everything that is known of a job', async ({ page }) => {
+test('shows all attributes, executions and the timeline of a job', async ({ page }) => {
   const batch = await insertBatch(site.db);
   const worker = await insertProcess(site.db);
   const id = await insertJob(site.db, {
@@ -46,17 +46,17 @@ test('everything that is known of a job', async ({ page }) => {
     scheduled_at: '2026-11-20T10:00:00Z',
     finished_at: '2026-11-20T10:00:03.5Z',
     duration: 'PT1.5S',
-    serialized_params: params(id, { executions: 0, enqueued_at: '2026-11-20T10:00:00Z' }),
+    serialized_params: serializedParams(id, { executions: 0, enqueued_at: '2026-11-20T10:00:00Z' }),
     error: 'Net::ReadTimeout: first',
     error_event: 3,
   });
-  const last = await insertExecution(site.db, id, {
+  const lastExecution = await insertExecution(site.db, id, {
     ...attempt,
     created_at: '2026-11-20T10:00:20Z',
     scheduled_at: '2026-11-20T10:00:18Z',
     finished_at: '2026-11-20T10:00:20.25Z',
     duration: 'PT0.25S',
-    serialized_params: params(id, { executions: 1, enqueued_at: '2026-11-20T10:00:03Z' }),
+    serialized_params: serializedParams(id, { executions: 1, enqueued_at: '2026-11-20T10:00:03Z' }),
     error: 'Net::ReadTimeout: second',
     error_event: 5,
     error_backtrace: [
@@ -87,7 +87,7 @@ test('everything that is known of a job', async ({ page }) => {
     en('job.attempt', { number: '2' }),
     en('job.attempt', { number: '1' }),
   ]);
-  const newest = page.locator(`[id="${last}"]`);
+  const newest = page.locator(`[id="${lastExecution}"]`);
   for (const text of [
     `${en('job.queueWait')} 2 s`,
     `${en('job.runTime')} 250 ms`,
@@ -95,12 +95,12 @@ test('everything that is known of a job', async ({ page }) => {
     'Net::ReadTimeout: second',
   ])
     await expect(newest).toContainText(text);
-  // The app's own frames are on the screen, the others folded.
+  // Application frames are visible, library frames collapsed.
   await expect(newest.getByText('/app/models/mail.rb:3')).toBeVisible();
   await expect(newest.getByText('activejob/x.rb:1')).toBeHidden();
   await newest.getByText(en('job.otherFrames', { count: 1 })).click();
   await expect(newest.getByText('activejob/x.rb:1')).toBeVisible();
-  await newest.getByRole('button', { name: en('jobs.showRaw', { id: last }) }).click();
+  await newest.getByRole('button', { name: en('jobs.showRaw', { id: lastExecution }) }).click();
   await expect(newest.getByRole('group', { name: en('jobs.raw') })).toContainText(
     '"_good_job_execution"',
   );
@@ -119,7 +119,7 @@ test('everything that is known of a job', async ({ page }) => {
   await page.waitForURL(new RegExp(`/batches/${batch}$`));
 });
 
-test('retry by keyboard alone; Escape leaves everything as it was', async ({ page }) => {
+test('retries by keyboard, and Escape cancels', async ({ page }) => {
   const id = await insertJob(site.db, DISCARDED);
   await site.open(page, `/jobs/${id}`);
   for (
@@ -134,17 +134,17 @@ test('retry by keyboard alone; Escape leaves everything as it was', async ({ pag
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
   await expect(link(page, 'retry')).toBeFocused();
-  expect((await row(site.db, 'good_jobs', id)).finished_at).not.toBeNull();
+  expect((await readRow(site.db, 'good_jobs', id)).finished_at).not.toBeNull();
   await page.keyboard.press('Enter');
   await expect(confirm(page, 'retry')).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
-  expect((await row(site.db, 'good_jobs', id)).finished_at).toBeNull();
+  expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
   await expect(page.locator('h1 + span')).toHaveText(en('states.queued'));
 });
 
 test(
-  'from the row’s menu by keyboard: the focus comes back to the row',
+  'restores the focus to the row after a keyboard action of its menu',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertJob(site.db);
@@ -158,7 +158,7 @@ test(
       page.getByRole('menuitem', { name: en('actions.discard.menu'), exact: true }),
     ).toBeFocused();
     await page.keyboard.press('Enter');
-    // What destroys asks with "Cancel" under the finger.
+    // A destructive dialog focuses Cancel first.
     await expect(
       page
         .getByRole('dialog', { name: en('actions.discard.title') })
@@ -191,18 +191,15 @@ test(
   },
 );
 
-test('locked, conflict and missing are said where the action was asked for', async ({
-  page,
-  problems,
-}) => {
-  problems.allowStatus(404); // the page of a job that is gone
+test('reports a lock and a conflict next to the action', async ({ page, problems }) => {
+  problems.allowStatus(404);
   const id = await insertJob(site.db);
-  const letGo = await holdJob(site, id);
+  const unlock = await lockJob(site, id);
   await site.open(page, `/jobs/${id}`);
   await link(page, 'discard').click();
   await confirm(page, 'discard').click();
   await expect(page.getByRole('status')).toHaveText(en('outcomes.locked'));
-  await letGo();
+  await unlock();
   await link(page, 'discard').click();
   await site.db.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [id]);
   await confirm(page, 'discard').click();
@@ -210,7 +207,7 @@ test('locked, conflict and missing are said where the action was asked for', asy
   await expect(page.locator('h1 + span')).toHaveText(en('states.succeeded'));
 });
 
-test('after it is destroyed the list says so, and its address that there is nothing', async ({
+test('reports a destroyed job on the list and answers 404 on its page', async ({
   page,
   problems,
 }) => {
@@ -229,7 +226,7 @@ test('after it is destroyed the list says so, and its address that there is noth
 });
 
 test(
-  'an action that is not offered keeps its place and says why on focus',
+  'a disabled action stays visible and says why on focus',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertJob(site.db, SUCCEEDED);
@@ -241,11 +238,13 @@ test(
   },
 );
 
-test('the confirmation page, opened in a tab of its own, acts and says so', async ({ page }) => {
+test('the confirmation page runs the action and returns to the page of the job', async ({
+  page,
+}) => {
   const id = await insertJob(site.db, DISCARDED);
   await site.open(page, `/jobs/${id}/retry`);
   await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
   await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
   expect(new URL(page.url()).pathname).toBe(new URL(site.url(`/jobs/${id}`)).pathname);
-  expect((await row(site.db, 'good_jobs', id)).finished_at).toBeNull();
+  expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
 });

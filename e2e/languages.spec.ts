@@ -1,5 +1,11 @@
 import type { Page } from 'playwright/test';
-import { DISCARDED, insertBatch, insertExecution, insertJob, params } from '../test/harness/rows';
+import {
+  DISCARDED,
+  insertBatch,
+  insertExecution,
+  insertJob,
+  serializedParams,
+} from '../test/harness/rows';
 import { MESSAGES, en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -8,7 +14,7 @@ const BATCH = 'c0ffee00-0000-4000-8000-00000000000b';
 const JOB = 'c0ffee00-0000-4000-8000-00000000000a';
 const at = '2026-11-20T10:00:00Z';
 
-/** Rows whose own words are no English words: what is left on a Japanese page then is the console's. */
+/** Rows without English words, so that any English on a Japanese page comes from the console. */
 const site = useSite('languages', {
   sql: ['DROP INDEX index_good_jobs_on_created_at'],
   consoleSchema: false,
@@ -31,14 +37,14 @@ const site = useSite('languages', {
       concurrency_key: 'k2',
       error: 'E: 失敗',
       created_at: at,
-      serialized_params: params(id, { arguments: [1], queue_name: 'q1' }),
+      serialized_params: serializedParams(id, { arguments: [1], queue_name: 'q1' }),
     });
     await insertExecution(db, id, {
       created_at: at,
       scheduled_at: at,
       finished_at: at,
       duration: 'PT1.5S',
-      serialized_params: params(id),
+      serialized_params: serializedParams(id),
       error: 'E: 失敗',
       error_event: 1,
       error_backtrace: ['/app/a.rb:1', '/usr/gems/b/b.rb:2'],
@@ -49,7 +55,7 @@ const site = useSite('languages', {
 
 const heading = (page: Page) => page.getByRole('heading', { level: 1 });
 
-test('the address wins over the cookie, the cookie over the browser, the browser over the default', async ({
+test('the locale comes from the URL, then the cookie, then the browser, then the default', async ({
   browser,
 }) => {
   const context = await browser.newContext({ locale: 'ja-JP' });
@@ -67,13 +73,13 @@ test('the address wins over the cookie, the cookie over the browser, the browser
   await context.close();
 
   const french = await browser.newContext({ locale: 'fr-FR' });
-  const other = await french.newPage();
-  await other.goto(site.url('/jobs'));
-  await expect(heading(other)).toHaveText(en('jobs.title'));
+  const englishPage = await french.newPage();
+  await englishPage.goto(site.url('/jobs'));
+  await expect(heading(englishPage)).toHaveText(en('jobs.title'));
   await french.close();
 });
 
-test('the switch keeps the page and its query, and stays for the next one', async ({ page }) => {
+test('the language switch keeps the URL and is remembered', async ({ page }) => {
   await site.open(page, `/batches/${BATCH}?state=discarded&job_class=Seikyu`);
   await page.getByRole('link', { name: '日本語' }).click();
   await expect(page.getByRole('heading', { name: ja('batch.attributes') })).toBeVisible();
@@ -81,14 +87,14 @@ test('the switch keeps the page and its query, and stays for the next one', asyn
   await expect(page.locator(`[data-job="${JOB}"]`)).toBeVisible();
   await site.open(page, '/jobs');
   await expect(heading(page)).toHaveText(ja('jobs.title'));
-  // A link from a colleague in the other language does not change the reader's own.
+  // A link with another locale does not change the remembered one.
   await site.open(page, '/jobs?locale=en&state=discarded');
   await page.getByRole('link', { name: '日本語' }).click();
   await expect(heading(page)).toHaveText(ja('jobs.title'));
   expect(page.url()).toBe(site.url('/jobs?state=discarded'));
 });
 
-test('theme and time zone are chosen, remembered and marked', async ({ page }) => {
+test('remembers and marks the chosen theme and time zone', async ({ page }) => {
   await site.open(page, `/jobs/${JOB}`);
   const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
   const background = () =>
@@ -119,7 +125,7 @@ test('theme and time zone are chosen, remembered and marked', async ({ page }) =
 });
 
 test(
-  'the display settings close by Escape and by a click elsewhere',
+  'closes the display settings on Escape and on an outside click',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/jobs');
@@ -138,7 +144,7 @@ test(
 
 test.describe('in another zone', () => {
   test.use({ timezoneId: 'America/New_York' });
-  test('the browser’s own time zone is offered', { tag: '@any-path' }, async ({ page }) => {
+  test('offers the time zone of the browser', { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, `/jobs/${JOB}`);
     await page.locator(`header summary[aria-label="${en('prefs.label')}"]`).click();
     await page
@@ -150,16 +156,18 @@ test.describe('in another zone', () => {
   });
 });
 
-/** Every English text that has words of its own, without those that are the same in both languages. */
+/** All English texts with words, without those that are the same in Japanese. */
 function englishTexts(): Set<string> {
-  const texts = (of: unknown): string[] =>
-    typeof of === 'object' && of !== null ? Object.values(of).flatMap(texts) : [String(of)];
-  const same = new Set(texts(MESSAGES.ja));
-  return new Set(texts(MESSAGES.en).filter((text) => /[a-z]{3}/i.test(text) && !same.has(text)));
+  const texts = (node: unknown): string[] =>
+    typeof node === 'object' && node !== null ? Object.values(node).flatMap(texts) : [String(node)];
+  const sharedTexts = new Set(texts(MESSAGES.ja));
+  return new Set(
+    texts(MESSAGES.en).filter((text) => /[a-z]{3}/i.test(text) && !sharedTexts.has(text)),
+  );
 }
 
 test(
-  'no page in Japanese has an English word of the console’s',
+  'no Japanese page contains English text of the console',
   { tag: '@any-path' },
   async ({ page, problems }) => {
     problems.allowStatus(404);
@@ -185,8 +193,8 @@ test(
         await expect(page.locator('[role=menu]:focus-within')).toHaveCount(1);
         await page.keyboard.press('Escape');
       }
-      const shown = await page.evaluate(() => {
-        const found: string[] = [document.title];
+      const pageTexts = await page.evaluate(() => {
+        const collected: string[] = [document.title];
         const walker = document.createTreeWalker(
           document.body,
           NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT,
@@ -194,21 +202,24 @@ test(
         for (let node = walker.nextNode(); node; node = walker.nextNode()) {
           if (node instanceof Element)
             for (const name of ['aria-label', 'title', 'placeholder', 'alt'])
-              found.push(node.getAttribute(name) ?? '');
+              collected.push(node.getAttribute(name) ?? '');
           else if (!node.parentElement?.closest('script, style, pre, [lang=en]'))
-            found.push(node.textContent ?? '');
+            collected.push(node.textContent ?? '');
         }
-        return found.map((text) => text.trim()).filter(Boolean);
+        return collected.map((text) => text.trim()).filter(Boolean);
       });
       expect(
-        shown.filter((text) => english.has(text)),
+        pageTexts.filter((text) => english.has(text)),
         path,
       ).toEqual([]);
-      // And none that is put together of words that no row brought along.
-      const allowed =
-        /GoodJob|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin\/rails|good_job|add_index|on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\.rb:|bogus|state|DATABASE_URL|RuntimeError|created_at/;
+      // No text composed at runtime has English words either.
+      const allowed = new RegExp(
+        'GoodJob|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin/rails|good_job|add_index|' +
+          'on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\\.rb:|' +
+          'bogus|state|DATABASE_URL|RuntimeError|created_at',
+      );
       expect(
-        shown.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)),
+        pageTexts.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)),
         path,
       ).toEqual([]);
     }
@@ -216,7 +227,7 @@ test(
 );
 
 test(
-  'numbers, plurals and durations read as the language writes them',
+  'formats numbers, plurals and durations for each language',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertBatch(site.db, {
@@ -225,8 +236,11 @@ test(
       finished_at: '2026-11-20T13:25:00Z',
     });
     await site.db.query(
-      `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, performed_at, finished_at, scheduled_at, created_at, updated_at)
-     SELECT u, u, 'Seikyu', 'q1', 0, '{}', $1, now(), now(), now(), now(), now() FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, 12345)) n`,
+      `INSERT INTO good_jobs
+         (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id,
+          performed_at, finished_at, scheduled_at, created_at, updated_at)
+       SELECT u, u, 'Seikyu', 'q1', 0, '{}', $1, now(), now(), now(), now(), now()
+       FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, 12345)) n`,
       [id],
     );
     await site.open(page, `/batches/${id}?locale=ja`);

@@ -1,6 +1,6 @@
-import { DISCARDED, insertBatch, insertJob, params } from '../test/harness/rows';
-import { choose } from './support/acting';
+import { DISCARDED, insertBatch, insertJob, serializedParams } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { openActionDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -19,20 +19,27 @@ const site = useSite('large-texts', {
       id: job,
       ...DISCARDED,
       error: `Login: ${SECRET} refused ${'word '.repeat(20_000)}`,
-      serialized_params: params(job, { arguments: ['x'.repeat(70_000), { password: SECRET }] }),
+      serialized_params: serializedParams(job, {
+        arguments: ['x'.repeat(70_000), { password: SECRET }],
+      }),
     });
     await db.query(
       `INSERT INTO good_job_settings (key, value, created_at, updated_at)
-       VALUES ('pauses', jsonb_build_object('queues', jsonb_build_array(repeat('q', 1000000))), now(), now())`,
+       VALUES (
+         'pauses',
+         jsonb_build_object('queues', jsonb_build_array(repeat('q', 1000000))),
+         now(),
+         now()
+       )`,
     );
   },
 });
 
-test('failures, batches, pauses and the audit say in both languages what is too large to show', async ({
+test('failures, batches, pauses and the audit log mark texts that are too large', async ({
   page,
 }) => {
   await site.open(page, '/jobs');
-  const dialog = await choose(page, job, 'retry');
+  const dialog = await openActionDialog(page, job, 'retry');
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
   await expect(page.locator(`[data-job="${job}"]`).getByRole('status')).toHaveText(
     en('outcomes.done.retry'),

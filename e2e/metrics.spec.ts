@@ -17,10 +17,10 @@ const metrics = (url: string, headers: Record<string, string> = {}) =>
     text: await answer.text(),
   }));
 
-test('this machine reads them: jobs, requests, connections; a queue’s name writes no line', async () => {
+test('local requests read the metrics, and a queue name cannot inject a line', async () => {
   for (const path of ['/jobs', '/api/jobs'])
     await (await fetch(site.url(path), { headers: { Cookie: site.server.cookie } })).text();
-  // A request counts when its answer is over, which the client sees a moment before the server.
+  // The server counts a request at the end of the response, slightly after the client sees it.
   await expect
     .poll(async () => (await metrics(site.url('/metrics'))).text)
     .toMatch(/route="api",status="200"/);
@@ -36,7 +36,7 @@ test('this machine reads them: jobs, requests, connections; a queue’s name wri
   expect(text).toMatch(/^good_job_console_database_connections\{state="total"\} [1-9]/m);
 });
 
-test('nobody does through a proxy, by another name or in another spelling', async () => {
+test('hides the metrics from proxied requests and other spellings of the path', async () => {
   for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP'])
     expect((await metrics(site.url('/metrics'), { [name]: '10.0.0.1' })).status, name).toBe(404);
   for (const path of [
@@ -56,10 +56,10 @@ test('nobody does through a proxy, by another name or in another spelling', asyn
   }
 });
 
-test('behind sign-in: who has the token, and nobody else', async ({ basePath }) => {
+test('requires the token for metrics behind a sign-in', async ({ basePath }) => {
   const METRICS_TOKEN = 'a-token-of-the-browser-tests';
   const AUTH_PROXY_SECRET = 'the-secret-of-the-proxy-and-the-console';
-  const signedIn = {
+  const proxyHeaders = {
     'X-Auth-Proxy-Secret': AUTH_PROXY_SECRET,
     'X-Forwarded-User': 'admin',
     'X-Forwarded-Groups': 'admins',
@@ -68,7 +68,7 @@ test('behind sign-in: who has the token, and nobody else', async ({ basePath }) 
     env: { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET, METRICS_TOKEN, ...ROLE_ENV },
   });
   try {
-    for (const headers of [{}, signedIn, { Authorization: 'Bearer guess' }])
+    for (const headers of [{}, proxyHeaders, { Authorization: 'Bearer guess' }])
       expect(
         (await metrics(guarded.url('/metrics'), headers as Record<string, string>)).status,
       ).toBe(401);

@@ -1,19 +1,19 @@
-import type { Page } from 'playwright/test';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Page } from 'playwright/test';
 import { DISCARDED, insertJob } from '../test/harness/rows';
 import { ROLE_ENV } from './support/accounts';
 import { callAction, fingerprint, pageOf } from './support/action-calls';
-import { builtActions } from './support/built-doors';
 import { ensureBuild } from './support/build';
+import { builtActions } from './support/built-endpoints';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { en } from './support/messages';
 import { makeOtherBuild } from './support/other-build';
 import { ACTIONS, type ActionCall, type Rows, insertRows } from './support/permission-matrix';
-import { hydrated, useSite } from './support/site';
+import { waitForHydration, useSite } from './support/site';
 import { expect, httpTest, test } from './support/test';
 
-/* The page of one release meets the server of another: nothing is done, and the page says so. */
+/* A page of another release than the server runs no action and says so. */
 
 const SECRET = 'the-secret-of-the-proxy-and-the-console';
 const env = {
@@ -23,16 +23,21 @@ const env = {
   WRITE_RATE_LIMIT: '0',
   SEARCH_RATE_LIMIT: '0',
 };
-const signed = {
+const proxyHeaders = {
   'X-Auth-Proxy-Secret': SECRET,
   'X-Forwarded-User': 'admin',
   'X-Forwarded-Groups': 'admins',
 };
 let rows: Rows;
-const site = useSite('old page', { env, seed: async (db) => void (rows = await insertRows(db)) });
+const site = useSite('old page', {
+  env,
+  seed: async (db) => {
+    rows = await insertRows(db);
+  },
+});
 const UPDATED = en('errors.console_updated');
 
-/** The call with a field that no schema has. */
+/** The call with a field that is not in its schema. */
 function withUnknownField(call: ActionCall): ActionCall {
   if ('args' in call) return { args: [{ ...(call.args[0] as object), unknown_field: '1' }] };
   if ('form' in call) return { form: { ...call.form, unknown_field: '1' } };
@@ -40,22 +45,22 @@ function withUnknownField(call: ActionCall): ActionCall {
 }
 
 for (const [name, cases] of Object.entries(ACTIONS))
-  httpTest(`${name} does nothing when a field is unknown`, { tag: '@any-path' }, async () => {
+  httpTest(`${name} rejects an unknown field`, { tag: '@any-path' }, async () => {
     const action = builtActions().get(name);
     if (!action) throw new Error(`No page uses ${name}.`);
-    for (const one of cases) {
-      const call = withUnknownField(await one.given(site.db));
+    for (const actionCase of cases) {
+      const call = withUnknownField(await actionCase.prepare(site.db));
       const before = await fingerprint(site);
-      const headers = { ...signed, Origin: site.server.origin };
+      const headers = { ...proxyHeaders, Origin: site.server.origin };
       const { text } = await callAction(site.url(pageOf(action, rows)), action, call, headers);
       expect(text.includes('console_updated') || text.includes(UPDATED), text.slice(0, 500)).toBe(
         true,
       );
-      expect(await fingerprint(site), one.name).toBe(before);
+      expect(await fingerprint(site), actionCase.name).toBe(before);
     }
   });
 
-httpTest('every build of a commit has the same action ids', { tag: '@any-path' }, () => {
+httpTest('the build has a fixed encryption key and build id', { tag: '@any-path' }, () => {
   const folder = path.dirname(process.env.GJC_E2E_MAIN ?? ensureBuild());
   const manifest = readFileSync(
     path.join(folder, '.next/server/server-reference-manifest.json'),
@@ -67,7 +72,7 @@ httpTest('every build of a commit has the same action ids', { tag: '@any-path' }
 });
 
 test.describe('an old page on a new build', () => {
-  test.use({ extraHTTPHeaders: signed });
+  test.use({ extraHTTPHeaders: proxyHeaders });
   test.setTimeout(120_000);
   let main: string;
   let server: ConsoleServer | undefined;
@@ -79,14 +84,16 @@ test.describe('an old page on a new build', () => {
     server = undefined;
   });
 
-  /** Opens the page on the other build; `upgrade` replaces that by this build at the same address. */
+  /**
+   * Opens a page of the other build; the returned function replaces it by this build at its port.
+   */
   async function openOld(page: Page, basePath: string, address: string) {
     const options = { databaseUrl: site.databaseUrl, basePath, env };
     const old = await startConsole({ ...options, main });
     server = old;
     const url = old.origin + basePath;
     await page.goto(url + address);
-    await hydrated(page);
+    await waitForHydration(page);
     return async () => {
       await old.stop();
       server = await startConsole({ ...options, env: { ...env, PORT: String(old.port) } });
@@ -94,11 +101,7 @@ test.describe('an old page on a new build', () => {
   }
   const reason = (page: Page) => page.locator('textarea[name="reason"]');
 
-  test('a form says that the console was updated and what was typed stays', async ({
-    page,
-    basePath,
-    problems,
-  }) => {
+  test('a form reports the update and keeps its input', async ({ page, basePath, problems }) => {
     problems.allowStatus(404);
     const id = await insertJob(site.db, DISCARDED);
     const upgrade = await openOld(page, basePath, `/jobs/${id}/retry`);
@@ -110,11 +113,7 @@ test.describe('an old page on a new build', () => {
     expect(await site.value('SELECT finished_at FROM good_jobs WHERE id = $1', id)).not.toBeNull();
   });
 
-  test('a dialog says that the console was updated and what was typed stays', async ({
-    page,
-    basePath,
-    problems,
-  }) => {
+  test('a dialog reports the update and keeps its input', async ({ page, basePath, problems }) => {
     problems.allowStatus(404);
     const id = await insertJob(site.db, DISCARDED);
     const upgrade = await openOld(page, basePath, '/jobs');
@@ -128,7 +127,7 @@ test.describe('an old page on a new build', () => {
     expect(await site.value('SELECT finished_at FROM good_jobs WHERE id = $1', id)).not.toBeNull();
   });
 
-  test('a missing script is answered in its place and what was typed stays', async ({
+  test('a missing script is replaced by a notice and the page keeps its input', async ({
     page,
     basePath,
     problems,
@@ -145,7 +144,7 @@ test.describe('an old page on a new build', () => {
     await expect(search).toHaveValue('請求');
   });
 
-  test('the reveal form says that the console was updated and what was typed stays', async ({
+  test('the reveal form reports the update and keeps its input', async ({
     page,
     basePath,
     problems,

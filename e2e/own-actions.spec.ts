@@ -1,11 +1,14 @@
 import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
-import { idsOn } from './support/paging';
+import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* What a viewer's own action changes is on the page at once, and its outcome stays true. */
+/*
+ * The page shows the effect of the viewer's action at once, and outcomes never contradict each
+ * other.
+ */
 const site = useSite('own actions');
 test.beforeEach(() => site.db.query('DELETE FROM good_jobs'));
 
@@ -21,7 +24,9 @@ const tab = (page: Page, state: 'discarded' | 'queued' | 'all') =>
 const bar = (page: Page) => page.getByRole('region', { name: en('bulk.bar') });
 
 async function stopPolling(page: Page): Promise<void> {
-  await page.getByRole('combobox', { name: en('live.label') }).selectOption(en('live.never'));
+  await page
+    .getByRole('combobox', { name: en('polling.label') })
+    .selectOption(en('polling.offOption'));
 }
 
 async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Promise<void> {
@@ -43,19 +48,15 @@ async function retryAll(page: Page, count: number): Promise<void> {
     .click();
 }
 
-test('tabs, counts, badges and rows agree at once after an action, with live refresh off', async ({
-  page,
-}) => {
-  const [first = '', second = '', third = ''] = [
-    await insertJob(site.db, DISCARDED),
-    await insertJob(site.db, DISCARDED),
-    await insertJob(site.db, DISCARDED),
-  ];
+test('updates tabs, counts, badges and rows after an action without polling', async ({ page }) => {
+  const first = await insertJob(site.db, DISCARDED);
+  const second = await insertJob(site.db, DISCARDED);
+  const third = await insertJob(site.db, DISCARDED);
   await site.open(page, '/jobs?state=discarded');
   await stopPolling(page);
   await expect(tab(page, 'discarded')).toContainText('3');
   await actOnRow(page, first, 'retry');
-  await expect.poll(() => idsOn(page, 'job')).not.toContain(first);
+  await expect.poll(() => visibleIds(page, 'job')).not.toContain(first);
   await expect(tab(page, 'discarded')).toContainText('2');
   await expect(tab(page, 'queued')).toContainText('1');
   await expect(badge(page, 'cleaner')).toContainText('2');
@@ -66,10 +67,10 @@ test('tabs, counts, badges and rows agree at once after an action, with live ref
   await expect(tab(page, 'discarded')).toContainText('1');
   await expect(tab(page, 'queued')).toContainText('2');
   await expect(badge(page, 'cleaner')).toContainText('1');
-  expect(await idsOn(page, 'job')).toEqual([third]);
+  expect(await visibleIds(page, 'job')).toEqual([third]);
 });
 
-test('the numbers of the navigation move on a live page', async ({ page }) => {
+test('polling updates the counts of the navigation', async ({ page }) => {
   await insertJob(site.db, DISCARDED);
   await site.open(page, '/batches');
   await expect(badge(page, 'cleaner')).toContainText('1', { timeout: 30_000 });
@@ -77,17 +78,18 @@ test('the numbers of the navigation move on a live page', async ({ page }) => {
   await expect(badge(page, 'cleaner')).toContainText('5', { timeout: 30_000 });
 });
 
-test('a list that a bulk retry has emptied says so, has no buttons, and its outcome can be dismissed', async ({
+test('a list emptied by a bulk retry has no buttons and a dismissible outcome', async ({
   page,
 }) => {
   for (let n = 0; n < 3; n += 1) await insertJob(site.db, DISCARDED);
-  for (const [locale, say] of [
+  for (const [locale, translate] of [
     ['en', en],
     ['ja', ja],
   ] as const) {
     if (locale === 'ja') {
       await site.db.query(
-        `UPDATE good_jobs SET finished_at = now(), performed_at = now(), updated_at = now() - interval '1 s'`,
+        `UPDATE good_jobs
+          SET finished_at = now(), performed_at = now(), updated_at = now() - interval '1 s'`,
       );
       await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=ja`);
       await page.getByRole('button', { name: ja('actions.retry.menu') }).click();
@@ -102,34 +104,32 @@ test('a list that a bulk retry has emptied says so, has no buttons, and its outc
       await retryAll(page, 3);
     }
     const main = page.locator('main');
-    await expect(main).toContainText(say('jobs.emptied.retry'));
-    await expect(main).not.toContainText(say('jobs.emptyQueryHint'));
-    await expect(page.getByRole('button', { name: say('actions.retry.menu') })).toHaveCount(0);
+    await expect(main).toContainText(translate('jobs.emptied.retry'));
+    await expect(main).not.toContainText(translate('jobs.emptyQueryHint'));
+    await expect(page.getByRole('button', { name: translate('actions.retry.menu') })).toHaveCount(
+      0,
+    );
     await expect(main.locator('[data-outcome="done"]')).toContainText('3');
-    await page.getByRole('button', { name: say('common.dismiss') }).click();
+    await page.getByRole('button', { name: translate('common.dismiss') }).click();
     await expect(main.locator('[data-outcome="done"]')).toHaveCount(0);
   }
 });
 
-test('a selection holds no row that has left the list', async ({ page }) => {
-  const [first = '', second = ''] = [
-    await insertJob(site.db, DISCARDED),
-    await insertJob(site.db, DISCARDED),
-  ];
+test('deselects a row that is no longer in the list', async ({ page }) => {
+  const first = await insertJob(site.db, DISCARDED);
+  const second = await insertJob(site.db, DISCARDED);
   await site.open(page, '/jobs?state=discarded');
   for (const id of [first, second])
     await page.getByRole('checkbox', { name: en('jobs.select', { id }) }).click();
   await expect(bar(page)).toContainText(en('bulk.selected', { count: 2, number: '2' }));
   await actOnRow(page, first, 'retry');
   await expect(bar(page)).toContainText(en('bulk.selected', { count: 1, number: '1' }));
-  expect(await idsOn(page, 'job')).toEqual([second]);
+  expect(await visibleIds(page, 'job')).toEqual([second]);
 });
 
-test('no outcome contradicts another, and each can be dismissed', async ({ page }) => {
-  const [first = '', second = ''] = [
-    await insertJob(site.db, DISCARDED),
-    await insertJob(site.db, DISCARDED),
-  ];
+test('a new outcome replaces the previous one and can be dismissed', async ({ page }) => {
+  const first = await insertJob(site.db, DISCARDED);
+  const second = await insertJob(site.db, DISCARDED);
   await site.open(page, '/jobs?did=destroy&outcome=done');
   await expect(page.locator('main')).toContainText(en('outcomes.done.destroy'));
   await actOnRow(page, first, 'retry');
@@ -139,7 +139,7 @@ test('no outcome contradicts another, and each can be dismissed', async ({ page 
   await actOnRow(page, first, 'discard');
   await expect(page.locator(`[data-job="${first}"]`)).toContainText(en('outcomes.done.discard'));
   await expect(page.locator('main')).not.toContainText(en('outcomes.done.retry'));
-  // A bulk action on both of them: the row's own outcome is not true any more.
+  // A bulk action on both rows outdates the outcome of the row.
   await retryAll(page, 2);
   await expect(page.locator('[data-outcome="done"]')).toContainText('2');
   await expect(bar(page)).toContainText(en('bulk.states.finished'));
@@ -150,9 +150,7 @@ test('no outcome contradicts another, and each can be dismissed', async ({ page 
   await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
 });
 
-test('a preview tells the jobs that will be deleted from those that are skipped', async ({
-  page,
-}) => {
+test('the preview separates jobs to delete from skipped ones', async ({ page }) => {
   for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, {}, {}, {}])
     await insertJob(site.db, shape);
   await site.open(page, '/jobs');

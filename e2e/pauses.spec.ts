@@ -14,10 +14,14 @@ const site = useSite('pauses', {
 });
 const pauses = () =>
   site.value<Record<string, string[]>>(`SELECT value FROM good_job_settings WHERE key = 'pauses'`);
-const paused = (page: Page, kind: string, name: string): Locator =>
+const pauseRow = (page: Page, kind: string, name: string): Locator =>
   page.locator(`[data-pause=${JSON.stringify(`${kind} ${name}`)}]`);
 
-async function add(page: Page, kind: 'queue' | 'job_class' | 'label', name: string): Promise<void> {
+async function addPause(
+  page: Page,
+  kind: 'queue' | 'job_class' | 'label',
+  name: string,
+): Promise<void> {
   const form = page.getByRole('form', { name: en('pauses.add') });
   await form.getByLabel(en('pauses.kind')).selectOption({ label: en(`pauses.kinds.${kind}`) });
   await form.getByLabel(en('pauses.name')).fill(name);
@@ -29,21 +33,21 @@ async function add(page: Page, kind: 'queue' | 'job_class' | 'label', name: stri
   await expect(page.getByText(en('pauses.pause.done', { name }))).toBeVisible();
 }
 
-test('queues, classes and labels are paused, listed with what waits, and resumed', async ({
+test('pauses queues, classes and labels, lists their waiting jobs, and resumes one', async ({
   page,
 }) => {
   await site.open(page, '/pauses');
   await expect(page.getByText(en('pauses.empty'))).toBeVisible();
   await expect(page.getByText('config.good_job.enable_pauses = true')).toBeVisible();
-  await add(page, 'queue', 'mailers');
-  await add(page, 'job_class', 'MailJob');
-  await add(page, 'label', LABEL);
+  await addPause(page, 'queue', 'mailers');
+  await addPause(page, 'job_class', 'MailJob');
+  await addPause(page, 'label', LABEL);
   expect(await pauses()).toEqual({
     queues: ['mailers'],
     job_classes: ['MailJob'],
     labels: [LABEL],
   });
-  await expect(paused(page, 'queue', 'mailers')).toContainText('2 jobs wait');
+  await expect(pauseRow(page, 'queue', 'mailers')).toContainText('2 jobs wait');
   await expect(page.getByRole('region', { name: en('pauses.kinds.label') })).toContainText(
     'One job waits',
   );
@@ -67,14 +71,14 @@ test('queues, classes and labels are paused, listed with what waits, and resumed
   ]);
 });
 
-test('the number of jobs that wait leads to them', async ({ page }) => {
+test('the number of waiting jobs links to them', async ({ page }) => {
   await site.open(page, '/pauses');
-  await paused(page, 'queue', 'mailers').getByRole('link', { name: '2 jobs wait' }).click();
+  await pauseRow(page, 'queue', 'mailers').getByRole('link', { name: '2 jobs wait' }).click();
   await page.waitForURL(/\/jobs\?queue_name=mailers/);
   await expect(page.locator('[data-job]')).toHaveCount(2);
 });
 
-test('the name is completed with what the database has', async ({ page }) => {
+test('suggests names from the database', async ({ page }) => {
   await site.open(page, '/pauses');
   await page
     .getByRole('form', { name: en('pauses.add') })
@@ -84,14 +88,16 @@ test('the name is completed with what the database has', async ({ page }) => {
 });
 
 test(
-  'a pause that is there already is no change, and says so; the list lives',
+  'polls the list and reports an existing pause as unchanged',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/pauses');
     await site.db.query(
-      `UPDATE good_job_settings SET value = '{"queues": ["mailers", "other"]}' WHERE key = 'pauses'`,
+      `UPDATE good_job_settings
+        SET value = '{"queues": ["mailers", "other"]}'
+        WHERE key = 'pauses'`,
     );
-    await expect(paused(page, 'queue', 'other')).toBeVisible({ timeout: 15_000 });
+    await expect(pauseRow(page, 'queue', 'other')).toBeVisible({ timeout: 15_000 });
     const form = page.getByRole('form', { name: en('pauses.add') });
     await form.getByLabel(en('pauses.name')).fill('other');
     await form.getByRole('button', { name: en('pauses.pause.menu') }).click();
@@ -106,7 +112,7 @@ test(
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('the form leads to a page that asks, and so does the end of a pause', async ({ page }) => {
+  test('confirms a pause and its end on separate pages', async ({ page }) => {
     await page.goto(site.url('/pauses'));
     await page.getByLabel(en('pauses.name')).fill('low');
     await page.getByRole('button', { name: en('pauses.pause.menu') }).click();

@@ -30,7 +30,7 @@ const site = useSite('performance', {
       });
       slowestJob = id;
     }
-    // Of a job that is gone, of a worker that left no duration, of the day before.
+    // An execution of a deleted job without a duration, and three of the previous day.
     await insertExecution(db, 'c0ffee00-0000-4000-8000-0000000000aa', {
       job_class: 'Gone',
       queue_name: 'default',
@@ -48,7 +48,7 @@ const site = useSite('performance', {
   },
 });
 
-test('figures by class and by queue, beside the day before', async ({ page }) => {
+test('compares figures by class and queue with those of the previous day', async ({ page }) => {
   await site.open(page, '/performance');
   await expect(page.locator('[data-accuracy="exact"]')).toBeVisible();
   const total = (key: string) => page.locator(`[data-figure="${key}"]`);
@@ -75,8 +75,8 @@ test('figures by class and by queue, beside the day before', async ({ page }) =>
     '2 min',
     '2 min',
   ]);
-  const gone = page.locator('[data-figures="class"] tbody tr').filter({ hasText: 'Gone' });
-  await expect(gone.getByRole('cell').nth(2)).toContainText('1 min');
+  const deletedClass = page.locator('[data-figures="class"] tbody tr').filter({ hasText: 'Gone' });
+  await expect(deletedClass.getByRole('cell').nth(2)).toContainText('1 min');
   await expect(page.locator('[data-figures="queue"] tbody tr')).toHaveCount(2);
   await expect(page.locator('canvas').first()).toBeVisible();
 
@@ -89,7 +89,7 @@ test('figures by class and by queue, beside the day before', async ({ page }) =>
   );
 });
 
-test('every chart has its numbers as a table', async ({ page }) => {
+test('every chart has a table of its numbers', async ({ page }) => {
   await site.open(page, '/performance');
   const histogram = page.getByRole('figure', { name: en('performance.histogram') });
   await expect(histogram.locator('canvas')).toBeVisible();
@@ -102,9 +102,7 @@ test('every chart has its numbers as a table', async ({ page }) => {
   await expect(chart.locator('thead')).toContainText(NAME);
 });
 
-test('one class, by its percent-encoded name: histogram, slowest executions, queues', async ({
-  page,
-}) => {
+test('opens a class with special characters and its slowest execution', async ({ page }) => {
   await site.open(page, '/performance');
   await page.locator('[data-figures="class"]').getByRole('link', { name: NAME }).click();
   await page.waitForURL(`**/performance/${encodeURIComponent(NAME)}`);
@@ -118,14 +116,14 @@ test('one class, by its percent-encoded name: histogram, slowest executions, que
   await expect(page.locator(`[id="${slowest}"]`)).toBeVisible();
 });
 
-test('numbers lead to the jobs behind them', async ({ page }) => {
+test('the number of executions links to their jobs', async ({ page }) => {
   await site.open(page, `/performance/${encodeURIComponent(NAME)}`);
   await page.locator('[data-figure="executions"] a').click();
   await page.waitForURL(/\/jobs\?/);
   await expect(page.locator('[data-job]')).toHaveCount(20);
 });
 
-test('an own period by a form that needs no JavaScript', async ({ browser }) => {
+test('chooses a custom period without JavaScript', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en' });
   const page = await context.newPage();
   await page.goto(site.url('/performance'));
@@ -141,7 +139,7 @@ test('an own period by a form that needs no JavaScript', async ({ browser }) => 
   await context.close();
 });
 
-test('a class that there is not is a page that says so', async ({ page, problems }) => {
+test('answers 404 for an unknown class', async ({ page, problems }) => {
   problems.allowStatus(404);
   for (const name of ['No::Such', '%F0%9F%98%80', `${'x'.repeat(900)}`]) {
     const response = await page.goto(site.url(`/performance/${name}`));
@@ -154,7 +152,7 @@ test('a class that there is not is a page that says so', async ({ page, problems
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(ja('performance.unknownClass'));
 });
 
-test('what cannot be read is shown, and nothing is measured', async ({ page }) => {
+test('shows no figures for an invalid filter', async ({ page }) => {
   await site.open(page, '/performance?range=century&from=x');
   await expect(page.getByRole('alert').filter({ hasText: 'century' })).toBeVisible();
   await expect(page.locator('[data-totals]')).toHaveCount(0);

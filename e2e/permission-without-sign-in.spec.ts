@@ -1,6 +1,6 @@
 import { freePort } from '../test/harness/free-port';
 import { callAction, fingerprint, pageOf } from './support/action-calls';
-import { builtActions } from './support/built-doors';
+import { builtActions } from './support/built-endpoints';
 import { NO_NGINX, type Nginx, findNginx, startNginx } from './support/nginx';
 import {
   ACTIONS,
@@ -14,8 +14,8 @@ import { useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 
 /*
- * Every Server Action, route and page while nobody signs in, behind an nginx that has nothing but
- * `proxy_pass http://127.0.0.1:PORT`: a loopback Host, HTTP/1.0 and no trace of a proxy.
+ * Every Server Action, route and page without a sign-in, behind an nginx with nothing but
+ * `proxy_pass http://127.0.0.1:PORT`: a loopback Host, HTTP/1.0 and no proxy headers.
  */
 const LIMITS = { WRITE_RATE_LIMIT: '0', SEARCH_RATE_LIMIT: '0' };
 const MODES: { name: string; env: Record<string, string>; isOpen: boolean }[] = [
@@ -28,7 +28,7 @@ const MODES: { name: string; env: Record<string, string>; isOpen: boolean }[] = 
   },
 ];
 
-/** `/` leads to `/jobs`. */
+/** `/` redirects to `/jobs`. */
 const statuses = (pattern: string, { status = 200 }: RouteCase) =>
   pattern === '/' ? [200, 307, 308] : [status];
 
@@ -38,7 +38,9 @@ for (const { name, env, isOpen } of MODES) {
     let nginx: Nginx;
     const site = useSite(`bare proxy ${name}`, {
       env: { ...env, ...LIMITS },
-      seed: async (db) => void (rows = await insertRows(db)),
+      seed: async (db) => {
+        rows = await insertRows(db);
+      },
     });
     test.beforeAll(async () => {
       if (!findNginx()) return;
@@ -56,21 +58,22 @@ for (const { name, env, isOpen } of MODES) {
       headers: Record<string, string> = {},
       origin = nginx.origin,
     ) => {
-      const answer = await fetch(origin + path, {
+      const response = await fetch(origin + path, {
         headers: { Accept: 'text/html', ...headers },
         redirect: 'manual',
       });
-      const text = await answer.text();
-      return { status: answer.status, location: answer.headers.get('location'), text };
+      const text = await response.text();
+      return { status: response.status, location: response.headers.get('location'), text };
     };
 
-    test(`a bare proxy_pass ${isOpen ? 'opens every page and route' : 'gets no page and no route without a session'}`, async () => {
+    const reach = isOpen ? 'reaches every page and route' : 'reaches nothing without a session';
+    test(`a bare proxy_pass ${reach}`, async () => {
       const before = await fingerprint(site);
       for (const [pattern, route] of Object.entries(ROUTES)) {
         const path = route.path(rows);
         for (const cookie of ['', `gjc_local_${site.server.port}=${'A'.repeat(43)}`]) {
           const { status, location, text } = await get(path, { Cookie: cookie });
-          if (isOpen || route.anybody) expect(statuses(pattern, route), path).toContain(status);
+          if (isOpen || route.isPublic) expect(statuses(pattern, route), path).toContain(status);
           else if (path.startsWith('/api/')) expect(status, path).toBe(401);
           else {
             expect(status, path).toBe(303);
@@ -85,28 +88,29 @@ for (const { name, env, isOpen } of MODES) {
       }
       for (const { path, withoutSession } of GATEWAY_ROUTES)
         expect((await get(path)).status, path).toBe(isOpen ? 404 : withoutSession);
-      // Its own rule takes this for a scraper of the machine: METRICS_TOKEN closes it.
+      // The metrics accept local requests unless METRICS_TOKEN is set.
       if (!isOpen) expect((await get('/metrics')).status).toBe(200);
       expect(await fingerprint(site)).toBe(before);
     });
 
-    test(`a bare proxy_pass ${isOpen ? 'carries out actions that prove the console’s own origin' : 'carries out no action'}`, async () => {
-      const forged = `http://127.0.0.1:${site.server.port}`;
+    const effect = isOpen ? 'runs actions with the origin of the console' : 'runs no action';
+    test(`a bare proxy_pass ${effect}`, async () => {
+      const forgedOrigin = `http://127.0.0.1:${site.server.port}`;
       for (const [key, cases] of Object.entries(ACTIONS)) {
         const action = builtActions().get(key);
         if (!action) throw new Error(`No page uses ${key}.`);
-        for (const one of cases) {
-          const label = `${key}, ${one.name}`;
-          const given = await one.given(site.db);
+        for (const actionCase of cases) {
+          const label = `${key}, ${actionCase.name}`;
+          const call = await actionCase.prepare(site.db);
           const before = await fingerprint(site);
           const url = nginx.origin + pageOf(action, rows);
-          const fromProxy = await callAction(url, action, given, { Origin: nginx.origin });
+          const fromProxy = await callAction(url, action, call, { Origin: nginx.origin });
           expect(fromProxy.status, label).toBe(403);
-          const { status } = await callAction(url, action, given, { Origin: forged });
+          const { status } = await callAction(url, action, call, { Origin: forgedOrigin });
           if (isOpen) expect(status, label).toBeLessThan(400);
           else {
             expect(status, label).toBe(401);
-            expect(await fingerprint(site), `${label}: nothing is changed`).toBe(before);
+            expect(await fingerprint(site), `${label}: nothing changes`).toBe(before);
           }
         }
       }
@@ -114,7 +118,7 @@ for (const { name, env, isOpen } of MODES) {
 
     if (isOpen) return;
 
-    test('a bare proxy_pass takes no token of another origin, and no wrong one', async () => {
+    test('a bare proxy_pass accepts no token of another origin and no wrong token', async () => {
       const post = (headers: Record<string, string>, token: string) =>
         fetch(`${nginx.origin}/auth/start`, {
           method: 'POST',
@@ -122,16 +126,16 @@ for (const { name, env, isOpen } of MODES) {
           body: new URLSearchParams({ token }),
           redirect: 'manual',
         });
-      const forged = `http://127.0.0.1:${site.server.port}`;
+      const forgedOrigin = `http://127.0.0.1:${site.server.port}`;
       for (const [origin, status, error] of [
         [nginx.origin, 403, 'not sent from a page of this console'],
         ['http://evil.example', 403, 'not sent from a page of this console'],
-        [forged, 403, 'This token is not valid'],
+        [forgedOrigin, 403, 'This token is not valid'],
       ] as const) {
-        const answer = await post({ Origin: origin }, 'A'.repeat(43));
-        expect(answer.status, origin).toBe(status);
-        expect(await answer.text(), origin).toContain(error);
-        expect(answer.headers.get('set-cookie'), origin).toBeNull();
+        const response = await post({ Origin: origin }, 'A'.repeat(43));
+        expect(response.status, origin).toBe(status);
+        expect(await response.text(), origin).toContain(error);
+        expect(response.headers.get('set-cookie'), origin).toBeNull();
       }
     });
   });

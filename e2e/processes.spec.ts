@@ -5,7 +5,7 @@ import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { processLock } from './support/worker';
 
-/* What GoodJob's own page of processes shows, and what it leaves out. */
+/* Everything that GoodJob's own page of processes shows, and more. */
 const [LIVE, STALE, DEAD, ODD] = ['a1', 'a2', 'a3', 'a4'].map(
   (end) => `c0ffee00-0000-4000-8000-0000000000${end}`,
 ) as [string, string, string, string];
@@ -106,7 +106,7 @@ const fact = (page: Page, id: string, label: string) =>
     .filter({ has: page.locator('dt', { hasText: new RegExp(`^${label}$`) }) })
     .locator('dd');
 
-test('a process with everything that it tells', async ({ page }) => {
+test('shows everything that a process reports', async ({ page }) => {
   await site.open(page, '/processes');
   const live = card(page, LIVE);
   await expect(live.getByRole('heading', { name: 'good_job' })).toHaveAttribute(
@@ -145,7 +145,7 @@ test('a process with everything that it tells', async ({ page }) => {
   await expect(live).toContainText(en('processes.checkQueueAt'));
 });
 
-test('its raw state, as GoodJob prints it', { tag: '@any-path' }, async ({ page }) => {
+test('shows the raw state of a process', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/processes');
   await card(page, LIVE)
     .getByRole('button', { name: en('processes.rawShowOf', { id: LIVE }) })
@@ -156,7 +156,7 @@ test('its raw state, as GoodJob prints it', { tag: '@any-path' }, async ({ page 
   await expect(page.locator('[data-process] pre')).toHaveCount(4);
 });
 
-test('the jobs that it runs, and all of them in the list of jobs', async ({ page }) => {
+test('shows the running jobs of a process and links to all of them', async ({ page }) => {
   await site.open(page, '/processes');
   const live = card(page, LIVE);
   await expect(live.getByRole('link', { name: /^Mail\dJob$/ })).toHaveCount(5);
@@ -166,7 +166,7 @@ test('the jobs that it runs, and all of them in the list of jobs', async ({ page
 });
 
 test(
-  'live, late and dead are told apart, counted, and listed alone',
+  'distinguishes, counts and filters live, stale and dead processes',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/processes');
@@ -186,50 +186,36 @@ test(
   },
 );
 
-test(
-  'a state of wrong types is shown as far as it can be',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await site.open(page, '/processes');
-    const odd = card(page, ODD);
-    await expect(odd).toContainText('<b>bold</b>');
-    await expect(odd).toContainText('moon');
-    await odd.getByRole('button', { name: en('processes.rawShowOf', { id: ODD }) }).click();
-    await expect(odd.locator('pre')).toContainText('"memory": "much"');
-  },
-);
+test('shows a malformed state as far as possible', { tag: '@any-path' }, async ({ page }) => {
+  await site.open(page, '/processes');
+  const malformed = card(page, ODD);
+  await expect(malformed).toContainText('<b>bold</b>');
+  await expect(malformed).toContainText('moon');
+  await malformed.getByRole('button', { name: en('processes.rawShowOf', { id: ODD }) }).click();
+  await expect(malformed.locator('pre')).toContainText('"memory": "much"');
+});
 
-test(
-  'a worker that is killed turns up as dead by itself',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await page.clock.install();
-    await site.open(page, '/processes');
-    await site.db.query('SELECT pg_advisory_unlock_all()');
-    await page.clock.runFor(6_000);
-    await expect(card(page, LIVE).locator('.badge')).toHaveText(en('processes.states.dead'));
-    await expect(
-      page.getByRole('link', { name: `${en('processes.states.dead')} 3` }),
-    ).toBeVisible();
-    await site.db.query(`SELECT pg_advisory_lock(${processLock(LIVE)})`);
-    // It renews its row: on a slow machine the seed is older than half a minute by now.
-    await site.db.query('UPDATE good_job_processes SET updated_at = now() WHERE id = $1', [LIVE]);
-    await page.clock.runFor(6_000);
-    await expect(card(page, LIVE).locator('.badge')).toHaveText(en('processes.states.live'));
-  },
-);
+test('polling marks a killed worker as dead', { tag: '@any-path' }, async ({ page }) => {
+  await page.clock.install();
+  await site.open(page, '/processes');
+  await site.db.query('SELECT pg_advisory_unlock_all()');
+  await page.clock.runFor(6_000);
+  await expect(card(page, LIVE).locator('.badge')).toHaveText(en('processes.states.dead'));
+  await expect(page.getByRole('link', { name: `${en('processes.states.dead')} 3` })).toBeVisible();
+  await site.db.query(`SELECT pg_advisory_lock(${processLock(LIVE)})`);
+  // Renews the heartbeat, which may have expired on a slow machine.
+  await site.db.query('UPDATE good_job_processes SET updated_at = now() WHERE id = $1', [LIVE]);
+  await page.clock.runFor(6_000);
+  await expect(card(page, LIVE).locator('.badge')).toHaveText(en('processes.states.live'));
+});
 
-test(
-  'a state that is not understood is said, and nothing is listed',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await site.open(page, '/processes?state=gone');
-    await expect(page.getByRole('alert').filter({ hasText: 'state = gone' })).toBeVisible();
-    await expect(page.locator('[data-process]')).toHaveCount(0);
-  },
-);
+test('lists nothing for an invalid state', { tag: '@any-path' }, async ({ page }) => {
+  await site.open(page, '/processes?state=gone');
+  await expect(page.getByRole('alert').filter({ hasText: 'state = gone' })).toBeVisible();
+  await expect(page.locator('[data-process]')).toHaveCount(0);
+});
 
-test('without JavaScript all of it can be read, the raw state too', async ({ browser }) => {
+test('shows processes and their raw state without JavaScript', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'ja' });
   const page = await context.newPage();
   await page.goto(site.url('/processes'));
@@ -240,7 +226,7 @@ test('without JavaScript all of it can be read, the raw state too', async ({ bro
   await context.close();
 });
 
-test('no process at all', { tag: '@any-path' }, async ({ page }) => {
+test('shows an empty state without processes', { tag: '@any-path' }, async ({ page }) => {
   await site.db.query('DELETE FROM good_job_processes');
   await site.open(page, '/processes');
   await expect(page.getByRole('main')).toContainText(en('processes.empty'));

@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright/test';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess } from '../test/harness/rows';
 import { en } from './support/messages';
-import { idsOn } from './support/paging';
+import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { processLock } from './support/worker';
@@ -43,7 +43,8 @@ const site = useSite('queues', {
     await insertJob(db, { queue_name: 'nobody', scheduled_at: minutesAgo(10) });
     await insertJob(db, { queue_name: HOSTILE, scheduled_at: minutesAgo(2) });
     await db.query(
-      `INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', '{"queues": ["held"]}')`,
+      `INSERT INTO good_job_settings (id, created_at, updated_at, key, value)
+        VALUES (gen_random_uuid(), now(), now(), 'pauses', '{"queues": ["held"]}')`,
     );
     await db.query(`SELECT pg_advisory_lock(${processLock(WORKER)})`);
   },
@@ -59,7 +60,7 @@ const cell = (page: Page, name: string, label: string): Locator =>
     })
     .locator('dd');
 
-test('what each queue holds, who serves it, and what became of its jobs', async ({ page }) => {
+test('shows the jobs, the workers and the throughput of each queue', async ({ page }) => {
   await site.open(page, '/queues');
   expect(
     await page
@@ -89,22 +90,22 @@ for (const [label, count] of [
   ['queues.finished', 4],
   ['states.discarded', 2],
 ] as const)
-  test(`${label} leads to its jobs`, { tag: '@any-path' }, async ({ page }) => {
+  test(`${label} links to its jobs`, { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, '/queues');
     await cell(page, 'mail', en(label)).getByRole('link').click();
     await page.waitForURL(/\/jobs\?/);
     await expect(page.locator('[data-job]')).toHaveCount(count);
-    expect(await idsOn(page, 'job')).toHaveLength(count);
+    expect(await visibleIds(page, 'job')).toHaveLength(count);
   });
 
-test('a name of any kind leads to its jobs', async ({ page }) => {
+test('a name with special characters links to its jobs', async ({ page }) => {
   await site.open(page, '/queues');
   await queue(page, HOSTILE).getByRole('link', { name: HOSTILE }).click();
   await page.waitForURL(/\/jobs\?/);
   await expect(page.locator('[data-job]')).toHaveCount(1);
 });
 
-test('the processes that serve a queue', async ({ page }) => {
+test('links a queue to the processes that serve it', async ({ page }) => {
   await site.open(page, '/queues');
   await cell(page, 'mail', en('queues.servedBy')).getByRole('link').click();
   await page.waitForURL(/\/processes\?queue_name=mail/);
@@ -114,7 +115,7 @@ test('the processes that serve a queue', async ({ page }) => {
 });
 
 test(
-  'a queue is seen to be unserved when its worker is killed, and served again',
+  'polling marks a queue as unserved while its worker is dead',
   { tag: '@any-path' },
   async ({ page }) => {
     await page.clock.install();
@@ -125,31 +126,27 @@ test(
         await page.clock.runFor(6_000);
         await check();
       }).toPass({ timeout: 40_000 });
-    const isUnserved = queue(page, HOSTILE).getByText(en('queues.unserved'));
-    await expect(isUnserved).toHaveCount(0);
+    const unservedMark = queue(page, HOSTILE).getByText(en('queues.unserved'));
+    await expect(unservedMark).toHaveCount(0);
     await site.db.query('SELECT pg_advisory_unlock_all()');
-    await untilPolled(() => expect(isUnserved).toBeVisible({ timeout: 1_000 }));
+    await untilPolled(() => expect(unservedMark).toBeVisible({ timeout: 1_000 }));
     await expect(page.getByText(en('queues.noProcess'))).toBeVisible();
     await site.db.query(`SELECT pg_advisory_lock(${processLock(WORKER)})`);
-    await untilPolled(() => expect(isUnserved).toHaveCount(0, { timeout: 1_000 }));
+    await untilPolled(() => expect(unservedMark).toHaveCount(0, { timeout: 1_000 }));
   },
 );
 
-test(
-  'a range that is not understood is said, and nothing is listed',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await site.open(page, '/queues?range=2h');
-    await expect(page.getByRole('alert').filter({ hasText: 'range = 2h' })).toBeVisible();
-    await expect(page.locator('[data-queue]')).toHaveCount(0);
-    const answer = (await (await page.request.get(site.url('/api/queues?range=2h'))).json()) as {
-      rows: unknown[];
-    };
-    expect(answer.rows).toEqual([]);
-  },
-);
+test('lists nothing for an invalid range', { tag: '@any-path' }, async ({ page }) => {
+  await site.open(page, '/queues?range=2h');
+  await expect(page.getByRole('alert').filter({ hasText: 'range = 2h' })).toBeVisible();
+  await expect(page.locator('[data-queue]')).toHaveCount(0);
+  const response = (await (await page.request.get(site.url('/api/queues?range=2h'))).json()) as {
+    rows: unknown[];
+  };
+  expect(response.rows).toEqual([]);
+});
 
-test('without JavaScript all of it can be read', async ({ browser }) => {
+test('shows queues without JavaScript', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'ja' });
   const page = await context.newPage();
   await page.goto(site.url('/queues'));
@@ -158,7 +155,7 @@ test('without JavaScript all of it can be read', async ({ browser }) => {
   await context.close();
 });
 
-test('a part of a name filters the queues, and stays in the address', async ({ page }) => {
+test('filters queues by a part of the name and keeps the filter in the URL', async ({ page }) => {
   await site.open(page, '/queues');
   await page.getByLabel(en('queues.nameFilter')).fill('AI');
   await page.getByRole('button', { name: en('filter.apply') }).click();

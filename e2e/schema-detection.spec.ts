@@ -3,7 +3,7 @@ import { en, ja } from './support/messages';
 import { type SiteOptions, startSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* Whatever tables the database has: one line in the log and one banner that names the remedy, never a stack trace. */
+/* Unsuitable tables cause one log line and one banner with the remedy, never a stack trace. */
 
 async function withSite(
   basePath: string,
@@ -20,12 +20,13 @@ async function withSite(
   }
 }
 
-const REFUSED = [
+const UNUSABLE_SCHEMAS = [
   [
     'no_tables',
     {
       sql: [
-        'DROP TABLE good_jobs, good_job_executions, good_job_batches, good_job_processes, good_job_settings',
+        `DROP TABLE good_jobs, good_job_executions, good_job_batches, good_job_processes,
+            good_job_settings`,
       ],
     },
   ],
@@ -33,12 +34,8 @@ const REFUSED = [
   ['no_schema', { env: { DATABASE_SCHEMA: 'elsewhere' } }],
 ] as const;
 
-for (const [code, options] of REFUSED) {
-  test(`${code}: a page that says what to do, in both languages`, async ({
-    page,
-    basePath,
-    problems,
-  }) => {
+for (const [code, options] of UNUSABLE_SCHEMAS) {
+  test(`${code}: shows the remedy in both languages`, async ({ page, basePath, problems }) => {
     problems.allowStatus(503);
     await withSite(
       basePath,
@@ -49,12 +46,12 @@ for (const [code, options] of REFUSED) {
         env: 'env' in options ? options.env : {},
       },
       async (site) => {
-        for (const [locale, say] of [
+        for (const [locale, translate] of [
           ['ja', ja],
           ['en', en],
         ] as const) {
           expect((await page.goto(site.url(`/batches?locale=${locale}`)))?.status()).toBe(503);
-          await expect(page.getByRole('alert').first()).toContainText(say(`errors.${code}`));
+          await expect(page.getByRole('alert').first()).toContainText(translate(`errors.${code}`));
         }
         expect(site.server.output()).toContain(`Database: ${en(`errors.${code}`)}`);
         await page.goto('about:blank');
@@ -63,7 +60,7 @@ for (const [code, options] of REFUSED) {
   });
 }
 
-test('missing migrations are named, in the log and on the page', async ({ page, basePath }) => {
+test('names missing migrations in the log and on the page', async ({ page, basePath }) => {
   const sql = [
     'ALTER TABLE good_jobs DROP COLUMN lock_type',
     'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at',
@@ -102,7 +99,7 @@ test('missing migrations are named, in the log and on the page', async ({ page, 
   );
 });
 
-test('tables in another schema, and times with a zone', async ({ page, basePath }) => {
+test('supports another schema and timestamptz columns', async ({ page, basePath }) => {
   const columns = [
     'created_at',
     'updated_at',
@@ -114,7 +111,8 @@ test('tables in another schema, and times with a zone', async ({ page, basePath 
   ];
   const sql = columns.map(
     (column) =>
-      `ALTER TABLE good_jobs ALTER COLUMN ${column} TYPE timestamptz USING ${column} AT TIME ZONE 'UTC'`,
+      `ALTER TABLE good_jobs
+        ALTER COLUMN ${column} TYPE timestamptz USING ${column} AT TIME ZONE 'UTC'`,
   );
   await withSite(basePath, 'elsewhere', { schema: 'queue', sql }, async (site) => {
     const id = await insertJob(site.db, {
@@ -131,11 +129,13 @@ test('tables in another schema, and times with a zone', async ({ page, basePath 
     await expect(page.locator('main')).toContainText(en('outcomes.done.discard'));
     expect(
       await site.value(
-        'SELECT abs(extract(epoch FROM finished_at - clock_timestamp())) < 60 FROM good_jobs WHERE id = $1',
+        `SELECT abs(extract(epoch FROM finished_at - clock_timestamp())) < 60
+          FROM good_jobs
+          WHERE id = $1`,
         id,
       ),
     ).toBe(true);
-    // The page polls, and its server stops.
+    // Stops the polling before its server stops.
     await page.goto('about:blank');
   });
 });

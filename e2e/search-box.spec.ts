@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import type { Page } from 'playwright/test';
-import { DISCARDED, SUCCEEDED, insertJob, params } from '../test/harness/rows';
+import { DISCARDED, SUCCEEDED, insertJob, serializedParams } from '../test/harness/rows';
 import { violations } from './support/axe';
 import { en } from './support/messages';
-import { idsOn } from './support/paging';
+import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -17,7 +17,7 @@ async function seed(db: pg.Client): Promise<void> {
     ...DISCARDED,
     job_class: 'InvoiceMailerJob',
     labels: ['bulk', '請求'],
-    serialized_params: params(INVOICE, { arguments: [{ note: '請求書の再送' }] }),
+    serialized_params: serializedParams(INVOICE, { arguments: [{ note: '請求書の再送' }] }),
   });
   await insertJob(db, {
     id: REPORT,
@@ -34,12 +34,12 @@ const chips = (page: Page) =>
   page.getByRole('list', { name: en('search.conditions') }).locator('[data-chip]');
 const q = (page: Page) => new URL(page.url()).searchParams.get('q');
 
-test('words become chips, in the address and in the list', async ({ page }) => {
+test('turns conditions into chips and filters the list', async ({ page }) => {
   await site.open(page, '/jobs?limit=50');
   await box(page).fill('class:Invoice* -label:bulk');
   await page.keyboard.press('Enter');
   await expect(chips(page)).toHaveText(['class:Invoice*', '-label:bulk']);
-  await expect.poll(() => idsOn(page, 'job')).toEqual([REPORT]);
+  await expect.poll(() => visibleIds(page, 'job')).toEqual([REPORT]);
   expect(q(page)).toBe('class:Invoice* -label:bulk');
   expect(new URL(page.url()).searchParams.get('limit')).toBe('50');
   await expect(box(page)).toBeFocused();
@@ -48,7 +48,7 @@ test('words become chips, in the address and in the list', async ({ page }) => {
   await expect(chips(page)).toHaveCount(0);
 });
 
-test('a chip turns back into text, and goes, by keys alone', async ({ page }) => {
+test('edits and removes chips by keyboard', async ({ page }) => {
   await site.open(page, `/jobs?q=${encodeURIComponent('class:Invoice* label:bulk')}`);
   await box(page).focus();
   await page.keyboard.press('Backspace');
@@ -72,7 +72,7 @@ test('a chip turns back into text, and goes, by keys alone', async ({ page }) =>
   await expect.poll(() => q(page)).toBeNull();
 });
 
-test('GoodJob’s own parameters are chips too, and go alone', async ({ page }) => {
+test('shows parameters of GoodJob as chips that can be removed one by one', async ({ page }) => {
   await site.open(page, '/jobs?state=discarded&job_class=InvoiceMailerJob&label=bulk&sort=created');
   await expect(chips(page)).toHaveText(['class:InvoiceMailerJob', 'label:bulk']);
   await page.getByRole('button', { name: en('search.remove', { term: 'label:bulk' }) }).click();
@@ -86,10 +86,10 @@ test('GoodJob’s own parameters are chips too, and go alone', async ({ page }) 
   await expect
     .poll(() => new URL(page.url()).searchParams.toString())
     .toBe('state=discarded&sort=created&q=class%3AInvoiceM*');
-  expect(await idsOn(page, 'job')).toEqual([INVOICE]);
+  expect(await visibleIds(page, 'job')).toEqual([INVOICE]);
 });
 
-test('names and values are completed, by keys and by pointer', async ({ page }) => {
+test('completes names and values by keyboard and pointer', async ({ page }) => {
   await site.open(page, '/jobs');
   await box(page).pressSequentially('cl');
   const list = page.getByRole('listbox', { name: en('search.suggestions') });
@@ -105,7 +105,7 @@ test('names and values are completed, by keys and by pointer', async ({ page }) 
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(box(page)).toHaveValue('class:InvoiceReportJob ');
-  expect(page.url(), 'a choice is not yet a search').toBe(site.url('/jobs'));
+  expect(page.url(), 'a completion does not start the search').toBe(site.url('/jobs'));
   await page.keyboard.type('queue:low');
   await list.getByRole('option', { name: '"low priority"' }).click();
   await expect(box(page)).toHaveValue('class:InvoiceReportJob queue:"low priority" ');
@@ -116,72 +116,69 @@ test('names and values are completed, by keys and by pointer', async ({ page }) 
   await expect(list).toHaveCount(0);
 });
 
-test(
-  'an input method has the keys for itself until it is done',
-  { tag: '@any-path' },
-  async ({ page, context }) => {
-    await site.open(page, '/jobs');
-    const asked: string[] = [];
-    page.on(
-      'request',
-      (request) => /completion|[?&]q=/.test(request.url()) && asked.push(request.url()),
-    );
-    const browser = await context.newCDPSession(page);
-    await box(page).focus();
-    for (const text of ['せ', 'せい', 'せいきゅうしょ'])
-      await browser.send('Input.imeSetComposition', {
-        text,
-        selectionStart: text.length,
-        selectionEnd: text.length,
-      });
-    await expect(box(page)).toHaveValue('せいきゅうしょ');
+test('ignores keys during an IME composition', { tag: '@any-path' }, async ({ page, context }) => {
+  await site.open(page, '/jobs');
+  const requests: string[] = [];
+  page.on(
+    'request',
+    (request) => /completion|[?&]q=/.test(request.url()) && requests.push(request.url()),
+  );
+  const browser = await context.newCDPSession(page);
+  await box(page).focus();
+  for (const text of ['せ', 'せい', 'せいきゅうしょ'])
     await browser.send('Input.imeSetComposition', {
-      text: '請求書',
-      selectionStart: 3,
-      selectionEnd: 3,
+      text,
+      selectionStart: text.length,
+      selectionEnd: text.length,
     });
-    // What a browser sends for the Enter that ends a composition, and what some send right after it has ended.
-    for (const type of ['rawKeyDown', 'keyUp'] as const)
-      await browser.send('Input.dispatchKeyEvent', {
-        type,
-        key: 'Process',
-        code: 'Enter',
-        windowsVirtualKeyCode: 229,
-      });
-    await page.waitForTimeout(400);
-    expect(asked).toEqual([]);
-    await expect(chips(page)).toHaveCount(0);
-    await browser.send('Input.insertText', { text: '請求書' });
+  await expect(box(page)).toHaveValue('せいきゅうしょ');
+  await browser.send('Input.imeSetComposition', {
+    text: '請求書',
+    selectionStart: 3,
+    selectionEnd: 3,
+  });
+  // The events for the Enter key that ends a composition.
+  for (const type of ['rawKeyDown', 'keyUp'] as const)
     await browser.send('Input.dispatchKeyEvent', {
-      type: 'rawKeyDown',
-      key: 'Enter',
+      type,
+      key: 'Process',
       code: 'Enter',
       windowsVirtualKeyCode: 229,
     });
-    await expect(box(page)).toHaveValue('請求書');
-    expect(page.url()).toBe(site.url('/jobs'));
-    await page.keyboard.press('Enter');
-    await expect.poll(() => q(page)).toBe('請求書');
-    await expect.poll(() => idsOn(page, 'job')).toEqual([INVOICE]);
-  },
-);
+  // Longer than the completion waits for more text.
+  await page.waitForTimeout(400);
+  expect(requests).toEqual([]);
+  await expect(chips(page)).toHaveCount(0);
+  await browser.send('Input.insertText', { text: '請求書' });
+  await browser.send('Input.dispatchKeyEvent', {
+    type: 'rawKeyDown',
+    key: 'Enter',
+    code: 'Enter',
+    windowsVirtualKeyCode: 229,
+  });
+  await expect(box(page)).toHaveValue('請求書');
+  expect(page.url()).toBe(site.url('/jobs'));
+  await page.keyboard.press('Enter');
+  await expect.poll(() => q(page)).toBe('請求書');
+  await expect.poll(() => visibleIds(page, 'job')).toEqual([INVOICE]);
+});
 
-test('what is not understood says so, lists nothing, and goes by itself', async ({ page }) => {
+test('marks invalid conditions, lists nothing, and removes them one by one', async ({ page }) => {
   await site.open(page, '/jobs');
   await box(page).fill('colour:red class:Invoice* created:soon');
   await page.keyboard.press('Enter');
   await expect(chips(page).first()).toHaveText(`${en('search.notUnderstood')} colour:red`);
   await expect(page.locator('main').getByRole('alert')).toContainText(en('search.problems.field'));
   await expect(page.locator('main').getByRole('alert')).toContainText(en('search.problems.value'));
-  expect(await idsOn(page, 'job')).toEqual([]);
+  expect(await visibleIds(page, 'job')).toEqual([]);
   await expect(page.getByRole('region', { name: en('bulk.bar') })).toHaveCount(0);
   for (const term of ['colour:red', 'created:soon'])
     await page.getByRole('button', { name: en('search.remove', { term }) }).click();
-  await expect.poll(() => idsOn(page, 'job')).toEqual([INVOICE, REPORT].sort().reverse());
+  await expect.poll(() => visibleIds(page, 'job')).toEqual([INVOICE, REPORT].sort().reverse());
 });
 
 test(
-  'times: spans, today and exact, one in the place of the other',
+  'relative, daily and exact time filters replace each other',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/jobs?q=queue%3Adefault');
@@ -195,8 +192,8 @@ test(
     await expect.poll(() => q(page)).toMatch(/^queue:default created:>=\d{4}-\d\d-\d\dT00:00Z$/);
     await button.click();
     await page.getByRole('button', { name: en('search.time.yesterday') }).click();
-    const midnight = (ago: number) =>
-      `${new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10)}T00:00Z`;
+    const midnight = (daysAgo: number) =>
+      `${new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10)}T00:00Z`;
     await expect.poll(() => q(page)).toBe(`queue:default created:${midnight(1)}..${midnight(0)}`);
     await button.click();
     await page.getByRole('button', { name: en('search.time.apply') }).click();
@@ -213,7 +210,7 @@ test(
 );
 
 test(
-  'the time that is offered first is that of the state',
+  'the time filter preselects the field of the state',
   { tag: '@any-path' },
   async ({ page }) => {
     const button = page.getByRole('button', { name: en('search.time.label'), exact: true });
@@ -230,23 +227,19 @@ test(
   },
 );
 
-test(
-  'axe finds nothing in the box, its list and its panels',
-  { tag: '@any-path' },
-  async ({ page }) => {
-    await site.open(page, `/jobs?q=${encodeURIComponent('class:Invoice* colour:red')}`);
-    expect(await violations(page)).toEqual([]);
-    await site.open(page, '/jobs?q=class%3AInvoice*');
-    await box(page).pressSequentially('c');
-    await page.keyboard.press('ArrowDown');
-    await expect(page.getByRole('listbox')).toBeVisible();
-    expect(await violations(page, { floating: true }), 'completion').toEqual([]);
-    await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: en('search.time.label'), exact: true }).click();
-    await expect(page.getByLabel(en('search.time.field'))).toBeVisible();
-    expect(await violations(page, { floating: true }), 'times').toEqual([]);
-    await page.getByRole('button', { name: en('search.help') }).click();
-    await expect(page.getByText(en('searchHelp.intro'))).toBeVisible();
-    expect(await violations(page, { floating: true }), 'help').toEqual([]);
-  },
-);
+test('the search box, its list and its panels pass axe', { tag: '@any-path' }, async ({ page }) => {
+  await site.open(page, `/jobs?q=${encodeURIComponent('class:Invoice* colour:red')}`);
+  expect(await violations(page)).toEqual([]);
+  await site.open(page, '/jobs?q=class%3AInvoice*');
+  await box(page).pressSequentially('c');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('listbox')).toBeVisible();
+  expect(await violations(page, { floating: true }), 'completion').toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: en('search.time.label'), exact: true }).click();
+  await expect(page.getByLabel(en('search.time.field'))).toBeVisible();
+  expect(await violations(page, { floating: true }), 'times').toEqual([]);
+  await page.getByRole('button', { name: en('search.help') }).click();
+  await expect(page.getByText(en('searchHelp.intro'))).toBeVisible();
+  expect(await violations(page, { floating: true }), 'help').toEqual([]);
+});

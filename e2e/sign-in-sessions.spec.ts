@@ -1,19 +1,19 @@
+import type { BrowserContext, Page } from 'playwright/test';
 import { freePort } from '../test/harness/free-port';
 import { CLIENT, TestBrowser, startProvider } from '../test/harness/oidc-provider';
 import { insertJob } from '../test/harness/rows';
-import type { BrowserContext, Page } from 'playwright/test';
 import { ROLE_ENV } from './support/accounts';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { en } from './support/messages';
 import { startOidcProvider } from './support/oidc-provider';
-import { type Site, hydrated, startSite } from './support/site';
+import { type Site, waitForHydration, startSite } from './support/site';
 import { expect, httpTest, test } from './support/test';
 import { NO_OPENSSL, hasOpenssl, startTls } from './support/tls';
 
 const SESSION_SECRET = 'a session secret of the tests that is long enough';
 
 httpTest(
-  'a session ends on every server, by a sign-out here or at the provider, and over a restart',
+  'a sign-out ends the session on every server and after a restart',
   async ({ basePath }) => {
     const port = await freePort();
     const publicUrl = `http://localhost:${port}${basePath}`;
@@ -42,32 +42,35 @@ httpTest(
       };
       const status = async (origin: string, headers: Record<string, string>) =>
         (await fetch(`${origin}${basePath}/api/jobs`, { headers })).status;
-      const ended = await signIn();
-      const other = await signIn();
-      for (const headers of [ended, other]) expect(await status(second.origin, headers)).toBe(200);
+      const signedOutSession = await signIn();
+      const otherSession = await signIn();
+      for (const headers of [signedOutSession, otherSession])
+        expect(await status(second.origin, headers)).toBe(200);
       await fetch(`${publicUrl}/auth/sign-out`, {
         method: 'POST',
-        headers: { ...ended, Origin: new URL(publicUrl).origin },
+        headers: { ...signedOutSession, Origin: new URL(publicUrl).origin },
         redirect: 'manual',
       });
-      expect(await status(site.server.origin, ended)).toBe(401);
-      await expect.poll(() => status(second?.origin ?? '', ended), { timeout: 15_000 }).toBe(401);
-      expect(await status(second.origin, other)).toBe(200);
+      expect(await status(site.server.origin, signedOutSession)).toBe(401);
+      await expect
+        .poll(() => status(second?.origin ?? '', signedOutSession), { timeout: 15_000 })
+        .toBe(401);
+      expect(await status(second.origin, otherSession)).toBe(200);
 
       await second.stop();
       second = await startSecond(site.databaseUrl);
-      expect(await status(second.origin, ended)).toBe(401);
+      expect(await status(second.origin, signedOutSession)).toBe(401);
 
       const browser = new TestBrowser();
       await browser.follow(`${publicUrl}/jobs`);
-      const atProvider = browser.header(new URL(publicUrl).origin);
-      expect(await status(second.origin, atProvider)).toBe(200);
+      const providerSession = browser.header(new URL(publicUrl).origin);
+      expect(await status(second.origin, providerSession)).toBe(200);
       await provider.endSession(browser);
-      expect(await status(site.server.origin, atProvider)).toBe(401);
+      expect(await status(site.server.origin, providerSession)).toBe(401);
       await expect
-        .poll(() => status(second?.origin ?? '', atProvider), { timeout: 15_000 })
+        .poll(() => status(second?.origin ?? '', providerSession), { timeout: 15_000 })
         .toBe(401);
-      expect(await status(second.origin, other)).toBe(200);
+      expect(await status(second.origin, otherSession)).toBe(200);
     } finally {
       await second?.stop();
       await site?.stop();
@@ -82,7 +85,7 @@ test.describe('a sibling domain', () => {
   let site: Site;
   let publicUrl: string;
   let evilUrl: string;
-  /** Cookies that the sibling's page sets. */
+  /** Cookies that the page of the sibling domain sets. */
   let planted: string[] = [];
   const parts: { stop(): Promise<void> }[] = [];
   test.use({ ignoreHTTPSErrors: true });
@@ -111,7 +114,7 @@ test.describe('a sibling domain', () => {
     parts.unshift(
       await startTls({
         port,
-        to: () => site.server.port,
+        consolePort: () => site.server.port,
         host,
         otherwise: (_request, response) => {
           response.setHeader('Content-Type', 'text/html');
@@ -129,17 +132,17 @@ test.describe('a sibling domain', () => {
     await page.goto(`${publicUrl}/jobs`);
     await page.getByRole('button', { name: as, exact: true }).click();
     await page.waitForURL(`${publicUrl}/jobs`);
-    await hydrated(page);
+    await waitForHydration(page);
   }
   const sessionOf = async (context: BrowserContext) => {
     const cookie = (await context.cookies(publicUrl)).find(({ name }) =>
       /^__Host-gjc_[0-9a-f]{8}_session$/.test(name),
     );
-    if (!cookie) throw new Error('There is no session cookie.');
+    if (!cookie) throw new Error('No session cookie.');
     return cookie;
   };
 
-  test('cannot plant a session cookie that counts under a base path', async ({
+  test('a sibling domain cannot plant a valid session cookie for the base path', async ({
     page,
     context,
     browser,
@@ -152,15 +155,21 @@ test.describe('a sibling domain', () => {
     await attacker.close();
 
     await signIn(page, 'operator');
-    const mine = await sessionOf(context);
-    expect(mine).toMatchObject({ name, path: '/', secure: true, httpOnly: true, sameSite: 'Lax' });
-    const bare = name.replace('__Host-', '');
+    const ownSession = await sessionOf(context);
+    expect(ownSession).toMatchObject({
+      name,
+      path: '/',
+      secure: true,
+      httpOnly: true,
+      sameSite: 'Lax',
+    });
+    const unprefixedName = name.replace('__Host-', '');
     const attributes = `; Domain=${DOMAIN}; Path=${PREFIX}; Secure`;
     planted = [
       name,
-      bare,
-      `__Secure-${bare}`,
-      `__host-${bare}`,
+      unprefixedName,
+      `__Secure-${unprefixedName}`,
+      `__host-${unprefixedName}`,
       'gjc_session',
       '__Secure-gjc_session',
     ].flatMap((each) => [
@@ -170,11 +179,11 @@ test.describe('a sibling domain', () => {
     planted.push(`=${name}=${value}; Domain=${DOMAIN}; Path=/; Secure`);
     await page.goto(evilUrl);
     const names = (await context.cookies(publicUrl)).map((cookie) => cookie.name);
-    expect(names, 'the sibling can set cookies').toContain(`__Secure-${bare}`);
+    expect(names, 'the sibling can set cookies').toContain(`__Secure-${unprefixedName}`);
 
     await page.goto(`${publicUrl}/jobs`);
     await expect(page.locator('header')).toContainText('operator');
-    expect((await sessionOf(context)).value).toBe(mine.value);
+    expect((await sessionOf(context)).value).toBe(ownSession.value);
     await context.clearCookies({ name });
     problems.allowStatus(401);
     const status = await page.evaluate(
@@ -184,7 +193,7 @@ test.describe('a sibling domain', () => {
     expect(status).toBe(401);
   });
 
-  test('a choice that the page keeps is Secure on https', async ({ page, context, problems }) => {
+  test('preference cookies are Secure on https', async ({ page, context, problems }) => {
     problems.allow(/favicon\.ico/);
     await signIn(page, 'operator');
     await page.getByRole('button', { name: en('columnMenu.label') }).click();

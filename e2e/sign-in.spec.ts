@@ -1,20 +1,18 @@
 import { request as httpRequest } from 'node:http';
-import type { Page } from 'playwright/test';
-import { DISCARDED, insertJob, row } from '../test/harness/rows';
-import { act, choose } from './support/acting';
-import { builtActions } from './support/built-doors';
-import { type Deployment, type Way, startDeployment } from './support/deployment';
+import { DISCARDED, insertJob, readRow } from '../test/harness/rows';
+import { builtActions } from './support/built-endpoints';
+import { type Deployment, type Topology, startDeployment } from './support/deployment';
 import { en } from './support/messages';
 import { NO_NGINX, findNginx } from './support/nginx';
+import { runAction } from './support/row-actions';
 import { expect, test } from './support/test';
 
 /*
- * From the outside: somebody opens a link, signs in, acts, is refused, signs out. Once by a real OpenID Provider at
- * the console's own address, and behind a real nginx under a path, which takes the prefix off or leaves it, signing
- * people in by auth_request or leaving that to the console.
+ * Sign-in, actions, refusals and sign-out from the outside: with a real OpenID Provider and behind
+ * a real nginx that strips or keeps the prefix, with auth_request or with OpenID Connect.
  */
 const PREFIX = '/ops/good_job';
-const WAYS: Record<string, Way> = {
+const TOPOLOGIES: Record<string, Topology> = {
   'OpenID Connect, at the root': { basePath: '', signIn: 'oidc', nginx: null },
   'nginx with auth_request, prefix left': {
     basePath: PREFIX,
@@ -38,30 +36,31 @@ const WAYS: Record<string, Way> = {
   },
 };
 
-for (const [title, way] of Object.entries(WAYS)) {
+for (const [title, topology] of Object.entries(TOPOLOGIES)) {
   test.describe(title, () => {
-    let on: Deployment;
+    let deployment: Deployment;
     test.beforeAll(async ({}, testInfo) => {
-      // Counted and named as an ordinary user; under CI it fails.
-      if (way.nginx && !findNginx() && process.env.CI !== 'true') testInfo.skip(true, NO_NGINX);
-      on = await startDeployment(`sign-in ${title}`, way);
+      // Skipped locally without nginx; fails in CI.
+      if (topology.nginx && !findNginx() && process.env.CI !== 'true')
+        testInfo.skip(true, NO_NGINX);
+      deployment = await startDeployment(`sign-in ${title}`, topology);
     });
     test.beforeEach(({ problems }) => {
-      // What is not the console asks for an icon at the origin's root; and what is refused is refused with a status.
+      // Pages of the provider and the proxy request an icon at the root of the origin.
       problems.allow(/favicon\.ico/);
-      // nginx shows the form for signing in in the place of what was asked for.
-      if (way.signIn === 'proxy') problems.allowStatus(403);
+      // nginx responds with the sign-in form and status 403.
+      if (topology.signIn === 'proxy') problems.allowStatus(403);
     });
     test.afterEach(async ({}, testInfo) => {
       if (testInfo.status !== testInfo.expectedStatus)
-        await testInfo.attach('what the server printed', {
-          body: on?.site.server.output().slice(-20_000) ?? '',
+        await testInfo.attach('server output', {
+          body: deployment?.site.server.output().slice(-20_000) ?? '',
           contentType: 'text/plain',
         });
     });
-    test.afterAll(() => on?.stop());
+    test.afterAll(() => deployment?.stop());
 
-    test('a deep link leads there after signing in; an operator acts; everything stays under the prefix', async ({
+    test('returns to a deep link after the sign-in and stays under the prefix', async ({
       page,
       context,
     }) => {
@@ -69,53 +68,60 @@ for (const [title, way] of Object.entries(WAYS)) {
       page.on('request', (request) => {
         const url = new URL(request.url());
         if (
-          url.origin === new URL(on.publicUrl).origin &&
-          !url.pathname.startsWith(`${way.basePath}/`) &&
+          url.origin === new URL(deployment.publicUrl).origin &&
+          !url.pathname.startsWith(`${topology.basePath}/`) &&
           !/^\/(sign-in|favicon\.ico)/.test(url.pathname)
         )
           outside.push(request.url());
       });
-      const id = await insertJob(on.site.db, DISCARDED);
-      await on.signIn(page, 'operator', `/jobs?state=discarded&job_class=TestJob`);
-      await on.open(page, '/jobs?state=discarded&job_class=TestJob');
+      const id = await insertJob(deployment.site.db, DISCARDED);
+      await deployment.signIn(page, 'operator', `/jobs?state=discarded&job_class=TestJob`);
+      await deployment.open(page, '/jobs?state=discarded&job_class=TestJob');
       await expect(page.locator('header')).toContainText('operator');
-      const polled = page.waitForResponse(
-        (response) => new URL(response.url()).pathname === `${way.basePath}/api/jobs`,
+      const pollResponse = page.waitForResponse(
+        (response) => new URL(response.url()).pathname === `${topology.basePath}/api/jobs`,
         { timeout: 30_000 },
       );
-      await act(page, id, 'retry');
+      await runAction(page, id, 'retry');
       await expect
-        .poll(async () => (await row(on.site.db, 'good_jobs', id)).finished_at)
+        .poll(async () => (await readRow(deployment.site.db, 'good_jobs', id)).finished_at)
         .toBeNull();
       expect(
-        await on.site.value<string>(
-          `SELECT viewer || ' ' || role || ' ' || action FROM good_job_console.audit_events WHERE target_ids = ARRAY[$1::uuid]`,
+        await deployment.site.value<string>(
+          `SELECT viewer || ' ' || role || ' ' || action
+            FROM good_job_console.audit_events
+            WHERE target_ids = ARRAY[$1::uuid]`,
           id,
         ),
-      ).toBe(`${way.signIn === 'oidc' ? 'operator@example.com' : 'operator'} operator job.retry`);
-      expect((await polled).status()).toBe(200);
-      expect(outside, 'asked for outside of the prefix').toEqual([]);
+      ).toBe(
+        `${topology.signIn === 'oidc' ? 'operator@example.com' : 'operator'} operator job.retry`,
+      );
+      expect((await pollResponse).status()).toBe(200);
+      expect(outside, 'requests outside of the prefix').toEqual([]);
       for (const cookie of await context.cookies())
         if (cookie.name.includes('gjc_'))
-          expect(cookie, cookie.name).toMatchObject({ path: way.basePath || '/', sameSite: 'Lax' });
+          expect(cookie, cookie.name).toMatchObject({
+            path: topology.basePath || '/',
+            sameSite: 'Lax',
+          });
     });
 
-    test('a download and a preference stay under the prefix too', async ({ page, context }) => {
-      await on.signIn(page, 'viewer');
-      const file = await page.request.get(on.url('/api/jobs/export?format=csv'));
+    test('keeps downloads and preferences under the prefix', async ({ page, context }) => {
+      await deployment.signIn(page, 'viewer');
+      const file = await page.request.get(deployment.url('/api/jobs/export?format=csv'));
       expect(file.status()).toBe(200);
       expect(file.headers()['content-disposition']).toContain('attachment');
-      await page.goto(on.url('/jobs?_theme=dark'));
-      expect(page.url()).toBe(on.url('/jobs'));
+      await page.goto(deployment.url('/jobs?_theme=dark'));
+      expect(page.url()).toBe(deployment.url('/jobs'));
       expect((await context.cookies()).find(({ name }) => name === 'gjc_theme')).toMatchObject({
-        path: way.basePath || '/',
+        path: topology.basePath || '/',
       });
     });
 
-    test('a viewer sees why, and a forged call changes nothing', async ({ page }) => {
-      const id = await insertJob(on.site.db, DISCARDED);
-      const before = await row(on.site.db, 'good_jobs', id);
-      await on.signIn(page, 'viewer', `/jobs/${id}`);
+    test('disables actions for a viewer and refuses a forged call', async ({ page }) => {
+      const id = await insertJob(deployment.site.db, DISCARDED);
+      const before = await readRow(deployment.site.db, 'good_jobs', id);
+      await deployment.signIn(page, 'viewer', `/jobs/${id}`);
       for (const action of ['retry', 'destroy'] as const) {
         const button = page
           .locator('main')
@@ -130,99 +136,102 @@ for (const [title, way] of Object.entries(WAYS)) {
           .getByRole('link', { name: en('actions.retry.menu'), exact: true })
           .count(),
       ).toBe(0);
-      const forged = await page.request.post(on.url(`/jobs/${id}`), {
+      const forgedCall = await page.request.post(deployment.url(`/jobs/${id}`), {
         headers: {
           'Next-Action': builtActions().get('lib/jobs/actions.ts#changeJob')?.id ?? '',
           'Content-Type': 'text/plain;charset=UTF-8',
           Accept: 'text/x-component',
-          Origin: new URL(on.publicUrl).origin,
+          Origin: new URL(deployment.publicUrl).origin,
         },
         data: JSON.stringify([{ action: 'retry', id }]),
       });
-      expect(forged.status()).toBe(200);
-      expect(await forged.text()).toContain('forbidden');
-      expect(await row(on.site.db, 'good_jobs', id)).toEqual(before);
+      expect(forgedCall.status()).toBe(200);
+      expect(await forgedCall.text()).toContain('forbidden');
+      expect(await readRow(deployment.site.db, 'good_jobs', id)).toEqual(before);
     });
 
-    test('who has no role is told so, and sees nothing', async ({ page, problems }) => {
+    test('shows nothing to an account without a role', async ({ page, problems }) => {
       problems.allowStatus(403);
-      const id = await insertJob(on.site.db, DISCARDED);
-      await on.signIn(page, 'nobody', `/jobs/${id}`);
-      await expect(page.locator('body')).toContainText(en('door.no_role'));
+      const id = await insertJob(deployment.site.db, DISCARDED);
+      await deployment.signIn(page, 'nobody', `/jobs/${id}`);
+      await expect(page.locator('body')).toContainText(en('gateway.no_role'));
       await expect(page.locator('body')).not.toContainText('TestJob');
     });
 
-    test('after signing out nothing is shown, by the back button neither, and the old cookies are worth nothing', async ({
+    test('shows nothing after a sign-out, even with the back button or old cookies', async ({
       page,
       context,
       problems,
     }) => {
       problems.allow(/status of 40\d/);
-      const id = await insertJob(on.site.db, DISCARDED);
-      await on.signIn(page, 'operator', `/jobs/${id}`);
-      await on.open(page, `/jobs/${id}`);
-      const cookies = await context.cookies(on.url('/'));
-      await on.signOut(page);
+      const id = await insertJob(deployment.site.db, DISCARDED);
+      await deployment.signIn(page, 'operator', `/jobs/${id}`);
+      await deployment.open(page, `/jobs/${id}`);
+      const cookies = await context.cookies(deployment.url('/'));
+      await deployment.signOut(page);
       await expect(page.locator('body')).not.toContainText(id);
       await page.goBack();
       await expect(page.locator('main')).toHaveCount(0);
-      await on.expectSignedOut(page, `/jobs/${id}`);
-      if (way.signIn === 'oidc') {
+      await deployment.expectSignedOut(page, `/jobs/${id}`);
+      if (topology.signIn === 'oidc') {
         await context.clearCookies();
         await context.addCookies(cookies);
-        expect((await page.request.get(on.url('/api/jobs'))).status()).toBe(401);
+        expect((await page.request.get(deployment.url('/api/jobs'))).status()).toBe(401);
       }
     });
 
-    test('the console is not reached past what stands before it', async () => {
-      const ask = (port: number, path: string, headers: Record<string, string> = {}) =>
+    test('rejects requests that bypass the proxy', async () => {
+      const send = (port: number, path: string, headers: Record<string, string> = {}) =>
         new Promise<{ status: number; body: string }>((resolve, reject) => {
           httpRequest(
             {
               host: '127.0.0.1',
               port,
               path,
-              headers: { Host: new URL(on.publicUrl).host, ...headers },
+              headers: { Host: new URL(deployment.publicUrl).host, ...headers },
             },
-            (answer) => {
+            (response) => {
               let body = '';
-              answer
+              response
                 .setEncoding('utf8')
-                .on('data', (chunk: string) => (body += chunk))
-                .on('end', () => resolve({ status: answer.statusCode ?? 0, body }));
+                .on('data', (chunk: string) => {
+                  body += chunk;
+                })
+                .on('end', () => resolve({ status: response.statusCode ?? 0, body }));
             },
           )
             .on('error', reject)
             .end();
         });
-      const front = Number(new URL(on.publicUrl).port);
-      const forged = {
+      const publicPort = Number(new URL(deployment.publicUrl).port);
+      const forgedHeaders = {
         'X-Forwarded-User': 'admin',
         'X-Forwarded-Groups': 'admins',
         'X-Auth-Proxy-Secret': 'guess',
         'X-Gjc-Viewer': 'admin:admin',
       };
-      for (const headers of [{}, forged]) {
-        for (const path of [`${way.basePath}/jobs`, `${way.basePath}/api/jobs`]) {
-          for (const port of [front, on.site.server.port]) {
-            const { status, body } = await ask(port, path, headers as Record<string, string>);
-            expect([303, 401, 403], `${port === front ? 'front' : 'console'} ${path}`).toContain(
-              status,
-            );
+      for (const headers of [{}, forgedHeaders]) {
+        for (const path of [`${topology.basePath}/jobs`, `${topology.basePath}/api/jobs`]) {
+          for (const port of [publicPort, deployment.site.server.port]) {
+            const { status, body } = await send(port, path, headers as Record<string, string>);
+            expect(
+              [303, 401, 403],
+              `${port === publicPort ? 'front' : 'console'} ${path}`,
+            ).toContain(status);
             expect(body).not.toContain('TestJob');
           }
         }
       }
       for (const path of [
-        `${way.basePath || '/jobs'}x/jobs`,
-        `${way.basePath}//jobs`,
-        `${way.basePath}/%2e%2e/jobs`,
-        `${way.basePath}/..%2fjobs`,
-        `${way.basePath}/jobs/..;/jobs`,
-        `//evil.example${way.basePath}/jobs`,
-        `${way.basePath}/%252e%252e/jobs`,
+        `${topology.basePath || '/jobs'}x/jobs`,
+        `${topology.basePath}//jobs`,
+        `${topology.basePath}/%2e%2e/jobs`,
+        `${topology.basePath}/..%2fjobs`,
+        `${topology.basePath}/jobs/..;/jobs`,
+        `//evil.example${topology.basePath}/jobs`,
+        `${topology.basePath}/%252e%252e/jobs`,
       ]) {
-        const { status, body } = await ask(front, path);
+        const { status, body } = await send(publicPort, path);
         expect(status === 200 || status >= 500, `${path}: ${status}`).toBe(false);
         expect(body).not.toContain('TestJob');
       }
@@ -231,90 +240,25 @@ for (const [title, way] of Object.entries(WAYS)) {
 
   test.describe(`${title}, without JavaScript`, () => {
     test.use({ javaScriptEnabled: false });
-    test('a form acts and leads back', async ({ page, problems }, testInfo) => {
+    test('runs an action and returns to the page of the job', async ({
+      page,
+      problems,
+    }, testInfo) => {
       problems.allow(/favicon\.ico|status of 403/);
-      if (way.nginx && !findNginx() && process.env.CI !== 'true') testInfo.skip(true, NO_NGINX);
-      const on = await startDeployment(`sign-in without javascript ${title}`, way);
+      if (topology.nginx && !findNginx() && process.env.CI !== 'true')
+        testInfo.skip(true, NO_NGINX);
+      const deployment = await startDeployment(`sign-in without javascript ${title}`, topology);
       try {
-        const id = await insertJob(on.site.db, DISCARDED);
-        await on.signIn(page, 'operator', `/jobs/${id}/retry`);
+        const id = await insertJob(deployment.site.db, DISCARDED);
+        await deployment.signIn(page, 'operator', `/jobs/${id}/retry`);
         await page.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
         await expect(page.getByRole('status')).toContainText(en('outcomes.done.retry'));
-        expect(page.url()).toContain(on.url(`/jobs/${id}?`));
-        expect((await row(on.site.db, 'good_jobs', id)).finished_at).toBeNull();
+        expect(page.url()).toContain(deployment.url(`/jobs/${id}?`));
+        expect((await readRow(deployment.site.db, 'good_jobs', id)).finished_at).toBeNull();
       } finally {
         await page.goto('about:blank');
-        await on.stop();
+        await deployment.stop();
       }
     });
   });
 }
-
-test.describe('a session of the proxy that ends', () => {
-  test('the page that refreshes by itself says so', async ({
-    page,
-    context,
-    problems,
-  }, testInfo) => {
-    problems.allow(/favicon\.ico|status of 403/);
-    if (!findNginx() && process.env.CI !== 'true') testInfo.skip(true, NO_NGINX);
-    const on = await startDeployment('session of the proxy', {
-      basePath: PREFIX,
-      signIn: 'proxy',
-      nginx: { stripsPrefix: true },
-      env: { LIVE_FLOOR_SECONDS: '1' },
-    });
-    try {
-      const id = await insertJob(on.site.db);
-      await on.signIn(page, 'viewer');
-      await on.open(page, '/jobs');
-      await context.clearCookies({ name: 'proxy_session' });
-      await expect(
-        page
-          .getByRole('status')
-          .filter({ hasText: en('errors.signed_out') })
-          .first(),
-      ).toBeVisible({ timeout: 20_000 });
-      await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
-    } finally {
-      await page.goto('about:blank');
-      await on.stop();
-    }
-  });
-});
-
-test.describe('a session that ends', () => {
-  let on: Deployment;
-  test.beforeAll(async () => {
-    on = await startDeployment('session expiry', {
-      basePath: PREFIX,
-      signIn: 'oidc',
-      nginx: null,
-      env: { SESSION_IDLE_MINUTES: '0.1', LIVE_FLOOR_SECONDS: '1' },
-    });
-  });
-  test.afterAll(() => on?.stop());
-
-  const note = (page: Page) =>
-    page.getByRole('status').filter({ hasText: en('errors.signed_out') });
-
-  test('the page that refreshes by itself says so, an action too, and nothing is changed', async ({
-    page,
-    problems,
-  }) => {
-    problems.allow(/favicon\.ico/);
-    problems.allowStatus(401);
-    const id = await insertJob(on.site.db, DISCARDED);
-    await on.signIn(page, 'operator');
-    await on.open(page, '/jobs');
-    const dialog = await choose(page, id, 'retry');
-    await page.waitForTimeout(7_000);
-    await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-    await expect(page.locator('body')).toContainText(en('errors.signed_out'));
-    expect((await row(on.site.db, 'good_jobs', id)).finished_at).not.toBeNull();
-    await page.keyboard.press('Escape');
-    // Asking by itself has kept nobody signed in.
-    await expect(note(page).first()).toBeVisible({ timeout: 20_000 });
-    await expect(page.locator(`[data-job="${id}"]`), 'what was there stays readable').toBeVisible();
-  });
-});

@@ -6,8 +6,8 @@ import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
 /*
- * What the product is for: GoodJob's own batch page, to the letter, from the rows it was made of. The file with the
- * lines and the one with the rows were recorded together.
+ * Reproduces GoodJob's own batch page verbatim. The lines of that page and the rows behind it were
+ * recorded together.
  */
 const BATCH = '/batches/d293ba0f-9b92-4871-a379-d32b0c1bd8bf';
 const CALLBACK = '11d3b24f-b1aa-492e-a9ba-ffb6e28601cb';
@@ -17,34 +17,32 @@ const site = useSite('source batch', {
   seed: (_db, url) => loadSourceBatch(url),
 });
 
-/** The text as it stands on the screen, one line each; only what is outside of JSON may be indented. */
+/** The visible lines of the page; only lines outside of JSON may be indented. */
 async function linesOf(page: Page): Promise<string[]> {
   return (await page.locator('main').innerText()).split('\n').map((line) => line.trimEnd());
 }
 
 const isJson = (line: string) => /^( |[{}[\]])/.test(line);
 
-/** The recorded lines that are not on the page, in their order, after the line before them. */
-function missing(recorded: string[], shown: string[]): string[] {
-  let at = 0;
+/** The recorded lines that the page lacks or has out of order. */
+function missingLines(recorded: string[], pageLines: string[]): string[] {
+  let from = 0;
   return recorded.filter((line) => {
-    const found = shown.findIndex(
-      (candidate, n) => n >= at && (isJson(line) ? candidate : candidate.trim()) === line,
+    const index = pageLines.findIndex(
+      (candidate, n) => n >= from && (isJson(line) ? candidate : candidate.trim()) === line,
     );
-    if (found >= 0) at = found + 1;
-    return found < 0;
+    if (index >= 0) from = index + 1;
+    return index < 0;
   });
 }
 
 for (const width of [1440, 390]) {
-  test(`the source page's lines are all there, in their order, at ${width} px`, async ({
-    page,
-  }) => {
+  test(`shows all lines of the source page in order at ${width} px`, async ({ page }) => {
     await page.setViewportSize({ width, height: 900 });
     await site.open(page, `${BATCH}?locale=ja`);
-    const folded = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
-    await expect(folded).toHaveCount(4);
-    while ((await folded.count()) > 0) await folded.first().click();
+    const expandButtons = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });
+    await expect(expandButtons).toHaveCount(4);
+    while ((await expandButtons.count()) > 0) await expandButtons.first().click();
     await expect(page.locator('li[data-job] pre')).toHaveCount(4);
     const recorded = (
       await readFile(new URL('../test/fixtures/source-batch-page.ja.txt', import.meta.url), 'utf8')
@@ -52,31 +50,31 @@ for (const width of [1440, 390]) {
       .split('\n')
       .filter((line) => line.trim() !== '');
     expect(recorded.length).toBeGreaterThan(230);
-    expect(missing(recorded, await linesOf(page))).toEqual([]);
+    expect(missingLines(recorded, await linesOf(page))).toEqual([]);
   });
 }
 
-test('what is folded is not fetched, and folds again', async ({ page }) => {
-  const fetched: string[] = [];
-  page.on('request', (request) => request.url().includes('/raw') && fetched.push(request.url()));
+test('fetches raw JSON only on expanding, and collapses it again', async ({ page }) => {
+  const requests: string[] = [];
+  page.on('request', (request) => request.url().includes('/raw') && requests.push(request.url()));
   await site.open(page, `${BATCH}?locale=en`);
-  expect(fetched).toEqual([]);
+  expect(requests).toEqual([]);
   await page.getByRole('button', { name: en('jobs.showRaw', { id: CALLBACK }) }).click();
   await expect(page.getByRole('group', { name: en('jobs.raw') })).toContainText(
     '"_aj_globalid": "gid://test-app/GoodJob::Batch/d293ba0f-9b92-4871-a379-d32b0c1bd8bf"',
   );
-  expect(fetched).toHaveLength(1);
+  expect(requests).toHaveLength(1);
   await page.getByRole('button', { name: en('jobs.hideRaw', { id: CALLBACK }) }).click();
   await expect(page.getByRole('group', { name: en('jobs.raw') })).toHaveCount(0);
 });
 
-test('the raw JSON is copied as it is shown', async ({ page, context }) => {
+test('copies the raw JSON as shown', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await site.open(page, BATCH);
   await page.getByRole('button', { name: `${en('copy.copy')}: ${en('batch.attributes')}` }).click();
   await expect(page.getByText(en('copy.copied'))).toBeVisible();
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(copied).toBe(
+  const clipboard = await page.evaluate(() => navigator.clipboard.readText());
+  expect(clipboard).toBe(
     await page
       .getByRole('group', { name: en('batch.attributes') })
       .locator('xpath=self::pre')

@@ -2,24 +2,22 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { TABLES } from '../lib/good-job/schema';
-import { DEMO_MARK } from '../lib/demo-database';
+import type { Page } from 'playwright/test';
 import { issueToken } from '../server/auth/start-token';
-import { linkFileIn } from '../test/harness/local-sign-in';
+import { findLinkFile } from '../test/harness/local-sign-in';
 import { violations } from './support/axe';
 import { ensureBuild } from './support/build';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { en, ja } from './support/messages';
-import { hydrated, startSite, useSite } from './support/site';
+import { waitForHydration, useSite } from './support/site';
 import { expect, test } from './support/test';
-import type { Page } from 'playwright/test';
 
-/* How somebody gets into a console without sign-in: the link, the form, `npm run token`, and what the log holds. */
+/* Access to a console without a sign-in: the link, the form, `npm run token` and the log. */
 const site = useSite('start token');
-const main = () => process.env.GJC_E2E_MAIN ?? ensureBuild();
-const command = () => path.join(path.dirname(main()), 'token.mjs');
+const mainFile = () => process.env.GJC_E2E_MAIN ?? ensureBuild();
+const tokenCommand = () => path.join(path.dirname(mainFile()), 'token.mjs');
 
-let console_: ConsoleServer;
+let consoleServer: ConsoleServer;
 let runtime: string;
 const start = (basePath: string, env: Record<string, string> = {}) =>
   startConsole({
@@ -30,24 +28,24 @@ const start = (basePath: string, env: Record<string, string> = {}) =>
   });
 test.beforeAll(async ({ basePath }) => {
   runtime = mkdtempSync(path.join(tmpdir(), 'gjc-runtime-'));
-  console_ = await start(basePath);
+  consoleServer = await start(basePath);
 });
 test.afterAll(async () => {
-  await console_.stop();
+  await consoleServer.stop();
   rmSync(runtime, { recursive: true, force: true });
 });
 
-const linkFile = (server = console_) => linkFileIn(server.output()) ?? '';
+const linkFile = (server = consoleServer) => findLinkFile(server.output()) ?? '';
 const linkIn = (file: string) => readFileSync(file, 'utf8').trim();
-/** A new link, as npm run token makes it. */
+/** A new link, like that of `npm run token`. */
 const newLink = () =>
-  `${console_.origin}${console_.basePath}/auth/start#${issueToken(path.dirname(linkFile()))}`;
-async function arrive(page: Page): Promise<void> {
-  await page.waitForURL((url) => url.pathname === `${console_.basePath}/jobs`);
-  await hydrated(page);
+  `${consoleServer.origin}${consoleServer.basePath}/auth/start#${issueToken(path.dirname(linkFile()))}`;
+async function expectSignedIn(page: Page): Promise<void> {
+  await page.waitForURL((url) => url.pathname === `${consoleServer.basePath}/jobs`);
+  await waitForHydration(page);
 }
 
-interface Ran {
+interface CommandResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -56,42 +54,39 @@ function run(
   file: string,
   args: string[],
   options: { env: Record<string, string>; uid?: number; gid?: number; cwd?: string },
-): Promise<Ran> {
+): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = execFile(
       file,
       args,
-      // Next's types demand NODE_ENV of every environment.
+      // Next's types require NODE_ENV.
       { ...options, env: { NODE_ENV: 'test', PATH: process.env.PATH ?? '', ...options.env } },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
 }
 const runCommand = (env: Record<string, string> = {}) =>
-  run(process.execPath, [command()], {
-    env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime, PORT: String(console_.port), ...env },
+  run(process.execPath, [tokenCommand()], {
+    env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime, PORT: String(consoleServer.port), ...env },
   });
 
-test('the link of the log’s file signs in, works once, and is nowhere afterwards', async ({
-  page,
-  problems,
-}) => {
+test('the link in the file signs in once and leaves no trace', async ({ page, problems }) => {
   const file = linkFile();
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(statSync(path.dirname(file)).mode & 0o777).toBe(0o700);
   const url = linkIn(file);
-  expect(url.startsWith(`${console_.origin}${console_.basePath}/auth/start#`)).toBe(true);
+  expect(url.startsWith(`${consoleServer.origin}${consoleServer.basePath}/auth/start#`)).toBe(true);
   await page.goto(url);
-  await arrive(page);
+  await expectSignedIn(page);
   expect(existsSync(file)).toBe(false);
   expect(page.url()).not.toContain('#');
   const cookie = (await page.context().cookies()).find(
-    ({ name }) => name === `gjc_local_${console_.port}`,
+    ({ name }) => name === `gjc_local_${consoleServer.port}`,
   );
   expect(cookie).toMatchObject({
     httpOnly: true,
     sameSite: 'Strict',
-    path: console_.basePath || '/',
+    path: consoleServer.basePath || '/',
     expires: -1,
   });
 
@@ -101,15 +96,15 @@ test('the link of the log’s file signs in, works once, and is nowhere afterwar
   await page.goto(url);
   await expect(page.getByRole('alert')).toHaveText(en('start.start_token_used'));
   for (const secret of [url.split('#')[1] ?? '', cookie?.value ?? ''])
-    expect(console_.output()).not.toContain(secret);
+    expect(consoleServer.output()).not.toContain(secret);
 });
 
-test('a page leads to the form, which leads back to the page; a link opened there works too', async ({
+test('the form returns to the requested page, and a link works on the form as well', async ({
   page,
   problems,
 }) => {
   problems.allowStatus(403);
-  await page.goto(`${console_.origin}${console_.basePath}/jobs?state=discarded`);
+  await page.goto(`${consoleServer.origin}${consoleServer.basePath}/jobs?state=discarded`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(en('start.heading'));
   await expect(page.locator('code')).toHaveText('npm run token');
   await page.getByLabel(en('start.label')).fill('not-a-token');
@@ -117,18 +112,18 @@ test('a page leads to the form, which leads back to the page; a link opened ther
   await expect(page.getByRole('alert')).toHaveText(en('start.start_token_wrong'));
   await page.getByLabel(en('start.label')).fill(newLink());
   await page.getByRole('button', { name: en('start.submit') }).click();
-  await page.waitForURL(`${console_.origin}${console_.basePath}/jobs?state=discarded`);
-  await hydrated(page);
+  await page.waitForURL(`${consoleServer.origin}${consoleServer.basePath}/jobs?state=discarded`);
+  await waitForHydration(page);
 
   await page.context().clearCookies();
-  await page.goto(`${console_.origin}${console_.basePath}/auth/start`);
+  await page.goto(`${consoleServer.origin}${consoleServer.basePath}/auth/start`);
   const { stdout } = await runCommand();
-  // The same page with a fragment: the browser loads nothing.
+  // Only the fragment differs, so the browser does not load the page again.
   await page.goto(stdout.trim());
-  await arrive(page);
+  await expectSignedIn(page);
 });
 
-test('without JavaScript the token is typed into the form', async ({ browser }) => {
+test('accepts the token in the form without JavaScript', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'ja' });
   try {
     const page = await context.newPage();
@@ -137,20 +132,22 @@ test('without JavaScript the token is typed into the form', async ({ browser }) 
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(ja('start.heading'));
     await page.getByLabel(ja('start.label')).fill(link.split('#')[1] ?? '');
     await page.getByRole('button', { name: ja('start.submit') }).click();
-    await page.waitForURL((url) => url.pathname === `${console_.basePath}/jobs`);
+    await page.waitForURL((url) => url.pathname === `${consoleServer.basePath}/jobs`);
   } finally {
     await context.close();
   }
 });
 
 test(
-  'the page is accessible in both languages, themes and on a phone',
+  'the form passes axe and fits a phone in both languages',
   { tag: '@any-path' },
   async ({ page, problems }) => {
     problems.allowStatus(403);
     for (const locale of ['en', 'ja']) {
       await page.setViewportSize({ width: 390, height: 844 });
-      await page.goto(`${console_.origin}${console_.basePath}/auth/start?locale=${locale}`);
+      await page.goto(
+        `${consoleServer.origin}${consoleServer.basePath}/auth/start?locale=${locale}`,
+      );
       expect(await violations(page), locale).toEqual([]);
       await page.locator('input[name="token"]').fill('x');
       await page.getByRole('button').click();
@@ -164,7 +161,7 @@ test(
 );
 
 test(
-  'a restart ends sessions and tokens, and the end of a server its files',
+  'a restart invalidates sessions and tokens, and a stop removes the files',
   { tag: '@any-path' },
   async ({ page, problems }) => {
     problems.allowStatus(403);
@@ -173,7 +170,7 @@ test(
     const file = linkFile(first);
     await page.goto(linkIn(file));
     await page.waitForURL('**/jobs');
-    await hydrated(page);
+    await waitForHydration(page);
     const token = issueToken(path.dirname(file));
     await page.goto('about:blank');
     await first.stop();
@@ -191,38 +188,40 @@ test(
   },
 );
 
-test('npm run token prints a link that works', { tag: '@any-path' }, async ({ page }) => {
+test('npm run token prints a valid link', { tag: '@any-path' }, async ({ page }) => {
   const { code, stdout } = await run('npm', ['run', '-s', 'token'], {
-    env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime, PORT: String(console_.port) },
-    cwd: path.dirname(path.dirname(path.dirname(main()))),
+    env: { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime, PORT: String(consoleServer.port) },
+    cwd: path.dirname(path.dirname(path.dirname(mainFile()))),
   });
   expect(code).toBe(0);
   await page.goto(stdout.trim());
-  await arrive(page);
+  await expectSignedIn(page);
 });
 
 test(
-  'npm run token says which server it needs when several run, and when none does',
+  'npm run token lists the servers when several run and reports when none does',
   { tag: '@any-path' },
   async () => {
     const second = await start('/second');
     try {
       const env = { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime };
-      const several = await run(process.execPath, [command()], { env });
-      expect(several.code).toBe(1);
-      expect(several.stdout).toBe('');
-      expect(several.stderr).toContain('Several consoles wait for a token. Choose one:');
-      for (const server of [console_, second])
-        expect(several.stderr).toContain(
+      const ambiguous = await run(process.execPath, [tokenCommand()], { env });
+      expect(ambiguous.code).toBe(1);
+      expect(ambiguous.stdout).toBe('');
+      expect(ambiguous.stderr).toContain('Several consoles wait for a token. Choose one:');
+      for (const server of [consoleServer, second])
+        expect(ambiguous.stderr).toContain(
           `PORT=${server.port} BASE_PATH=${server.basePath || '/'} npm run token`,
         );
-      const byPath = await run(process.execPath, [command()], {
+      const byPath = await run(process.execPath, [tokenCommand()], {
         env: { ...env, BASE_PATH: '/second' },
       });
       expect(byPath.stdout).toContain(`${second.origin}/second/auth/start#`);
-      const other = await runCommand({ PORT: '1' });
-      expect(other.code).toBe(1);
-      expect(other.stderr).toContain('No console with this PORT and BASE_PATH waits for a token.');
+      const otherRun = await runCommand({ PORT: '1' });
+      expect(otherRun.code).toBe(1);
+      expect(otherRun.stderr).toContain(
+        'No console with this PORT and BASE_PATH waits for a token.',
+      );
     } finally {
       await second.kill();
     }
@@ -232,16 +231,16 @@ test(
   },
 );
 
-test('npm run token gives another user nothing', { tag: '@any-path' }, async ({}, testInfo) => {
+test('npm run token gives other users nothing', { tag: '@any-path' }, async ({}, testInfo) => {
   testInfo.skip(process.getuid?.() !== 0, 'Only root can act as another user.');
   const copy = path.join(mkdtempSync(path.join(tmpdir(), 'gjc-command-')), 'token.mjs');
-  copyFileSync(command(), copy);
+  copyFileSync(tokenCommand(), copy);
   for (const file of [path.dirname(copy), copy, runtime]) spawnSync('chmod', ['755', file]);
-  const own = mkdtempSync(path.join(tmpdir(), 'gjc-other-'));
-  spawnSync('chown', ['65534:65534', own]);
-  for (const folder of [runtime, own]) {
+  const ownFolder = mkdtempSync(path.join(tmpdir(), 'gjc-other-'));
+  spawnSync('chown', ['65534:65534', ownFolder]);
+  for (const folder of [runtime, ownFolder]) {
     const { code, stdout, stderr } = await run(process.execPath, [copy], {
-      env: { XDG_RUNTIME_DIR: folder, TMPDIR: folder, PORT: String(console_.port) },
+      env: { XDG_RUNTIME_DIR: folder, TMPDIR: folder, PORT: String(consoleServer.port) },
       uid: 65534,
       gid: 65534,
       cwd: '/',
@@ -249,16 +248,16 @@ test('npm run token gives another user nothing', { tag: '@any-path' }, async ({}
     expect([code, stdout], stderr).toEqual([1, '']);
     expect(stderr).toContain('No console of this user waits for a token on this machine.');
   }
-  for (const folder of [path.dirname(copy), own]) rmSync(folder, { recursive: true });
+  for (const folder of [path.dirname(copy), ownFolder]) rmSync(folder, { recursive: true });
 });
 
-test('a terminal gets the link itself', { tag: '@any-path' }, async ({ page }, testInfo) => {
-  const has = spawnSync('script', ['--version'], { encoding: 'utf8' });
+test('prints the link itself to a terminal', { tag: '@any-path' }, async ({ page }, testInfo) => {
+  const version = spawnSync('script', ['--version'], { encoding: 'utf8' });
   testInfo.skip(
-    !(has.stdout ?? '').includes('util-linux'),
+    !(version.stdout ?? '').includes('util-linux'),
     'There is no util-linux script on this machine, so no server ran in a terminal.',
   );
-  const child = spawn('script', ['-qec', `exec ${process.execPath} ${main()}`, '/dev/null'], {
+  const child = spawn('script', ['-qec', `exec ${process.execPath} ${mainFile()}`, '/dev/null'], {
     env: {
       NODE_ENV: 'production',
       PATH: process.env.PATH ?? '',
@@ -268,48 +267,25 @@ test('a terminal gets the link itself', { tag: '@any-path' }, async ({ page }, t
     },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const exit = new Promise((resolve) => child.once('exit', resolve));
   try {
     let text = '';
     const url = await new Promise<string>((resolve, reject) => {
       child.stdout.on('data', (chunk: Buffer) => {
         text += chunk.toString('utf8');
-        const found = /Open it with this link: (\S+)[^]*npm run token/.exec(text)?.[1];
-        if (found) resolve(found);
+        const link = /Open it with this link: (\S+)[^]*npm run token/.exec(text)?.[1];
+        if (link) resolve(link);
       });
-      void ended.then(() => reject(new Error(text)));
+      void exit.then(() => reject(new Error(text)));
     });
     expect(text).not.toContain('is in the file');
     await page.goto(url);
     await page.waitForURL('**/jobs');
-    await hydrated(page);
+    await waitForHydration(page);
     await page.goto('about:blank');
   } finally {
-    child.stdin.write('\u0003'); // Ctrl-C
-    await ended;
-  }
-});
-
-test('DEMO=1 opens the demo’s own tables alone', { tag: '@any-path' }, async () => {
-  const status = async (server: ConsoleServer) => (await fetch(`${server.origin}/api/jobs`)).status;
-  const real = await startConsole({ databaseUrl: site.databaseUrl, env: { DEMO: '1' } });
-  try {
-    expect(await status(real)).toBe(401);
-    expect(real.output()).toContain('The link to open it is in the file');
-  } finally {
-    await real.stop();
-  }
-  const demo = await startSite('demo tables', '', {
-    env: { DEMO: '1' },
-    seed: async (db) => {
-      for (const table of TABLES)
-        await db.query(`COMMENT ON TABLE ${table} IS '${DEMO_MARK}, seeded at 2026-11-20'`);
-    },
-  });
-  try {
-    expect(await status(demo.server)).toBe(200);
-    expect(demo.server.output()).not.toContain('The link to open it');
-  } finally {
-    await demo.stop();
+    // Ctrl-C.
+    child.stdin.write('\u0003');
+    await exit;
   }
 });

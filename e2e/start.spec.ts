@@ -1,13 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { DEMO_COMMENT } from '../lib/context/demo-database';
+import { TABLES } from '../lib/good-job/tables';
 import { insertJob } from '../test/harness/rows';
-import { startConsole } from './support/console-server';
-import { startSite } from './support/site';
+import { type ConsoleServer, startConsole } from './support/console-server';
+import { startSite, useSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* What the configuration says is settled when the server starts: a sentence and the end, or it holds. */
+/*
+ * The server validates its configuration at startup and exits with one sentence on an error; DEMO=1
+ * opens only the tables of the demo.
+ */
+const site = useSite('start');
 
-for (const [name, databaseUrl, env, said] of [
+for (const [name, databaseUrl, env, message] of [
   [
     'sslmode',
     'postgres://x@127.0.0.1:1/x?sslmode=full',
@@ -27,32 +33,57 @@ for (const [name, databaseUrl, env, said] of [
     'DATABASE_CA_FILE names the file /nowhere/ca.pem, which cannot be read (ENOENT).',
   ],
 ] as const) {
-  test(`${name} that cannot be used ends it`, { tag: '@any-path' }, async () => {
+  test(`an invalid ${name} aborts startup`, { tag: '@any-path' }, async () => {
     await expect(startConsole({ databaseUrl, env })).rejects.toThrow(
-      `The console ended at once: ${said}`,
+      `The console ended at once: ${message}`,
     );
   });
 }
 
 test(
-  'files are found from where it is started',
+  'resolves relative files against the working directory',
   { tag: '@any-path' },
   async ({ page, basePath }, testInfo) => {
     const rules = testInfo.outputPath('rules.json');
     await writeFile(rules, JSON.stringify({ TestJob: { hide: ['args.0'] } }));
     let id = '';
-    const site = await startSite('relative files', basePath, {
+    const fileSite = await startSite('relative files', basePath, {
       env: { REDACT_FILE: path.relative(process.cwd(), rules) },
-      seed: async (db) =>
-        void (id = await insertJob(db, {
+      seed: async (db) => {
+        id = await insertJob(db, {
           serialized_params: JSON.stringify({ job_class: 'TestJob', arguments: ['4711'] }),
-        })),
+        });
+      },
     });
     try {
-      expect((await site.open(page, `/jobs/${id}`)).status()).toBe(200);
+      expect((await fileSite.open(page, `/jobs/${id}`)).status()).toBe(200);
       await expect(page.locator('main')).not.toContainText('4711');
     } finally {
-      await site.stop();
+      await fileSite.stop();
     }
   },
 );
+
+test('DEMO=1 opens only demo tables without a token', { tag: '@any-path' }, async () => {
+  const status = async (server: ConsoleServer) => (await fetch(`${server.origin}/api/jobs`)).status;
+  const real = await startConsole({ databaseUrl: site.databaseUrl, env: { DEMO: '1' } });
+  try {
+    expect(await status(real)).toBe(401);
+    expect(real.output()).toContain('The link to open it is in the file');
+  } finally {
+    await real.stop();
+  }
+  const demo = await startSite('demo tables', '', {
+    env: { DEMO: '1' },
+    seed: async (db) => {
+      for (const table of TABLES)
+        await db.query(`COMMENT ON TABLE ${table} IS '${DEMO_COMMENT}, seeded at 2026-11-20'`);
+    },
+  });
+  try {
+    expect(await status(demo.server)).toBe(200);
+    expect(demo.server.output()).not.toContain('The link to open it');
+  } finally {
+    await demo.stop();
+  }
+});

@@ -1,12 +1,19 @@
 import type { Page } from 'playwright/test';
-import type { JobAction } from '../lib/good-job/actions';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob, row } from '../test/harness/rows';
+import type { JobAction } from '../lib/good-job/types';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  readRow,
+} from '../test/harness/rows';
 import { en, ja } from './support/messages';
-import { idsOn } from './support/paging';
+import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
-/* On a jump host, in a text browser, behind a strict policy: everything but the live refresh works as plain HTML. */
+/* Everything except polling works as plain HTML. */
 test.use({ javaScriptEnabled: false });
 
 const site = useSite('without javascript', {
@@ -16,8 +23,8 @@ const site = useSite('without javascript', {
   },
 });
 
-/** From the list to the confirmation page, as the links lead. */
-async function ask(page: Page, id: string, action: JobAction): Promise<void> {
+/** Opens the confirmation page from the list. */
+async function openConfirmation(page: Page, id: string, action: JobAction): Promise<void> {
   await page.goto(site.url('/jobs'));
   await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
   await page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true }).click();
@@ -31,24 +38,24 @@ async function ask(page: Page, id: string, action: JobAction): Promise<void> {
 const confirm = (page: Page, action: JobAction | 'batch_retry') =>
   page.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
 
-test('lists page forwards and back', async ({ page }) => {
+test('pages through a list and back', async ({ page }) => {
   const { rows } = await site.db.query<{ id: string }>(
     'SELECT id FROM good_jobs ORDER BY created_at DESC, id DESC',
   );
   const all = rows.map(({ id }) => id);
   await page.goto(site.url('/jobs'));
-  expect(await idsOn(page, 'job')).toEqual(all.slice(0, 25));
+  expect(await visibleIds(page, 'job')).toEqual(all.slice(0, 25));
   await page.getByRole('link', { name: en('paging.older'), exact: true }).click();
-  expect(await idsOn(page, 'job')).toEqual(all.slice(25, 50));
+  expect(await visibleIds(page, 'job')).toEqual(all.slice(25, 50));
   await page.getByRole('link', { name: en('paging.newer'), exact: true }).click();
-  expect(await idsOn(page, 'job')).toEqual(all.slice(0, 25));
+  expect(await visibleIds(page, 'job')).toEqual(all.slice(0, 25));
   await expect(
-    page.getByRole('combobox', { name: en('live.label') }),
-    'a control that would do nothing',
+    page.getByRole('combobox', { name: en('polling.label') }),
+    'the polling control is hidden',
   ).toBeHidden();
 });
 
-test('raw JSON is a link', async ({ page }) => {
+test('shows raw JSON through links', async ({ page }) => {
   const id = await insertJob(site.db, { job_class: 'RawJob' });
   await page.goto(site.url('/jobs'));
   await page.getByRole('button', { name: en('jobs.showDetails', { id }) }).click();
@@ -58,7 +65,7 @@ test('raw JSON is a link', async ({ page }) => {
   await expect(page.locator('#raw pre')).toContainText('"_good_job"');
 });
 
-test('the language link keeps page and query, and is remembered', async ({ page }) => {
+test('the language link keeps the URL and is remembered', async ({ page }) => {
   await page.goto(site.url('/jobs?state=queued&job_class=TestJob'));
   await page.getByRole('link', { name: '日本語' }).click();
   await expect(page.getByRole('heading', { level: 1, name: ja('jobs.title') })).toBeVisible();
@@ -70,74 +77,72 @@ test('the language link keeps page and query, and is remembered', async ({ page 
   expect(page.url()).toBe(site.url('/batches'));
 });
 
-test('retry, discard and force discard', async ({ page }) => {
-  const [discarded, queued, running] = [
-    await insertJob(site.db, DISCARDED),
-    await insertJob(site.db),
-    await insertJob(site.db, RUNNING),
-  ];
+test('retries, discards and force discards jobs', async ({ page }) => {
+  const discarded = await insertJob(site.db, DISCARDED);
+  const queued = await insertJob(site.db);
+  const running = await insertJob(site.db, RUNNING);
   for (const [action, id] of [
     ['retry', discarded],
     ['discard', queued],
     ['force_discard', running],
   ] as const) {
-    await ask(page, id, action);
+    await openConfirmation(page, id, action);
     await confirm(page, action);
     await expect(page.getByRole('status')).toContainText(en(`outcomes.done.${action}`));
     expect(new URL(page.url()).pathname).toBe(new URL(site.url(`/jobs/${id}`)).pathname);
   }
-  expect((await row(site.db, 'good_jobs', discarded)).finished_at).toBeNull();
+  expect((await readRow(site.db, 'good_jobs', discarded)).finished_at).toBeNull();
   for (const id of [queued, running])
-    expect((await row(site.db, 'good_jobs', id)).error_event).toBe(5);
+    expect((await readRow(site.db, 'good_jobs', id)).error_event).toBe(5);
 });
 
-test('reschedule: now, at a time, at no time', async ({ page, context }) => {
+test('reschedules to now and to a time, and rejects an empty time', async ({ page, context }) => {
   await context.addCookies([
     { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
   ]);
   const id = await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
-  await ask(page, id, 'reschedule');
+  await openConfirmation(page, id, 'reschedule');
   await page.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
   await page
     .getByLabel(en('actions.reschedule.time', { zone: 'Asia/Tokyo' }))
     .fill('2031-05-06T07:08');
   await confirm(page, 'reschedule');
   await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
-  expect((await row(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
-  await ask(page, id, 'reschedule');
+  expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
+  await openConfirmation(page, id, 'reschedule');
   await page.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
   await page.getByLabel(en('actions.reschedule.time', { zone: 'Asia/Tokyo' })).fill('');
   await confirm(page, 'reschedule');
   await expect(page.getByRole('status')).toContainText(en('errors.bad_time'));
-  expect((await row(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
-  await ask(page, id, 'reschedule');
+  expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
+  await openConfirmation(page, id, 'reschedule');
   await confirm(page, 'reschedule');
   await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
-  expect(Date.parse(`${String((await row(site.db, 'good_jobs', id)).scheduled_at)}Z`)).toBeLessThan(
-    Date.now() + 5_000,
-  );
+  expect(
+    Date.parse(`${String((await readRow(site.db, 'good_jobs', id)).scheduled_at)}Z`),
+  ).toBeLessThan(Date.now() + 5_000);
 });
 
-test('destroy leads back to the list; “cancel” to the job', async ({ page }) => {
+test('destroying returns to the list, and cancelling to the job', async ({ page }) => {
   const id = await insertJob(site.db, SUCCEEDED);
-  await ask(page, id, 'destroy');
+  await openConfirmation(page, id, 'destroy');
   await page.getByRole('link', { name: en('actions.cancel') }).click();
   expect(page.url()).toBe(site.url(`/jobs/${id}`));
-  await ask(page, id, 'destroy');
+  await openConfirmation(page, id, 'destroy');
   await confirm(page, 'destroy');
   await expect(page.getByRole('status')).toContainText(en('outcomes.done.destroy'));
   expect(await site.value('SELECT count(*)::int FROM good_jobs WHERE id = $1', id)).toBe(0);
 });
 
-test('what has changed in the meantime is not acted on', async ({ page }) => {
+test('reports a conflict for a job that changed in the meantime', async ({ page }) => {
   const id = await insertJob(site.db);
-  await ask(page, id, 'discard');
+  await openConfirmation(page, id, 'discard');
   await site.db.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [id]);
   await confirm(page, 'discard');
   await expect(page.getByRole('status')).toContainText(en('outcomes.conflict'));
 });
 
-test('batch retry, from the list', async ({ page }) => {
+test('retries a batch from the list', async ({ page }) => {
   const id = await insertBatch(site.db, {
     description: 'Mail run',
     on_finish: 'MailDoneJob',
@@ -165,13 +170,14 @@ test('batch retry, from the list', async ({ page }) => {
   ).toBe(1);
 });
 
-test('a large batch is counted when it is asked for, and its jobs are filtered', async ({
-  page,
-}) => {
+test('counts a large batch on request and filters its jobs', async ({ page }) => {
   const id = await insertBatch(site.db);
   await site.db.query(
-    `INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id, scheduled_at, created_at, updated_at)
-     SELECT u, u, 'BulkJob', 'default', 0, '{"job_class": "BulkJob"}', $1, now(), now(), now() FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, 1001)) n`,
+    `INSERT INTO good_jobs
+       (id, active_job_id, job_class, queue_name, priority, serialized_params, batch_id,
+        scheduled_at, created_at, updated_at)
+     SELECT u, u, 'BulkJob', 'default', 0, '{"job_class": "BulkJob"}', $1, now(), now(), now()
+     FROM (SELECT gen_random_uuid() AS u FROM generate_series(1, 1001)) n`,
     [id],
   );
   await page.goto(site.url(`/batches/${id}`));

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { findActionProblems, findManifestProblems, problemsOf } from './check-actions';
+import { findActionProblems, findManifestProblems, findFileProblems } from './check-actions';
 
-const check = (text: string) => problemsOf('x.ts', text).map((line) => line.replace(/^x\.ts:/, ''));
+const check = (text: string) =>
+  findFileProblems('x.ts', text).map((line) => line.replace(/^x\.ts:/, ''));
 
-it('finds no inline, bound or closing action and no loose schema in the project', () => {
+it('findActionProblems finds no problem in the project', () => {
   expect(findActionProblems(process.cwd())).toEqual([]);
 });
 
-describe('the check of the Server Actions', () => {
+describe('findFileProblems', () => {
   it.each([
     [`'use server';\nexport async function act(given: unknown) { return given; }`],
     [`'use server';\nimport x from 'y';\nexport type T = 1;\nexport interface I {}\nconst a = 1;`],
@@ -35,7 +36,7 @@ describe('the check of the Server Actions', () => {
     expect(problems[0]).toMatch(new RegExp(`^${line}: `));
   });
 
-  it('rejects an inline action in what Next has built', () => {
+  it('findManifestProblems reports an inline action in the build manifest', () => {
     const manifest = (exportedName: string) =>
       JSON.stringify({ node: { a: { filename: 'app/page.tsx', exportedName } }, edge: {} });
     expect(findManifestProblems(manifest('$$RSC_SERVER_ACTION_0'))).toHaveLength(1);

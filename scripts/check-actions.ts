@@ -1,17 +1,18 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
+import { z } from 'zod';
 
 /*
- * The key of the Server Actions is public (scripts/build.ts), so nothing may depend on its encryption: every action is an
- * exported function of a 'use server' module, and none has bound or captured values, which React would send to the
- * browser. A name that a schema does not have is rejected, because it may have been meant to narrow the action.
+ * The encryption key of Server Actions is public (scripts/build.ts), so no action may have bound or
+ * captured values, which React sends to the browser. Schemas must be strict: an unknown field may
+ * have been meant to narrow the action.
  */
 
 const FOLDERS = ['app', 'components', 'lib'];
 const DIRECTIVE = 'use server';
 
-/** One sentence for each place that breaks a rule; `root` is the project's folder. */
+/** Returns one sentence per violation in the project at `root`. */
 export function findActionProblems(root: string): string[] {
   return FOLDERS.flatMap((folder) => {
     const files = readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' });
@@ -19,13 +20,13 @@ export function findActionProblems(root: string): string[] {
       .filter((file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$/.test(file))
       .flatMap((file) => {
         const name = path.join(folder, file);
-        return problemsOf(name, readFileSync(path.join(root, name), 'utf8'));
+        return findFileProblems(name, readFileSync(path.join(root, name), 'utf8'));
       });
   });
 }
 
-/** The same for the text of one file. */
-export function problemsOf(name: string, text: string): string[] {
+/** Returns the violations in one file. */
+export function findFileProblems(name: string, text: string): string[] {
   const source = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
   const problems: string[] = [];
   const report = (node: ts.Node, sentence: string) =>
@@ -38,13 +39,10 @@ export function problemsOf(name: string, text: string): string[] {
     if (ts.isBlock(node) && hasDirective(node.statements))
       report(
         node,
-        `a function must not be marked '${DIRECTIVE}' by itself: export it from a module that is.`,
+        `a function must not have its own '${DIRECTIVE}' directive: export it from a module with one.`,
       );
-    if (namesBind(node))
-      report(
-        node,
-        'bind must not be used: the values bound to an action would go through the browser.',
-      );
+    if (isBindReference(node))
+      report(node, 'bind must not be used: values bound to an action are sent to the browser.');
     if (isActionModule && isLooseObject(node))
       report(node, 'the schema of an action must be z.strictObject.');
     ts.forEachChild(node, visit);
@@ -53,7 +51,7 @@ export function problemsOf(name: string, text: string): string[] {
   return problems;
 }
 
-/** The directives are the string statements that a module or a function begins with. */
+/** Directives are the string statements at the beginning of a module or function. */
 function hasDirective(statements: readonly ts.Statement[]): boolean {
   for (const statement of statements) {
     if (!ts.isExpressionStatement(statement) || !ts.isStringLiteral(statement.expression)) break;
@@ -79,7 +77,7 @@ function checkExport(
 }
 
 /** `x.bind`, `x?.bind`, `x['bind']` and `const { bind } = x`. */
-function namesBind(node: ts.Node): boolean {
+function isBindReference(node: ts.Node): boolean {
   if (ts.isPropertyAccessExpression(node)) return node.name.text === 'bind';
   if (ts.isElementAccessExpression(node))
     return (
@@ -96,12 +94,15 @@ function isLooseObject(node: ts.Node): boolean {
   );
 }
 
-/** The same for what Next has built: `manifest` is the text of its server-reference-manifest.json. */
+const actions = z.record(
+  z.string(),
+  z.object({ filename: z.string().optional(), exportedName: z.string().optional() }),
+);
+const actionManifest = z.object({ node: actions, edge: actions });
+
+/** Returns the violations in a build; `manifest` is its server-reference-manifest.json. */
 export function findManifestProblems(manifest: string): string[] {
-  const { node, edge } = JSON.parse(manifest) as Record<
-    'node' | 'edge',
-    Record<string, { filename?: string; exportedName?: string }>
-  >;
+  const { node, edge } = actionManifest.parse(JSON.parse(manifest));
   return Object.entries({ ...node, ...edge })
     .filter(([, { exportedName = '' }]) => !/^[A-Za-z]\w*$/.test(exportedName))
     .map(

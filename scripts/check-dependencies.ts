@@ -1,30 +1,39 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 
 /*
- * npm run check:dependencies: whether a package that the console ships has a known hole of high or critical severity.
- * A finding fails. A registry that cannot be asked is a warning that is named and counted: it says nothing about us.
+ * `npm run check:dependencies` fails if a shipped package has a known vulnerability of high or
+ * critical severity. An unreachable registry is only a warning.
  */
 
-interface Audit {
-  metadata?: { vulnerabilities?: Record<string, number>; dependencies?: { prod?: number } };
-  vulnerabilities?: Record<
-    string,
-    { severity: string; range: string; via: (string | { title: string; url: string })[] }
-  >;
-  error?: { code?: string; summary?: string };
-  message?: string;
-}
+const cause = z.union([z.string(), z.object({ title: z.string(), url: z.string() })]);
+const vulnerability = z.object({ severity: z.string(), range: z.string(), via: z.array(cause) });
+/** The output of `npm audit --json`. */
+const auditOutput = z.object({
+  metadata: z
+    .object({
+      vulnerabilities: z.record(z.string(), z.number()).optional(),
+      dependencies: z.object({ prod: z.number().optional() }).optional(),
+    })
+    .optional(),
+  vulnerabilities: z.record(z.string(), vulnerability).optional(),
+  error: z.object({ summary: z.string().optional() }).optional(),
+  message: z.string().optional(),
+});
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const GRAVE = ['high', 'critical'];
+const FAILING_SEVERITIES = ['high', 'critical'];
 
-function read(text: string): Audit {
+/** Text that is not JSON, as npm prints without a registry, counts as empty. */
+function parseAudit(text: string): z.infer<typeof auditOutput> {
+  let output: unknown;
   try {
-    return JSON.parse(text) as Audit;
+    output = JSON.parse(text);
   } catch {
     return {};
   }
+  return auditOutput.parse(output);
 }
 
 const { stdout, stderr } = spawnSync(
@@ -32,27 +41,28 @@ const { stdout, stderr } = spawnSync(
   ['audit', '--omit=dev', '--audit-level=high', '--json'],
   { cwd: ROOT, encoding: 'utf8', timeout: 120_000, shell: process.platform === 'win32' },
 );
-const audit = read(stdout ?? '');
+const audit = parseAudit(stdout ?? '');
 if (!audit.metadata?.vulnerabilities) {
   const reason =
     audit.error?.summary ||
     audit.message ||
     (stderr ?? '').trim().split('\n').at(-1) ||
-    'no answer in two minutes';
+    'no response within two minutes';
   console.warn(
-    `Warning: the registry could not be asked for known holes in the dependencies (${reason}), so they were not checked.`,
+    `Warning: the dependencies were not checked, because the registry is unreachable (${reason}).`,
   );
-  console.log('dependencies: 0 checked, 0 with holes, 1 warning');
+  console.log('dependencies: 0 checked, 0 vulnerable, 1 warning');
 } else {
-  const found = Object.entries(audit.vulnerabilities ?? {}).filter(([, { severity }]) =>
-    GRAVE.includes(severity),
+  const vulnerabilities = Object.entries(audit.vulnerabilities ?? {}).filter(([, { severity }]) =>
+    FAILING_SEVERITIES.includes(severity),
   );
-  for (const [name, { severity, range, via }] of found)
-    console.error(
-      `${name} ${range}: ${severity}, ${via.map((one) => (typeof one === 'string' ? `by ${one}` : `${one.title} (${one.url})`)).join('; ')}`,
+  for (const [name, { severity, range, via }] of vulnerabilities) {
+    const causes = via.map((item) =>
+      typeof item === 'string' ? `by ${item}` : `${item.title} (${item.url})`,
     );
-  console.log(
-    `dependencies: ${audit.metadata.dependencies?.prod ?? 'all'} checked, ${found.length} with holes, 0 warnings`,
-  );
-  if (found.length > 0) process.exitCode = 1;
+    console.error(`${name} ${range}: ${severity}, ${causes.join('; ')}`);
+  }
+  const checked = audit.metadata.dependencies?.prod ?? 'all';
+  console.log(`dependencies: ${checked} checked, ${vulnerabilities.length} vulnerable, 0 warnings`);
+  if (vulnerabilities.length > 0) process.exitCode = 1;
 }

@@ -4,8 +4,8 @@ import pg from 'pg';
 import { type Page, chromium } from 'playwright';
 import { browserFlags, ensureBrowser } from '../e2e/support/browser';
 import { startConsole } from '../e2e/support/console-server';
-import { giveSessionsOf } from '../e2e/support/sessions';
-import { setUpConsoleSchema } from '../lib/audit/setup';
+import { addSessionsToContexts } from '../e2e/support/sessions';
+import { setUpConsoleSchema } from '../lib/console-schema/setup';
 import { startPostgres } from '../test/harness/postgres';
 import { insertDemoAudit } from './demo/data/audit';
 import { DEMO_BATCHES } from './demo/data/batches';
@@ -13,154 +13,166 @@ import { asTx } from './demo/database';
 import { seedDemo } from './demo/seed';
 
 /*
- * `npm run screenshots`: every page of the demo's data, in both languages, light and dark, at a desk and on a
- * phone, to .cache/screenshots. To be looked at: no test can tell an ugly page.
+ * `npm run screenshots` takes a picture of every page of the demo in both languages and themes, at
+ * desktop and phone width, into .cache/screenshots for visual review.
  */
 const FOLDER = path.resolve('.cache/screenshots');
 
 interface Shot {
   name: string;
   path: string;
-  /** Another server than the demo's. */
+  /** Default: the demo server. */
   origin?: string;
-  /** Done on the page before the picture: open a menu, a dialog. */
-  before?: (page: Page) => Promise<void>;
+  /** Prepares the page before the picture, e.g. opens a dialog. */
+  prepare?: (page: Page) => Promise<void>;
 }
 
-async function shotsOf(db: pg.Client): Promise<Shot[]> {
-  const job = async (condition: string) =>
-    (
-      await db.query<{ id: string }>(
-        `SELECT id FROM good_jobs WHERE ${condition} ORDER BY created_at DESC LIMIT 1`,
-      )
-    ).rows[0]?.id ?? '';
-  const discarded = await job(
+const openJobMenu = (page: Page) =>
+  page.locator('[data-job] [aria-haspopup="menu"]').first().click();
+
+const JOB_LIST_SHOTS: Shot[] = [
+  { name: 'jobs-discarded', path: '/jobs?state=discarded' },
+  { name: 'jobs-not-understood', path: '/jobs?state=finished' },
+  {
+    name: 'jobs-search',
+    path: `/jobs?q=${encodeURIComponent('class:*Mailer* -label:bulk colour:red')}`,
+  },
+  {
+    name: 'jobs-complete',
+    path: '/jobs',
+    prepare: async (page) => {
+      await page.locator('[role=combobox]').first().click();
+      await page.keyboard.press('ArrowDown');
+      await page.getByRole('listbox').waitFor();
+    },
+  },
+  {
+    name: 'jobs-time',
+    path: '/jobs',
+    prepare: async (page) => {
+      await page.locator('[role=search] ~ div button').first().click();
+      await page.locator('input[type=datetime-local]').first().waitFor();
+    },
+  },
+  {
+    name: 'jobs-help',
+    path: '/jobs',
+    prepare: async (page) => {
+      await page.locator('[role=search] ~ div button').nth(1).click();
+      await page.locator('dl').waitFor();
+    },
+  },
+  {
+    name: 'jobs-chosen',
+    path: '/jobs?state=discarded',
+    prepare: async (page) => {
+      await page.locator('[data-job] button[aria-expanded]').first().click();
+      await page.locator('[data-job] pre').waitFor();
+      for (const n of [1, 2]) await page.locator('[data-job] input').nth(n).click();
+    },
+  },
+  { name: 'jobs-columns', path: '/jobs?columns=queue,attempts,created,error,args.0,time,state' },
+  {
+    name: 'jobs-chart',
+    path: '/jobs',
+    prepare: async (page) => {
+      await page.locator('section > button[aria-expanded]').first().click();
+      await page.locator('canvas').waitFor();
+    },
+  },
+  { name: 'jobs-menu', path: '/jobs?state=discarded', prepare: openJobMenu },
+  {
+    name: 'jobs-dialog',
+    path: '/jobs?state=discarded',
+    prepare: async (page) => {
+      await openJobMenu(page);
+      await page.getByRole('menuitem').first().click();
+    },
+  },
+];
+
+async function jobShots(db: pg.Client): Promise<Shot[]> {
+  const findJob = async (condition: string) => {
+    const { rows } = await db.query<{ id: string }>(
+      `SELECT id
+       FROM good_jobs
+       WHERE ${condition}
+       ORDER BY created_at DESC
+       LIMIT 1`,
+    );
+    return rows[0]?.id ?? '';
+  };
+  const discarded = await findJob(
     'finished_at IS NOT NULL AND error IS NOT NULL AND executions_count > 1',
   );
-  const openMenu = (page: Page) =>
-    page.locator('[data-job] [aria-haspopup="menu"]').first().click();
+  const running = await findJob('finished_at IS NULL AND performed_at IS NOT NULL');
+  const scheduled = await findJob(
+    'finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()',
+  );
   return [
-    { name: 'start', path: '/auth/start' },
-    { name: 'jobs', path: '/jobs' },
-    { name: 'cron', path: '/cron_entries' },
-    { name: 'cron-entry', path: '/cron_entries/daily_digest' },
-    { name: 'pauses', path: '/pauses' },
-    { name: 'jobs-discarded', path: '/jobs?state=discarded' },
-    { name: 'jobs-not-understood', path: '/jobs?state=finished' },
-    {
-      name: 'jobs-search',
-      path: `/jobs?q=${encodeURIComponent('class:*Mailer* -label:bulk colour:red')}`,
-    },
-    {
-      name: 'jobs-complete',
-      path: '/jobs',
-      before: async (page) => {
-        await page.locator('[role=combobox]').first().click();
-        await page.keyboard.press('ArrowDown');
-        await page.getByRole('listbox').waitFor();
-      },
-    },
-    {
-      name: 'jobs-time',
-      path: '/jobs',
-      before: async (page) => {
-        await page.locator('[role=search] ~ div button').first().click();
-        await page.locator('input[type=datetime-local]').first().waitFor();
-      },
-    },
-    {
-      name: 'jobs-help',
-      path: '/jobs',
-      before: async (page) => {
-        await page.locator('[role=search] ~ div button').nth(1).click();
-        await page.locator('dl').waitFor();
-      },
-    },
-    {
-      name: 'jobs-chosen',
-      path: '/jobs?state=discarded',
-      before: async (page) => {
-        await page.locator('[data-job] button[aria-expanded]').first().click();
-        await page.locator('[data-job] pre').waitFor();
-        for (const n of [1, 2]) await page.locator('[data-job] input').nth(n).click();
-      },
-    },
-    { name: 'jobs-columns', path: '/jobs?columns=queue,attempts,created,error,args.0,time,state' },
-    {
-      name: 'jobs-chart',
-      path: '/jobs',
-      before: async (page) => {
-        await page.locator('section > button[aria-expanded]').first().click();
-        await page.locator('canvas').waitFor();
-      },
-    },
-    { name: 'jobs-menu', path: '/jobs?state=discarded', before: openMenu },
-    {
-      name: 'jobs-dialog',
-      path: '/jobs?state=discarded',
-      before: async (page) => {
-        await openMenu(page);
-        await page.getByRole('menuitem').first().click();
-      },
-    },
     { name: 'job-discarded', path: `/jobs/${discarded}` },
     { name: 'job-reveal', path: `/jobs/${discarded}/reveal` },
     { name: 'job-raw', path: `/jobs/${discarded}?raw=1` },
-    {
-      name: 'job-running',
-      path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NOT NULL')}`,
-    },
-    {
-      name: 'job-reschedule',
-      path: `/jobs/${await job('finished_at IS NULL AND performed_at IS NULL AND scheduled_at > now()')}/reschedule`,
-    },
-    { name: 'batches', path: '/batches' },
-    ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({
-      name: `batch-${name}`,
-      path: `/batches/${String(id)}`,
-    })),
-    { name: 'batch-retry', path: `/batches/${String(Object.values(DEMO_BATCHES)[0])}/retry` },
-    { name: 'attention', path: '/attention' },
-    {
-      name: 'attention-dialog',
-      path: '/attention',
-      before: async (page) => {
-        await page.locator('[data-finding] .button-primary').first().click();
-        await page.getByRole('dialog').waitFor();
-      },
-    },
-    { name: 'attention-repair', path: '/attention/repair?repair=release_jobs' },
-    { name: 'queues', path: '/queues' },
-    { name: 'queues-day', path: '/queues?range=24h' },
-    { name: 'processes', path: '/processes' },
-    { name: 'audit', path: '/audit' },
-    {
-      name: 'audit-unfolded',
-      path: '/audit',
-      before: async (page) => {
-        for (const n of [1, 2]) await page.locator('[data-audit] summary').nth(n).click();
-      },
-    },
-    {
-      name: 'cleaner',
-      path: '/cleaner?finished_since=7_days_ago',
-      before: async (page) => {
-        await page.locator('[data-failure] h2 a').first().click();
-        await page.locator('[data-sample]').first().waitFor();
-      },
-    },
-    { name: 'cleaner-class', path: '/cleaner?by=class' },
-    { name: 'performance', path: '/performance?range=week' },
-    {
-      name: 'performance-class',
-      path: `/performance/${encodeURIComponent('InvoiceMailerJob')}?range=week`,
-    },
-    { name: 'not-found', path: '/jobs/nothing' },
+    { name: 'job-running', path: `/jobs/${running}` },
+    { name: 'job-reschedule', path: `/jobs/${scheduled}/reschedule` },
   ];
 }
 
+const BATCH_SHOTS: Shot[] = [
+  { name: 'batches', path: '/batches' },
+  ...Object.entries(DEMO_BATCHES).map(([name, id]) => ({
+    name: `batch-${name}`,
+    path: `/batches/${id}`,
+  })),
+  { name: 'batch-retry', path: `/batches/${DEMO_BATCHES.source}/retry` },
+];
+
+const OTHER_SHOTS: Shot[] = [
+  { name: 'start', path: '/auth/start' },
+  { name: 'jobs', path: '/jobs' },
+  { name: 'cron', path: '/cron_entries' },
+  { name: 'cron-entry', path: '/cron_entries/daily_digest' },
+  { name: 'pauses', path: '/pauses' },
+  { name: 'attention', path: '/attention' },
+  {
+    name: 'attention-dialog',
+    path: '/attention',
+    prepare: async (page) => {
+      await page.locator('[data-finding] .button-primary').first().click();
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  { name: 'attention-repair', path: '/attention/repair?repair=release_jobs' },
+  { name: 'queues', path: '/queues' },
+  { name: 'queues-day', path: '/queues?range=24h' },
+  { name: 'processes', path: '/processes' },
+  { name: 'audit', path: '/audit' },
+  {
+    name: 'audit-unfolded',
+    path: '/audit',
+    prepare: async (page) => {
+      for (const n of [1, 2]) await page.locator('[data-audit] summary').nth(n).click();
+    },
+  },
+  {
+    name: 'cleaner',
+    path: '/cleaner?finished_since=7_days_ago',
+    prepare: async (page) => {
+      await page.locator('[data-failure] h2 a').first().click();
+      await page.locator('[data-sample]').first().waitFor();
+    },
+  },
+  { name: 'cleaner-class', path: '/cleaner?by=class' },
+  { name: 'performance', path: '/performance?range=week' },
+  {
+    name: 'performance-class',
+    path: `/performance/${encodeURIComponent('InvoiceMailerJob')}?range=week`,
+  },
+  { name: 'not-found', path: '/jobs/nothing' },
+];
+
 const executablePath = ensureBrowser();
-if (!executablePath) throw new Error('There is no browser to take pictures with.');
+if (!executablePath) throw new Error('No browser is installed.');
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
 const postgres = await startPostgres({ settings: { fsync: 'off' } });
@@ -170,16 +182,16 @@ const db = new pg.Client({ connectionString: databaseUrl });
 await db.connect();
 await setUpConsoleSchema(asTx(db));
 await insertDemoAudit(asTx(db), 'public');
-const shots = await shotsOf(db);
+const shots = [...OTHER_SHOTS, ...JOB_LIST_SHOTS, ...(await jobShots(db)), ...BATCH_SHOTS];
 await db.end();
 const server = await startConsole({ databaseUrl, env: { DEMO: '1', TIME_ZONE: 'Asia/Tokyo' } });
-const lost = await startConsole({
+const disconnectedServer = await startConsole({
   databaseUrl: 'postgres://console@127.0.0.1:1/lost',
   env: { TIME_ZONE: 'Asia/Tokyo' },
 });
-shots.push({ name: 'database-down', path: '/jobs', origin: lost.origin });
+shots.push({ name: 'database-down', path: '/jobs', origin: disconnectedServer.origin });
 const browser = await chromium.launch({ executablePath, args: browserFlags() });
-giveSessionsOf(browser);
+addSessionsToContexts(browser);
 let count = 0;
 for (const locale of ['ja', 'en']) {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -192,10 +204,10 @@ for (const locale of ['ja', 'en']) {
       const page = await context.newPage();
       for (const shot of shots) {
         await page.goto((shot.origin ?? server.origin) + shot.path, { waitUntil: 'networkidle' });
-        await shot.before?.(page);
+        await shot.prepare?.(page);
         await page.screenshot({
           path: path.join(FOLDER, `${shot.name}.${locale}.${colorScheme}.${width}.png`),
-          fullPage: !shot.before,
+          fullPage: !shot.prepare,
         });
         count += 1;
       }
@@ -204,6 +216,6 @@ for (const locale of ['ja', 'en']) {
   }
 }
 await browser.close();
-await Promise.all([server.stop(), lost.stop()]);
+await Promise.all([server.stop(), disconnectedServer.stop()]);
 await postgres.stop();
 console.log(`${count} pictures in ${path.relative(process.cwd(), FOLDER)}`);

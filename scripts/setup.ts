@@ -1,30 +1,34 @@
 import { parseArgs } from 'node:util';
-import { CONSOLE_SCHEMA } from '../lib/audit/audit';
-import { grantsFor } from '../lib/audit/grants';
-import { consoleSchemaScript, setUpConsoleSchema } from '../lib/audit/setup';
+import { CONSOLE_SCHEMA } from '../lib/audit/recorder';
+import { type Env, readEnv } from '../lib/config/environment';
+import { consoleSchemaScript, grantsFor, setUpConsoleSchema } from '../lib/console-schema/setup';
+import { ConsoleError, type ErrorCode } from '../lib/core/errors';
 import { type Database, openDatabase } from '../lib/db/database';
-import { type Env, readEnv } from '../lib/env';
-import { ConsoleError, type ErrorCode } from '../lib/errors';
-import { type DetectedSchema, detectSchema } from '../lib/good-job/schema';
+import { type DetectedSchema, detectSchema } from '../lib/good-job/tables';
 import { endOnSystemErrors } from '../server/system-error';
 
 /*
- * npm run setup: makes the console's own schema, or brings it up to date, and prints the GRANTs that the console's
- * role needs. Changes nothing but that schema; running it again does no harm.
- *   -- --print        the same as SQL for whoever may create schemas; touches no database
- *   -- --role=NAME    the role that the console will connect as, when it is not the one of DATABASE_URL
+ * `npm run setup` creates or migrates the console's own schema and prints the GRANTs that the
+ * console's role needs. It changes nothing else and can be repeated.
+ *   -- --print        prints the SQL for a role that may create schemas; connects to no database
+ *   -- --role=NAME    the role of the console, if it is not the one of DATABASE_URL
  */
 
-const LOCKED = `Another session uses the tables of the schema ${CONSOLE_SCHEMA}, or changes them; run npm run setup again when it is done.`;
+const LOCKED =
+  `Another session has locked the tables of the schema ${CONSOLE_SCHEMA}; ` +
+  'run npm run setup again when it has finished.';
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
-  database_down: 'The database of DATABASE_URL does not answer.',
-  database_busy: 'The database of DATABASE_URL has no connection free; try again.',
-  database_tls: 'No encrypted connection to the database of DATABASE_URL could be made.',
-  database_login: 'The database of DATABASE_URL refuses the login.',
-  read_only: 'The database of DATABASE_URL takes no writes: it is a standby, or set to read-only.',
+  database_down: 'The database of DATABASE_URL does not respond.',
+  database_busy: 'The database of DATABASE_URL has no free connection; try again.',
+  database_tls: 'The encrypted connection to the database of DATABASE_URL failed.',
+  database_login: 'The database of DATABASE_URL rejected the login.',
+  read_only: 'The database of DATABASE_URL is read-only or a standby.',
   locked: LOCKED,
   console_locked: LOCKED,
-  no_permission: `The role of DATABASE_URL may not make or change the schema ${CONSOLE_SCHEMA}: run npm run setup with the DATABASE_URL of a role that has CREATE on the database, or give a DBA the SQL of npm run setup -- --print.`,
+  no_permission:
+    `The role of DATABASE_URL may not create or change the schema ${CONSOLE_SCHEMA}: ` +
+    'run npm run setup with the DATABASE_URL of a role that has CREATE on the database, ' +
+    'or give a DBA the SQL of npm run setup -- --print.',
 };
 
 function sentenceOf(error: unknown): string {
@@ -32,7 +36,7 @@ function sentenceOf(error: unknown): string {
     return error instanceof Error ? error.message : String(error);
   const cause = error.cause instanceof Error ? error.cause.message : '';
   const sentence = SENTENCES[error.code] ?? `The database refused (${error.code}).`;
-  // A cause of lib/db is a sentence of its own; one of the driver or the server is a detail, and of a lost permission the same thing again.
+  // Causes from lib/db are complete sentences; those of the driver and server are only details.
   if (cause.endsWith('.')) return cause;
   return cause && error.code !== 'no_permission'
     ? sentence.replace(/\.$/, ` (${cause}).`)
@@ -42,31 +46,40 @@ function sentenceOf(error: unknown): string {
 function grantLines(schema: string, role: string): string[] {
   const { read, operate, record } = grantsFor(schema, role);
   return [
-    `-- What the role "${role}" needs; the owner of the tables grants it.`,
-    '-- To look (with READ_ONLY=1 this is all of it):',
+    `-- Grants for the role "${role}", to be run by the owner of the tables.`,
+    '-- Read access (sufficient with READ_ONLY=1):',
     ...read,
-    '-- To act as well: retry, discard, reschedule, pause:',
+    '-- Actions: retry, discard, reschedule, pause:',
     ...operate,
-    `-- The console's own records (without them it writes its audit to stdout):`,
+    `-- The console's own schema (without it the audit is written to stdout):`,
     ...record,
   ];
 }
 
-/** What is still to be granted, as far as this role is concerned. */
-function shortcomings(schema: DetectedSchema): string {
+/** One sentence about what the role still lacks. */
+function missingRequirement(schema: DetectedSchema): string {
   switch (schema.problem) {
     case 'no_schema':
-      return `There is no schema "${schema.name}" in this database yet: set DATABASE_SCHEMA to the one that holds GoodJob's tables.`;
+      return (
+        `The schema "${schema.name}" does not exist in this database: ` +
+        "set DATABASE_SCHEMA to the schema that contains GoodJob's tables."
+      );
     case 'no_tables':
-      return `There are no GoodJob tables in the schema "${schema.name}" of this database.`;
+      return `The schema "${schema.name}" of this database contains no GoodJob tables.`;
     case 'good_job_3':
-      return `The GoodJob tables in the schema "${schema.name}" are those of a release before 4.0, which the console cannot read.`;
+      return (
+        `The GoodJob tables in the schema "${schema.name}" are of a release before 4.0, ` +
+        'which the console does not support.'
+      );
     default:
       if (schema.tablesWithoutRead.length > 0)
-        return `The role "${schema.role}" may not read yet: ${schema.tablesWithoutRead.join(', ')}.`;
+        return `The role "${schema.role}" cannot read ${schema.tablesWithoutRead.join(', ')} yet.`;
       if (schema.tablesWithoutWrite.length > 0)
-        return `The role "${schema.role}" may look and not act yet; it lacks the grants on ${schema.tablesWithoutWrite.join(', ')}.`;
-      return `The role "${schema.role}" has all that the console needs on the GoodJob tables in "${schema.name}".`;
+        return (
+          `The role "${schema.role}" can read but not act yet: ` +
+          `it lacks grants on ${schema.tablesWithoutWrite.join(', ')}.`
+        );
+      return `The role "${schema.role}" has all required grants on GoodJob's tables in "${schema.name}".`;
   }
 }
 
@@ -75,10 +88,9 @@ async function setUp(db: Database, env: Env, role: string | undefined): Promise<
   const { applied, version } = await db.migrate((tx) => setUpConsoleSchema(tx));
   for (const migration of applied)
     console.log(`-- ${CONSOLE_SCHEMA}: migration ${migration.version} (${migration.name}) done.`);
-  console.log(
-    `-- The schema ${CONSOLE_SCHEMA} is at version ${version}${applied.length === 0 ? '; there was nothing to do' : ''}.`,
-  );
-  if (!role) console.log(`-- ${shortcomings(schema)}`);
+  const suffix = applied.length === 0 ? ' already' : '';
+  console.log(`-- The schema ${CONSOLE_SCHEMA} is at version ${version}${suffix}.`);
+  if (!role) console.log(`-- ${missingRequirement(schema)}`);
   console.log(['', ...grantLines(env.databaseSchema, role ?? schema.role)].join('\n'));
 }
 
@@ -87,7 +99,7 @@ async function main(): Promise<void> {
     options: { print: { type: 'boolean', default: false }, role: { type: 'string' } },
   });
   if (values.print) {
-    // Nothing is connected to, so a machine without DATABASE_URL can print it.
+    // No connection is needed, so DATABASE_URL may be missing.
     const { databaseSchema } = readEnv({
       ...process.env,
       DATABASE_URL: process.env.DATABASE_URL ?? 'postgres://',
@@ -96,7 +108,7 @@ async function main(): Promise<void> {
     console.log([consoleSchemaScript(), '', ...grantLines(databaseSchema, role)].join('\n'));
     if (!values.role)
       console.log(
-        `-- "${role}" stands for the console's role: npm run setup -- --print --role=NAME`,
+        `-- Replace "${role}" with the console's role: npm run setup -- --print --role=NAME`,
       );
     return;
   }

@@ -4,12 +4,12 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /*
- * `npm start`: the production server, built first if there is no build. It runs in this process, which npm's shell
- * became by `exec`: a signal to npm reaches the server. Plain JavaScript, so that no compiler stays in its memory.
+ * `npm start` runs the production server in this process, so that it receives npm's signals, and
+ * builds it first if necessary. Plain JavaScript, so that no compiler stays in memory.
  */
 const main = path.resolve('.next/standalone/main.mjs');
 
-/** Builds in a process group of its own; a signal ends all of it, and then this process. */
+/** Builds in a separate process group, to which signals are forwarded. */
 async function build() {
   const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/build.ts'], {
     stdio: ['ignore', 'inherit', 'inherit'],

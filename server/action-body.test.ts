@@ -16,8 +16,8 @@ const form = (...fields: [string, string][]) =>
   );
 const isCall = (text: string) => isCallBody('text/plain;charset=UTF-8', Buffer.from(text));
 
-describe('a form', () => {
-  it('is read as Node and a browser write it', async () => {
+describe('readForm', () => {
+  it('reads a form as Node and browsers encode it', async () => {
     const data = new FormData();
     data.set('a', 'b\r\n--x\r\n');
     data.set('日本"\r\n', '語 & < \0');
@@ -30,7 +30,7 @@ describe('a form', () => {
       { name: 'a', value: '' },
     ]);
   });
-  it('may have a boundary in quotes, and none that is no boundary', () => {
+  it('accepts a quoted boundary and rejects a malformed one', () => {
     expect(readForm(`multipart/form-data; boundary="${BOUNDARY}"`, form(['a', '1']))).toHaveLength(
       1,
     );
@@ -43,7 +43,7 @@ describe('a form', () => {
     ])
       expect(readForm(type, form(['a', '1'])), type).toBeNull();
   });
-  it('is read in a time that grows with its length alone', () => {
+  it('reads malformed bodies in linear time', () => {
     const started = performance.now();
     for (const body of [
       '\r\n--'.repeat(250_000),
@@ -56,21 +56,21 @@ describe('a form', () => {
         expect(isCallBody(type, Buffer.from(body))).toBe(false);
         expect(actionOfForm(type, Buffer.from(body))).toBeNull();
       }
-    for (const sign of ['[', '{', '"', '\\', '{"a":', '[[', '$', '"$K1",', ']', '\u0000', '\ud800'])
-      expect(isCall(`[${sign.repeat(Math.floor(1_000_000 / sign.length))}`)).toBe(false);
+    for (const text of ['[', '{', '"', '\\', '{"a":', '[[', '$', '"$K1",', ']', '\u0000', '\ud800'])
+      expect(isCall(`[${text.repeat(Math.floor(1_000_000 / text.length))}`)).toBe(false);
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 
-describe('the arguments of an action', () => {
+describe('isCallBody', () => {
   it.each([
     '[]',
     '[{"action":"retry","id":"x","scheduledAt":"$undefined","reason":"$$5 for it"}]',
     '[{"target":{"kind":"filter","query":"state=discarded","batchId":null},"cutOff":{"at":"x","txid":"1"}}]',
     '["$NaN"]',
     `[{"ids":[${Array.from({ length: 500 }, (_, n) => `"${n}"`).join()}]}]`,
-  ])('%s are those of a page', (text) => expect(isCall(text)).toBe(true));
-  it('may be a form, when all of its parts are there and nothing else', () => {
+  ])('accepts the arguments %s', (text) => expect(isCall(text)).toBe(true));
+  it('accepts a form argument only with exactly its own fields', () => {
     expect(isCallBody(TYPE, form(['_1_a', 'b'], ['0', '["$K1"]']))).toBe(true);
     expect(isCallBody(TYPE, form(['0', '[null,"$K1"]']))).toBe(true);
     expect(isCallBody(TYPE, form(['_2_a', 'b'], ['0', '["$K1"]']))).toBe(false);
@@ -79,8 +79,8 @@ describe('the arguments of an action', () => {
   });
 });
 
-describe('a form without JavaScript', () => {
-  it('names one action', () => {
+describe('actionOfForm', () => {
+  it('returns the action id of a form sent without JavaScript', () => {
     const bound = `{"id":"${ID}","bound":"$@1"}`;
     for (const fields of [
       [

@@ -7,36 +7,36 @@ const BAD: Refused = { code: 'bad_action', status: 400 };
 const UNKNOWN: Refused = { code: 'unknown_action', status: 404 };
 
 /**
- * Judges a POST. To a route of the API it goes as it is, and the route reads it; where there is no such route Next would
- * read it as a Server Action, so it does not get there. Any other is an action.
+ * Resolves a POST to the page that Next should run it on; `page: null` keeps the URL. A POST to an
+ * unknown `/api/` route returns 404 here, because Next would parse it as a Server Action.
  */
-export function judgePost(
+export function resolvePost(
   request: IncomingMessage,
   address: string,
   body: Buffer,
   build: BuildManifest,
 ): { refused: Refused } | { page: string | null } {
-  if (!address.startsWith('/api/')) return judgeAction(request, address, body, build);
+  if (!address.startsWith('/api/')) return resolveAction(request, address, body, build);
   return build.pageOf(address)?.startsWith('/api/')
     ? { page: null }
     : { refused: { code: 'not_found', status: 404 } };
 }
 
 /**
- * Judges a POST to a page: it is a Server Action of this build with a body as the console's own pages send it, or it is
- * refused; Next answers most others with 500. `page`: where to send it instead, since the page that it was sent to has
- * not got the action. Next would then send it there itself, over HTTP and past the sign-in.
+ * Refuses everything but a well-formed Server Action of this build, because Next answers 500.
+ * If the requested page lacks the action, `page` is one that has it: Next would forward the request
+ * to that page itself, over HTTP and without the viewer's authentication.
  */
-function judgeAction(
+function resolveAction(
   { headers }: IncomingMessage,
   address: string,
   body: Buffer,
   build: BuildManifest,
 ): { refused: Refused } | { page: string | null } {
   const type = headers['content-type'] ?? '';
-  const sent = headers['next-action'];
-  const isCall = sent !== undefined;
-  const id = isCall ? String(sent) : actionOfForm(type, body);
+  const actionHeader = headers['next-action'];
+  const isCall = actionHeader !== undefined;
+  const id = isCall ? String(actionHeader) : actionOfForm(type, body);
   if (id === null || !isActionId(id)) return { refused: BAD };
   const pages = build.actionPages.get(id);
   if (!pages || pages.size === 0) return { refused: UNKNOWN };

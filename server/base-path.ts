@@ -1,15 +1,16 @@
-/** The base path that Next builds with (next.config.ts). */
+/** The base path in Next's build output (next.config.ts). */
 const PLACEHOLDER = '__BASE_PATH__';
 
-/** Whether the placeholder may be in a file of this name. */
+/** Whether a file of this name may contain the placeholder. */
 export const isTextFile = (name: string) =>
   /\.(js|json|html|css|rsc|body|meta|txt|map)$/.test(name);
 
 export const hasPlaceholder = (text: string) => text.includes(PLACEHOLDER);
 
-/** The text of a built file for this base path; '' is the root. */
+/** Replaces the placeholder in a build file. An empty base path is the root. */
 export function replaceBasePath(text: string, basePath: string): string {
-  // Regular expressions hold the slash escaped, once or, inside JSON, twice; those first, or the root mount has a broken one.
+  // Regular expressions escape the slash once, or twice inside JSON. Escaped forms come first:
+  // otherwise the root mount would keep a dangling backslash.
   const escaped = (slash: string) =>
     basePath
       .split('/')

@@ -1,18 +1,18 @@
 import { access } from 'node:fs/promises';
 
-const CACHE_MS = 2_000;
+const TTL_MS = 2_000;
 
-/** Whether all files of the build are still there: temporary folders are cleaned up, and builds are replaced. */
+/** Checks that all files exist: temporary folders get cleaned up and builds get replaced. */
 export function createFileCheck(files: string[]): () => Promise<boolean> {
-  let checked: { at: number; complete: Promise<boolean> } | undefined;
+  let cache: { at: number; isComplete: Promise<boolean> } | undefined;
   return () => {
-    if (!checked || performance.now() - checked.at > CACHE_MS)
-      checked = { at: performance.now(), complete: areThere(files) };
-    return checked.complete;
+    if (!cache || performance.now() - cache.at > TTL_MS)
+      cache = { at: performance.now(), isComplete: allExist(files) };
+    return cache.isComplete;
   };
 }
 
-async function areThere(files: string[]): Promise<boolean> {
+async function allExist(files: string[]): Promise<boolean> {
   try {
     await Promise.all(files.map((file) => access(file)));
     return true;

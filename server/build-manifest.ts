@@ -1,45 +1,52 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
 
-/** What the gateway has to know of a build to answer for it: read once, at the start. */
+/** What the gateway needs to know about a build; read once at start. */
 export interface BuildManifest {
-  /** Addresses of the files below `/_next/static/`, without the base path. */
+  /** Paths of the files below `/_next/static/`, without base path. */
   staticFiles: ReadonlySet<string>;
-  /** The pages that have each Server Action, by its id. */
+  /** The pages that contain each Server Action, by action id. */
   actionPages: ReadonlyMap<string, ReadonlySet<string>>;
-  /** The page or route that answers an address without the base path, as a pattern; null: none does. */
+  /** The pattern of the page or route for a path without base path; null if there is none. */
   pageOf(address: string): string | null;
 }
 
-interface ActionManifest {
-  node: Record<string, { workers: Record<string, unknown> }>;
-  edge: Record<string, { workers: Record<string, unknown> }>;
-}
-interface RoutesManifest {
-  staticRoutes: { page: string }[];
-  dynamicRoutes: { page: string; regex: string }[];
-}
+/* The parts of Next's manifests that are read. */
 
-/** `folder`: the one that `.next` is in. Throws when it holds no build. */
+const pathRoutesManifest = z.record(z.string(), z.string());
+const actions = z.record(z.string(), z.object({ workers: z.record(z.string(), z.unknown()) }));
+const actionManifest = z.object({ node: actions, edge: actions });
+const routesManifest = z.object({
+  staticRoutes: z.array(z.object({ page: z.string() })),
+  dynamicRoutes: z.array(z.object({ page: z.string(), regex: z.string() })),
+});
+
+/** `folder` contains `.next`. Throws if there is no build. */
 export function readBuildManifest(folder: string): BuildManifest {
-  const read = <T>(name: string) =>
-    JSON.parse(readFileSync(path.join(folder, '.next', name), 'utf8')) as T;
-  const patterns = read<Record<string, string>>('app-path-routes-manifest.json');
-  const { node, edge } = read<ActionManifest>('server/server-reference-manifest.json');
+  const read = (name: string): unknown =>
+    JSON.parse(readFileSync(path.join(folder, '.next', name), 'utf8'));
+  const patterns = pathRoutesManifest.parse(read('app-path-routes-manifest.json'));
+  const { node, edge } = actionManifest.parse(read('server/server-reference-manifest.json'));
   const actionPages = new Map(
     Object.entries({ ...edge, ...node }).map(([id, { workers }]) => [
       id,
       new Set(Object.keys(workers).flatMap((name) => patterns[name.replace(/^app/, '')] ?? [])),
     ]),
   );
-  const routes = read<RoutesManifest>('routes-manifest.json');
+  const routes = routesManifest.parse(read('routes-manifest.json'));
   const exact = new Set(routes.staticRoutes.map(({ page }) => page));
-  const dynamic = routes.dynamicRoutes.map(({ page, regex }) => ({ page, is: new RegExp(regex) }));
+  const dynamic = routes.dynamicRoutes.map(({ page, regex }) => ({
+    page,
+    pattern: new RegExp(regex),
+  }));
   return {
     staticFiles: new Set(filesIn(path.join(folder, '.next/static'), '/_next/static')),
     actionPages,
     pageOf: (address) =>
-      exact.has(address) ? address : (dynamic.find(({ is }) => is.test(address))?.page ?? null),
+      exact.has(address)
+        ? address
+        : (dynamic.find(({ pattern }) => pattern.test(address))?.page ?? null),
   };
 }
 

@@ -43,13 +43,13 @@ function write(name: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
-const place = (name: string) => {
+const createFolder = (name: string) => {
   const folder = path.join(root, name);
   mkdirSync(folder);
   return folder;
 };
 
-test('the build holds the final variant for the root and the templates beside it', () => {
+test('splitTemplates builds the root variant and stores the templates next to it', () => {
   expect(readFileSync(path.join(standalone, '.next/static/a.js'), 'utf8')).toBe(
     'const base = ""; const rule = /^\\/x/;',
   );
@@ -59,16 +59,17 @@ test('the build holds the final variant for the root and the templates beside it
   expect(readdirSync(path.join(standalone, 'templates/static'))).toEqual(['a.js']);
 });
 
-test('the root is served from the build itself, without a copy', () => {
-  const empty = place('empty');
+test('prepareBuild serves the root from the build itself without a copy', () => {
+  const empty = createFolder('empty');
   const { folder, files } = prepareBuild(standalone, '', { TMPDIR: empty });
   expect(folder).toBe(standalone);
   expect(files).toContain(path.join(standalone, '.next/static/a.js'));
   expect(readdirSync(empty)).toEqual([]);
 });
 
-test('a base path has a copy in RUNTIME_DIRECTORY, or else in TMPDIR', () => {
-  const [runtime, temporary] = [place('runtime'), place('temporary')];
+test('prepareBuild copies the build for a base path to RUNTIME_DIRECTORY or TMPDIR', () => {
+  const runtime = createFolder('runtime');
+  const temporary = createFolder('temporary');
   const first = prepareBuild(standalone, '/ops.x/gj', {
     RUNTIME_DIRECTORY: `${runtime}:/other`,
     TMPDIR: temporary,
@@ -81,42 +82,42 @@ test('a base path has a copy in RUNTIME_DIRECTORY, or else in TMPDIR', () => {
   expect(path.dirname(second.folder)).toBe(temporary);
 });
 
-test('a folder that cannot be written ends the start with a sentence that names the variable', () => {
+test('prepareBuild throws a sentence naming the variable if its folder is not writable', () => {
   for (const name of ['RUNTIME_DIRECTORY', 'TMPDIR'])
     expect(() => prepareBuild(standalone, '/ops', { [name]: '/nowhere/at/all' })).toThrow(
       new RegExp(`^${name} must be a folder .*ENOENT\\)\\.$`),
     );
 });
 
-test('a deleted file of the build is noticed', async () => {
-  const { files, folder } = prepareBuild(standalone, '/ops', { TMPDIR: place('deleted') });
+test('createFileCheck detects a deleted build file', async () => {
+  const { files, folder } = prepareBuild(standalone, '/ops', { TMPDIR: createFolder('deleted') });
   expect(await createFileCheck(files)()).toBe(true);
   rmSync(path.join(folder, '.next/static/plain.js'));
   expect(await createFileCheck(files)()).toBe(false);
 });
 
-test('the next start removes what a killed server left, and nothing of a live one', async () => {
-  const temporary = place('killed');
-  const { folder: own } = prepareBuild(standalone, '/ops', { TMPDIR: temporary });
+test('removeAbandoned removes the folder of a killed server but not of a running one', async () => {
+  const temporary = createFolder('killed');
+  const { folder: ownFolder } = prepareBuild(standalone, '/ops', { TMPDIR: temporary });
   const code = `import { createCopyFolder } from './server/copy-folder';
     console.log(createCopyFolder({ TMPDIR: ${JSON.stringify(temporary)} })); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
-  const [printed] = (await once(child.stdout, 'data')) as [Buffer];
-  const left = printed.toString().trim();
+  const [output] = (await once(child.stdout, 'data')) as [Buffer];
+  const childFolder = output.toString().trim();
   removeAbandoned(temporary);
-  expect(existsSync(left)).toBe(true);
+  expect(existsSync(childFolder)).toBe(true);
   child.kill('SIGKILL');
   await once(child, 'exit');
   removeAbandoned(temporary);
-  expect(existsSync(left)).toBe(false);
-  expect(existsSync(own)).toBe(true);
+  expect(existsSync(childFolder)).toBe(false);
+  expect(existsSync(ownFolder)).toBe(true);
 });
 
-test('what a server of another container left is removed when its owner has not touched it for a minute', () => {
-  const temporary = place('container');
+test('removeAbandoned removes a folder of another container not touched for a minute', () => {
+  const temporary = createFolder('container');
   const folder = path.join(temporary, 'good-job-console-x');
   mkdirSync(folder);
   const owner = path.join(folder, 'owner.json');
@@ -129,8 +130,8 @@ test('what a server of another container left is removed when its owner has not 
   expect(existsSync(folder)).toBe(false);
 });
 
-test('a folder of somebody else’s that has such a name stays', () => {
-  const temporary = place('others');
+test('removeAbandoned leaves unrelated folders and files with the same prefix alone', () => {
+  const temporary = createFolder('others');
   mkdirSync(path.join(temporary, 'good-job-console-1000'));
   writeFileSync(path.join(temporary, 'good-job-console-note'), 'a file');
   removeAbandoned(temporary);

@@ -13,18 +13,19 @@ import path from 'node:path';
 import { hasPlaceholder, isTextFile, replaceBasePath } from './base-path';
 import { createCopyFolder } from './copy-folder';
 
-/** Beside `.next`, which is ready for the root: the files that hold the base path, as Next has built them. */
+/** Files with the base path placeholder; `.next` next to it holds their variant for the root. */
 const TEMPLATES = 'templates';
 
-/** The build that this process serves from. */
-export interface PreparedBuild {
-  /** The one that `.next` is in. */
+interface PreparedBuild {
+  /** Contains `.next`. */
   folder: string;
-  /** Every file that the server may need later, as absolute paths. */
+  /** Absolute paths of all files that the server may read later. */
   files: string[];
 }
 
-/** Makes the variant for the root of Next's standalone output in place, and keeps the templates beside it. */
+/**
+ * Turns Next's standalone output into the variant for the root and stores the templates next to it.
+ */
 export function splitTemplates(standalone: string): void {
   const templates = path.join(standalone, TEMPLATES);
   rmSync(templates, { recursive: true, force: true });
@@ -41,9 +42,9 @@ export function splitTemplates(standalone: string): void {
 }
 
 /**
- * The build for this base path. The root is served from `standalone` itself, Next's output after `splitTemplates`; any
- * other base path needs a copy that belongs to this process alone, so that one read-only image serves any prefix and
- * two instances do not meet. Throws EnvError where no folder can be written.
+ * Prepares the build for a base path. The root is served from `standalone` itself; any other base
+ * path gets a copy for this process, so that one read-only image serves every prefix. Throws
+ * EnvError if no folder is writable.
  */
 export function prepareBuild(
   standalone: string,

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv4 } from 'node:net';
-import { type IpNetwork, ipv6Network64, parseIpAddress } from '../lib/core/ip-address';
+import { type IpNetwork, ipv6Network64, parseIpAddress } from '../lib/config/values';
 
-/** Proxies in front of one another; entries further left are not read. */
+/** Longest chain of proxies; entries further left are ignored. */
 const MAX_HOPS = 32;
-/** `[IPv6 address]:port` with blanks around it. */
+/** Enough for `[IPv6 address]:port` with spaces around it. */
 const MAX_ENTRY_LENGTH = 64;
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/;
 
 export interface ClientAddresses {
-  /** The canonical address of whoever sent the request, as far as trusted proxies vouch for it. */
+  /** The canonical address of the client, as far as trusted proxies vouch for it. */
   addressOf(request: IncomingMessage): string;
-  /** Whether the request names addresses in `X-Forwarded-For` that do not count. */
+  /** Whether the request has an `X-Forwarded-For` from a proxy that is not trusted. */
   ignoresForwarded(request: IncomingMessage): boolean;
 }
 
 /**
- * Each trusted proxy appends the address that it was called from to `X-Forwarded-For`, so the entries are read from
- * the right, up to the first address that is no trusted proxy. What stands left of it is the client's own claim.
+ * Each trusted proxy appends its peer's address to `X-Forwarded-For`, so entries are read from the
+ * right up to the first untrusted address. Entries left of it can be forged by the client.
  */
 export function createClientAddresses(trustedProxies: readonly IpNetwork[]): ClientAddresses {
   const trusted = new BlockList();
@@ -26,7 +26,7 @@ export function createClientAddresses(trustedProxies: readonly IpNetwork[]): Cli
   const isTrusted = (address: string) => trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
 
   function socketAddress({ socket }: IncomingMessage): string {
-    // A link-local address carries the zone of this machine.
+    // A link-local address ends with the zone of this machine.
     const [text = ''] = (socket.remoteAddress ?? '').split('%');
     return parseIpAddress(text) ?? '';
   }
@@ -37,7 +37,7 @@ export function createClientAddresses(trustedProxies: readonly IpNetwork[]): Cli
       for (const entry of forwardedEntries(request)) {
         if (address === '' || !isTrusted(address)) return address;
         const next = parseEntry(entry);
-        // A trusted proxy that names nobody is the last address known.
+        // A trusted proxy appended no address, so its own is the last known one.
         if (next === null) return address;
         address = next;
       }
@@ -52,12 +52,12 @@ export function createClientAddresses(trustedProxies: readonly IpNetwork[]): Cli
   };
 }
 
-/** What requests of one client are counted under: an IPv6 client has a whole /64 of addresses. */
+/** The rate limit key of a client: for IPv6 its /64 network, because a client owns all of it. */
 export function rateLimitKey(address: string): string {
   return address.includes(':') ? ipv6Network64(address) : address;
 }
 
-/** The entries of `X-Forwarded-For` from right to left; Node joins several lines in their order. */
+/** The entries of `X-Forwarded-For` from right to left. Node joins repeated headers in order. */
 function* forwardedEntries({ headers }: IncomingMessage): Generator<string> {
   const header = headers['x-forwarded-for'];
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');

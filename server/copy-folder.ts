@@ -12,70 +12,75 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { EnvError } from '../lib/env-values';
+import { EnvError } from '../lib/config/values';
 
 const PREFIX = 'good-job-console-';
 const OWNER = 'owner.json';
-/** The owner's file is touched this often; a folder of another machine or container is abandoned after three times. */
+/**
+ * The owner touches its file at this interval; a foreign folder is abandoned after three of them.
+ */
 const TOUCH_MS = 20_000;
 const ABANDONED_MS = 3 * TOUCH_MS;
 
 const ownerSchema = z.object({
   pid: z.number().int().positive(),
-  /** Of the process of this id, which another one may have later. */
+  /** Distinguishes this process from a later one with the same id. */
   startedAt: z.string(),
-  /** The machine and its namespace of process ids: only there the id means anything. */
+  /** Machine and pid namespace, outside of which the pid is meaningless. */
   host: z.string(),
 });
 
 /**
- * A folder for this process alone, in RUNTIME_DIRECTORY (systemd's) or else TMPDIR. It is removed when the process
- * exits; what killed servers left is removed now, and again when their files are old enough. Throws EnvError.
+ * Creates a folder for this process in RUNTIME_DIRECTORY (set by systemd) or TMPDIR and removes it
+ * on exit. Also removes folders of killed servers, now and once more when they count as abandoned.
+ * Throws EnvError if the parent is not writable.
  */
 export function createCopyFolder(source: Record<string, string | undefined>): string {
-  const place = source.RUNTIME_DIRECTORY?.split(':')[0] || source.TMPDIR || tmpdir();
+  const parent = source.RUNTIME_DIRECTORY?.split(':')[0] || source.TMPDIR || tmpdir();
   const name = source.RUNTIME_DIRECTORY ? 'RUNTIME_DIRECTORY' : 'TMPDIR';
-  removeAbandoned(place);
-  const folder = makeFolder(place, name);
+  removeAbandoned(parent);
+  const folder = makeTemporaryFolder(parent, name);
   const owner = path.join(folder, OWNER);
   const { pid } = process;
-  writeFileSync(owner, JSON.stringify({ pid, startedAt: startOf(pid), host: host() }));
+  writeFileSync(owner, JSON.stringify({ pid, startedAt: processStartedAt(pid), host: hostId() }));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   setInterval(() => touch(owner), TOUCH_MS).unref();
-  setTimeout(() => removeAbandoned(place), ABANDONED_MS + TOUCH_MS).unref();
+  setTimeout(() => removeAbandoned(parent), ABANDONED_MS + TOUCH_MS).unref();
   return folder;
 }
 
-function makeFolder(place: string, name: string): string {
+function makeTemporaryFolder(parent: string, name: string): string {
   try {
-    return mkdtempSync(path.join(place, PREFIX));
+    return mkdtempSync(path.join(parent, PREFIX));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new EnvError(
-      `${name} must be a folder that can be written to, since a server with a BASE_PATH has its own copy of the build there; ${place} is not (${code}).`,
+      `${name} must be a folder that is writable, because a server with a BASE_PATH ` +
+        `stores its copy of the build there; ${parent} is not (${code}).`,
     );
   }
 }
 
-/** Removes the folders of servers of this user that ended without doing it themselves. */
-export function removeAbandoned(place: string): void {
+/** Removes folders of this user's servers that were killed. */
+export function removeAbandoned(parent: string): void {
   let names: string[];
   try {
-    names = readdirSync(place).filter((name) => name.startsWith(PREFIX));
+    names = readdirSync(parent).filter((name) => name.startsWith(PREFIX));
   } catch {
     return;
   }
   for (const name of names) {
-    const folder = path.join(place, name);
+    const folder = path.join(parent, name);
     try {
-      if (isOwn(folder) && isAbandoned(folder)) rmSync(folder, { recursive: true, force: true });
+      if (isOwnFolder(folder) && isAbandoned(folder))
+        rmSync(folder, { recursive: true, force: true });
     } catch {
-      // Another server that starts now removes it, too.
+      // Another starting server may be removing it.
     }
   }
 }
 
-function isOwn(folder: string): boolean {
+function isOwnFolder(folder: string): boolean {
   const stats = lstatSync(folder);
   return stats.isDirectory() && (process.getuid === undefined || stats.uid === process.getuid());
 }
@@ -86,11 +91,11 @@ function isAbandoned(folder: string): boolean {
   try {
     owner = ownerSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
-    // Of a release that wrote no owner, or of a server that is just making it. Other folders may have such a name.
+    // Written by an older release, not complete yet, or unrelated.
     return false;
   }
-  if (owner.host !== host()) return Date.now() - statSync(file).mtimeMs > ABANDONED_MS;
-  return startOf(owner.pid) !== owner.startedAt;
+  if (owner.host !== hostId()) return Date.now() - statSync(file).mtimeMs > ABANDONED_MS;
+  return processStartedAt(owner.pid) !== owner.startedAt;
 }
 
 function touch(file: string): void {
@@ -98,14 +103,14 @@ function touch(file: string): void {
     const now = new Date();
     utimesSync(file, now, now);
   } catch {
-    // `/readyz` says that the files are gone.
+    // `/readyz` reports missing files.
   }
 }
 
-/** Changes when another process gets the id; '' for a process that is not there. */
-function startOf(pid: number): string {
+/** Start time of the process in clock ticks since boot; '' if it does not exist. */
+function processStartedAt(pid: number): string {
   try {
-    // The second field, the name, may hold spaces and brackets.
+    // The second field, the command name, may contain spaces and brackets.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
@@ -124,7 +129,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function host(): string {
+function hostId(): string {
   try {
     return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {

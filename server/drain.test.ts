@@ -3,40 +3,42 @@ import http, { type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { readEnv } from '../lib/env';
+import { readEnv } from '../lib/config/environment';
 import { Drain } from './drain';
-import { frontDoor } from './front-door';
+import { createGateway } from './gateway';
 import { createHttpServer } from './http-server';
 
-const started: Server[] = [];
-afterEach(() => started.splice(0).forEach((server) => server.close().closeAllConnections()));
+const servers: Server[] = [];
+afterEach(() => servers.splice(0).forEach((server) => server.close().closeAllConnections()));
 
-/** `/slow` answers when `release` is called. */
+/** Starts a server whose `/slow` responds when `release` is called. */
 async function start(): Promise<{ drain: Drain; port: number; release: () => void }> {
   const drain = new Drain();
   let release = () => undefined as void;
-  const released = new Promise<void>((resolve) => (release = resolve));
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   const server = createHttpServer(async (request, response) => {
     if (request.url === '/slow') await released;
     response.end('ok');
   }, drain);
   server.keepAliveTimeout = 500;
-  started.push(server);
+  servers.push(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return { drain, port: (server.address() as AddressInfo).port, release };
 }
 
-/** The whole response; rejects when the connection is refused or cut. */
+/** Resolves with the complete response; rejects if the connection is refused or aborted. */
 async function get(port: number, path: string, agent?: http.Agent): Promise<IncomingMessage> {
   const request = http.get({ host: '127.0.0.1', port, path, agent });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   response.resume();
   await once(response, 'end');
-  if (!response.complete) throw new Error('The response was cut.');
+  if (!response.complete) throw new Error('The response was aborted.');
   return response;
 }
 
-/** Sends requests one after the other until a connection is refused. */
+/** Sends sequential requests until a connection is refused. */
 async function loadUntilRefused(port: number, agent?: http.Agent) {
   const closeHeaders: number[] = [];
   for (;;) {
@@ -49,7 +51,7 @@ async function loadUntilRefused(port: number, agent?: http.Agent) {
   }
 }
 
-test('a drain under load answers until the grace period ends, then says Connection: close', async () => {
+test('a drain under load serves until the grace period ends and sends Connection: close', async () => {
   const { drain, port } = await start();
   const agents = [1, 2, 3].map(() => new http.Agent({ keepAlive: true, maxSockets: 1 }));
   const clients = [undefined, ...agents].map((agent) => loadUntilRefused(port, agent));
@@ -66,7 +68,7 @@ test('a drain under load answers until the grace period ends, then says Connecti
   expect((await drained) - signalAt).toBeGreaterThan(1_150);
 });
 
-test('a drain lets a request end that began before the signal', async () => {
+test('a drain completes a request that began before the signal', async () => {
   const { drain, port, release } = await start();
   const agent = new http.Agent({ keepAlive: true });
   const slow = get(port, '/slow', agent);
@@ -78,7 +80,7 @@ test('a drain lets a request end that began before the signal', async () => {
   await drained;
 });
 
-test('a drain ends before the grace period is over when nothing comes any more', async () => {
+test('a drain ends before the grace period once no requests arrive', async () => {
   const { drain, port } = await start();
   const agent = new http.Agent({ keepAlive: true });
   await get(port, '/', agent);
@@ -88,7 +90,7 @@ test('a drain ends before the grace period is over when nothing comes any more',
   await expect(get(port, '/')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('a stop refuses new connections at once and lets the running request end', async () => {
+test('a stop refuses new connections at once and completes a running request', async () => {
   const { drain, port, release } = await start();
   const slow = get(port, '/slow');
   await sleep(50);
@@ -99,7 +101,7 @@ test('a stop refuses new connections at once and lets the running request end', 
   await stopped;
 });
 
-test('a request that outlasts the grace period is cut', async () => {
+test('a drain aborts a request that outlasts the grace period', async () => {
   const { drain, port } = await start();
   const slow = get(port, '/slow');
   slow.catch(() => undefined);
@@ -108,14 +110,17 @@ test('a request that outlasts the grace period is cut', async () => {
   await expect(slow).rejects.toMatchObject({ code: 'ECONNRESET' });
 });
 
-test('/readyz is 503 from the signal on while /healthz and pages are answered', async () => {
+test('/readyz answers 503 after the signal while /healthz and pages still work', async () => {
   let isDraining = false;
   const env = readEnv({ DATABASE_URL: 'postgres://localhost/app' });
   const answer = async (_: unknown, response: http.ServerResponse) =>
     void response.writeHead(200).end();
-  const door = frontDoor(env, answer, { development: false, isDraining: () => isDraining });
-  const server = createHttpServer(door);
-  started.push(server);
+  const gateway = createGateway(env, answer, {
+    isDevelopment: false,
+    isDraining: () => isDraining,
+  });
+  const server = createHttpServer(gateway);
+  servers.push(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const statuses = async () =>

@@ -2,27 +2,27 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Requests that are still running get this long after the delay. */
+/** Time for running requests to finish after the delay. */
 export const GRACE_MS = 9_000;
-/** The listener closes after this long without a new connection: a load balancer has noticed by then. */
+/** After this time without a new connection, load balancers have noticed the drain. */
 const QUIET_MS = 1_000;
 const CHECK_EVERY_MS = 50;
 
-/** Closes HTTP servers without cutting a request or refusing a connection too early. */
+/** Closes HTTP servers without aborting a request or refusing a connection too early. */
 export class Drain {
-  /** Since when each open connection has no request; Infinity while it has one. */
+  /** The time since which each open connection is idle; Infinity while it has a request. */
   private readonly idleSince = new Map<Socket, number>();
   private readonly responses = new Set<ServerResponse>();
   private readonly servers: Server[] = [];
   private lastConnectionAt = 0;
   private phase: 'serving' | 'draining' | 'closing' = 'serving';
 
-  /** True from the signal on: `/readyz` is 503, everything else is still answered. */
+  /** True after the signal: `/readyz` answers 503, everything else works as before. */
   get isDraining(): boolean {
     return this.phase !== 'serving';
   }
 
-  /** Call before the server listens. */
+  /** Must be called before the server listens. */
   track(server: Server): void {
     this.servers.push(server);
     server.on('connection', (socket) => {
@@ -42,8 +42,9 @@ export class Drain {
   }
 
   /**
-   * Serves as before for `delayMs`, then answers with `Connection: close`. Closes the listener once nothing comes any
-   * more, and resolves when the last request has ended, both `graceMs` after the delay at the latest.
+   * Serves as before for `delayMs`, then answers with `Connection: close` and closes the listener
+   * once no connection is active. Resolves when the last request has ended, at most `graceMs`
+   * later.
    */
   async drain(delayMs: number, graceMs = GRACE_MS): Promise<void> {
     this.phase = 'draining';
@@ -54,7 +55,9 @@ export class Drain {
     await this.close(deadline);
   }
 
-  /** Refuses new connections at once, and resolves when the running requests have ended, `graceMs` later at most. */
+  /**
+   * Refuses new connections. Resolves when running requests have ended, after at most `graceMs`.
+   */
   async stop(graceMs = GRACE_MS): Promise<void> {
     this.announceClose();
     await this.close(performance.now() + graceMs);
@@ -65,7 +68,7 @@ export class Drain {
     for (const response of this.responses) response.shouldKeepAlive = false;
   }
 
-  /** A client may send on an idle connection until its keep-alive time is over, so that one still counts. */
+  /** A connection counts until its keep-alive time is over, because the client may still use it. */
   private isQuiet(): boolean {
     const now = performance.now();
     const keepAliveMs = Math.max(...this.servers.map((server) => server.keepAliveTimeout));

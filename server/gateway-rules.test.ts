@@ -1,24 +1,28 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../test/harness/door';
+import { type TestGateway, openGateway, captureOutput } from '../test/harness/gateway';
 import type { BuildManifest } from './build-manifest';
 
-/* What is decided about a request before anybody is asked who sent it, spoken as bytes where a client would not send it. */
-let door: Door;
-afterEach(() => door.close());
+/*
+ * Rules applied before authentication. Requests that no client can produce are sent as raw bytes.
+ */
+let gateway: TestGateway;
+afterEach(() => gateway.close());
 const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const PROXY = { AUTH_MODE: 'proxy-header', AUTH_PROXY_SECRET: SECRET, ROLE_VIEWERS: '*' };
 const signed = { 'X-Auth-Proxy-Secret': SECRET, 'X-Forwarded-User': 'alice' };
 const SIGNED = `X-Auth-Proxy-Secret: ${SECRET}\r\nX-Forwarded-User: alice\r\n`;
 
-/** The status, without what is printed on the way. */
+/** Returns the result of `fn` and discards what it logs. */
 async function quietly<T>(fn: () => Promise<T>): Promise<T> {
-  const got: { value?: T } = {};
-  await printed(async () => (got.value = await fn()));
-  return got.value as T;
+  const result: { value?: T } = {};
+  await captureOutput(async () => {
+    result.value = await fn();
+  });
+  return result.value as T;
 }
 const statusOf = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
-  quietly(async () => (await door.send(path, { method, headers })).status);
-const raw = (text: string) => quietly(() => door.raw(text));
+  quietly(async () => (await gateway.send(path, { method, headers })).status);
+const raw = (text: string) => quietly(() => gateway.raw(text));
 
 describe('the Host header', () => {
   it.each([
@@ -37,15 +41,15 @@ describe('the Host header', () => {
     ['with a port that is none', 'Host: localhost:80x\r\n'],
     ['empty', 'Host:\r\n'],
     ['absent', ''],
-  ])('%s is answered with 400, for probes and metrics too', async (_, host) => {
-    door = await openDoor(PROXY);
+  ])('a Host header %s is refused with 400, even for probes and metrics', async (_, host) => {
+    gateway = await openGateway(PROXY);
     for (const path of ['/jobs', '/healthz', '/metrics', '/_next/static/x.js']) {
       const answer = await raw(`GET ${path} HTTP/1.1\r\n${host}${SIGNED}Connection: close\r\n\r\n`);
       expect([answer.status, answer.seen], path).toEqual([400, null]);
     }
   });
-  it('may be absent from HTTP/1.0, where the rule of names then decides', async () => {
-    door = await openDoor(PROXY);
+  it('the Host header may be missing in HTTP/1.0, where hostRule then decides', async () => {
+    gateway = await openGateway(PROXY);
     expect((await raw(`GET /healthz HTTP/1.0\r\n\r\n`)).status).toBe(200);
     const page = await raw(`GET /jobs HTTP/1.0\r\n${SIGNED}\r\n`);
     expect([page.status, page.seen]).toEqual([403, null]);
@@ -55,7 +59,7 @@ describe('the Host header', () => {
   });
 });
 
-describe('the length of a body', () => {
+describe('the body length', () => {
   it.each([
     ['Content-Length: 3\r\nContent-Length: 3\r\n', 'abc'],
     ['Content-Length: 3\r\nContent-Length: 4\r\n', 'abcd'],
@@ -66,8 +70,8 @@ describe('the length of a body', () => {
     ['Content-Length: -1\r\n', ''],
     ['Content-Length: 0x3\r\n', 'abc'],
     ['Content-Length: 3, 3\r\n', 'abc'],
-  ])('said as %j is refused', async (headers, body) => {
-    door = await openDoor(PROXY);
+  ])('a body with an ambiguous or malformed length is refused: %j', async (headers, body) => {
+    gateway = await openGateway(PROXY);
     const answer = await raw(
       `POST /jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n${SIGNED}${headers}\r\n${body}`,
     );
@@ -75,11 +79,11 @@ describe('the length of a body', () => {
   });
 });
 
-describe('requests that are no ordinary ones', () => {
+describe('unusual requests', () => {
   it.each(['OPTIONS', 'TRACE', 'PUT', 'DELETE', 'PATCH', 'PROPFIND', 'M-SEARCH'])(
-    '%s is answered with 405, whoever sends it',
+    'the method %s is refused with 405',
     async (method) => {
-      door = await openDoor(PROXY);
+      gateway = await openGateway(PROXY);
       for (const path of ['/jobs', '/healthz', '/_next/static/x.js']) {
         const answer = await raw(
           `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${SIGNED}Connection: close\r\n\r\n`,
@@ -88,40 +92,47 @@ describe('requests that are no ordinary ones', () => {
       }
     },
   );
-  it('OPTIONS * and a URL in the place of a path are refused', async () => {
-    door = await openDoor(PROXY);
+  it('OPTIONS * and an absolute URL as the target are refused with 400', async () => {
+    gateway = await openGateway(PROXY);
     for (const target of ['*', 'http://localhost/jobs', 'http://evil.example/jobs', 'localhost'])
       for (const method of ['GET', 'OPTIONS', 'POST']) {
         const answer = await raw(
-          `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n${SIGNED}Connection: close\r\n\r\n`,
+          `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n` +
+            `${SIGNED}Connection: close\r\n\r\n`,
         );
         expect([answer.status, answer.seen], `${method} ${target}`).toEqual([400, null]);
       }
   });
   it('CONNECT opens no tunnel', async () => {
-    door = await openDoor(PROXY);
+    gateway = await openGateway(PROXY);
     const answer = await raw(`CONNECT localhost:22 HTTP/1.1\r\nHost: localhost:22\r\n\r\n`);
     expect(answer.seen).toBeNull();
     expect(answer.text).not.toContain('200');
   });
-  it('an upgrade is judged like the request that it is, and nothing is upgraded', async () => {
-    door = await openDoor(PROXY);
-    const upgrade = (more: string) =>
+  it('an upgrade request is authenticated like any other and never upgraded', async () => {
+    gateway = await openGateway(PROXY);
+    const upgrade = (headers: string) =>
       raw(
-        `GET /_next/webpack-hmr HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`,
+        'GET /_next/webpack-hmr HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n' +
+          'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+          `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`,
       );
     const stranger = await upgrade('');
     expect([stranger.status, stranger.seen]).toEqual([401, null]);
     expect((await upgrade(SIGNED)).status).toBe(200);
     const h2c = await raw(
-      `GET /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`,
+      'GET /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n' +
+        'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
     );
     expect([h2c.status, h2c.seen]).toEqual([401, null]);
   });
-  it('of a pipeline each request is judged for itself', async () => {
-    door = await openDoor(PROXY);
+  it('every request of a pipeline is authenticated separately', async () => {
+    gateway = await openGateway(PROXY);
     const { text, seen } = await raw(
-      `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${SIGNED}\r\nGET /batches HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /queues HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n${SIGNED}Connection: close\r\n\r\n`,
+      `GET /jobs HTTP/1.1\r\nHost: localhost\r\n${SIGNED}\r\n` +
+        'GET /batches HTTP/1.1\r\nHost: localhost\r\n\r\n' +
+        'POST /queues HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n' +
+        `${SIGNED}Connection: close\r\n\r\n`,
     );
     expect([...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status)).toEqual([
       '200',
@@ -133,8 +144,8 @@ describe('requests that are no ordinary ones', () => {
 });
 
 describe('fetch metadata', () => {
-  it('refuses what another origin asks for and is no navigation, a sibling domain included', async () => {
-    door = await openDoor({ ...PROXY, ROLE_ADMINS: 'user:alice' });
+  it('a fetch from another origin or a sibling domain is refused', async () => {
+    gateway = await openGateway({ ...PROXY, ROLE_ADMINS: 'user:alice' });
     for (const site of ['same-site', 'cross-site', 'unknown'])
       for (const [mode, dest] of [
         ['no-cors', 'image'],
@@ -160,8 +171,8 @@ describe('fetch metadata', () => {
             `${site} ${mode} ${dest} ${path}`,
           ).toBe(403);
   });
-  it('lets a link of any site lead here, and everything of our own pages and of old clients', async () => {
-    door = await openDoor(PROXY);
+  it('links from other sites, own pages and clients without fetch metadata are accepted', async () => {
+    gateway = await openGateway(PROXY);
     const from = (site: string, mode: string, dest: string) =>
       statusOf('/jobs', {
         ...signed,
@@ -175,13 +186,13 @@ describe('fetch metadata', () => {
       expect(await from(site, 'cors', 'empty'), site).toBe(200);
     expect(await statusOf('/jobs', signed)).toBe(200);
   });
-  it('refuses a write that says it comes from another origin, whatever its Origin says', async () => {
-    door = await openDoor(PROXY);
+  it('a write with fetch metadata of another site is refused whatever its Origin', async () => {
+    gateway = await openGateway(PROXY);
     for (const site of ['same-site', 'cross-site'])
       expect(
         await statusOf(
           '/jobs',
-          { ...signed, Origin: door.origin, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': 'cors' },
+          { ...signed, Origin: gateway.origin, 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': 'cors' },
           'POST',
         ),
       ).toBe(403);
@@ -196,30 +207,33 @@ describe('static files', () => {
   };
   const IMMUTABLE = 'public, max-age=31536000, immutable';
   const read = (path: string, method = 'GET', headers = {}) =>
-    quietly(() => door.send(path, { method, headers }));
+    quietly(() => gateway.send(path, { method, headers }));
 
-  it.each(['', '/ops/good_job'])('of the build stay for ever, below %j', async (basePath) => {
-    door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
-    for (const path of [
-      '/_next/static/chunks/a1.js',
-      '/_next/static/chunks/a1.js?dpl=x',
-      '/_next/static/chunks/%61%31.js',
-      '/%5fnext/static/chunks/a1.js',
-      '/_next/static/media/b~2.svg',
-      '/_next/static/media/b%7E2.svg',
-    ])
-      for (const method of ['GET', 'HEAD']) {
-        const answer = await read(basePath + path, method);
-        expect([answer.status, answer.headers['cache-control']], path).toEqual([200, IMMUTABLE]);
-        expect(answer.seen?.url.split('?')[0]).toMatch(
-          new RegExp(`^${basePath}/_next/static/(chunks/a1.js|media/b~2.svg)$`),
-        );
-      }
-  });
   it.each(['', '/ops/good_job'])(
-    'that the build lacks are a 404 before Next, below %j, whoever asks and however',
+    'static files of the build are immutable (base path %j)',
     async (basePath) => {
-      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+      gateway = await openGateway({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+      for (const path of [
+        '/_next/static/chunks/a1.js',
+        '/_next/static/chunks/a1.js?dpl=x',
+        '/_next/static/chunks/%61%31.js',
+        '/%5fnext/static/chunks/a1.js',
+        '/_next/static/media/b~2.svg',
+        '/_next/static/media/b%7E2.svg',
+      ])
+        for (const method of ['GET', 'HEAD']) {
+          const answer = await read(basePath + path, method);
+          expect([answer.status, answer.headers['cache-control']], path).toEqual([200, IMMUTABLE]);
+          expect(answer.seen?.url.split('?')[0]).toMatch(
+            new RegExp(`^${basePath}/_next/static/(chunks/a1.js|media/b~2.svg)$`),
+          );
+        }
+    },
+  );
+  it.each(['', '/ops/good_job'])(
+    'missing static files return 404 without reaching Next (base path %j)',
+    async (basePath) => {
+      gateway = await openGateway({ ...PROXY, BASE_PATH: basePath }, 0, { build });
       for (const path of [
         '/_next/static/chunks/a2.js',
         '/_next/static/chunks/A1.js',
@@ -241,26 +255,26 @@ describe('static files', () => {
           }
     },
   );
-  it('that are missing are asked for in no name but the console’s, and are not logged', async () => {
-    door = await openDoor(PROXY, 0, { build });
-    const { text } = await printed(async () => {
+  it('missing static files are not logged, and a foreign host is refused', async () => {
+    gateway = await openGateway(PROXY, 0, { build });
+    const { text } = await captureOutput(async () => {
       for (let n = 0; n < 20; n += 1)
-        expect((await door.send(`/_next/static/chunks/x${n}.js`)).status).toBe(404);
+        expect((await gateway.send(`/_next/static/chunks/x${n}.js`)).status).toBe(404);
     });
     expect(text).toBe('');
     expect(await statusOf('/_next/static/chunks/a1.js', { Host: 'evil.example' })).toBe(403);
   });
-  it('take nothing that is sent to them', async () => {
-    door = await openDoor(PROXY, 0, { build });
+  it('static files refuse POST with 405', async () => {
+    gateway = await openGateway(PROXY, 0, { build });
     for (const path of ['/_next/static/chunks/a1.js', '/_next/static/chunks/a2.js']) {
       const answer = await quietly(() =>
-        door.send(path, { method: 'POST', headers: { ...signed, Origin: door.origin } }),
+        gateway.send(path, { method: 'POST', headers: { ...signed, Origin: gateway.origin } }),
       );
       expect([answer.status, answer.seen]).toEqual([405, null]);
     }
   });
-  it('pages stay out of every cache', async () => {
-    door = await openDoor(PROXY, 0, { build });
+  it('static files are cacheable, but pages are not', async () => {
+    gateway = await openGateway(PROXY, 0, { build });
     expect((await read('/jobs', 'GET', signed)).headers['cache-control']).toBe('no-store');
   });
 });
@@ -270,26 +284,23 @@ describe('a POST below /api/', () => {
   const build: BuildManifest = {
     staticFiles: new Set(),
     actionPages: new Map([[ID, new Set(['/jobs'])]]),
-    pageOf: (address) =>
-      /^\/api\/jobs\/[^/]+\/download$/.test(address)
-        ? '/api/jobs/[id]/download'
-        : ['/jobs', '/api/jobs'].includes(address)
-          ? address
-          : address.startsWith('/api/page/')
-            ? '/[...rest]'
-            : null,
+    pageOf: (address) => {
+      if (/^\/api\/jobs\/[^/]+\/download$/.test(address)) return '/api/jobs/[id]/download';
+      if (['/jobs', '/api/jobs'].includes(address)) return address;
+      return address.startsWith('/api/page/') ? '/[...rest]' : null;
+    },
   };
   const post = (path: string, headers: Record<string, string>, body: string) =>
-    printed(async () => {
-      const sent = { ...signed, Origin: door.origin, ...headers };
-      answer = await door.send(path, { method: 'POST', headers: sent, body });
+    captureOutput(async () => {
+      const allHeaders = { ...signed, Origin: gateway.origin, ...headers };
+      answer = await gateway.send(path, { method: 'POST', headers: allHeaders, body });
     });
-  let answer: Awaited<ReturnType<Door['send']>>;
+  let answer: Awaited<ReturnType<TestGateway['send']>>;
 
   it.each(['', '/ops/good_job'])(
-    'reaches Next only where the build has a route, below %j; any other is a 404 without a stack',
+    'a POST below /api/ reaches Next only if the route exists (base path %j)',
     async (basePath) => {
-      door = await openDoor({ ...PROXY, BASE_PATH: basePath }, 0, { build });
+      gateway = await openGateway({ ...PROXY, BASE_PATH: basePath }, 0, { build });
       for (const path of ['/api/none', '/api/', '/api/jobs/', '/api/jobs/x/y', '/api/page/x'])
         for (const [headers, body] of [
           [{ 'Content-Type': 'multipart/form-data; boundary=x' }, '--x garbage'],

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
-/** A nonce for one response. */
 export function createNonce(): string {
   return randomBytes(16).toString('base64');
 }
 
-/** The final policy: own scripts by nonce, own styles from files, nothing inline, nothing from elsewhere. */
-export function contentSecurityPolicy(nonce: string, development: boolean): string {
+/** Scripts need the nonce, styles the nonce or a file, and nothing loads from another origin. */
+export function contentSecurityPolicy(nonce: string, isDevelopment: boolean): string {
   return [
     `default-src 'none'`,
-    `script-src 'nonce-${nonce}' 'strict-dynamic'${development ? ` 'unsafe-eval'` : ''}`,
-    `style-src 'self' ${development ? `'unsafe-inline'` : `'nonce-${nonce}'`}`,
+    `script-src 'nonce-${nonce}' 'strict-dynamic'${isDevelopment ? ` 'unsafe-eval'` : ''}`,
+    `style-src 'self' ${isDevelopment ? `'unsafe-inline'` : `'nonce-${nonce}'`}`,
     `img-src 'self'`,
     `font-src 'self'`,
     `connect-src 'self'`,
@@ -22,7 +21,7 @@ export function contentSecurityPolicy(nonce: string, development: boolean): stri
   ].join('; ');
 }
 
-/** On every answer, whoever makes it. Next sets its own Cache-Control for hashed files. */
+/** For every response. Next replaces Cache-Control for hashed files. */
 export function setSecurityHeaders(response: ServerResponse, csp: string, https: boolean): void {
   if (https) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
   response.setHeader('Content-Security-Policy', csp);

@@ -1,15 +1,15 @@
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { Drain } from './drain';
 
-/** Identity headers of proxies are long: all of somebody's groups, signed. Bytes of all headers together. */
-const MAX_HEADERS = 65_536;
+/** For all headers together. Identity headers can hold hundreds of groups and a signature. */
+const MAX_HEADER_BYTES = 65_536;
 
 /**
- * Every header of a request is seen: by default Node drops those beyond the first thousand or so without a word, and
- * with them the second user or the trace of a proxy that the rules look for. Their bytes are bounded all the same.
+ * Lifts Node's limit on the number of headers: Node silently drops the rest, and with it the second
+ * user header or the proxy header that the request rules check for.
  */
 export function createHttpServer(listener: RequestListener, drain?: Drain): Server {
-  const server = createServer({ maxHeaderSize: MAX_HEADERS }, listener);
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, listener);
   server.maxHeadersCount = 0;
   drain?.track(server);
   return server;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ConsoleError } from '../lib/errors';
-import { withAnswer } from '../lib/response-status';
+import { ConsoleError } from '../lib/core/errors';
+import { withResponseState } from '../lib/core/shared-state';
 import { captureConsole, createLog, prettyLine } from './log';
 import { systemErrorSentence } from './system-error';
 
@@ -20,9 +20,9 @@ const lines = () =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test('a line has the time, the level and the id of the request', async () => {
+test('a log line has time, level and request id', async () => {
   console.log('It listens.');
-  await withAnswer({ requestId: 'a-request' }, async () => {
+  await withResponseState({ requestId: 'a-request' }, async () => {
     await Promise.resolve();
     console.warn('A warning of', { n: 1 });
   });
@@ -37,7 +37,7 @@ test('a line has the time, the level and the id of the request', async () => {
   ]);
 });
 
-test('an expected refusal has its code and its cause, and no stack', () => {
+test('a ConsoleError is logged with code and cause but without a stack', () => {
   console.error(new ConsoleError('query_timeout', { cause: new Error('canceling statement') }));
   console.error(new ConsoleError('forbidden'));
   expect(lines()).toMatchObject([
@@ -47,24 +47,24 @@ test('an expected refusal has its code and its cause, and no stack', () => {
   expect(text).not.toContain('    at ');
 });
 
-test('an unexpected error has its stack', () => {
+test('an unexpected error is logged with its stack', () => {
   console.error(new TypeError('broken'));
   expect(lines()).toMatchObject([{ level: 'error', msg: 'broken' }]);
   expect(String(lines()[0]?.stack)).toContain('log.test.ts');
 });
 
-test('a dead database is one line a second at most', () => {
+test('an unreachable database is logged at most once a second', () => {
   for (let n = 0; n < 500; n += 1)
     console.error(new ConsoleError('database_down', { cause: new Error('ECONNREFUSED') }));
   expect(lines()).toMatchObject([{ code: 'database_down', cause: 'ECONNREFUSED' }]);
 });
 
-test('a record of the audit stays a line of its own', () => {
+test('an audit record is printed unchanged', () => {
   console.log('{"audit":{"at":"x"}}');
   expect(text).toBe('{"audit":{"at":"x"}}\n');
 });
 
-test('a terminal gets text', () => {
+test('prettyLine formats a line as text', () => {
   const line = JSON.stringify({
     level: 'warn',
     time: '2026-11-30T07:05:09.000Z',
@@ -78,20 +78,20 @@ test('a terminal gets text', () => {
   );
 });
 
-test('an error of the operating system is one sentence', () => {
-  const error = (code: string, more: object = {}) =>
-    Object.assign(new Error(code), { code, errno: -1, ...more });
+test('systemErrorSentence describes an error of the operating system in one sentence', () => {
+  const error = (code: string, fields: object = {}) =>
+    Object.assign(new Error(code), { code, errno: -1, ...fields });
   expect(systemErrorSentence(error('ENOSPC', { path: '/tmp/x', syscall: 'copyfile' }))).toBe(
     'No space is left on the device: /tmp/x (ENOSPC).',
   );
   expect(systemErrorSentence(error('EPIPE', { syscall: 'write' }))).toBe(
-    'Nobody reads the output any more: write (EPIPE).',
+    'The output is closed: write (EPIPE).',
   );
   expect(systemErrorSentence(error('EXOTIC'))).toBe('The operating system refused (EXOTIC).');
   expect(systemErrorSentence(new Error('other'))).toBeNull();
 });
 
-test('a terminal gets the control characters of a message as escapes', () => {
+test('prettyLine escapes control characters', () => {
   const line = JSON.stringify({
     time: '2026-11-30T07:05:09.000Z',
     level: 'warn',

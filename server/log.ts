@@ -1,13 +1,13 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { ConsoleError, statusOf } from '../lib/errors';
-import { currentRequestId } from '../lib/response-status';
+import { ConsoleError, statusOf } from '../lib/core/errors';
+import { currentRequestId } from '../lib/core/shared-state';
 
-/** A database that is down is reported by every request; one line a period says how many. */
+/** While the database is down, one line per period replaces one per request. */
 const OUTAGE_PERIOD_MS = 1_000;
 
 /**
- * The log: JSON lines, or text on a terminal, with the time, the level and the id of the request. Everything that this
- * process prints goes through it (`captureConsole`), except the records of the audit, which are JSON lines of their own.
+ * Creates the logger: JSON lines, or text on a terminal, with time, level and request id.
+ * `captureConsole` routes everything through it except audit records, which are JSON already.
  */
 export function createLog(
   stream: DestinationStream & { isTTY?: boolean } = process.stdout,
@@ -26,17 +26,16 @@ export function createLog(
   );
 }
 
-/** `07:05:09 WARN  The sentence. (request 0a1b…)`, and the stack of an unexpected error below. */
+/** Formats a line as `07:05:09 WARN  The sentence. (request 0a1b…)`, followed by a stack if any. */
 export function prettyLine(line: string): string {
-  const { time, level, msg, requestId, stack, ...rest } = JSON.parse(line) as Record<
-    string,
-    unknown
-  >;
+  const entry: Record<string, unknown> = JSON.parse(line);
+  const { time, level, msg, requestId, stack, ...rest } = entry;
   const details = Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : '';
   const request = typeof requestId === 'string' ? ` (request ${requestId})` : '';
-  const head = `${String(time).slice(11, 19)} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}`;
+  const clock = String(time).slice(11, 19);
+  const head = `${clock} ${String(level).toUpperCase().padEnd(5)} ${String(msg)}`;
   const lines = `${head}${details}${request}\n${typeof stack === 'string' ? `${stack}\n` : ''}`;
-  // Job data in a message must not control the terminal.
+  // Job data in a message must not send control sequences to the terminal.
   return lines.replaceAll(/[^\P{C}\n\t]/gu, escapeCharacter);
 }
 
@@ -44,7 +43,7 @@ const escapeCharacter = (char: string): string => `\\u{${char.codePointAt(0)?.to
 
 type Level = 'info' | 'warn' | 'error';
 
-/** Sends what any module prints with `console` to the log. */
+/** Replaces the methods of `console` so that they write to the log. */
 export function captureConsole(
   log: Logger,
   write: (text: string) => void = (text) => void process.stdout.write(text),
@@ -73,9 +72,9 @@ function createReporter(log: Logger): (level: Level, values: unknown[]) => void 
       .map((value) => (typeof value === 'string' ? value : safeJson(value)))
       .join(' ')
       .trim();
-    if (!error) return log[level](plain(text));
+    if (!error) return log[level](stripAnsi(text));
     if (!(error instanceof ConsoleError) || error.code === 'unexpected')
-      return log[level]({ stack: error.stack }, plain(text || error.message));
+      return log[level]({ stack: error.stack }, stripAnsi(text || error.message));
     const fields = { code: error.code, ...(causeOf(error) ? { cause: causeOf(error) } : {}) };
     const message = text || `Refused: ${error.code}`;
     if (!isOutage(error))
@@ -98,8 +97,8 @@ function causeOf({ cause }: ConsoleError): string | null {
   return cause instanceof Error ? cause.message : null;
 }
 
-/** Without the signs by which Next decorates its messages for a terminal. */
-function plain(text: string): string {
+/** Removes the colour codes of Next's messages. */
+function stripAnsi(text: string): string {
   return text.replace(/\u001b\[[0-9;]*m/g, '').trim();
 }
 

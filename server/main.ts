@@ -4,79 +4,80 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { type Env, readEnv } from '../lib/config/environment';
+import { EnvError } from '../lib/config/values';
+import { isDemoDatabase } from '../lib/context/demo-database';
+import { ConsoleError } from '../lib/core/errors';
+import { shutdown } from '../lib/core/shared-state';
 import { CronFileError, readCronFile } from '../lib/cron/cron-file';
 import { readConnectionSettings } from '../lib/db/connection-settings';
-import { type Env, readEnv } from '../lib/env';
-import { EnvError } from '../lib/env-values';
-import { ConsoleError } from '../lib/errors';
-import { setRedaction } from '../lib/redaction/config';
+import { setRedactionConfig } from '../lib/redaction/path-rules';
 import { processRevocationStore } from '../lib/sessions/revocation';
-import { shutdown } from '../lib/shutdown';
-import { isDemoDatabase } from '../lib/demo-database';
+import { START_PATH } from './auth/local-access';
 import {
   type ServerAddress,
   announceServer,
   createServerFolder,
   restoreServerFolder,
 } from './auth/server-folder';
-import { START_PATH } from './auth/local-access';
 import { StartTokens } from './auth/start-token';
 import { prepareBuild } from './build';
 import { createFileCheck } from './build-files';
 import { type BuildManifest, readBuildManifest } from './build-manifest';
 import { Drain, GRACE_MS } from './drain';
-import { type Handler, frontDoor } from './front-door';
+import { type Handler, createGateway } from './gateway';
 import { createHttpServer } from './http-server';
 import { captureConsole, createLog } from './log';
-import { endOnSystemErrors, endWith, systemErrorSentence } from './system-error';
+import { endOnSystemErrors, exitWithMessage, systemErrorSentence } from './system-error';
 
 /*
- * The server: checks the configuration, prepares the build for its base path, puts the front door before Next,
- * listens, and drains when it is told to stop. Bundled to .next/standalone/main.mjs by `npm run build`.
+ * The server entry point: checks the configuration, prepares the build for its base path, starts
+ * the gateway in front of Next, and drains on a signal. `npm run build` bundles it to
+ * .next/standalone/main.mjs.
  */
 
 /**
- * The heap may grow by half beyond what is in use, before V8 collects its garbage. By default V8 lets it grow to four
- * times that, and an export of 30,000 jobs costs 130 MB of garbage.
+ * Collects garbage when the heap has grown by 50 % instead of V8's 300 %: an export of 30,000 jobs
+ * allocates 130 MB of garbage.
  */
 setFlagsFromString('--heap-growing-percent=50');
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const development = process.env.GOOD_JOB_CONSOLE_DEV === '1';
+const serverFolder = path.dirname(fileURLToPath(import.meta.url));
+const isDevelopment = process.env.GOOD_JOB_CONSOLE_DEV === '1';
 
-async function configuration(): Promise<Env> {
+async function readConfiguration(): Promise<Env> {
   try {
     const env = readEnv(process.env);
     if (env.cronFile !== null) readCronFile(env.cronFile);
-    // The database may be down for now; settings that no database can be reached with are no matter of time.
+    // A database may come up later; invalid connection settings are a permanent error.
     await readConnectionSettings(env.databaseUrl, env.databaseCaFile);
     return env;
   } catch (error) {
-    const said =
+    const reason =
       error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
-    if (said === error && !(error instanceof EnvError || error instanceof CronFileError))
+    if (reason === error && !(error instanceof EnvError || error instanceof CronFileError))
       throw error;
-    endWith(said instanceof Error ? said.message : String(said));
+    exitWithMessage(reason instanceof Error ? reason.message : String(reason));
   }
 }
 
-interface Behind {
+interface NextServer {
   next: Handler;
-  /** Of the production build alone: the development server makes its files when they are asked for. */
+  /** Missing in development, where Next builds files on demand. */
   build?: BuildManifest;
-  /** Whether the files of the build are still there. */
+  /** Whether the files of the build still exist. */
   hasFiles?: () => Promise<boolean>;
 }
 
-async function nextHandler(env: Env): Promise<Behind> {
-  const prepared = development ? null : prepareBuild(here, env.basePath);
-  const dir = prepared?.folder ?? process.cwd();
-  if (!development) {
-    // The build is named, never gone to: files that the configuration names are found from where the server was started.
+async function startNext(env: Env): Promise<NextServer> {
+  const preparedBuild = isDevelopment ? null : prepareBuild(serverFolder, env.basePath);
+  const dir = preparedBuild?.folder ?? process.cwd();
+  if (!isDevelopment) {
+    // No chdir to the build: relative paths in the configuration refer to the start directory.
     Object.assign(process.env, { NODE_ENV: 'production' });
-    const required = JSON.parse(
+    const required: { config: Record<string, unknown> } = JSON.parse(
       readFileSync(path.join(dir, '.next/required-server-files.json'), 'utf8'),
-    ) as { config: Record<string, unknown> };
+    );
     process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify({
       ...required.config,
       distDir: './.next',
@@ -87,19 +88,19 @@ async function nextHandler(env: Env): Promise<Behind> {
     prepare(): Promise<void>;
     getRequestHandler(): Handler;
   };
-  // Next listens for upgrades at the server it is given, past the front door: not at ours.
+  // Next handles upgrades of the server it gets; ours would let them bypass the gateway.
   const app = createNext({
     dir,
-    dev: development,
+    dev: isDevelopment,
     hostname: 'localhost',
     port: env.port,
     customServer: true,
-    ...(development ? {} : { httpServer: createServer() }),
+    ...(isDevelopment ? {} : { httpServer: createServer() }),
   });
   await app.prepare();
   const next = app.getRequestHandler();
-  if (!prepared) return { next };
-  return { next, build: readBuildManifest(dir), hasFiles: createFileCheck(prepared.files) };
+  if (!preparedBuild) return { next };
+  return { next, build: readBuildManifest(dir), hasFiles: createFileCheck(preparedBuild.files) };
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -116,30 +117,30 @@ function listenAddress(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, '');
 }
 
-/** `localhost` is both loopback addresses: a browser may try either first. */
+/** Listens on both loopback addresses for `localhost`, because a browser may try either first. */
 async function listenOnHost(
   env: Env,
-  listener: ReturnType<typeof frontDoor>,
+  listener: ReturnType<typeof createGateway>,
   drain: Drain,
 ): Promise<Server[]> {
   const main = createHttpServer(listener, drain);
   await listen(main, env.port, listenAddress(env.host));
   if (env.host !== 'localhost') return [main];
-  const second = createHttpServer(listener, drain);
+  const ipv6Server = createHttpServer(listener, drain);
   const address = main.address();
   const port = typeof address === 'object' && address ? address.port : env.port;
-  return listen(second, port, '::1').then(
-    () => [main, second],
-    () => [main], // no IPv6 here, or somebody else's port
+  return listen(ipv6Server, port, '::1').then(
+    () => [main, ipv6Server],
+    () => [main], // no IPv6, or the port is in use
   );
 }
 
-/** A terminal sends SIGINT to the whole process group, and npm sends it once more. */
+/** A terminal sends SIGINT to the process group, and npm repeats it. */
 const SAME_SIGNAL_MS = 1_000;
-/** What background work recorded during the drain is written within this time. */
+/** Time to write what background work recorded during the drain. */
 const FLUSH_MS = 1_000;
 
-/** SIGTERM drains, SIGINT stops without the delay; a second signal ends the process at once. */
+/** SIGTERM drains, SIGINT stops without the delay, a second signal exits at once. */
 function drainOnSignal(drain: Drain, delayMs: number): void {
   let firstAt: number | null = null;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -148,7 +149,7 @@ function drainOnSignal(drain: Drain, delayMs: number): void {
       if (firstAt !== null) return;
       firstAt = performance.now();
       const isTerm = signal === 'SIGTERM';
-      // Background work stops at once, so that another server can continue it.
+      // Background work stops at once so that another server can continue it.
       const ended = Promise.all([isTerm ? drain.drain(delayMs) : drain.stop(), shutdown()]);
       const timeLimitMs = (isTerm ? delayMs : 0) + GRACE_MS + FLUSH_MS;
       setTimeout(() => process.exit(0), timeLimitMs).unref();
@@ -157,26 +158,26 @@ function drainOnSignal(drain: Drain, delayMs: number): void {
   }
 }
 
-/** What `npm run token` finds of this server; null until it listens. */
-let announced: ServerAddress | null = null;
+/** The address that `npm run token` reads; null until the server listens. */
+let announcedAddress: ServerAddress | null = null;
 
-/** null: people sign in elsewhere, or the console is open to everybody. Throws EnvError. */
+/** Returns null if the auth mode needs no start tokens. Throws EnvError. */
 function createStartTokens(env: Env): StartTokens | null {
-  if (env.auth.mode !== 'none' || env.auth.open) return null;
+  if (env.auth.mode !== 'none' || env.auth.isOpen) return null;
   const tokens = new StartTokens(createServerFolder(process.env), Date.now, (folder) =>
-    restoreServerFolder(process.env, folder, announced),
+    restoreServerFolder(process.env, folder, announcedAddress),
   );
   process.on('exit', () => tokens.close());
   return tokens;
 }
 
-/** Prints the link that opens the console, or names the file that holds it: a log is read by others. */
+/** Prints the sign-in link, or outside of a terminal its file, because others may read the log. */
 async function announceLink(tokens: StartTokens, origin: string, port: number): Promise<void> {
   const { basePath, publicUrl } = env;
   const base = publicUrl ? publicUrl.href.replace(/\/$/, '') : origin + basePath;
   const startUrl = base + START_PATH;
-  announced = { host: listenAddress(env.host), port, basePath, startUrl };
-  announceServer(tokens.folder, announced);
+  announcedAddress = { host: listenAddress(env.host), port, basePath, startUrl };
+  announceServer(tokens.folder, announcedAddress);
   if (env.demo && (await isDemoDatabase())) return;
   console.log(
     process.stdout.isTTY
@@ -186,36 +187,36 @@ async function announceLink(tokens: StartTokens, origin: string, port: number): 
   console.log('The link works once and for 10 minutes; npm run token prints a new one.');
 }
 
-/** Why the server could not listen, in a sentence. */
-function startProblem(error: unknown): string {
+/** One sentence for an error of listening. */
+function listenErrorSentence(error: unknown): string {
   switch (error instanceof Error && 'code' in error ? error.code : undefined) {
     case 'EADDRINUSE':
       return `PORT ${env.port} is in use by another process.`;
     case 'EACCES':
-      return `PORT ${env.port} may not be opened by this user.`;
+      return `This user has no permission to listen on PORT ${env.port}.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `HOST ${env.host} is no address of this machine.`;
+      return `HOST ${env.host} is not an address of this machine.`;
     default:
       return systemErrorSentence(error) ?? String(error);
   }
 }
 
 endOnSystemErrors();
-const env = await configuration();
+const env = await readConfiguration();
 captureConsole(createLog());
-setRedaction(env.redaction);
+setRedactionConfig(env.redaction);
 process.env.NEXT_TELEMETRY_DISABLED = '1';
-if (!development && !existsSync(path.join(here, '.next'))) {
-  endWith('There is no build beside the server. Run npm run build.');
+if (!isDevelopment && !existsSync(path.join(serverFolder, '.next'))) {
+  exitWithMessage('The server has no build. Run npm run build.');
 }
 try {
-  const { next, build, hasFiles } = await nextHandler(env);
+  const { next, build, hasFiles } = await startNext(env);
   const startTokens = createStartTokens(env);
   const drain = new Drain();
-  const listener = frontDoor(env, next, {
-    development,
+  const listener = createGateway(env, next, {
+    isDevelopment,
     build,
     startTokens,
     revocationStore: processRevocationStore,
@@ -230,5 +231,5 @@ try {
   console.log(`GoodJob Console listens on ${origin}${env.basePath || '/'}`);
   if (startTokens) await announceLink(startTokens, origin, port);
 } catch (error) {
-  endWith(error instanceof EnvError ? error.message : startProblem(error));
+  exitWithMessage(error instanceof EnvError ? error.message : listenErrorSentence(error));
 }

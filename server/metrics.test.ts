@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { readEnv } from '../lib/env';
-import { metricsAccess, routeClass } from './metrics';
+import { readEnv } from '../lib/config/environment';
+import { metricsAccess, classifyRoute } from './metrics';
 
 const TOKEN = 'a-token-of-the-tests';
 const base = { DATABASE_URL: 'postgres://localhost/app' };
@@ -22,7 +22,7 @@ const oidc = {
   ROLE_VIEWERS: '*',
 };
 
-function ask(
+function requestMetrics(
   env: Record<string, string>,
   headers: Record<string, string> = {},
   remoteAddress = '127.0.0.1',
@@ -45,26 +45,26 @@ function ask(
 
 describe('without METRICS_TOKEN', () => {
   it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
-    'a client on this machine (%s) is answered',
+    'answers a client on this machine (%s)',
     (address) => {
-      expect(ask(base, {}, address)).toBe(200);
-      expect(ask(proxied, {}, address)).toBe(200);
+      expect(requestMetrics(base, {}, address)).toBe(200);
+      expect(requestMetrics(proxied, {}, address)).toBe(200);
     },
   );
-  it.each(['10.0.0.5', '::ffff:10.0.0.5', 'fe80::1', ''])('nobody else is (%s)', (address) =>
-    expect(ask(base, {}, address)).toBe(404),
+  it.each(['10.0.0.5', '::ffff:10.0.0.5', 'fe80::1', ''])('hides metrics from %j', (address) =>
+    expect(requestMetrics(base, {}, address)).toBe(404),
   );
   it.each([
     { 'X-Forwarded-For': '127.0.0.1' },
     { 'x-real-ip': '127.0.0.1' },
     { Forwarded: 'for=127.0.0.1' },
     { host: 'ops.example.com' },
-  ])('nor through a proxy: %o', (headers) => {
-    const small = Object.fromEntries(
+  ])('hides metrics behind a proxy: %o', (headers) => {
+    const lowerCase = Object.fromEntries(
       Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
     );
-    expect(ask(base, small)).toBe(404);
-    expect(ask(proxied, small)).toBe(404);
+    expect(requestMetrics(base, lowerCase)).toBe(404);
+    expect(requestMetrics(proxied, lowerCase)).toBe(404);
   });
   it.each<Record<string, string>>([
     { 'x-auth-proxy-secret': '7f3a9c0e5b2d4816a7c3e9f0d1b5a264' },
@@ -72,16 +72,18 @@ describe('without METRICS_TOKEN', () => {
     { cookie: 'a=b' },
     { via: '1.1 proxy' },
     { authorization: 'Bearer x' },
-  ])('a proxy is known by what it adds: %o', (headers) => expect(ask(proxied, headers)).toBe(404));
-  it('where the console signs people in, the proxy before it may add nothing', () =>
-    expect(ask(oidc)).toBe(404));
+  ])('hides metrics behind an auth proxy: %o', (headers) =>
+    expect(requestMetrics(proxied, headers)).toBe(404),
+  );
+  it('hides metrics with oidc, because a proxy may add no header', () =>
+    expect(requestMetrics(oidc)).toBe(404));
 });
 
 describe('with METRICS_TOKEN', () => {
   const env = { ...proxied, METRICS_TOKEN: TOKEN };
-  it('whoever has it is answered', () => {
+  it('answers any client with the token', () => {
     expect(
-      ask(
+      requestMetrics(
         env,
         {
           authorization: `Bearer ${TOKEN}`,
@@ -91,7 +93,9 @@ describe('with METRICS_TOKEN', () => {
         '10.0.0.5',
       ),
     ).toBe(200);
-    expect(ask({ ...oidc, METRICS_TOKEN: TOKEN }, { authorization: `bearer ${TOKEN}` })).toBe(200);
+    expect(
+      requestMetrics({ ...oidc, METRICS_TOKEN: TOKEN }, { authorization: `bearer ${TOKEN}` }),
+    ).toBe(200);
   });
   it.each([
     '',
@@ -103,20 +107,20 @@ describe('with METRICS_TOKEN', () => {
     TOKEN,
     `Bearer ${TOKEN}, Bearer x`,
     `Bearer ${TOKEN} x`,
-  ])('nobody else is, from this machine neither: %s', (authorization) =>
-    expect(ask(env, authorization ? { authorization } : {})).toBe(401),
+  ])('refuses a wrong token even from this machine: %s', (authorization) =>
+    expect(requestMetrics(env, authorization ? { authorization } : {})).toBe(401),
   );
   it.each(['short', 'with spaces in the token', 'ünicode-ünicode-ünicode'])(
-    'a token that is none stops the start: %s',
+    'an invalid METRICS_TOKEN aborts startup: %s',
     (token) => expect(() => readEnv({ ...base, METRICS_TOKEN: token })).toThrow(/METRICS_TOKEN/),
   );
 });
 
-it('a route’s class is one of a closed set, whatever is asked for', () => {
+it('classifyRoute returns one of a fixed set of classes for any path', () => {
   expect(
-    ['/jobs', '/jobs/x', '/%3Cscript%3E', '/', ''].map((path) => routeClass('GET', path)),
+    ['/jobs', '/jobs/x', '/%3Cscript%3E', '/', ''].map((path) => classifyRoute('GET', path)),
   ).toEqual(['page', 'page', 'page', 'page', 'page']);
-  expect(routeClass('POST', '/jobs')).toBe('action');
+  expect(classifyRoute('POST', '/jobs')).toBe('action');
   expect(
     [
       '/api/jobs',
@@ -125,6 +129,6 @@ it('a route’s class is one of a closed set, whatever is asked for', () => {
       '/healthz',
       '/auth/callback',
       '/metrics',
-    ].map((path) => routeClass('GET', path)),
+    ].map((path) => classifyRoute('GET', path)),
   ).toEqual(['api', 'download', 'static', 'probe', 'auth', 'metrics']);
 });

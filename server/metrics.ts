@@ -1,12 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Env } from '../lib/env';
-import { type RouteClass, recorder } from '../lib/metrics/recorder';
+import type { Env } from '../lib/config/environment';
+import type { RouteClass } from '../lib/metrics/metrics';
 import { isAsset, isProbe } from './address';
+import { recorder } from './recorder';
 import { loopbackRule } from './request-rules';
 
-/** What a scraper sends that asks by itself. A proxy adds something: the secret, an assertion, where the request came from. */
-const OF_A_SCRAPER = new Set([
+/** The headers of a scraper without a proxy. A proxy that signs viewers in always adds another. */
+const SCRAPER_HEADERS = new Set([
   'host',
   'user-agent',
   'accept',
@@ -18,14 +19,15 @@ const OF_A_SCRAPER = new Set([
 ]);
 
 /**
- * With METRICS_TOKEN: whoever has it, from wherever. Without: a client on this machine that asks the console itself,
- * which behind a proxy can be told by what the proxy adds; where the console signs people in it may add nothing.
+ * Returns the status of a request for metrics. With METRICS_TOKEN the token decides; otherwise only
+ * a direct client on this machine has access, and none with `oidc`, where a proxy may add no
+ * header.
  */
 export function metricsAccess(request: IncomingMessage, env: Env): 200 | 401 | 404 {
   if (env.metricsToken !== null) {
-    const [, given = ''] =
+    const [, token = ''] =
       /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    return isSame(given, env.metricsToken) ? 200 : 401;
+    return isEqual(token, env.metricsToken) ? 200 : 401;
   }
   const address = request.socket.remoteAddress ?? '';
   if (
@@ -34,44 +36,44 @@ export function metricsAccess(request: IncomingMessage, env: Env): 200 | 401 | 4
     env.auth.mode === 'oidc'
   )
     return 404;
-  // Without sign-in whoever is here may see everything.
-  if (env.auth.mode === 'none' && !env.auth.open) return 200;
+  // Local clients are admins in this mode.
+  if (env.auth.mode === 'none' && !env.auth.isOpen) return 200;
   return request.rawHeaders.every(
-    (name, index) => index % 2 === 1 || OF_A_SCRAPER.has(name.toLowerCase()),
+    (name, index) => index % 2 === 1 || SCRAPER_HEADERS.has(name.toLowerCase()),
   )
     ? 200
     : 404;
 }
 
-/** In constant time, whatever the lengths. */
-function isSame(given: string, wanted: string): boolean {
+/** Compares in constant time, whatever the lengths. */
+function isEqual(token: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
+  return timingSafeEqual(digest(token), digest(expected));
 }
 
-export async function answerMetrics(
+export async function sendMetrics(
   request: IncomingMessage,
   response: ServerResponse,
   env: Env,
 ): Promise<void> {
   const status =
     request.method === 'GET' || request.method === 'HEAD' ? metricsAccess(request, env) : 405;
-  const answer = status === 200 ? await recorder()?.text() : undefined;
-  response.statusCode = status === 200 && !answer ? 503 : status;
+  const metrics = status === 200 ? await recorder()?.text() : undefined;
+  response.statusCode = status === 200 && !metrics ? 503 : status;
   if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="metrics"');
   if (status === 405) response.setHeader('Allow', 'GET, HEAD');
-  response.setHeader('Content-Type', answer?.contentType ?? 'text/plain; charset=utf-8');
-  response.end(request.method === 'HEAD' ? undefined : (answer?.body ?? ''));
+  response.setHeader('Content-Type', metrics?.contentType ?? 'text/plain; charset=utf-8');
+  response.end(request.method === 'HEAD' ? undefined : (metrics?.body ?? ''));
 }
 
-/** Counts the request when it is over, and times it. `path` is without base path and query. */
+/** Records status and duration when the response closes. `path` excludes base path and query. */
 export function recordRequest(
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
 ): void {
   const started = performance.now();
-  const route = routeClass(request.method, path);
+  const route = classifyRoute(request.method, path);
   response.once('close', () =>
     recorder()?.record(
       route,
@@ -81,7 +83,7 @@ export function recordRequest(
   );
 }
 
-export function routeClass(method: string | undefined, path: string): RouteClass {
+export function classifyRoute(method: string | undefined, path: string): RouteClass {
   if (isAsset(path)) return 'static';
   if (isProbe(path)) return 'probe';
   if (path === '/metrics') return 'metrics';

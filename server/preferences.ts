@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PREFERENCES, chooseLocale, isLocale, isTheme, isTimeZone } from '../lib/i18n/locales';
-import type { Env } from '../lib/env';
+import type { Env } from '../lib/config/environment';
+import { PREFERENCES, chooseLocale, isLocale, isTheme, isTimeZone } from '../lib/core/locale';
+import { cookiePairs, printSetCookie } from './auth/cookies';
 
-/** Query parameters that set a preference and vanish: `?_locale=ja` works without JavaScript and keeps the page. */
+/** Query parameters that set a preference cookie: `?_locale=ja` works without JavaScript. */
 const SETTERS = [
   { parameter: '_locale', ...PREFERENCES.locale, valid: isLocale },
   { parameter: '_theme', ...PREFERENCES.theme, valid: isTheme },
@@ -11,16 +12,10 @@ const SETTERS = [
 
 const YEAR_S = 31_536_000;
 
-export function cookiesOf(request: IncomingMessage): Map<string, string> {
-  const cookies = new Map<string, string>();
-  for (const part of (request.headers.cookie ?? '').split(';')) {
-    const at = part.indexOf('=');
-    if (at > 0) cookies.set(part.slice(0, at).trim(), part.slice(at + 1).trim());
-  }
-  return cookies;
-}
-
-/** Answers a request that sets a preference with the same page without the parameter; false: there was none. */
+/**
+ * If the request sets a preference, redirects to the same page without the parameter and returns
+ * true.
+ */
 export function setPreferences(
   request: IncomingMessage,
   response: ServerResponse,
@@ -28,17 +23,18 @@ export function setPreferences(
 ): boolean {
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
   const params = new URLSearchParams(query);
-  const given = SETTERS.filter(({ parameter }) => params.has(parameter));
-  if (given.length === 0 || request.method !== 'GET') return false;
-  const secure = env.publicUrl?.protocol === 'https:' ? '; Secure' : '';
-  const cookies = given.flatMap(({ parameter, cookie, valid }) => {
+  const requested = SETTERS.filter(({ parameter }) => params.has(parameter));
+  if (requested.length === 0 || request.method !== 'GET') return false;
+  const attributes = {
+    path: env.basePath || '/',
+    maxAge: YEAR_S,
+    sameSite: 'lax',
+    secure: env.publicUrl?.protocol === 'https:',
+  } as const;
+  const cookies = requested.flatMap(({ parameter, cookie, valid }) => {
     const value = params.get(parameter);
     params.delete(parameter);
-    return valid(value)
-      ? [
-          `${cookie}=${encodeURIComponent(value)}; Path=${env.basePath || '/'}; Max-Age=${YEAR_S}; SameSite=Lax${secure}`,
-        ]
-      : [];
+    return valid(value) ? [printSetCookie({ name: cookie, value, ...attributes })] : [];
   });
   response.statusCode = 303;
   for (const cookie of cookies) response.appendHeader('Set-Cookie', cookie);
@@ -47,9 +43,9 @@ export function setPreferences(
   return true;
 }
 
-/** Decides once what the pages read from the headers, in place of whatever the client sent there. */
-export function passPreferences(request: IncomingMessage, env: Env): void {
-  const cookies = cookiesOf(request);
+/** Sets the headers from which pages read preferences, replacing what the client sent there. */
+export function setPreferenceHeaders(request: IncomingMessage, env: Env): void {
+  const cookies = new Map(cookiePairs(request));
   const query = new URLSearchParams((request.url ?? '').split('?', 2)[1] ?? '');
   request.headers[PREFERENCES.locale.header] = chooseLocale({
     query: query.get('locale'),
@@ -59,14 +55,6 @@ export function passPreferences(request: IncomingMessage, env: Env): void {
   });
   const theme = cookies.get(PREFERENCES.theme.cookie);
   request.headers[PREFERENCES.theme.header] = isTheme(theme) ? theme : 'auto';
-  const zone = safeDecode(cookies.get(PREFERENCES.timeZone.cookie));
+  const zone = cookies.get(PREFERENCES.timeZone.cookie);
   request.headers[PREFERENCES.timeZone.header] = isTimeZone(zone) ? zone : env.timeZone;
-}
-
-function safeDecode(value: string | undefined): string | undefined {
-  try {
-    return value && decodeURIComponent(value);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
 /*
- * Headers that proxies, load balancers and CDNs add and that no browser sends by itself. They are a second guard
- * only: a bare `proxy_pass` adds none, so without sign-in it is the session of this machine that decides.
+ * Headers that proxies, load balancers and CDNs add and no browser sends. This is a second line of
+ * defence: a bare `proxy_pass` adds no header, so without sign-in the local session decides.
  */
-const NAMES = new Set([
+const HEADER_NAMES = new Set([
   'do-connecting-ip',
   'rndr-id',
   'x-cloud-trace-context',
@@ -16,7 +16,7 @@ const NAMES = new Set([
   'x-varnish',
 ]);
 
-const PREFIXES = [
+const HEADER_PREFIXES = [
   'akamai-',
   'cf-',
   'fastly-',
@@ -59,18 +59,20 @@ const PREFIXES = [
   'x-vercel-',
 ];
 
-/** Anywhere in a name, whoever put a name of their own before or after. */
-const PARTS = /(^|-)(via|client-?ip|cdn|cloudfront|ssl-client)(-|$)|forward(ed|s)/;
+/** Matches vendor-specific names that contain one of these parts. */
+const HEADER_PATTERN = /(^|-)(via|client-?ip|cdn|cloudfront|ssl-client)(-|$)|forward(ed|s)/;
 
-/** `name` in small letters. Some servers on the way write `_` for `-`. */
-export function isProxyHeader(name: string): boolean {
-  const plain = name.replaceAll('_', '-');
+/** `name` is lower case. Some servers replace `-` with `_`. */
+function isProxyHeader(name: string): boolean {
+  const normalized = name.replaceAll('_', '-');
   return (
-    NAMES.has(plain) || PREFIXES.some((prefix) => plain.startsWith(prefix)) || PARTS.test(plain)
+    HEADER_NAMES.has(normalized) ||
+    HEADER_PREFIXES.some((prefix) => normalized.startsWith(prefix)) ||
+    HEADER_PATTERN.test(normalized)
   );
 }
 
-/** Whether a proxy on the way has left a trace. */
+/** Whether the request has a header that only a proxy adds. */
 export function hasProxyHeader({ headers }: IncomingMessage): boolean {
   return Object.keys(headers).some(isProxyHeader);
 }

@@ -3,8 +3,8 @@ import { createLimit } from './rate-limits';
 
 afterEach(() => vi.useRealTimers());
 
-describe('a limit', () => {
-  it('counts each key by itself, and again after a minute', () => {
+describe('createLimit', () => {
+  it('counts each key separately and starts again after a minute', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const limit = createLimit(2);
     expect([limit('a'), limit('a'), limit('b')]).toEqual([0, 0, 0]);
@@ -13,18 +13,18 @@ describe('a limit', () => {
     vi.setSystemTime(Date.now() + 40_000);
     expect(limit('a')).toBe(0);
   });
-  it('starts again when the clock was set back', () => {
+  it('restarts the window when the clock is set back', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const limit = createLimit(1);
     expect([limit('a'), limit('a')]).toEqual([0, 60]);
     vi.setSystemTime(Date.now() - 3_600_000);
     expect(limit('a')).toBe(0);
   });
-  it('of zero never stops anybody', () => {
+  it('a limit of zero points allows every request', () => {
     const limit = createLimit(0);
     expect([limit('a'), limit('a')]).toEqual([0, 0]);
   });
-  it('remembers a bounded number of keys, the newest ones', () => {
+  it('stores a bounded number of keys and evicts the oldest', () => {
     const limit = createLimit(1, 3);
     expect([limit('a'), limit('b'), limit('c')]).toEqual([0, 0, 0]);
     expect(limit('c')).toBeGreaterThan(0);

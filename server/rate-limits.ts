@@ -1,18 +1,23 @@
 import type { IncomingMessage } from 'node:http';
-import type { Env } from '../lib/env';
+import type { Env } from '../lib/config/environment';
 import { type ClientAddresses, rateLimitKey } from './client-address';
 
 const WINDOW_MS = 60_000;
-/** Clients counted at once; a client with more addresses than this pushes the oldest windows out. */
+/** Bounds memory: beyond this many clients the oldest windows are dropped. */
 const MAX_KEYS = 20_000;
-/** Doors that look for what somebody is typing: each request to them is a search, whatever its parameters are called. */
-const SEARCHES = new Set(['/api/jobs/completion', '/api/pauses/values']);
-/** Parameters that make any other request a search, which no index may answer. */
-const SEARCHED = ['q', 'query'];
-/** Of one client address in a minute, which may be a whole office's: a sign-in takes two. */
-const SIGN_INS = 300;
+/** Suggestion endpoints: each request is a search, whatever its parameters are. */
+const SEARCH_PATHS = new Set(['/api/jobs/completion', '/api/pauses/values']);
+/** Query parameters that mark a request to any other path as a search. */
+const SEARCH_PARAMETERS = ['q', 'query'];
+/**
+ * Requests per client address and minute. An address may be a whole office; a sign-in takes two.
+ */
+const MAX_SIGN_INS = 300;
 
-/** Seconds to wait until this viewer may write or search again; 0: may now. In this process' memory. `path` is without base path and query. */
+/**
+ * Returns a function that counts a write or search of a viewer and returns the seconds to wait, 0
+ * if it is allowed. The counts are per process. `path` excludes base path and query.
+ */
 export function createRateLimits(
   env: Env,
 ): (request: IncomingMessage, path: string, viewer: string) => number {
@@ -24,33 +29,37 @@ export function createRateLimits(
   };
 }
 
-/** Counts one request that costs the sign-in provider; seconds to wait, 0: carry on. */
+/** Counts a request that calls the sign-in provider. Returns the seconds to wait, 0 if allowed. */
 export type SignInLimit = (request: IncomingMessage) => number;
 
-/** The limit on sign-ins, by client address: nobody is known yet, and each costs the provider a request. */
+/** Limits sign-ins by client address, because the viewer is not known yet. */
 export function createSignInLimit({ addressOf, ignoresForwarded }: ClientAddresses): SignInLimit {
-  const limit = createLimit(SIGN_INS);
+  const limit = createLimit(MAX_SIGN_INS);
   let hasWarned = false;
   return (request) => {
     if (!hasWarned && ignoresForwarded(request)) {
       hasWarned = true;
       console.warn(
-        'Sign-ins arrive through a proxy that is not in TRUSTED_PROXIES: the limit on them counts all its clients as one.',
+        'Sign-ins arrive through a proxy that is not in TRUSTED_PROXIES: ' +
+          'their rate limit counts all its clients as one.',
       );
     }
     return limit(rateLimitKey(addressOf(request)));
   };
 }
 
-/** Fixed windows in bounded memory. Returns the seconds until the key has points again, 0: it had one. */
+/**
+ * Fixed-window rate limit of `points` per minute and key. The returned function counts a request
+ * and returns the seconds to wait, 0 if it is allowed.
+ */
 export function createLimit(points: number, maxKeys = MAX_KEYS): (key: string) => number {
   if (points === 0) return () => 0;
-  /** In the order in which the windows end. */
+  /** Ordered by end of the window. */
   const windows = new Map<string, { used: number; endsAt: number }>();
   return (key) => {
     const now = Date.now();
     for (const [oldest, { endsAt }] of windows) {
-      // An end further away than a window's length is left over from a clock that was set back.
+      // A window that ends later than a full window from now predates a clock set back.
       const isCurrent = endsAt > now && endsAt <= now + WINDOW_MS;
       if (isCurrent && (windows.size < maxKeys || windows.has(key))) break;
       windows.delete(oldest);
@@ -63,9 +72,9 @@ export function createLimit(points: number, maxKeys = MAX_KEYS): (key: string) =
 }
 
 function isSearch(url: string, path: string): boolean {
-  if (SEARCHES.has(path)) return true;
+  if (SEARCH_PATHS.has(path)) return true;
   const at = url.indexOf('?');
   if (at < 0) return false;
   const params = new URLSearchParams(url.slice(at + 1));
-  return SEARCHED.some((name) => params.getAll(name).some((value) => value.trim() !== ''));
+  return SEARCH_PARAMETERS.some((name) => params.getAll(name).some((value) => value.trim() !== ''));
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { printRefusedAtDoor } from '../lib/audit/print';
+import { printRefusedByGateway } from '../lib/audit/recorder';
 
-/** Everyday answers: a session that is over, an address that is none, a sign-in that was left lying. */
-const UNREMARKABLE = new Set<string>([
+/** Routine refusals that are not security events. */
+const ROUTINE_CODES = new Set<string>([
   'signed_out',
   'not_found',
   'sign_in_lost',
@@ -11,22 +11,22 @@ const UNREMARKABLE = new Set<string>([
   'database_down',
 ]);
 
-export interface Refusal {
+interface Refusal {
   refused: { code: string; status: number };
-  /** null: nobody had been recognised yet. */
+  /** null before authentication. */
   viewer: { id: string; role: string | null } | null;
   requestId: string;
-  /** Of the client, as far as trusted proxies vouch for it. */
+  /** The client address, as far as trusted proxies vouch for it. */
   address: string;
 }
 
-/** Writes down who was not let in: never a header, a query or a body, where secrets and tokens are. */
+/** Logs a refused request without headers, query and body, which may hold secrets. */
 export function recordRefusal(
   request: IncomingMessage,
   { refused: { code: error, status }, viewer, requestId, address }: Refusal,
 ): void {
-  if (UNREMARKABLE.has(error)) return;
-  printRefusedAtDoor({
+  if (ROUTINE_CODES.has(error)) return;
+  printRefusedByGateway({
     requestId,
     viewer: viewer?.id,
     error,

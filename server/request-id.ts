@@ -3,7 +3,15 @@ import type { IncomingMessage } from 'node:http';
 
 const WELL_FORMED = /^[A-Za-z0-9._-]{8,128}$/;
 
-/** The proxy's own id joins its log, ours and the audit; anybody else's would let them sign as another request. */
-export function requestIdOf(sent: IncomingMessage['headers'][string], trusted: boolean): string {
-  return trusted && typeof sent === 'string' && WELL_FORMED.test(sent) ? sent : randomUUID();
+/**
+ * Returns the request id of a trusted proxy, so that its log joins with ours and the audit, or a
+ * new one. An id from anyone else could impersonate another request in the log.
+ */
+export function requestIdOf(
+  header: IncomingMessage['headers'][string],
+  isTrusted: boolean,
+): string {
+  return isTrusted && typeof header === 'string' && WELL_FORMED.test(header)
+    ? header
+    : randomUUID();
 }

@@ -1,11 +1,11 @@
-import type { IncomingMessage } from 'node:http';
 import { parseAndValidateFlightRouterState } from 'next/dist/server/app-render/parse-and-validate-flight-router-state';
+import type { IncomingMessage } from 'node:http';
 
 const HEADER = 'next-router-state-tree';
 
 /**
- * Takes a router state that Next cannot read off a request: it only says what the page has already, and Next answers one
- * that it cannot read with 500. Without it all of the page is sent.
+ * Removes an invalid router state header, for which Next would answer 500. The header only says
+ * what the client has rendered; without it Next sends the whole page.
  */
 export function dropUnreadableRouterState({ headers }: IncomingMessage): void {
   if (headers[HEADER] === undefined) return;

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { readEnv } from '../lib/env';
+import { readEnv } from '../lib/config/environment';
 import { contentSecurityPolicy, createNonce } from './headers';
-import { loopbackRule, readableUrl, sameOriginRule } from './request-rules';
+import { loopbackRule, urlRule, sameOriginRule } from './request-rules';
 
 const env = readEnv({ DATABASE_URL: 'postgres://localhost/app' });
 const request = (headers: Record<string, string>, method = 'GET', url = '/') =>
@@ -10,7 +10,7 @@ const request = (headers: Record<string, string>, method = 'GET', url = '/') =>
 
 describe('loopbackRule', () => {
   it.each(['localhost', 'localhost:3000', '127.0.0.1:3000', '[::1]:3000', 'LOCALHOST'])(
-    'lets %s in',
+    'accepts the host %s',
     (host) => expect(loopbackRule(request({ host }))).toBeNull(),
   );
   it.each([
@@ -21,7 +21,7 @@ describe('loopbackRule', () => {
     'localhost:3000@evil',
     '',
     '10.0.0.1',
-  ])('refuses %s', (host) =>
+  ])('refuses the host %j', (host) =>
     expect(loopbackRule(request({ host }))).toMatchObject({ code: 'not_loopback' }),
   );
   it.each([
@@ -78,21 +78,23 @@ describe('loopbackRule', () => {
     'company-via',
     'wl-proxy-client-ip',
     'x-cluster_client-ip',
-  ])('refuses %s', (name) =>
+  ])('refuses the proxy header %s', (name) =>
     expect(loopbackRule(request({ host: 'localhost', [name]: '1' }))).toMatchObject({
       code: 'forwarded',
     }),
   );
-  it('takes nothing that browsers and tools send by themselves for the trace of a proxy', () => {
-    const sent = `accept accept-encoding accept-language cache-control connection content-length content-type cookie dnt
-      downlink if-modified-since if-none-match next-action next-router-prefetch next-router-state-tree next-url origin
-      pragma priority purpose range referer rsc save-data sec-ch-device-memory sec-ch-ua sec-ch-viewport-width
-      sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-purpose sec-websocket-key service-worker
-      te traceparent upgrade-insecure-requests user-agent x-request-id x-requested-with`;
-    for (const name of sent.split(/\s+/))
+  it('accepts every header that browsers and tools send, one at a time', () => {
+    const names = `accept accept-encoding accept-language cache-control connection content-length
+      content-type cookie dnt downlink if-modified-since if-none-match next-action
+      next-router-prefetch next-router-state-tree next-url origin pragma priority purpose range
+      referer rsc save-data sec-ch-device-memory sec-ch-ua sec-ch-viewport-width sec-fetch-dest
+      sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-purpose sec-websocket-key
+      service-worker te traceparent upgrade-insecure-requests user-agent x-request-id
+      x-requested-with`;
+    for (const name of names.split(/\s+/))
       expect(loopbackRule(request({ host: 'localhost', [name]: '1' })), name).toBeNull();
   });
-  it('answers what browsers and scrapers send by themselves', () => {
+  it('accepts the headers of browsers and scrapers together', () => {
     const headers = Object.fromEntries(
       [
         'accept',
@@ -130,10 +132,10 @@ describe('loopbackRule', () => {
   });
 });
 
-describe('readableUrl', () => {
+describe('urlRule', () => {
   it.each(['/jobs', '/jobs?q=%E8%AB%8B%E6%B1%82', '/jobs?a=100%25', '/jobs?x=a+b'])(
-    'reads %s',
-    (url) => expect(readableUrl(request({}, 'GET', url))).toBeNull(),
+    'accepts %s',
+    (url) => expect(urlRule(request({}, 'GET', url))).toBeNull(),
   );
   it.each([
     '/%00',
@@ -150,14 +152,14 @@ describe('readableUrl', () => {
     'http://evil/',
     '/a\\b',
   ])('refuses %s', (url) =>
-    expect(readableUrl(request({}, 'GET', url))).toMatchObject({ status: 400 }),
+    expect(urlRule(request({}, 'GET', url))).toMatchObject({ status: 400 }),
   );
 });
 
 describe('sameOriginRule', () => {
   const post = (headers: Record<string, string>) =>
     sameOriginRule(request({ host: 'localhost:3000', ...headers }, 'POST'), env);
-  it('takes our own origin, or the browser’s word where there is none', () => {
+  it("accepts the server's origin, or same-origin fetch metadata without an Origin", () => {
     expect(post({ origin: 'http://localhost:3000' })).toBeNull();
     expect(post({ 'sec-fetch-site': 'same-origin' })).toBeNull();
   });
@@ -175,7 +177,7 @@ describe('sameOriginRule', () => {
       status: 403,
     }),
   );
-  it('goes by PUBLIC_URL when it is set', () => {
+  it('accepts only the origin of PUBLIC_URL if it is set', () => {
     const proxied = readEnv({
       DATABASE_URL: 'postgres://localhost/app',
       AUTH_MODE: 'none',
@@ -187,7 +189,7 @@ describe('sameOriginRule', () => {
     expect(from('https://ops.example.com')).toBeNull();
     expect(from('http://localhost:3000')).toMatchObject({ status: 403 });
   });
-  it('takes no other method and no large body', () => {
+  it('refuses other methods and large bodies', () => {
     expect(sameOriginRule(request({}, 'DELETE'), env)).toMatchObject({ status: 405 });
     expect(post({ origin: 'http://localhost:3000', 'content-length': '2000000' })).toMatchObject({
       status: 413,
@@ -195,7 +197,7 @@ describe('sameOriginRule', () => {
   });
 });
 
-it('the policy allows nothing inline and nothing from elsewhere', () => {
+it('contentSecurityPolicy allows nothing inline and no other origin', () => {
   const policy = contentSecurityPolicy(createNonce(), false);
   expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
   expect(policy).toMatch(/default-src 'none'/);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** Everything that the production build is made of. */
+/** Inputs of the production build. */
 export const SOURCES = [
   'app',
   'components',
@@ -14,9 +14,10 @@ export const SOURCES = [
   'postcss.config.mjs',
   'package-lock.json',
   'scripts/build.ts',
+  'scripts/client-messages-loader.mjs',
 ];
 
-/** The same for the same sources, on every machine: two servers of one commit have one build id. */
+/** Returns a build id that is equal on every machine for equal sources. */
 export function hashSources(root: string): string {
   const hash = createHash('sha256');
   for (const source of SOURCES)

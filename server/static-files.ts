@@ -1,26 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Refused } from './request-rules';
 
-const FOLDER = '/_next/static';
+const STATIC_PREFIX = '/_next/static';
 const NOT_FOUND: Refused = { code: 'not_found', status: 404 };
 
 /**
- * What of a build's static files an address without base path and query names, in whatever spelling: its usual one, a
- * refusal for a file that the build lacks, null for what is no static file. Next would answer a missing one with a page
- * that is rendered anew each time.
+ * Resolves a path (without base path and query) to a static file of the build; null if it is not
+ * below `/_next/static`. A missing file is refused here, because Next would render a 404 page each
+ * time.
  */
 export function staticFileAt(
   method: string | undefined,
   address: string,
   files: ReadonlySet<string>,
 ): { file: string } | { refused: Refused } | null {
-  const plain = decoded(address);
-  if (plain !== FOLDER && !plain.startsWith(`${FOLDER}/`)) return null;
+  const decodedPath = decodeSafely(address);
+  if (decodedPath !== STATIC_PREFIX && !decodedPath.startsWith(`${STATIC_PREFIX}/`)) return null;
   if (method !== 'GET' && method !== 'HEAD') return { refused: { code: 'method', status: 405 } };
-  return files.has(plain) ? { file: plain } : { refused: NOT_FOUND };
+  return files.has(decodedPath) ? { file: decodedPath } : { refused: NOT_FOUND };
 }
 
-function decoded(address: string): string {
+function decodeSafely(address: string): string {
   try {
     return decodeURIComponent(address);
   } catch {
@@ -28,12 +28,12 @@ function decoded(address: string): string {
   }
 }
 
-/** Takes off what Next answers with 500 where it does not hold: a part of a file, or only one that is as the client knows it. */
-export function askForAll({ headers }: IncomingMessage): void {
+/** Removes range and precondition headers: Next answers 500 if one cannot be satisfied. */
+export function dropPartialRequestHeaders({ headers }: IncomingMessage): void {
   for (const name of ['range', 'if-range', 'if-match', 'if-unmodified-since']) delete headers[name];
 }
 
-/** Their names change with their content. An error about one of them is not theirs to stay. */
+/** Lets the client cache a file whose name contains its hash, but never an error. */
 export function setImmutable(response: ServerResponse): void {
   response.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;

@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs';
 const REASONS: Record<string, string> = {
   ENOSPC: 'No space is left on the device',
   EDQUOT: 'The disk quota is exceeded',
-  EPIPE: 'Nobody reads the output any more',
+  EPIPE: 'The output is closed',
   EMFILE: 'This process may not open more files',
   ENFILE: 'The system may not open more files',
   EROFS: 'The file system is read-only',
@@ -12,45 +12,51 @@ const REASONS: Record<string, string> = {
   EIO: 'The device failed',
 };
 
-/** One sentence for an error of the operating system; null for any other error. */
+/** Returns one sentence for an error of the operating system; null for any other error. */
 export function systemErrorSentence(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error) || !('errno' in error)) return null;
+  if (!isErrnoException(error)) return null;
   const code = String(error.code);
   if (!/^E[A-Z0-9]+$/.test(code)) return null;
-  const { syscall, path } = error as NodeJS.ErrnoException;
-  const place = path ?? syscall;
-  return `${REASONS[code] ?? 'The operating system refused'}${place ? `: ${place}` : ''} (${code}).`;
+  const reason = REASONS[code] ?? 'The operating system refused';
+  const location = error.path ?? error.syscall;
+  return `${reason}${location ? `: ${location}` : ''} (${code}).`;
 }
 
-/** Nothing works on without a disk; a lost connection, on the other hand, ends one request. */
+function isErrnoException(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && 'errno' in error;
+}
+
+/**
+ * Errors after which the server cannot continue. Others, such as a lost connection, end a request.
+ */
 const FATAL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
 /**
- * Ends the process with one sentence when the output or the disk cannot be written. Other errors that nobody handles are
- * left to Next, which logs them; without Next they end the process with their stack.
+ * Ends the process with one sentence when the output or the disk is not writable. Next logs other
+ * unhandled errors; without Next they end the process with their stack.
  */
 export function endOnSystemErrors(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', end);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', exitWithError);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (error: unknown) => {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (FATAL.has(code) || process.listenerCount(event) === 1) end(error);
+      if (FATAL.has(code) || process.listenerCount(event) === 1) exitWithError(error);
     });
 }
 
 /** Prints the sentence to stderr and ends the process with status 1. */
-export function endWith(sentence: string): never {
+export function exitWithMessage(sentence: string): never {
   try {
-    // Synchronous: the streams may be what is broken.
+    // Synchronous, because the streams may be broken.
     writeSync(2, `${sentence}\n`);
   } catch {
-    // Nothing can be written any more.
+    // stderr is closed.
   }
   process.exit(1);
 }
 
-function end(error: unknown): never {
-  endWith(
+function exitWithError(error: unknown): never {
+  exitWithMessage(
     systemErrorSentence(error) ??
       (error instanceof Error ? (error.stack ?? error.message) : String(error)),
   );

@@ -3,11 +3,11 @@ import { issueToken } from './auth/start-token';
 import { endOnSystemErrors } from './system-error';
 
 /*
- * `npm run token`: prints a new link for a server of the same user on this machine that runs without sign-in. PORT
- * and BASE_PATH choose one where several run.
+ * `npm run token` prints a new sign-in link for a server of this user on this machine that runs
+ * with AUTH_MODE=none. PORT and BASE_PATH select one of several servers.
  */
 
-function isChosen({ port, basePath }: RunningServer): boolean {
+function isSelected({ port, basePath }: RunningServer): boolean {
   const { PORT, BASE_PATH } = process.env;
   return (
     (!Number(PORT) || Number(PORT) === port) && (!BASE_PATH || BASE_PATH === (basePath || '/'))
@@ -20,18 +20,21 @@ function fail(sentence: string): never {
 }
 
 endOnSystemErrors();
-const running = await findServers(process.env);
-const chosen = running.filter(isChosen);
-const [server] = chosen;
-const lines = (servers: RunningServer[]) =>
+const runningServers = await findServers(process.env);
+const selectedServers = runningServers.filter(isSelected);
+const [server] = selectedServers;
+/** The command for each server, one per line. */
+const commandsFor = (servers: RunningServer[]) =>
   servers
     .map(({ port, basePath }) => `  PORT=${port} BASE_PATH=${basePath || '/'} npm run token`)
     .join('\n');
 if (!server)
   fail(
-    running.length > 0
-      ? `No console with this PORT and BASE_PATH waits for a token. These do:\n${lines(running)}`
-      : 'No console of this user waits for a token on this machine. Start one with npm start; one with AUTH_MODE other than none needs no token.',
+    runningServers.length > 0
+      ? `No console with this PORT and BASE_PATH waits for a token. These do:\n${commandsFor(runningServers)}`
+      : 'No console of this user waits for a token on this machine. Start one with npm start; ' +
+          'a console with another AUTH_MODE than none needs no token.',
   );
-if (chosen.length > 1) fail(`Several consoles wait for a token. Choose one:\n${lines(chosen)}`);
+if (selectedServers.length > 1)
+  fail(`Several consoles wait for a token. Choose one:\n${commandsFor(selectedServers)}`);
 console.log(`${server.startUrl}#${issueToken(server.folder)}`);

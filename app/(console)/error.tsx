@@ -4,7 +4,7 @@ import { useTranslations } from 'next-intl';
 import { gatewayCode } from '@/components/action-failed';
 import { Button } from '@/components/ui/button';
 
-/** What a page shows when it broke: a sentence and a way on; the error itself is in the server's log. */
+/** Replaces a page that failed to render; the server has logged the error. */
 export default function ErrorPage({
   error,
   retry,

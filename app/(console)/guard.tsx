@@ -1,11 +1,12 @@
 import type { ReactNode } from 'react';
 import { Failure, PartFailure } from '@/components/failure';
 import { NotFound } from '@/components/not-found';
-import { ConsoleError, type ErrorCode, statusOf } from '@/lib/errors';
-import { setResponseStatus } from '@/lib/response-status';
+import { ConsoleError, type ErrorCode, statusOf } from '@/lib/core/errors';
+import { setResponseStatus } from '@/lib/core/shared-state';
+import { isUuid } from '@/lib/core/text';
 
-/** What the reader is told of a failure; Next's own signals (a redirect, a dynamic API) go on. */
-function told(error: unknown): ErrorCode {
+/** Logs an error and returns its code; rethrows Next's own signals, such as a redirect. */
+function toErrorCode(error: unknown): ErrorCode {
   if (error instanceof ConsoleError) {
     if (error.cause) console.error(error);
     return error.code;
@@ -17,36 +18,43 @@ function told(error: unknown): ErrorCode {
   return 'unexpected';
 }
 
-/** Renders a page; when its data cannot be had, a page that says why, with the status that says the same. */
+/** Renders a page; on an error, a page with the reason and the matching HTTP status. */
 export async function guardPage(render: () => Promise<ReactNode>): Promise<ReactNode> {
   try {
     return await render();
   } catch (error) {
-    const code = told(error);
+    const code = toErrorCode(error);
     setResponseStatus(statusOf(code));
     return <Failure code={code} />;
   }
 }
 
-/**
- * A 404 page as any other: Next's own notFound() sends an empty body that needs JavaScript to become a page.
- */
+/** Renders a page about the row of an id; a 404 page if the id is invalid. */
+export async function guardRowPage(
+  params: Promise<{ id: string }>,
+  render: (id: string) => Promise<ReactNode>,
+): Promise<ReactNode> {
+  const { id } = await params;
+  return isUuid(id) ? guardPage(() => render(id)) : missingPage();
+}
+
+/** A 404 page. Next's own notFound() sends an empty body that needs JavaScript to become a page. */
 export function missingPage(): ReactNode {
   setResponseStatus(404);
   return <NotFound />;
 }
 
-/** Renders a part of a page; a query that is cut leaves a banner and the rest of the page. */
-export async function guardPart(render: () => Promise<ReactNode>): Promise<ReactNode> {
+/** Renders a section of a page; on an error, a banner in its place. */
+export async function renderSection(render: () => Promise<ReactNode>): Promise<ReactNode> {
   try {
     return await render();
   } catch (error) {
-    return <PartFailure code={told(error)} />;
+    return <PartFailure code={toErrorCode(error)} />;
   }
 }
 
-/** A page's main query; null when it was cut: the page says so where its rows would be, with the status that says the same. */
-export async function unlessCut<T>(query: Promise<T>): Promise<T | null> {
+/** Awaits a page's main query; on a timeout returns null and sets the HTTP status. */
+export async function nullOnTimeout<T>(query: Promise<T>): Promise<T | null> {
   return query.catch((error: unknown) => {
     if (!(error instanceof ConsoleError && error.code === 'query_timeout')) throw error;
     setResponseStatus(statusOf(error.code));

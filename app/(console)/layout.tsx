@@ -2,17 +2,18 @@ import type { ReactNode } from 'react';
 import { PermissionsProvider } from '@/components/permissions';
 import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { ConsoleError } from '@/lib/errors';
-import { lastBadges } from '@/lib/navigation/badges';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { ConsoleError } from '@/lib/core/errors';
+import { lastBadges } from '@/lib/navigation/counts';
 import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {
-  // The page itself says what is wrong with the database; the shell around it must stand all the same.
+  // The page reports database errors itself; the shell must still render.
   const ctx = await requireCtx().catch((error: unknown) => {
     if (error instanceof ConsoleError) return null;
     throw error;
   });
+  const missingOrOutdated = ctx?.consoleSchemaOutdated ? 'outdated' : 'missing';
   return (
     <PermissionsProvider
       denials={ctx ? denialsOf(ctx) : {}}
@@ -23,12 +24,10 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
       <Shell badges={ctx && (await lastBadges(ctx))}>
         {ctx && (
           <SchemaBanners
-            schema={ctx.gj.schema}
-            consoleSchema={
-              ctx.consoleSchema ? 'current' : ctx.consoleSchemaOutdated ? 'outdated' : 'missing'
-            }
+            schema={ctx.tables.schema}
+            consoleSchema={ctx.consoleSchema ? 'current' : missingOrOutdated}
             readOnly={ctx.readOnly}
-            redactionOff={redaction().off}
+            redactionOff={redaction().isOff}
           />
         )}
         {children}

@@ -1,15 +1,15 @@
-import { getTimeZone } from 'next-intl/server';
 import { redirect } from 'next/navigation';
-import { paramsOf } from '@/lib/filter-params';
-import { isTimeZone } from '@/lib/i18n/locales';
-import { addOffsets } from '@/lib/jobs/query-language';
-import { ZONE_PARAM } from '@/lib/jobs/terms';
+import { getTimeZone } from 'next-intl/server';
+import { isTimeZone } from '@/lib/core/locale';
+import { paramsOf } from '@/lib/core/search-params';
+import { addOffsets } from '@/lib/search/parser';
+import { ZONE_PARAM } from '@/lib/search/terms';
 
 type SearchParams = Record<string, string | string[] | undefined>;
 
 /**
- * The zone of the days and times of `q` that have no offset: the viewer's. Redirects a URL that has such to the one that
- * has their offsets, so that links, previews and bulk actions mean the same days to everybody.
+ * The time zone of times in `q` without an offset: the viewer's. Redirects a URL with such times to
+ * one with offsets, so that links, previews and bulk actions mean the same times to every viewer.
  */
 export async function queryZone(path: string, searchParams: SearchParams): Promise<string> {
   const pageParams = paramsOf(searchParams);

@@ -1,6 +1,6 @@
 export const dynamic = 'force-dynamic';
 
-/** The process is up; says nothing about the database. */
+/** Liveness: returns 200 while the process runs, in any state of the database. */
 export function GET(): Response {
   return new Response('ok\n', { headers: { 'Content-Type': 'text/plain; charset=utf-8' } });
 }

@@ -1,8 +1,8 @@
-import { readiness } from '@/lib/ctx';
+import { readiness } from '@/lib/context/detection';
 
 export const dynamic = 'force-dynamic';
 
-/** Pages can be served; else the code of what prevents it. */
+/** Readiness: `ready`, or the code of the error that prevents serving pages. */
 export async function GET(): Promise<Response> {
   const result = await readiness();
   return new Response(`${result}\n`, {

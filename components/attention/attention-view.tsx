@@ -3,34 +3,34 @@
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { Attention, RepairTarget } from '@/lib/attention/types';
-import { fetchJson } from '../fetch-json';
-import { Dismissible } from '../dismissible';
-import { useLive } from '../live';
-import { useLastOutcome } from '../outcomes';
-import { RefreshNote } from '../refresh-note';
 import { AbsoluteTime } from '../absolute-time';
+import { Dismissible } from '../dismissible';
+import { fetchJson } from '../fetch-json';
+import { useLastOutcome } from '../outcomes';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePollingQuery } from '../polling/use-polling-query';
 import { Icon } from '../ui/icon';
-import { useLiveQuery } from '../use-live-query';
-import { Checked } from './checked';
+import { CheckResults } from './check-results';
 import { FindingSection } from './finding-section';
-import { RepairDialog, type Repaired } from './repair-dialog';
+import { RepairDialog, type RepairAttempt } from './repair-dialog';
 import { RepairOutcome } from './repair-outcome';
 
-/** All findings, the worst first, kept fresh; what was looked for and not found stands below. */
+/** All findings, the most severe first, polled; the checks without a finding are listed below. */
 export function AttentionView({ initial }: { initial: Attention }) {
   const t = useTranslations('attention');
   const errors = useTranslations('errors');
-  const { basePath, refresh } = useLive();
-  const [asking, setAsking] = useState<RepairTarget | null>(null);
-  const { outcome: repaired, show, drop } = useLastOutcome<Repaired>();
+  const { basePath, refresh } = usePolling();
+  const [repairTarget, setRepairTarget] = useState<RepairTarget | null>(null);
+  const { outcome: lastRepair, show, drop } = useLastOutcome<RepairAttempt>();
   const outcome = useRef<HTMLDivElement>(null);
-  // What was pressed is gone with what it repaired: the focus goes to what it came to.
-  useEffect(() => outcome.current?.focus(), [repaired]);
+  // The repaired row disappears with its button, so focus moves to the outcome.
+  useEffect(() => outcome.current?.focus(), [lastRepair]);
   const {
     data = initial,
     error,
     dataUpdatedAt,
-  } = useLiveQuery({
+  } = usePollingQuery({
     key: ['attention'],
     fetch: (signal) => fetchJson<Attention>(`${basePath}/api/attention`, signal),
     initial,
@@ -38,24 +38,24 @@ export function AttentionView({ initial }: { initial: Attention }) {
   const findings = data.checks.flatMap((check) =>
     check.result === 'found' ? [check.finding] : [],
   );
-  const unknown = data.checks.some(({ result }) => result === 'unknown');
+  const hasUnknown = data.checks.some(({ result }) => result === 'unknown');
   return (
     <>
       <p className="mb-3 text-[13px] text-soft">
         {t.rich('checkedAt', { time: () => <AbsoluteTime iso={data.checkedAt} /> })}
       </p>
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
-      {repaired && (
+      {lastRepair && (
         <div ref={outcome} tabIndex={-1} role="status" className="mb-3">
           <Dismissible onDismiss={drop}>
-            {repaired.result.ok ? (
+            {lastRepair.result.ok ? (
               <RepairOutcome
-                repair={repaired.target.repair}
-                counts={repaired.result.value.counts}
-                notDone={repaired.result.value.notDone}
+                repair={lastRepair.target.repair}
+                counts={lastRepair.result.value.counts}
+                notDone={lastRepair.result.value.failures}
               />
             ) : (
-              <p className="text-danger">{errors(repaired.result.error)}</p>
+              <p className="text-danger">{errors(lastRepair.result.error)}</p>
             )}
           </Dismissible>
         </div>
@@ -63,11 +63,11 @@ export function AttentionView({ initial }: { initial: Attention }) {
       {findings.length === 0 ? (
         <div className="flex flex-col items-center gap-1 rounded-md border border-line px-4 py-8 text-center">
           <Icon
-            name={unknown ? 'info' : 'succeeded'}
-            className={`size-6 ${unknown ? 'text-soft' : 'text-succeeded'}`}
+            name={hasUnknown ? 'info' : 'succeeded'}
+            className={`size-6 ${hasUnknown ? 'text-soft' : 'text-succeeded'}`}
           />
           <p className="text-base font-semibold">{t('nothing')}</p>
-          <p className="text-soft">{t(unknown ? 'nothingButUnknown' : 'nothingHint')}</p>
+          <p className="text-soft">{t(hasUnknown ? 'nothingButUnknown' : 'nothingHint')}</p>
         </div>
       ) : (
         <div className="flex flex-col gap-4">
@@ -76,16 +76,16 @@ export function AttentionView({ initial }: { initial: Attention }) {
               key={finding.kind}
               finding={finding}
               readyMinutes={data.readyMinutes}
-              onAsk={setAsking}
+              onRepair={setRepairTarget}
             />
           ))}
         </div>
       )}
-      <Checked checks={data.checks} />
-      {asking && (
+      <CheckResults checks={data.checks} />
+      {repairTarget && (
         <RepairDialog
-          target={asking}
-          onClose={() => setAsking(null)}
+          target={repairTarget}
+          onClose={() => setRepairTarget(null)}
           onRepaired={(result) => {
             show(result);
             refresh();

@@ -3,17 +3,17 @@ import type { ComponentProps } from 'react';
 import type { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
 
-type Why = NonNullable<ReturnType<typeof useDenials>[keyof ReturnType<typeof useDenials>]>;
+type Denial = NonNullable<ReturnType<typeof useDenials>[keyof ReturnType<typeof useDenials>]>;
 
-/** Stands where an act would be that this viewer may not do, and says why. */
+/** Replaces the button of an action that the viewer has no permission for, and gives the reason. */
 export function DeniedButton({
-  why,
+  denial,
   className = buttonClass(),
   children,
-}: { why: Why } & Pick<ComponentProps<'button'>, 'className' | 'children'>) {
+}: { denial: Denial } & Pick<ComponentProps<'button'>, 'className' | 'children'>) {
   const t = useTranslations('actions.why');
   return (
-    <button type="button" aria-disabled="true" title={t(why)} className={className}>
+    <button type="button" aria-disabled="true" title={t(denial)} className={className}>
       {children}
     </button>
   );

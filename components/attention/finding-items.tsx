@@ -6,35 +6,39 @@ import { BatchItem, GapItem, JobItem, RunItem, TableItem } from './row-items';
 
 interface Props {
   finding: Finding;
-  onAsk: (target: RepairTarget) => void;
+  onRepair: (target: RepairTarget) => void;
 }
 
-/** The first of what was found, one row each. */
-export function FindingItems({ finding, onAsk }: Props) {
-  return <ul className="divide-y divide-line border-t border-line">{rowsOf(finding, onAsk)}</ul>;
+/** The first items of a finding, one row each. */
+export function FindingItems({ finding, onRepair }: Props) {
+  return (
+    <ul className="divide-y divide-line border-t border-line">{renderItems(finding, onRepair)}</ul>
+  );
 }
 
-function rowsOf(finding: Finding, onAsk: Props['onAsk']) {
+function renderItems(finding: Finding, onRepair: Props['onRepair']) {
   switch (finding.kind) {
     case 'hanging_batches':
-      return finding.items.map((batch) => <BatchItem key={batch.id} batch={batch} onAsk={onAsk} />);
+      return finding.items.map((batch) => (
+        <BatchItem key={batch.id} batch={batch} onRepair={onRepair} />
+      ));
     case 'lost_jobs':
     case 'interrupted_jobs':
       return finding.items.map((job) => (
-        <JobItem key={job.id} job={job} onAsk={finding.repair ? onAsk : null} />
+        <JobItem key={job.id} job={job} onRepair={finding.repair ? onRepair : null} />
       ));
     case 'unserved_queues':
     case 'late_jobs':
       return finding.items.map((queue) => <QueueItem key={queue.queue} waiting={queue} />);
     case 'overdue_cron':
-      return finding.items.map((one) => <CronItem key={one.key} overdue={one} />);
+      return finding.items.map((item) => <CronItem key={item.key} overdue={item} />);
     case 'failing_classes':
-      return finding.items.map((one) => <ClassItem key={one.jobClass} failing={one} />);
+      return finding.items.map((item) => <ClassItem key={item.jobClass} failing={item} />);
     case 'discarded_callbacks':
       return finding.items.map((job) => <CallbackItem key={job.id} job={job} />);
     case 'paused_jobs':
       return finding.items.map((paused) => (
-        <PausedItem key={`${paused.by} ${paused.name}`} paused={paused} onAsk={onAsk} />
+        <PausedItem key={`${paused.by} ${paused.name}`} paused={paused} onRepair={onRepair} />
       ));
     case 'stalled_runs':
       return finding.items.map((run) => <RunItem key={run.id} run={run} />);

@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { Finding, FindingKind, RepairTarget } from '@/lib/attention/types';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
@@ -24,32 +24,34 @@ const UNITS = {
   stale_statistics: 'tables',
 } as const satisfies Record<FindingKind, string>;
 
-/** One finding: how bad, how many, since when and why; the first of it, its repair, and where the rest is. */
+/**
+ * One finding: severity, count, age and cause, its first items, its repair, and a link to the rest.
+ */
 export function FindingSection({
   finding,
   readyMinutes,
-  onAsk,
+  onRepair,
 }: {
   finding: Finding;
   readyMinutes: number;
-  onAsk: (target: RepairTarget) => void;
+  onRepair: (target: RepairTarget) => void;
 }) {
   const t = useTranslations('attention');
-  const { kind, severity, since, count, repair, where } = finding;
+  const { kind, severity, since, count, repair, href } = finding;
   const countText = useCountText()(count);
-  const heading = `finding-${kind}`;
-  const all: RepairTarget | null =
+  const headingId = `finding-${kind}`;
+  const allTarget: RepairTarget | null =
     repair === 'check_batches' || repair === 'release_jobs' ? { repair, ids: null } : null;
   return (
     <section
-      aria-labelledby={heading}
+      aria-labelledby={headingId}
       data-finding={kind}
       className={`rounded-md border border-l-4 border-line ${severityEdge(severity)}`}
     >
       <div className="px-3 pt-2.5 pb-2">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <SeverityBadge severity={severity} />
-          <h2 id={heading} className="text-base font-semibold">
+          <h2 id={headingId} className="text-base font-semibold">
             {t(`kinds.${kind}`)}
           </h2>
           <span title={countText.title}>
@@ -66,19 +68,19 @@ export function FindingSection({
         </div>
         <p className="mt-1 max-w-4xl">{t(`why.${kind}`, { minutes: readyMinutes })}</p>
       </div>
-      <FindingItems finding={finding} onAsk={onAsk} />
-      {(all || where) && (
+      <FindingItems finding={finding} onRepair={onRepair} />
+      {(allTarget || href) && (
         <div className="flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-line px-3 py-2">
-          {all && (
+          {allTarget && (
             <RepairLink
-              target={all}
-              text={t(`repairs.${all.repair}.allMenu`)}
+              target={allTarget}
+              text={t(`repairs.${allTarget.repair}.allMenu`)}
               primary
-              onAsk={onAsk}
+              onRepair={onRepair}
             />
           )}
-          {where && kind !== 'schema_gaps' && kind !== 'stale_statistics' && (
-            <Link href={where} prefetch={false} className="text-accent">
+          {href && kind !== 'schema_gaps' && kind !== 'stale_statistics' && (
+            <Link href={href} prefetch={false} className="text-accent">
               {t(`where.${kind}`)}
             </Link>
           )}

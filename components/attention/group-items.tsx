@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type {
   DiscardedCallback,
   FailingClass,
@@ -10,6 +10,7 @@ import type {
   RepairTarget,
   WaitingQueue,
 } from '@/lib/attention/types';
+import type { Count } from '@/lib/jobs/types';
 import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
@@ -18,12 +19,11 @@ import { buttonClass } from '../ui/button';
 import { DeniedButton } from './denied-button';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
-import type { Count } from '@/lib/jobs/types';
 
 const LINK = 'font-mono font-semibold text-accent no-underline hover:underline';
 
-/** Jobs, by the kind of count that it is. */
-function Jobs({ count }: { count: Count }) {
+/** A number of jobs, marked as exact, a minimum or an estimate. */
+function JobCount({ count }: { count: Count }) {
   const t = useTranslations('attention.units');
   const text = useCountText()(count);
   return (
@@ -33,19 +33,19 @@ function Jobs({ count }: { count: Count }) {
   );
 }
 
-export function QueueItem({ waiting: { queue, since, count, where } }: { waiting: WaitingQueue }) {
+export function QueueItem({ waiting: { queue, since, count, href } }: { waiting: WaitingQueue }) {
   const t = useTranslations('attention');
   return (
     <Item
       id={queue}
       facts={
         <>
-          <Jobs count={count} />
+          <JobCount count={count} />
           <span>{t.rich('readySince', { time: () => <RelativeTime iso={since} /> })}</span>
         </>
       }
       action={
-        <Link href={where} prefetch={false} className={buttonClass()}>
+        <Link href={href} prefetch={false} className={buttonClass()}>
           {t('queuedJobs')}
           <span className="sr-only"> {queue}</span>
         </Link>
@@ -76,7 +76,7 @@ function ErrorFact({ error, tooLarge }: Pick<FailingClass, 'error' | 'tooLarge'>
 }
 
 export function ClassItem({
-  failing: { jobClass, since, lastAt, count, error, tooLarge, where },
+  failing: { jobClass, since, lastAt, count, error, tooLarge, href },
 }: {
   failing: FailingClass;
 }) {
@@ -99,13 +99,13 @@ export function ClassItem({
         </>
       }
       action={
-        <Link href={where} prefetch={false} className={buttonClass()}>
+        <Link href={href} prefetch={false} className={buttonClass()}>
           {t('actOnThem')}
           <span className="sr-only"> {jobClass}</span>
         </Link>
       }
     >
-      <Link href={where} prefetch={false} className={LINK}>
+      <Link href={href} prefetch={false} className={LINK}>
         {jobClass}
       </Link>
     </Item>
@@ -114,7 +114,7 @@ export function ClassItem({
 
 export function CallbackItem({ job }: { job: DiscardedCallback }) {
   const t = useTranslations();
-  const denied = useDenials()['job.retry'];
+  const denial = useDenials()['job.retry'];
   const retry = (
     <>
       {t('actions.retry.menu')}
@@ -140,8 +140,8 @@ export function CallbackItem({ job }: { job: DiscardedCallback }) {
         </>
       }
       action={
-        denied ? (
-          <DeniedButton why={denied}>{retry}</DeniedButton>
+        denial ? (
+          <DeniedButton denial={denial}>{retry}</DeniedButton>
         ) : (
           <Link href={`/jobs/${job.id}/retry`} prefetch={false} className={buttonClass()}>
             {retry}
@@ -156,14 +156,14 @@ export function CallbackItem({ job }: { job: DiscardedCallback }) {
   );
 }
 
-const PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
+const FILTER_PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
 
 export function PausedItem({
   paused: { by, name, since, count },
-  onAsk,
+  onRepair,
 }: {
   paused: PausedJobs;
-  onAsk: (target: RepairTarget) => void;
+  onRepair: (target: RepairTarget) => void;
 }) {
   const t = useTranslations('attention');
   const pauses = useTranslations('pauses');
@@ -188,15 +188,15 @@ export function PausedItem({
         <RepairLink
           target={{ repair: 'unpause', by, name }}
           text={t('repairs.unpause.menu')}
-          of={name}
-          onAsk={onAsk}
+          itemName={name}
+          onRepair={onRepair}
         />
       }
     >
       {t.rich(`pausedBy.${by}`, {
         name: () => (
           <Link
-            href={`/jobs?${new URLSearchParams({ state: 'queued', [PARAMS[by]]: name })}`}
+            href={`/jobs?${new URLSearchParams({ state: 'queued', [FILTER_PARAMS[by]]: name })}`}
             prefetch={false}
             className={LINK}
           >

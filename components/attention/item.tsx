@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** A row of a finding: what it is, what is known of it, what can be done. */
+/** A row of a finding: its name, its facts and its action. */
 export function Item({
   id,
   children,

@@ -1,68 +1,43 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { type FormEvent, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
 import { repairFinding } from '@/lib/attention/actions';
 import type { RepairResult, RepairTarget } from '@/lib/attention/types';
-import { actionFailed, isConsoleUpdated } from '../action-failed';
-import { useHold } from '../live';
-import { useReasonRequired } from '../permissions';
-import { ReasonField } from '../reason-field';
-import { Button } from '../ui/button';
-import { Dialog } from '../ui/dialog';
-import { ConsoleUpdated } from '../console-updated';
+import type { ActionResult } from '@/lib/http/server-action';
+import { toActionError, isConsoleUpdated } from '../action-failed';
+import { ConfirmDialog } from '../confirm-dialog';
 import { RepairEffect } from './repair-effect';
 
-export interface Repaired {
+export interface RepairAttempt {
   target: RepairTarget;
   result: ActionResult<RepairResult>;
 }
 
-/** Asks before a repair and carries it out; `onRepaired` gets what it came to. */
+/** Confirms a repair and runs it; `onRepaired` gets the result, which may be a failure. */
 export function RepairDialog({
   target,
   onRepaired,
   onClose,
 }: {
   target: RepairTarget;
-  onRepaired: (repaired: Repaired) => void;
+  onRepaired: (attempt: RepairAttempt) => void;
   onClose: () => void;
 }) {
-  const t = useTranslations();
-  const heading = useId();
-  const reasonRequired = useReasonRequired();
-  const [working, setWorking] = useState(false);
-  const [isOutdated, setOutdated] = useState(false);
-  useHold(true);
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const reason = String(new FormData(event.currentTarget).get('reason'));
-    setWorking(true);
-    const result = await repairFinding({ ...target, reason }).catch(actionFailed);
-    setWorking(false);
-    if (isConsoleUpdated(result)) return setOutdated(true);
-    onRepaired({ target, result });
-    onClose();
-  }
+  const t = useTranslations('attention.repairs');
   return (
-    <Dialog labelledBy={heading} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2 id={heading} className="text-lg font-semibold">
-          {t(`attention.repairs.${target.repair}.title`)}
-        </h2>
-        <RepairEffect target={target} />
-        <ReasonField required={reasonRequired} />
-        {isOutdated && <ConsoleUpdated />}
-        <div className="mt-5 flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose} disabled={working}>
-            {t('actions.cancel')}
-          </Button>
-          <Button type="submit" kind="primary" disabled={working} data-focus-first="">
-            {working ? t('actions.working') : t(`attention.repairs.${target.repair}.confirm`)}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <ConfirmDialog
+      title={t(`${target.repair}.title`)}
+      confirm={t(`${target.repair}.confirm`)}
+      onClose={onClose}
+      onConfirm={async (form) => {
+        const reason = String(form.get('reason'));
+        const result = await repairFinding({ ...target, reason }).catch(toActionError);
+        if (isConsoleUpdated(result)) return 'console_updated';
+        onRepaired({ target, result });
+        return 'done';
+      }}
+    >
+      <RepairEffect target={target} />
+    </ConfirmDialog>
   );
 }

@@ -1,8 +1,8 @@
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { RepairTarget } from '@/lib/attention/types';
 
-/** What a repair will do, and to what. */
+/** Describes the effect of a repair and its target. */
 export function RepairEffect({ target }: { target: RepairTarget }) {
   const t = useTranslations('attention');
   return (
@@ -43,7 +43,7 @@ function TargetText({ target }: { target: RepairTarget }) {
   );
 }
 
-/** The target, as the form of the confirmation page sends it. */
+/** The target as hidden inputs of the confirmation page's form. */
 export function TargetInputs({ target }: { target: RepairTarget }) {
   return (
     <>

@@ -1,51 +1,55 @@
 'use client';
 
-import { repairParams } from '@/lib/attention/target';
-import type { RepairTarget } from '@/lib/attention/types';
-import { useLive } from '../live';
+import { type RepairTarget, repairParams } from '@/lib/attention/types';
 import { useDenials } from '../permissions';
+import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { DeniedButton } from './denied-button';
-import { PERMISSION_OF } from './repair-rules';
+import { REPAIR_PERMISSIONS } from './repair-rules';
 
-/** A link to the confirmation page that opens a dialog instead where there is JavaScript. `of`: which one, to those who do not see the row. */
+/** A link to the confirmation page, which opens a dialog instead when JavaScript runs. */
 export function RepairLink({
   target,
   text,
-  of,
+  itemName,
   primary = false,
   backToJob = false,
-  onAsk,
+  onRepair,
 }: {
   target: RepairTarget;
   text: string;
-  of?: string;
+  /** Name of the item, for screen readers. */
+  itemName?: string;
   primary?: boolean;
-  /** Without JavaScript the repair ends on the page of the job and not on /attention. */
+  /** Without JavaScript, return to the job's page instead of /attention. */
   backToJob?: boolean;
-  onAsk: (target: RepairTarget) => void;
+  onRepair: (target: RepairTarget) => void;
 }) {
-  const { basePath } = useLive();
-  const denied = useDenials()[PERMISSION_OF[target.repair]];
-  const look = buttonClass(primary ? 'primary' : 'plain');
-  if (denied)
+  const { basePath } = usePolling();
+  const denial = useDenials()[REPAIR_PERMISSIONS[target.repair]];
+  const className = buttonClass(primary ? 'primary' : 'plain');
+  if (denial)
     return (
-      <DeniedButton why={denied} className={look}>
+      <DeniedButton denial={denial} className={className}>
         {text}
-        {of && <span className="sr-only"> {of}</span>}
+        {itemName && <span className="sr-only"> {itemName}</span>}
       </DeniedButton>
     );
+  const params = new URLSearchParams({
+    ...repairParams(target),
+    ...(backToJob ? { back: 'job' } : {}),
+  });
   return (
     <a
-      href={`${basePath}/attention/repair?${new URLSearchParams({ ...repairParams(target), ...(backToJob ? { back: 'job' } : {}) })}`}
-      className={look}
+      href={`${basePath}/attention/repair?${params}`}
+      className={className}
       onClick={(event) => {
         event.preventDefault();
-        onAsk(target);
+        onRepair(target);
       }}
     >
       {text}
-      {of && <span className="sr-only"> {of}</span>}
+      {itemName && <span className="sr-only"> {itemName}</span>}
     </a>
   );
 }

@@ -1,8 +1,8 @@
 import type { Repair } from '@/lib/attention/types';
-import type { Permission } from '@/lib/auth/permissions';
+import type { Permission } from '@/lib/auth/roles';
 
-/** Mirrors what the mutation enforces. */
-export const PERMISSION_OF = {
+/** Mirrors the permission that each repair's mutation enforces. */
+export const REPAIR_PERMISSIONS = {
   check_batches: 'batch.check',
   release_jobs: 'job.release',
   unpause: 'pause.unpause',

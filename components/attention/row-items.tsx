@@ -1,7 +1,7 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type {
   HangingBatch,
   LostJob,
@@ -10,22 +10,24 @@ import type {
   StaleTable,
 } from '@/lib/attention/types';
 import type { StalledRun } from '@/lib/bulk/types';
+import { BatchDescription } from '../batches/batch-description';
 import { CopyButton } from '../copy-button';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
-import { BatchDescription } from '../batches/batch-description';
 
-type OnAsk = (target: RepairTarget) => void;
-const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;
+type OnRepair = (target: RepairTarget) => void;
+const renderCode = (chunks: React.ReactNode) => (
+  <code className="font-mono text-[13px]">{chunks}</code>
+);
 
 function Since({ iso }: { iso: string | null }) {
   const t = useTranslations('attention');
   return iso && <span>{t.rich('since', { time: () => <RelativeTime iso={iso} /> })}</span>;
 }
 
-export function BatchItem({ batch, onAsk }: { batch: HangingBatch; onAsk: OnAsk }) {
+export function BatchItem({ batch, onRepair }: { batch: HangingBatch; onRepair: OnRepair }) {
   const t = useTranslations();
   return (
     <Item
@@ -40,8 +42,8 @@ export function BatchItem({ batch, onAsk }: { batch: HangingBatch; onAsk: OnAsk 
         <RepairLink
           target={{ repair: 'check_batches', ids: [batch.id] }}
           text={t('attention.repairs.check_batches.menu')}
-          of={batch.id}
-          onAsk={onAsk}
+          itemName={batch.id}
+          onRepair={onRepair}
         />
       }
     >
@@ -56,8 +58,8 @@ export function BatchItem({ batch, onAsk }: { batch: HangingBatch; onAsk: OnAsk 
   );
 }
 
-/** `onAsk` null: there is nothing to release. */
-export function JobItem({ job, onAsk }: { job: LostJob; onAsk: OnAsk | null }) {
+/** `onRepair` null: the job has no lock to release. */
+export function JobItem({ job, onRepair }: { job: LostJob; onRepair: OnRepair | null }) {
   const t = useTranslations();
   const { processId, processSeenAt } = job;
   return (
@@ -79,18 +81,18 @@ export function JobItem({ job, onAsk }: { job: LostJob; onAsk: OnAsk | null }) {
                     name: job.host ?? processId.slice(0, 8),
                     time: () => <RelativeTime iso={processSeenAt} />,
                   })
-                : t('attention.processGone', { name: processId.slice(0, 8) })}
+                : t('attention.processMissing', { name: processId.slice(0, 8) })}
             </span>
           )}
         </>
       }
       action={
-        onAsk && (
+        onRepair && (
           <RepairLink
             target={{ repair: 'release_jobs', ids: [job.id] }}
             text={t('attention.repairs.release_jobs.menu')}
-            of={job.id}
-            onAsk={onAsk}
+            itemName={job.id}
+            onRepair={onRepair}
           />
         )
       }
@@ -132,11 +134,11 @@ export function RunItem({ run }: { run: StalledRun }) {
 export function GapItem({ gap }: { gap: SchemaGap }) {
   const t = useTranslations();
   if (gap.gap !== 'migration')
-    return <Item id={gap.gap}>{t.rich(`attention.gaps.${gap.gap}`, { code })}</Item>;
+    return <Item id={gap.gap}>{t.rich(`attention.gaps.${gap.gap}`, { code: renderCode })}</Item>;
   const { migration, missing, since } = gap.migration;
   return (
     <Item id={migration} facts={<span>{t('attention.gapOf', { since, missing })}</span>}>
-      {code(migration)}
+      {renderCode(migration)}
     </Item>
   );
 }
@@ -168,7 +170,7 @@ export function TableItem({
       }
       action={<CopyButton text={statement} label={statement} />}
     >
-      {code(statement)}
+      {renderCode(statement)}
     </Item>
   );
 }

@@ -1,14 +1,13 @@
 import { useTranslations } from 'next-intl';
-import { NOT_RECORDED } from '@/lib/audit/bounds';
-import type { RowChange } from '@/lib/audit/types';
+import { NOT_RECORDED, type RowChange } from '@/lib/audit/types';
 import { AbsoluteTime } from '../absolute-time';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
-/** What changed in each row: only the fields that did, the old value beside the new one. */
+/** The changed fields of each row, with the value before and after. */
 export function AuditChanges({ changes }: { changes: RowChange[] }) {
   const t = useTranslations('audit');
-  const value = (text: string | null) => {
+  const renderValue = (text: string | null) => {
     if (text === null) return <span className="text-soft">–</span>;
     if (text === NOT_RECORDED) return <span className="text-soft">{t('notRecorded')}</span>;
     return ISO.test(text) ? (
@@ -17,11 +16,11 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
       <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>
     );
   };
-  return changes.map(({ id, gone, fields }) => (
+  return changes.map(({ id, isDeleted, fields }) => (
     <div key={id} className="mt-2">
       <p className="text-[13px]">
         <span className="font-mono break-all">{id}</span>
-        {gone && <span className="text-danger"> {t('deleted')}</span>}
+        {isDeleted && <span className="text-danger"> {t('deleted')}</span>}
       </p>
       <table
         aria-label={t('changesOf', { id })}
@@ -35,7 +34,7 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
             <th scope="col" className="py-0.5 pr-3 font-normal">
               {t('before')}
             </th>
-            {!gone && (
+            {!isDeleted && (
               <th scope="col" className="py-0.5 font-normal">
                 {t('after')}
               </th>
@@ -51,8 +50,8 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
               >
                 {name || t('wholeRow')}
               </th>
-              <td className="py-0.5 pr-3 any-break">{value(before)}</td>
-              {!gone && <td className="py-0.5 any-break">{value(after)}</td>}
+              <td className="py-0.5 pr-3 any-break">{renderValue(before)}</td>
+              {!isDeleted && <td className="py-0.5 any-break">{renderValue(after)}</td>}
             </tr>
           ))}
         </tbody>

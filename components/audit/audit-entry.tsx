@@ -1,12 +1,10 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { MAX_ROWS } from '@/lib/audit/bounds';
-import { leavesOutRows } from '@/lib/audit/unrecorded-rows';
-import { escapeBidi } from '@/lib/core/bidi';
-import type { AuditRow } from '@/lib/audit/types';
-import { useCount } from '../quantities';
+import { type AuditRow, MAX_ROWS, omitsRows } from '@/lib/audit/types';
+import { escapeBidi } from '@/lib/core/text';
 import { AbsoluteTime } from '../absolute-time';
+import { useCount } from '../quantities';
 import { AuditChanges } from './audit-changes';
 import { AuditTarget } from './audit-target';
 import { OutcomeBadge } from './outcome-badge';
@@ -16,13 +14,13 @@ export const AUDIT_GRID =
 
 type Translate = ReturnType<typeof useTranslations>;
 
-/** A name's word where there is one; else the name itself: a newer console may have written the record. */
-function wordOf(t: Translate, prefix: string, name: string): string {
+/** The translated name, or the name itself: a newer console may have written the record. */
+function translateName(t: Translate, prefix: string, name: string): string {
   const key = `${prefix}.${name}` as never;
   return t.has(key) ? t(key) : name;
 }
 
-/** One record: when, who, what, what came of it, and unfolded all the rest. */
+/** One audit record: time, viewer, action and outcome; the details expand. */
 export function AuditEntry({
   row,
   self,
@@ -57,11 +55,11 @@ export function AuditEntry({
             {[row.viewerName, row.viewerEmail]
               .filter((text) => text && text !== row.viewer)
               .join(' ')}{' '}
-            {t('audit.inRole', { role: wordOf(t, 'audit.roles', row.role) })}
+            {t('audit.inRole', { role: translateName(t, 'audit.roles', row.role) })}
           </span>
         </p>
         <div className="min-w-0">
-          <p className="font-semibold">{wordOf(t, 'audit.actions', row.action)}</p>
+          <p className="font-semibold">{translateName(t, 'audit.actions', row.action)}</p>
           <AuditTarget row={row} self={self} />
           {row.reason !== null && (
             <p className="whitespace-pre-wrap any-break">
@@ -80,20 +78,22 @@ export function AuditEntry({
           {note}
         </div>
       </div>
-      <Unfolded row={row} />
+      <Details row={row} />
     </li>
   );
 }
 
-/** Codes are those of lib/errors.ts, of a refused row, or the audit's own. */
+/**
+ * A code is an error of lib/core/errors.ts, the code of a refused row, or one of the audit's own.
+ */
 function codeText(t: Translate, code: string): string {
-  const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((one) =>
-    t.has(`${one}.${code}` as never),
+  const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((candidate) =>
+    t.has(`${candidate}.${code}` as never),
   );
-  return prefix ? wordOf(t, prefix, code) : code;
+  return prefix ? translateName(t, prefix, code) : code;
 }
 
-function Unfolded({ row }: { row: AuditRow }) {
+function Details({ row }: { row: AuditRow }) {
   const t = useTranslations('audit');
   return (
     <details className="mt-0.5">
@@ -112,7 +112,7 @@ function Unfolded({ row }: { row: AuditRow }) {
         {row.targetIds.length > 3 && row.targetType === 'job' && <AuditTarget row={row} all />}
         <AuditChanges changes={row.changes} />
         {row.tooLarge && <p className="mt-1 text-[13px] text-soft">{t('tooLarge')}</p>}
-        {leavesOutRows(row) && (
+        {omitsRows(row) && (
           <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>
         )}
         {row.details !== null && (

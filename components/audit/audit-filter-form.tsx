@@ -1,41 +1,43 @@
 import Link from 'next/link';
 import { useTimeZone, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit/filters';
-import { AUDIT_OUTCOMES } from '@/lib/audit/outcome';
-import { env } from '@/lib/env';
-import { PAGE_SIZE } from '@/lib/paging';
+import { AUDIT_OUTCOMES } from '@/lib/audit/types';
+import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit-log/filters';
+import { env } from '@/lib/config/environment';
+import { PAGE_SIZE } from '@/lib/core/search-params';
 import { Button, buttonClass } from '../ui/button';
 
-/** A plain GET form: the URL is the state, and no JavaScript is needed. `viewers`: who has a record. */
+const field = (label: string, control: ReactNode) => (
+  <label className="flex min-w-0 flex-col gap-0.5">
+    <span className="text-[13px] text-soft">{label}</span>
+    {control}
+  </label>
+);
+
+const text = (name: string, value: string | null, list?: string) => (
+  <input
+    name={name}
+    defaultValue={value ?? ''}
+    list={list}
+    autoComplete="off"
+    spellCheck={false}
+    className="control w-full"
+  />
+);
+
+/** A plain GET form, so that it works without JavaScript. `viewers` are suggestions. */
 export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; viewers: string[] }) {
   const t = useTranslations();
   const zone = useTimeZone() ?? 'UTC';
-  const field = (label: string, control: ReactNode) => (
-    <label className="flex min-w-0 flex-col gap-0.5">
-      <span className="text-[13px] text-soft">{label}</span>
-      {control}
-    </label>
-  );
   const select = (name: string, value: string | null, options: [value: string, text: string][]) => (
     <select name={name} defaultValue={value ?? ''} className="control w-full">
       <option value="">{t('audit.filter.any')}</option>
-      {options.map(([one, text]) => (
-        <option key={one} value={one}>
-          {text}
+      {options.map(([option, optionText]) => (
+        <option key={option} value={option}>
+          {optionText}
         </option>
       ))}
     </select>
-  );
-  const text = (name: string, value: string | null, list?: string) => (
-    <input
-      name={name}
-      defaultValue={value ?? ''}
-      list={list}
-      autoComplete="off"
-      spellCheck={false}
-      className="control w-full"
-    />
   );
   const time = (name: 'from' | 'to') =>
     field(
@@ -52,7 +54,10 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
     <form
       action={`${env().basePath}/audit`}
       aria-label={t('audit.filter.label')}
-      className="mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]"
+      className={
+        'mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 ' +
+        'lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]'
+      }
     >
       {field(t('audit.filter.viewer'), text('viewer', viewer, 'audit-viewers'))}
       {field(
@@ -60,7 +65,7 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
         select(
           'action',
           action,
-          AUDIT_ACTIONS.map((one) => [one, t(`audit.actions.${one}`)]),
+          AUDIT_ACTIONS.map((name) => [name, t(`audit.actions.${name}`)]),
         ),
       )}
       {field(
@@ -68,7 +73,7 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
         select(
           'outcome',
           outcome,
-          AUDIT_OUTCOMES.map((one) => [one, t(`audit.outcomes.${one}`)]),
+          AUDIT_OUTCOMES.map((name) => [name, t(`audit.outcomes.${name}`)]),
         ),
       )}
       {field(t('audit.filter.target'), text('target', target))}
@@ -76,8 +81,8 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
       {time('to')}
       {field(t('audit.filter.requestId'), text('request_id', requestId))}
       <datalist id="audit-viewers">
-        {viewers.map((one) => (
-          <option key={one} value={one} />
+        {viewers.map((name) => (
+          <option key={name} value={name} />
         ))}
       </datalist>
       {limit !== PAGE_SIZE && <input type="hidden" name="limit" value={limit} />}

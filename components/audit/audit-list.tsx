@@ -3,36 +3,36 @@
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import type { AuditRow } from '@/lib/audit/types';
-import type { Page } from '@/lib/paging';
+import type { Page } from '@/lib/core/search-params';
 import { fetchJson } from '../fetch-json';
-import { useLive } from '../live';
 import { Pager } from '../pager';
-import { RefreshNote } from '../refresh-note';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { AUDIT_GRID, AuditEntry } from './audit-entry';
 
 interface Props {
-  door: string;
+  endpoint: string;
   initial: Page<AuditRow>;
   params: Record<string, string>;
   empty: string;
 }
 
-/** A page of the audit. The first one keeps itself fresh; the others do not change but for runs that go on. */
-export function AuditList({ door, initial, params, empty }: Props) {
+/** A page of the audit log. Only the first page polls: older records rarely change. */
+export function AuditList({ endpoint, initial, params, empty }: Props) {
   const t = useTranslations('audit');
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const {
     data = initial,
     error,
     dataUpdatedAt,
-  } = useLiveQuery({
-    key: [door],
-    fetch: (signal) => fetchJson<Page<AuditRow>>(basePath + door, signal),
+  } = usePollingQuery({
+    key: [endpoint],
+    fetch: (signal) => fetchJson<Page<AuditRow>>(basePath + endpoint, signal),
     initial,
-    wanted: onScreen && initial.previous === null,
+    enabled: onScreen && initial.previous === null,
   });
   return (
     <div ref={list}>

@@ -1,24 +1,27 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { AuditRow } from '@/lib/audit/types';
-import { filterParts } from '@/lib/jobs/filter-parts';
+import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
 import { useCount } from '../quantities';
 
-/** Ids of a record that are shown before it is unfolded. */
-const SHOWN = 3;
+/** Number of ids in a record before it is expanded. */
+const MAX_COLLAPSED_IDS = 3;
 
 const PATHS = { job: '/jobs', batch: '/batches', bulk_run: '/bulk' } as const;
-const NAMED = {
+const NAMED_PATHS = {
   queue: (name: string) => `/jobs?${new URLSearchParams({ queue_name: name })}`,
   job_class: (name: string) => `/jobs?${new URLSearchParams({ job_class: name })}`,
   label: (name: string) => `/jobs?${new URLSearchParams({ label: name })}`,
   cron_key: (name: string) => `/cron_entries/${encodeURIComponent(name)}`,
 } as const;
 
-const mono = 'font-mono text-[13px] break-all text-accent';
+const LINK_CLASS = 'font-mono text-[13px] break-all text-accent';
 
-/** What it was done to, linked; `self`: the record stands on that one's own page. `all`: every id. */
+/**
+ * The target of an audit record, linked. `self` is the id whose page shows the record, which needs
+ * no link; `all` lists every id.
+ */
 export function AuditTarget({
   row,
   self,
@@ -36,13 +39,13 @@ export function AuditTarget({
     return name === null ? null : (
       <span className="any-break">
         <span className="text-soft">{t(`targets.${type}`)}</span>{' '}
-        <Link href={NAMED[type](name)} prefetch={false} className={mono}>
+        <Link href={NAMED_PATHS[type](name)} prefetch={false} className={LINK_CLASS}>
           {name}
         </Link>
       </span>
     );
-  const shown = all ? ids : ids.slice(0, SHOWN);
-  const one = type === 'bulk_run' ? shown.slice(0, 1) : shown;
+  const visibleIds = all ? ids : ids.slice(0, MAX_COLLAPSED_IDS);
+  const linkedIds = type === 'bulk_run' ? visibleIds.slice(0, 1) : visibleIds;
   return (
     <span className="block min-w-0">
       {filter !== null && (
@@ -51,16 +54,21 @@ export function AuditTarget({
       {filter === null && type === 'job' && ids.length > 1 && (
         <span className="text-soft">{t('targets.jobs', { number: count(ids.length) })}</span>
       )}
-      {one
+      {linkedIds
         .filter((id) => id !== self || ids.length > 1)
         .map((id) => (
-          <Link key={id} href={`${PATHS[type]}/${id}`} prefetch={false} className={`block ${mono}`}>
+          <Link
+            key={id}
+            href={`${PATHS[type]}/${id}`}
+            prefetch={false}
+            className={`block ${LINK_CLASS}`}
+          >
             {id}
           </Link>
         ))}
-      {ids.length > shown.length && type === 'job' && (
+      {ids.length > visibleIds.length && type === 'job' && (
         <span className="text-[13px] text-soft">
-          {t('more', { number: count(ids.length - shown.length) })}
+          {t('more', { number: count(ids.length - visibleIds.length) })}
         </span>
       )}
       {bulkRun !== null && bulkRun !== ids[0] && (
@@ -72,7 +80,7 @@ export function AuditTarget({
   );
 }
 
-/** The jobs of a filter, as its address has it. */
+/** The target of a record that selected its jobs by a filter. */
 function FilterText({ filter, batchId }: { filter: string; batchId: string | null }) {
   const t = useTranslations('audit');
   const hasConditions = filterParts(filter).length > 0;

@@ -4,11 +4,11 @@ import type { ReactNode } from 'react';
 import type { History as Records, HistoryRow } from '@/lib/audit/types';
 import { AuditEntry } from './audit-entry';
 
-/** What was done to one job or batch from this console, the newest first; null: there is no place that keeps it. */
+/** The audit records of one job or batch, newest first; null without the console's schema. */
 export function History({ id, history }: { id: string; history: Records | null }) {
   const t = useTranslations('audit');
   if (!history) return <p className="text-soft">{t('needsSchema')}</p>;
-  const { rows, more, untold } = history;
+  const { rows, hasMore, hasUnlistedRuns } = history;
   const link = (chunks: ReactNode) => (
     <Link href="/bulk" prefetch={false} className="text-accent">
       {chunks}
@@ -37,26 +37,30 @@ export function History({ id, history }: { id: string; history: Records | null }
         {rows.length > 0 && (
           <Link href={`/audit?target=${id}`} prefetch={false} className="text-accent">
             {t('history.all')}
-            {more && ' …'}
+            {hasMore && ' …'}
           </Link>
         )}
-        {untold && <span className="text-soft">{t.rich('history.untold', { link })}</span>}
+        {hasUnlistedRuns && (
+          <span className="text-soft">{t.rich('history.unlistedRuns', { link })}</span>
+        )}
       </p>
     </>
   );
 }
 
-/** A bulk run had the job among those that it left alone. */
+/** Says why a bulk run skipped the job. */
 function Sample({ sample: { outcome, code } }: { sample: NonNullable<HistoryRow['sample']> }) {
   const t = useTranslations();
-  const known = t.has(`bulk.outcomes.${outcome}` as never)
+  const outcomeName = t.has(`bulk.outcomes.${outcome}` as never)
     ? t(`bulk.outcomes.${outcome}` as never)
     : outcome;
-  const why =
+  const refusal =
     code !== null && t.has(`outcomes.refused.${code}` as never)
       ? t(`outcomes.refused.${code}` as never)
       : null;
   return (
-    <p className="mt-0.5 text-[13px]">{why ?? t('audit.history.sample', { outcome: known })}</p>
+    <p className="mt-0.5 text-[13px]">
+      {refusal ?? t('audit.history.sample', { outcome: outcomeName })}
+    </p>
   );
 }

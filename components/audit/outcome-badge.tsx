@@ -1,8 +1,8 @@
 import { useTranslations } from 'next-intl';
-import type { AuditOutcome } from '@/lib/audit/outcome';
+import type { AuditOutcome } from '@/lib/audit/types';
 import { Icon, type IconName } from '../ui/icon';
 
-const LOOKS: Record<AuditOutcome, [icon: IconName, classes: string]> = {
+const STATE_STYLES: Record<AuditOutcome, [icon: IconName, classes: string]> = {
   done: ['succeeded', 'bg-succeeded-wash text-succeeded'],
   mixed: ['warning', 'bg-warn-wash text-warn'],
   unchanged: ['info', 'bg-queued-wash text-queued'],
@@ -13,7 +13,7 @@ const LOOKS: Record<AuditOutcome, [icon: IconName, classes: string]> = {
 
 export function OutcomeBadge({ outcome }: { outcome: AuditOutcome }) {
   const t = useTranslations('audit.outcomes');
-  const [icon, classes] = LOOKS[outcome];
+  const [icon, classes] = STATE_STYLES[outcome];
   return (
     <span className={`badge ${classes}`}>
       <Icon name={icon} className="size-3.5" />

@@ -6,7 +6,10 @@ import { useByteSize } from '../too-large';
 import { buttonClass } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
 
-/** All attributes of a batch as JSON, or their size where they are too large. `allHref` null: nothing larger is read. */
+/**
+ * All attributes of a batch as JSON, or their size if they are too large. `allHref` null: the page
+ * already reads as much as it may.
+ */
 export function BatchAttributes({
   attributes: { json, bytes },
   allHref,

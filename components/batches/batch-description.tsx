@@ -2,7 +2,7 @@ import { useTranslations } from 'next-intl';
 import type { BatchRow } from '@/lib/batches/types';
 import { TooLarge } from '../too-large';
 
-/** What names a batch to a reader; a long text is cut by lines (`clamp`). */
+/** The description of a batch; `clamp` is the class that limits its lines. */
 export function BatchDescription({
   batch,
   clamp = 'line-clamp-3',

@@ -7,51 +7,52 @@ import type { BatchRow, BatchStatus } from '@/lib/batches/types';
 import { Breadcrumb } from '../breadcrumb';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
-import { useLive } from '../live';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
-import { RefreshNote } from '../refresh-note';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { buttonClass } from '../ui/button';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { BatchDescription } from './batch-description';
 import { BatchStateBadge } from './batch-state';
 import { BatchStatusPanel } from './batch-status';
-import { type BatchActed, BatchOutcome, RetryDialog } from './retry-dialog';
-import { BatchDescription } from './batch-description';
+import { type BatchActionResult, BatchOutcome, RetryDialog } from './retry-dialog';
 
-const timesOf = (batch: BatchRow) =>
+const timestampsOf = (batch: BatchRow) =>
   [batch.enqueuedAt, batch.discardedAt, batch.jobsFinishedAt, batch.finishedAt].join();
 
-/** The head of the batch page: what it is, how far it is, what holds it up, and its retry. */
-export function BatchHead({
-  batch: rendered,
+/** The header of the batch page: description, state, progress, causes of a stall, and retry. */
+export function BatchHeader({
+  batch: initialBatch,
   initial,
 }: {
   batch: BatchRow;
   initial: BatchStatus | null;
 }) {
   const t = useTranslations();
-  const { basePath, refresh } = useLive();
-  const denied = useDenials()['batch.retry'];
-  const [asking, setAsking] = useState(false);
-  const { outcome: acted, show, drop } = useLastOutcome<BatchActed>();
+  const { basePath, refresh } = usePolling();
+  const denial = useDenials()['batch.retry'];
+  const [isDialogOpen, setDialogOpen] = useState(false);
+  const { outcome: result, show, drop } = useLastOutcome<BatchActionResult>();
   const router = useRouter();
   const head = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(head);
-  const { data, error, dataUpdatedAt } = useLiveQuery({
-    key: ['batch-status', rendered.id],
+  const { data, error, dataUpdatedAt } = usePollingQuery({
+    key: ['batch-status', initialBatch.id],
     fetch: (signal) =>
-      fetchJson<BatchStatus>(`${basePath}/api/batches/${rendered.id}/status`, signal),
+      fetchJson<BatchStatus>(`${basePath}/api/batches/${initialBatch.id}/status`, signal),
     initial: initial ?? undefined,
-    // A finished batch changes by somebody's hand only.
-    wanted: (status) => onScreen && (!(status?.batch ?? rendered).finishedAt || acted !== null),
+    // A finished batch changes only by an action of a user.
+    enabled: (status) =>
+      onScreen && (!(status?.batch ?? initialBatch).finishedAt || result !== null),
   });
-  const batch = data?.batch ?? rendered;
-  // Its attributes are printed by the server.
-  const changed = timesOf(batch) !== timesOf(rendered);
+  const batch = data?.batch ?? initialBatch;
+  // The server renders the attributes, so a change needs a refresh of the route.
+  const hasChanged = timestampsOf(batch) !== timestampsOf(initialBatch);
   useEffect(() => {
-    if (changed) router.refresh();
-  }, [changed, router]);
-  const offered = batch.discardedAt !== null || data?.retryOffered === true;
+    if (hasChanged) router.refresh();
+  }, [hasChanged, router]);
+  const isRetryOffered = batch.discardedAt !== null || data?.canRetry === true;
   return (
     <div ref={head}>
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
@@ -62,36 +63,36 @@ export function BatchHead({
           </h1>
           <BatchStateBadge batch={batch} stalled={data?.stalled === true} />
         </div>
-        {offered && (
+        {isRetryOffered && (
           <a
             href={`${basePath}/batches/${batch.id}/retry`}
-            aria-disabled={denied ? true : undefined}
-            title={denied && t(`actions.why.${denied}`)}
+            aria-disabled={denial ? true : undefined}
+            title={denial && t(`actions.why.${denial}`)}
             className={buttonClass('primary')}
             onClick={(event) => {
               event.preventDefault();
-              if (!denied) setAsking(true);
+              if (!denial) setDialogOpen(true);
             }}
           >
             {t('actions.batch_retry.menu')}
           </a>
         )}
       </div>
-      {acted && (
+      {result && (
         <div className="mt-2">
           <Dismissible onDismiss={drop}>
-            <BatchOutcome acted={acted} />
+            <BatchOutcome result={result} />
           </Dismissible>
         </div>
       )}
       <BatchStatusPanel batch={batch} status={data ?? null} />
       {error && data && <RefreshNote at={dataUpdatedAt} error={error} />}
       {error && !data && <p className="mt-2 text-danger">{t('errors.partial')}</p>}
-      {asking && (
+      {isDialogOpen && (
         <RetryDialog
           batch={batch}
-          onClose={() => setAsking(false)}
-          onActed={(result) => {
+          onClose={() => setDialogOpen(false)}
+          onDone={(result) => {
             show(result);
             refresh();
           }}

@@ -1,11 +1,11 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { env } from '@/lib/config/environment';
+import { JOB_STATES } from '@/lib/good-job/types';
 import { type JobFilter, paramValue } from '@/lib/jobs/filters';
-import { JOB_STATES } from '@/lib/good-job/states';
-import { env } from '@/lib/env';
 import { Button, buttonClass } from '../ui/button';
 
-/** Filters a batch's jobs in place: a plain GET form, so the URL is the state and no JavaScript is needed. */
+/** Filters the jobs of a batch: a plain GET form, so that it works without JavaScript. */
 export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: JobFilter }) {
   const t = useTranslations();
   return (

@@ -2,68 +2,59 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useCallback, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useState } from 'react';
 import type { BatchListRow } from '@/lib/batches/types';
-import type { Page } from '@/lib/paging';
+import type { Page } from '@/lib/core/search-params';
 import { Dismissible } from '../dismissible';
-import { fetchJson } from '../fetch-json';
 import { STATE_CLASSES } from '../jobs/state-badge';
-import { useLive } from '../live';
 import { useOutcome } from '../outcomes';
 import { Pager } from '../pager';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePolledList } from '../polling/use-polling-query';
 import { useCount } from '../quantities';
-import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { BatchDescription } from './batch-description';
 import { BatchMenu } from './batch-menu';
 import { BatchStateBadge } from './batch-state';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
-import { type BatchActed, BatchOutcome } from './retry-dialog';
-import { BatchDescription } from './batch-description';
+import { type BatchActionResult, BatchOutcome } from './retry-dialog';
 
 const GRID =
   'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_7.5rem_7.5rem_7.5rem_7.5rem_2.5rem] lg:items-start lg:gap-x-3';
 
 interface Props {
-  door: string;
+  endpoint: string;
   initial: Page<BatchListRow>;
   page: { path: string; params: Record<string, string> };
   label: string;
   empty: ReactNode;
 }
 
-/** The list of batches, each with its progress, kept fresh. */
-export function BatchList({ door, initial, page, label, empty }: Props) {
+/** The list of batches, each with its progress, polled. */
+export function BatchList({ endpoint, initial, page, label, empty }: Props) {
   const t = useTranslations('batches');
   const paging = useTranslations('paging');
-  const { basePath, refresh } = useLive();
-  const [acted, setActed] = useState<Record<string, BatchActed>>({});
-  const announce = useOutcome(useCallback(() => setActed({}), []));
-  const list = useRef<HTMLDivElement>(null);
-  const onScreen = useOnScreen(list);
-  const {
-    data = initial,
-    error,
-    dataUpdatedAt,
-  } = useLiveQuery({
-    key: [door],
-    fetch: (signal) => fetchJson<Page<BatchListRow>>(basePath + door, signal),
-    initial,
-    wanted: onScreen,
-  });
+  const { refresh } = usePolling();
+  const [results, setResults] = useState<Record<string, BatchActionResult>>({});
+  const announce = useOutcome(useCallback(() => setResults({}), []));
+  const { listRef, data, error, dataUpdatedAt } = usePolledList(endpoint, initial);
   if (data.rows.length === 0)
     return (
       <div
-        ref={list}
-        className="flex flex-col items-center gap-3 rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
+        ref={listRef}
+        className={
+          'flex flex-col items-center gap-3 rounded-md border border-dashed border-line-strong ' +
+          'px-4 py-6 text-center text-soft'
+        }
       >
         {data.previous || data.next ? paging('empty') : empty}
         <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} />
       </div>
     );
   return (
-    <div ref={list}>
+    <div ref={listRef}>
       <div className="rounded-md border border-line">
         <div
           aria-hidden="true"
@@ -79,63 +70,17 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
         </div>
         <ul aria-label={label} className="divide-y divide-line">
           {data.rows.map((batch) => (
-            <li key={batch.id} className="px-3 py-2.5" data-batch={batch.id}>
-              <div className={GRID}>
-                <div className="flex min-w-0 flex-col items-start">
-                  <Link
-                    href={`/batches/${batch.id}`}
-                    prefetch={false}
-                    className="font-semibold any-break text-accent no-underline hover:underline"
-                  >
-                    <BatchDescription batch={batch} />
-                  </Link>
-                  <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
-                  <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
-                    <BatchStateBadge batch={batch} stalled={batch.stalled} />
-                    {batch.hangs && (
-                      <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
-                        <Icon name="lost" className="size-3.5" />
-                        {t('hangs')}
-                      </span>
-                    )}
-                    {batch.onFinish && (
-                      <span className="max-w-full min-w-0 font-mono text-[12.5px] break-words text-soft any-break">
-                        {t('onFinish')}: {batch.onFinish}
-                      </span>
-                    )}
-                  </span>
-                </div>
-                <div className="mt-2 min-w-0 lg:mt-0.5">
-                  <ProgressCell batch={batch} />
-                </div>
-                <dl className="mt-2 flex flex-col gap-0.5 lg:contents">
-                  <TimeCell label={t('created')} iso={batch.createdAt} />
-                  <TimeCell label={t('enqueued')} iso={batch.enqueuedAt} />
-                  <TimeCell label={t('discarded')} iso={batch.discardedAt} />
-                  <TimeCell label={t('finished')} iso={batch.finishedAt} />
-                </dl>
-                <div className="flex justify-end">
-                  <BatchMenu
-                    batch={batch}
-                    discarded={batch.progress?.states?.discarded ?? 0}
-                    onActed={(result) => {
-                      announce();
-                      setActed((all) => ({ ...all, [batch.id]: result }));
-                      refresh();
-                    }}
-                  />
-                </div>
-              </div>
-              {acted[batch.id] && (
-                <div className="mt-1">
-                  <Dismissible
-                    onDismiss={() => setActed(({ [batch.id]: _dismissed, ...others }) => others)}
-                  >
-                    <BatchOutcome acted={acted[batch.id]!} />
-                  </Dismissible>
-                </div>
-              )}
-            </li>
+            <BatchItem
+              key={batch.id}
+              batch={batch}
+              result={results[batch.id]}
+              onDone={(result) => {
+                announce();
+                setResults((previous) => ({ ...previous, [batch.id]: result }));
+                refresh();
+              }}
+              onDismiss={() => setResults(({ [batch.id]: _dismissed, ...others }) => others)}
+            />
           ))}
         </ul>
       </div>
@@ -143,6 +88,80 @@ export function BatchList({ door, initial, page, label, empty }: Props) {
         <Pager path={page.path} params={page.params} previous={data.previous} next={data.next} />
         {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       </div>
+    </div>
+  );
+}
+
+function BatchItem({
+  batch,
+  result,
+  onDone,
+  onDismiss,
+}: {
+  batch: BatchListRow;
+  result: BatchActionResult | undefined;
+  onDone: (result: BatchActionResult) => void;
+  onDismiss: () => void;
+}) {
+  const t = useTranslations('batches');
+  return (
+    <li className="px-3 py-2.5" data-batch={batch.id}>
+      <div className={GRID}>
+        <NameCell batch={batch} />
+        <div className="mt-2 min-w-0 lg:mt-0.5">
+          <ProgressCell batch={batch} />
+        </div>
+        <dl className="mt-2 flex flex-col gap-0.5 lg:contents">
+          <TimeCell label={t('created')} iso={batch.createdAt} />
+          <TimeCell label={t('enqueued')} iso={batch.enqueuedAt} />
+          <TimeCell label={t('discarded')} iso={batch.discardedAt} />
+          <TimeCell label={t('finished')} iso={batch.finishedAt} />
+        </dl>
+        <div className="flex justify-end">
+          <BatchMenu
+            batch={batch}
+            discarded={batch.progress?.states?.discarded ?? 0}
+            onDone={onDone}
+          />
+        </div>
+      </div>
+      {result && (
+        <div className="mt-1">
+          <Dismissible onDismiss={onDismiss}>
+            <BatchOutcome result={result} />
+          </Dismissible>
+        </div>
+      )}
+    </li>
+  );
+}
+
+function NameCell({ batch }: { batch: BatchListRow }) {
+  const t = useTranslations('batches');
+  return (
+    <div className="flex min-w-0 flex-col items-start">
+      <Link
+        href={`/batches/${batch.id}`}
+        prefetch={false}
+        className="font-semibold any-break text-accent no-underline hover:underline"
+      >
+        <BatchDescription batch={batch} />
+      </Link>
+      <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
+      <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
+        <BatchStateBadge batch={batch} stalled={batch.stalled} />
+        {batch.hangs && (
+          <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
+            <Icon name="lost" className="size-3.5" />
+            {t('hangs')}
+          </span>
+        )}
+        {batch.onFinish && (
+          <span className="max-w-full min-w-0 font-mono text-[12.5px] break-words text-soft any-break">
+            {t('onFinish')}: {batch.onFinish}
+          </span>
+        )}
+      </span>
     </div>
   );
 }

@@ -3,29 +3,29 @@
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { BatchRow } from '@/lib/batches/types';
-import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
 import { Menu } from '../ui/menu';
-import { type BatchActed, RetryDialog } from './retry-dialog';
+import { type BatchActionResult, RetryDialog } from './retry-dialog';
 
-/** The row's menu of a batch. Without JavaScript it is a link to the confirmation page. */
+/** The actions menu of a batch row; without JavaScript, a link to the confirmation page. */
 export function BatchMenu({
   batch,
   discarded,
-  onActed,
+  onDone,
 }: {
   batch: BatchRow;
   discarded: number;
-  onActed: (acted: BatchActed) => void;
+  onDone: (result: BatchActionResult) => void;
 }) {
   const t = useTranslations();
-  const { basePath } = useLive();
-  const denied = useDenials()['batch.retry'];
+  const { basePath } = usePolling();
+  const denial = useDenials()['batch.retry'];
   const [open, setOpen] = useState(false);
-  const [asking, setAsking] = useState(false);
+  const [isDialogOpen, setDialogOpen] = useState(false);
   const trigger = useRef<HTMLElement>(null);
-  useHold(open);
-  const reason = denied ?? (batch.discardedAt || discarded > 0 ? null : 'noDiscarded');
+  usePausePolling(open);
+  const reason = denial ?? (batch.discardedAt || discarded > 0 ? null : 'noDiscarded');
   return (
     <>
       <Menu
@@ -39,16 +39,16 @@ export function BatchMenu({
             key: 'retry',
             text: t('actions.batch_retry.menu'),
             reason: reason && t(`actions.why.${reason}`),
-            onSelect: () => setAsking(true),
+            onSelect: () => setDialogOpen(true),
           },
         ]}
       />
-      {asking && (
+      {isDialogOpen && (
         <RetryDialog
           batch={batch}
           returnTo={trigger}
-          onActed={onActed}
-          onClose={() => setAsking(false)}
+          onDone={onDone}
+          onClose={() => setDialogOpen(false)}
         />
       )}
     </>

@@ -10,15 +10,19 @@ const BADGES: Record<BatchState | 'stalled', { className: string; icon: IconName
   discarded: { className: 'bg-discarded-wash text-discarded', icon: 'discarded' },
 };
 
-/** Where a batch is in its life; a second badge says that a job of it was discarded. */
+function progressState(batch: BatchRow, isStalled: boolean): BatchState | 'stalled' {
+  if (batch.finishedAt) return 'finished';
+  if (!batch.enqueuedAt) return 'pending';
+  return isStalled ? 'stalled' : 'running';
+}
+
+/** The state of a batch; a second badge marks a batch with discarded jobs. */
 export function BatchStateBadge({ batch, stalled }: { batch: BatchRow; stalled: boolean }) {
   const t = useTranslations('batchStates');
-  const life = (): BatchState | 'stalled' => {
-    if (batch.finishedAt) return 'finished';
-    if (!batch.enqueuedAt) return 'pending';
-    return stalled ? 'stalled' : 'running';
-  };
-  const states: (BatchState | 'stalled')[] = batch.discardedAt ? [life(), 'discarded'] : [life()];
+  const progress = progressState(batch, stalled);
+  const states: (BatchState | 'stalled')[] = batch.discardedAt
+    ? [progress, 'discarded']
+    : [progress];
   return states.map((state) => (
     <span key={state} className={`badge ${BADGES[state].className}`}>
       <Icon name={BADGES[state].icon} className="size-3.5" />

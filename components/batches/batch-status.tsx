@@ -3,17 +3,20 @@
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { BatchRow, BatchStatus, Stuck } from '@/lib/batches/types';
-import { STATE_CLASSES } from '../jobs/state-badge';
-import { useLive } from '../live';
-import { useCount, useDuration } from '../quantities';
 import { AbsoluteTime, useAbsoluteTime } from '../absolute-time';
+import { STATE_CLASSES } from '../jobs/state-badge';
+import { usePolling } from '../polling/polling-provider';
+import { useCount, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
 
-/** Progress per state, elapsed, expected end, and what holds the batch up. `status` null: still being counted. */
+/**
+ * The progress of a batch by state, its times, and the causes of a stall. `status` null: the jobs
+ * are still being counted.
+ */
 export function BatchStatusPanel({
   batch,
   status,
@@ -22,7 +25,7 @@ export function BatchStatusPanel({
   status: BatchStatus | null;
 }) {
   const t = useTranslations();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   if (!status)
     return (
       <div
@@ -52,8 +55,8 @@ export function BatchStatusPanel({
   );
 }
 
-/** The page that has the remedy. */
-const REMEDIES: Partial<Record<Stuck['kind'], 'attention' | 'pauses' | 'processes'>> = {
+/** The page on which the cause can be fixed. */
+const REMEDY_PAGES: Partial<Record<Stuck['kind'], 'attention' | 'pauses' | 'processes'>> = {
   lost_workers: 'attention',
   paused: 'pauses',
   no_process: 'processes',
@@ -66,7 +69,7 @@ function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
   const count = useCount();
   const absolute = useAbsoluteTime();
   const format = useFormatter();
-  const remedy = REMEDIES[reason.kind];
+  const remedy = REMEDY_PAGES[reason.kind];
   const tone =
     reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
   const text = () => {
@@ -163,7 +166,11 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
             <Link
               href={`/batches/${batch.id}?state=${state}#batched-jobs`}
               prefetch={false}
-              className={`inline-flex items-center gap-1 rounded px-1.5 py-0.5 text-[13px] whitespace-nowrap no-underline hover:underline ${states[state] > 0 ? STATE_CLASSES[state].badge : 'text-soft'}`}
+              className={
+                'inline-flex items-center gap-1 rounded px-1.5 py-0.5 text-[13px] whitespace-nowrap ' +
+                'no-underline hover:underline ' +
+                (states[state] > 0 ? STATE_CLASSES[state].badge : 'text-soft')
+              }
             >
               <Icon name={state} className="size-3.5" />
               {t(`states.${state}`)} {count(states[state])}
@@ -178,18 +185,18 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
 function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
   const t = useTranslations('batch');
   const duration = useDuration();
-  const finished = batch.finishedAt ?? batch.jobsFinishedAt;
-  const open = status.progress.states
+  const finishedAt = batch.finishedAt ?? batch.jobsFinishedAt;
+  const openJobs = status.progress.states
     ? status.progress.total - status.progress.states.succeeded - status.progress.states.discarded
     : 0;
   if (status.elapsed === null) return null;
   return (
     <dl className="mt-2.5 flex flex-wrap gap-x-6 gap-y-1 text-[13px]">
       <div className="flex gap-1.5">
-        <dt className="text-soft">{t(finished ? 'took' : 'elapsed')}</dt>
+        <dt className="text-soft">{t(finishedAt ? 'took' : 'elapsed')}</dt>
         <dd>{duration(status.elapsed)}</dd>
       </div>
-      {!finished && open > 0 && !status.stalled && (
+      {!finishedAt && openJobs > 0 && !status.stalled && (
         <div className="flex gap-1.5">
           <dt className="text-soft">{t('expected')}</dt>
           <dd>
@@ -201,7 +208,7 @@ function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
   );
 }
 
-/** When the batch is expected to end, or the time before which it cannot. */
+/** When the batch is expected to end, or the earliest time at which it can. */
 function ExpectedEnd({ status }: { status: BatchStatus }) {
   const t = useTranslations('batch');
   const at = status.expectedAt ?? status.notBefore;

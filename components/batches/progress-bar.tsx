@@ -2,12 +2,12 @@
 
 import { useTranslations } from 'next-intl';
 import type { Progress } from '@/lib/batches/types';
-import type { JobState } from '@/lib/good-job/states';
+import type { JobState } from '@/lib/good-job/types';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useCount } from '../quantities';
 import { StackedBar } from '../ui/stacked-bar';
 
-/** What is done first, then what moves, then what waits. */
+/** Finished states first, then running, then waiting. */
 export const PROGRESS_ORDER: JobState[] = [
   'succeeded',
   'discarded',

@@ -2,58 +2,55 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type FormEvent, type RefObject, useId, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
+import { type RefObject, useState } from 'react';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
-import { retryBatchAction } from '@/lib/bulk/actions';
 import type { BatchRow } from '@/lib/batches/types';
-import { actionFailed, isConsoleUpdated } from '../action-failed';
-import { ConsoleUpdated } from '../console-updated';
+import { retryBatchAction } from '@/lib/bulk/actions';
+import type { ActionResult } from '@/lib/http/server-action';
+import { toActionError, isConsoleUpdated } from '../action-failed';
 import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
+import { type ConfirmResult, ConfirmDialog } from '../confirm-dialog';
 import { OutcomeLine } from '../jobs/outcome-text';
-import { useHold } from '../live';
-import { useReasonRequired } from '../permissions';
-import { ReasonField } from '../reason-field';
 import { useCount } from '../quantities';
-import { Button } from '../ui/button';
-import { Dialog } from '../ui/dialog';
 import { RetryEffect } from './retry-effect';
 
-/** `started`: a large batch is retried by a run. */
-export type BatchActed = ActionResult<BatchRetryResult | { outcome: 'started'; runId: string }>;
+/** `started`: a bulk run retries a large batch. */
+export type BatchActionResult = ActionResult<
+  BatchRetryResult | { outcome: 'started'; runId: string }
+>;
 
-/** Asks before a batch retry, names the callbacks that will run again, and carries it out. */
+/** Confirms a batch retry, lists the callbacks that will run again, and starts it. */
 export function RetryDialog({
   batch,
   returnTo,
-  onActed,
+  onDone,
   onClose,
 }: {
   batch: BatchRow;
   returnTo?: RefObject<HTMLElement | null>;
-  onActed: (acted: BatchActed) => void;
+  onDone: (result: BatchActionResult) => void;
   onClose: () => void;
 }) {
-  const t = useTranslations('actions');
-  const heading = useId();
-  const [working, setWorking] = useState(false);
-  const [large, setLarge] = useState(false);
-  const [isOutdated, setOutdated] = useState(false);
-  const reasonRequired = useReasonRequired();
-  useHold(true);
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const reason = String(new FormData(event.currentTarget).get('reason'));
-    setWorking(true);
-    const result = await retryBatchAction({ id: batch.id, reason }).catch(actionFailed);
-    if (result.ok && result.value.outcome === 'large') return setLarge(true);
-    setWorking(false);
-    if (isConsoleUpdated(result)) return setOutdated(true);
-    onActed(result as ActionResult<BatchRetryResult>);
-    onClose();
+  const t = useTranslations('actions.batch_retry');
+  const [isLarge, setLarge] = useState(false);
+  async function retry(form: FormData): Promise<ConfirmResult> {
+    const reason = String(form.get('reason'));
+    const result = await retryBatchAction({ id: batch.id, reason }).catch(toActionError);
+    if (isConsoleUpdated(result)) return 'console_updated';
+    if (!result.ok) {
+      onDone(result);
+      return 'done';
+    }
+    const { value } = result;
+    if (value.outcome === 'large') {
+      setLarge(true);
+      return 'stay';
+    }
+    onDone({ ok: true, value });
+    return 'done';
   }
-  if (large)
+  if (isLarge)
     return (
       <BulkDialog
         action="batch_retry"
@@ -62,53 +59,45 @@ export function RetryDialog({
         onClose={onClose}
         onStarted={(started) => {
           if (started.kind === 'started')
-            onActed({ ok: true, value: { outcome: 'started', runId: started.runId } });
+            onDone({ ok: true, value: { outcome: 'started', runId: started.runId } });
         }}
       >
         <RetryEffect batch={batch} />
       </BulkDialog>
     );
   return (
-    <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2 id={heading} className="text-lg font-semibold">
-          {t('batch_retry.title')}
-        </h2>
-        <RetryEffect batch={batch} />
-        <ReasonField required={reasonRequired} />
-        {isOutdated && <ConsoleUpdated />}
-        <div className="mt-5 flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose} disabled={working}>
-            {t('cancel')}
-          </Button>
-          <Button type="submit" kind="primary" disabled={working} data-focus-first="">
-            {t(working ? 'working' : 'batch_retry.confirm')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <ConfirmDialog
+      title={t('title')}
+      confirm={t('confirm')}
+      returnTo={returnTo}
+      onConfirm={retry}
+      onClose={onClose}
+    >
+      <RetryEffect batch={batch} />
+    </ConfirmDialog>
   );
 }
 
-/** What a batch retry came to: how many jobs, which were skipped and why, which callbacks run again. */
-export function BatchOutcome({ acted }: { acted: BatchActed }) {
+/**
+ * The result of a batch retry: retried jobs, skipped jobs with reasons, and callbacks to run again.
+ */
+export function BatchOutcome({ result }: { result: BatchActionResult }) {
   const t = useTranslations();
   const count = useCount();
-  if (!acted.ok) return <OutcomeLine done={false} text={t(`errors.${acted.error}`)} />;
-  if (acted.value.outcome === 'started') return <BulkProgress id={acted.value.runId} />;
-  const { outcome, code, retried, skipped, skippedCount, events } = acted.value;
+  if (!result.ok) return <OutcomeLine done={false} text={t(`errors.${result.error}`)} />;
+  if (result.value.outcome === 'started') return <BulkProgress id={result.value.runId} />;
+  const { outcome, code, retried, skipped, skippedCount, events } = result.value;
   if (outcome === 'missing') return <OutcomeLine done={false} text={t('outcomes.missingBatch')} />;
   if (outcome === 'refused' && code)
     return <OutcomeLine done={false} text={t(`outcomes.refused.${code}`)} />;
-  const head =
-    outcome === 'unchanged'
-      ? t('actions.batch_retry.unchanged')
-      : outcome === 'locked' && retried === 0
-        ? t('errors.locked')
-        : t('actions.batch_retry.result', { count: retried, number: count(retried) });
+  const headline = () => {
+    if (outcome === 'unchanged') return t('actions.batch_retry.unchanged');
+    if (outcome === 'locked' && retried === 0) return t('errors.locked');
+    return t('actions.batch_retry.result', { count: retried, number: count(retried) });
+  };
   return (
     <div>
-      <OutcomeLine done={outcome === 'done'} text={head} />
+      <OutcomeLine done={outcome === 'done'} text={headline()} />
       {outcome === 'locked' && retried > 0 && (
         <OutcomeLine done={false} text={t('errors.locked')} />
       )}
@@ -130,11 +119,10 @@ export function BatchOutcome({ acted }: { acted: BatchActed }) {
                 <Link href={`/jobs/${job.id}`} className="font-mono text-[13px] break-all">
                   {job.id}
                 </Link>{' '}
-                {job.outcome === 'refused'
-                  ? t(`outcomes.refused.${job.code}`)
-                  : job.outcome === 'done'
-                    ? null
-                    : t(`outcomes.${job.outcome}`)}
+                {job.outcome === 'refused' && t(`outcomes.refused.${job.code}`)}
+                {job.outcome !== 'refused' &&
+                  job.outcome !== 'done' &&
+                  t(`outcomes.${job.outcome}`)}
               </li>
             ))}
           </ul>

@@ -2,7 +2,7 @@ import { useTranslations } from 'next-intl';
 import type { BatchRow } from '@/lib/batches/types';
 import { BatchDescription } from './batch-description';
 
-/** What a batch retry will do: the same in the dialog and on the confirmation page. */
+/** The effect of a batch retry, shared by the dialog and the confirmation page. */
 export function RetryEffect({ batch }: { batch: BatchRow }) {
   const t = useTranslations();
   const callbacks = (

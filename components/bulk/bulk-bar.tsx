@@ -2,42 +2,59 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
-import type { BulkStart } from '@/lib/bulk/start';
-import { type BulkAction, type BulkTarget, permissionOf } from '@/lib/bulk/types';
+import { type BulkAction, type BulkStart, type BulkTarget, permissionOf } from '@/lib/bulk/types';
 import { Dismissible } from '../dismissible';
 import { DESTRUCTIVE } from '../jobs/action-rules';
-import { useLive } from '../live';
 import { useOutcome } from '../outcomes';
 import { useBulkRuns, useDenials } from '../permissions';
+import { usePolling } from '../polling/polling-provider';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
-import { Tooltip } from '../ui/tooltip';
 import { lazyScript } from '../ui/lazy-script';
+import { Tooltip } from '../ui/tooltip';
 
-// Their code comes when a reader first reaches for an action.
+// Loaded when the viewer first starts an action.
 const BulkDialog = lazyScript(() =>
   import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })),
 );
-const BulkStarted = lazyScript(() =>
-  import('./bulk-started').then((module) => ({ default: module.BulkStarted })),
+const BulkStartResult = lazyScript(() =>
+  import('./bulk-start-result').then((module) => ({ default: module.BulkStartResult })),
 );
 
-/** In the order of a job's own menu: what helps first, what destroys last. */
+/** In the order of the job menu: the destructive actions last. */
 const ACTIONS = ['retry', 'reschedule', 'discard', 'destroy'] as const;
 
 export interface BulkBarProps {
-  /** Rows that are marked on this page. */
+  /** Rows selected on this page. */
   selectedIds: string[];
-  /** The list has no job to act on. */
+  /** Whether the list has no rows. */
   isEmpty?: boolean;
   onStarted?: (action: BulkAction) => void;
-  /** The list's filter as URL query; paging in it is ignored. */
+  /** The list's filter as a URL query; its paging parameters are ignored. */
   filterQuery: string;
-  /** The list is that of one batch. */
+  /** Set for the list of one batch. */
   batchId?: string;
 }
 
-/** Actions on the selected rows, or on everything that matches the filter; what was started last stays in sight. */
+/** The jobs that an action applies to, and the choice between the selection and all of them. */
+function useTarget({
+  selectedIds,
+  filterQuery,
+  batchId,
+}: Pick<BulkBarProps, 'selectedIds' | 'filterQuery' | 'batchId'>) {
+  const [isScopeEverything, setScopeEverything] = useState(false);
+  // The scope belongs to one selection: the next selection starts with its own rows again.
+  if (isScopeEverything && selectedIds.length === 0) setScopeEverything(false);
+  const target: BulkTarget =
+    isScopeEverything || selectedIds.length === 0
+      ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null }
+      : { kind: 'ids', ids: selectedIds };
+  return { isScopeEverything, setScopeEverything, target };
+}
+
+/**
+ * Actions on the selected rows or on all that match the filter, and the progress of the last one.
+ */
 export function BulkBar({
   selectedIds,
   isEmpty = false,
@@ -45,82 +62,51 @@ export function BulkBar({
   filterQuery,
   batchId,
 }: BulkBarProps) {
-  const t = useTranslations();
-  const count = useCount();
-  const { refresh } = useLive();
-  const denials = useDenials();
-  const runs = useBulkRuns();
-  const [wide, setWide] = useState(false);
-  const [asking, setAsking] = useState<{ action: BulkAction; target: BulkTarget } | null>(null);
+  const t = useTranslations('bulk');
+  const { refresh } = usePolling();
+  const [request, setRequest] = useState<{ action: BulkAction; target: BulkTarget } | null>(null);
   const [started, setStarted] = useState<BulkStart | null>(null);
-  const [over, setOver] = useState(false);
-  const drop = useCallback(() => setStarted((one) => (over ? null : one)), [over]);
+  const [isOver, setOver] = useState(false);
+  const drop = useCallback(() => setStarted((previous) => (isOver ? null : previous)), [isOver]);
   const announce = useOutcome(drop);
-  // Chosen for those rows: the next ones that are selected are meant alone again.
-  if (wide && selectedIds.length === 0) setWide(false);
-  const everything = wide || selectedIds.length === 0;
-  const target: BulkTarget = everything
-    ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null }
-    : { kind: 'ids', ids: selectedIds };
+  const { isScopeEverything, setScopeEverything, target } = useTarget({
+    selectedIds,
+    filterQuery,
+    batchId,
+  });
   const bar = useRef<HTMLElement>(null);
-  // A list that an action has emptied takes the pressed button along: the focus goes to what the action came to.
+  // An action that empties the list removes the focused button, so focus moves to the bar.
   useEffect(() => {
     if (isEmpty && started && document.activeElement === document.body) bar.current?.focus();
   }, [isEmpty, started]);
-  if (isEmpty && !started && !asking) return null;
-  const why = (action: BulkAction) => {
-    const denied = denials[permissionOf(action)];
-    return denied ? t(`actions.why.${denied}`) : everything && !runs ? t('bulk.needsSchema') : null;
-  };
+  if (isEmpty && !started && !request) return null;
   return (
-    <section
-      ref={bar}
-      tabIndex={-1}
-      aria-label={t('bulk.bar')}
-      className="js-only flex flex-col gap-2"
-    >
+    <section ref={bar} tabIndex={-1} aria-label={t('bar')} className="js-only flex flex-col gap-2">
       {!isEmpty && (
         <div className="flex flex-wrap items-center gap-2">
           {selectedIds.length === 0 ? (
-            <span className="text-soft">{t('bulk.everything')}</span>
+            <span className="text-soft">{t('everything')}</span>
           ) : (
-            <select
-              aria-label={t('bulk.scope')}
-              value={wide ? 'everything' : 'selected'}
-              onChange={(event) => setWide(event.target.value === 'everything')}
-              className="control"
-            >
-              <option value="selected">
-                {t('bulk.selected', {
-                  count: selectedIds.length,
-                  number: count(selectedIds.length),
-                })}
-              </option>
-              <option value="everything">{t('bulk.everything')}</option>
-            </select>
+            <ScopeSelect
+              selected={selectedIds.length}
+              isEverything={isScopeEverything}
+              onChange={setScopeEverything}
+            />
           )}
-          {ACTIONS.map((action) => {
-            const reason = why(action);
-            return reason ? (
-              <Tooltip key={action} content={reason}>
-                <Button aria-disabled="true">{t(`actions.${action}.menu`)}</Button>
-              </Tooltip>
-            ) : (
-              <Button
-                key={action}
-                kind={DESTRUCTIVE.has(action) ? 'danger' : 'plain'}
-                onClick={() => setAsking({ action, target })}
-              >
-                {t(`actions.${action}.menu`)}
-              </Button>
-            );
-          })}
+          {ACTIONS.map((action) => (
+            <ActionButton
+              key={action}
+              action={action}
+              isFilter={target.kind === 'filter'}
+              onClick={() => setRequest({ action, target })}
+            />
+          ))}
         </div>
       )}
       <Suspense>
         {started && (
-          <Dismissible onDismiss={over ? drop : null}>
-            <BulkStarted
+          <Dismissible onDismiss={isOver ? drop : null}>
+            <BulkStartResult
               started={started}
               onEnd={() => {
                 setOver(true);
@@ -129,20 +115,77 @@ export function BulkBar({
             />
           </Dismissible>
         )}
-        {asking && (
+        {request && (
           <BulkDialog
-            {...asking}
-            onClose={() => setAsking(null)}
+            {...request}
+            onClose={() => setRequest(null)}
             onStarted={(result) => {
               announce();
               setStarted(result);
               setOver(result.kind === 'done');
-              onStarted?.(asking.action);
+              onStarted?.(request.action);
               refresh();
             }}
           />
         )}
       </Suspense>
     </section>
+  );
+}
+
+/** Whether the actions apply to the selected rows or to all that match the filter. */
+function ScopeSelect({
+  selected,
+  isEverything,
+  onChange,
+}: {
+  selected: number;
+  isEverything: boolean;
+  onChange: (isEverything: boolean) => void;
+}) {
+  const t = useTranslations('bulk');
+  const count = useCount();
+  return (
+    <select
+      aria-label={t('scope')}
+      value={isEverything ? 'everything' : 'selected'}
+      onChange={(event) => onChange(event.target.value === 'everything')}
+      className="control"
+    >
+      <option value="selected">
+        {t('selected', {
+          count: selected,
+          number: count(selected),
+        })}
+      </option>
+      <option value="everything">{t('everything')}</option>
+    </select>
+  );
+}
+
+/** `isFilter`: the action applies to all jobs of a filter, which needs a stored run. */
+function ActionButton({
+  action,
+  isFilter,
+  onClick,
+}: {
+  action: (typeof ACTIONS)[number];
+  isFilter: boolean;
+  onClick: () => void;
+}) {
+  const t = useTranslations();
+  const denial = useDenials()[permissionOf(action)];
+  const needsSchema = !useBulkRuns() && isFilter;
+  const text = t(`actions.${action}.menu`);
+  if (denial || needsSchema)
+    return (
+      <Tooltip content={denial ? t(`actions.why.${denial}`) : t('bulk.needsSchema')}>
+        <Button aria-disabled="true">{text}</Button>
+      </Tooltip>
+    );
+  return (
+    <Button kind={DESTRUCTIVE.has(action) ? 'danger' : 'plain'} onClick={onClick}>
+      {text}
+    </Button>
   );
 }

@@ -1,168 +1,172 @@
 'use client';
 
 import { useQuery } from '@tanstack/react-query';
-import { useTimeZone, useTranslations } from 'next-intl';
-import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
+import { useTranslations } from 'next-intl';
+import type { ReactNode, RefObject } from 'react';
 import { previewBulkAction, startBulkAction } from '@/lib/bulk/actions';
-import type { BulkStart } from '@/lib/bulk/start';
-import { type BulkAction, type BulkTarget, TYPED_ABOVE } from '@/lib/bulk/types';
-import { readNumber } from '@/lib/bulk/typed-number';
-import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
-import { actionFailed } from '../action-failed';
+import {
+  type BulkAction,
+  type BulkCount,
+  type BulkStart,
+  type BulkTarget,
+  CONFIRM_ABOVE,
+  readNumber,
+} from '@/lib/bulk/types';
+import { toActionError } from '../action-failed';
+import { type ConfirmResult, ConfirmDialog } from '../confirm-dialog';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
-import { usePastTime } from '../jobs/use-past-time';
-import { useHold } from '../live';
-import { useBulkLimit, useReasonRequired } from '../permissions';
-import { ReasonField } from '../reason-field';
-import { Button } from '../ui/button';
-import { Dialog } from '../ui/dialog';
+import { useRescheduleTime } from '../jobs/use-reschedule-time';
+import { useBulkLimit } from '../permissions';
+import { CountConfirmation } from './count-confirmation';
 import { PreviewText, useBulkCount } from './preview-text';
 import { TargetText } from './target-text';
-import { TypedNumber } from './typed-number';
 
 interface Props {
   action: BulkAction;
   target: BulkTarget;
   returnTo?: RefObject<HTMLElement | null>;
-  /** What a batch retry does, to which batch. */
+  /** The effect of a batch retry. */
   children?: ReactNode;
   onStarted: (started: BulkStart) => void;
   onClose: () => void;
 }
 
-/** Shows what a bulk action would do, asks for it to be confirmed, and starts it. */
-export function BulkDialog({ action, target, returnTo, children, onStarted, onClose }: Props) {
-  const t = useTranslations();
-  const zone = useTimeZone() ?? 'UTC';
-  const bulkCount = useBulkCount();
+/** The affected jobs, counted when the dialog opens; only `refetch` updates them. */
+function useBulkPreview(action: BulkAction, target: BulkTarget) {
   const limit = useBulkLimit();
-  const heading = useId();
-  const [working, setWorking] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const [suggestedTime] = useState(() => utcToZoned(Date.now() + 3_600_000, zone));
-  const reasonRequired = useReasonRequired();
-  useHold(true);
-  const questionOf = usePastTime();
-
-  // Of the moment at which it was asked for: no refresh of what lies behind may change what is being confirmed.
-  const { data: preview, refetch } = useQuery({
+  // Static: polling behind the dialog must not change the numbers that the viewer confirms.
+  const { data: result, refetch } = useQuery({
     queryKey: ['bulk-preview', { action, target }],
-    queryFn: () => previewBulkAction({ action, target }).catch(actionFailed),
+    queryFn: () => previewBulkAction({ action, target }).catch(toActionError),
     staleTime: 'static',
     gcTime: 0,
   });
-  const found = preview?.ok ? preview.value : null;
-  const tooLarge =
-    found !== null &&
+  const preview = result?.ok ? result.value : null;
+  const isTooLarge =
+    preview !== null &&
     limit !== null &&
-    (found.total.count > limit || found.total.kind === 'at_least');
-  const needsNumber = found !== null && !tooLarge && found.total.count > TYPED_ABOVE;
+    (preview.total.count > limit || preview.total.kind === 'at_least');
+  const needsConfirmation = preview !== null && !isTooLarge && preview.total.count > CONFIRM_ABOVE;
+  return { result, preview, limit, isTooLarge, needsConfirmation, refetch };
+}
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    if (!found) return;
-    const form = new FormData(event.currentTarget);
-    let scheduledAt: string | null = null;
-    if (action === 'reschedule' && form.get('when') === 'at') {
-      scheduledAt = zonedToUtc(String(form.get('at')), zone);
-      if (!scheduledAt) return setProblem(t('actions.reschedule.badTime'));
-    }
-    const question = questionOf(scheduledAt);
-    if (question) return setProblem(question);
-    const typed = needsNumber ? readNumber(String(form.get('typed'))) : null;
-    if (needsNumber && typed !== found.total.count) return setProblem(t('bulk.wrongNumber'));
-    setWorking(true);
-    setProblem(null);
+/** Checks the form, starts the run and reports why it did not start. */
+function useBulkStart(
+  action: BulkAction,
+  { preview, needsConfirmation, refetch }: ReturnType<typeof useBulkPreview>,
+  { timeOf, problemOf }: ReturnType<typeof useRescheduleTime>,
+  onStarted: (started: BulkStart) => void,
+) {
+  const t = useTranslations();
+  const bulkCount = useBulkCount();
+  const unconfirmedText = (more: number | undefined, confirmed: BulkCount) =>
+    more === undefined
+      ? t('bulk.changedMeanwhile')
+      : t('bulk.moreThanConfirmed', {
+          number: bulkCount({ kind: 'exact', count: more }),
+          confirmed: bulkCount(confirmed),
+        });
+  const confirmedCountOf = (form: FormData) =>
+    needsConfirmation ? readNumber(String(form.get('confirmed_count'))) : null;
+  function validate(form: FormData): string | null {
+    const problem = problemOf(form);
+    if (problem) return problem;
+    const isConfirmed = !needsConfirmation || confirmedCountOf(form) === preview?.total.count;
+    return isConfirmed ? null : t('bulk.wrongNumber');
+  }
+  async function start(form: FormData): Promise<ConfirmResult> {
+    if (!preview) return 'stay';
     const result = await startBulkAction({
       action,
-      target: found.target,
-      scheduledAt,
-      cutOff: found.cutOff,
-      expected: found.total,
-      typed,
+      target: preview.target,
+      scheduledAt: timeOf(form),
+      cutOff: preview.cutOff,
+      expected: preview.total,
+      confirmedCount: confirmedCountOf(form),
       reason: String(form.get('reason')),
-    }).catch(actionFailed);
-    setWorking(false);
-    if (!result.ok) return setProblem(t(`errors.${result.error}`));
-    if (result.value.kind === 'needs_schema') return setProblem(t('bulk.needsSchema'));
+    }).catch(toActionError);
+    if (!result.ok) return { problem: t(`errors.${result.error}`) };
+    if (result.value.kind === 'needs_schema') return { problem: t('bulk.needsSchema') };
     if (result.value.kind === 'not_confirmed') {
-      const { more } = result.value;
-      setProblem(
-        more === undefined
-          ? t('bulk.changedMeanwhile')
-          : t('bulk.moreThanConfirmed', {
-              number: bulkCount({ kind: 'exact', count: more }),
-              confirmed: bulkCount(found.total),
-            }),
-      );
-      return void refetch();
+      void refetch();
+      return { problem: unconfirmedText(result.value.more, preview.total) };
     }
     onStarted(result.value);
-    onClose();
+    return 'done';
   }
+  return { validate, start };
+}
 
+/** Previews a bulk action, asks for confirmation and starts it. */
+export function BulkDialog({ action, target, returnTo, children, onStarted, onClose }: Props) {
+  const t = useTranslations();
+  const bulkCount = useBulkCount();
+  const reschedule = useRescheduleTime();
+  const bulkPreview = useBulkPreview(action, target);
+  const { preview, isTooLarge, needsConfirmation } = bulkPreview;
+  const { validate, start } = useBulkStart(action, bulkPreview, reschedule, onStarted);
+  // The retry of a batch without discarded jobs still runs its callbacks again.
+  const hasEffect = preview !== null && (preview.total.count > 0 || action === 'batch_retry');
+  const confirmText = preview
+    ? t(`bulk.confirms.${action}`, {
+        count: preview.total.count,
+        number: bulkCount(preview.total),
+      })
+    : t(`actions.${action}.confirm`);
   return (
-    <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2 id={heading} className="text-lg font-semibold">
-          {t(`bulk.titles.${action}`)}
-        </h2>
-        {children}
-        {action !== 'batch_retry' && (
-          <>
-            <p className="mt-2">{t(`bulk.effects.${action}`)}</p>
-            <TargetText
-              target={target.kind}
-              filter={target.kind === 'filter' ? target.query : null}
-              batchId={target.kind === 'filter' ? target.batchId : null}
-              selected={target.kind === 'ids' ? target.ids.length : 0}
-            />
-          </>
-        )}
-        <div aria-live="polite" className="mt-3">
-          {!preview && <p className="text-soft">{t('bulk.counting')}</p>}
-          {preview && !preview.ok && <p className="text-danger">{t(`errors.${preview.error}`)}</p>}
-          {preview?.ok && !preview.value && (
-            <p className="text-danger">{t('bulk.notUnderstood')}</p>
-          )}
-          {tooLarge && (
-            <p className="text-danger">
-              {t('bulk.tooLarge', { limit: bulkCount({ kind: 'exact', count: limit }) })}
-            </p>
-          )}
-          {found && <PreviewText action={action} preview={found} />}
-        </div>
-        {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
-        {needsNumber && <TypedNumber number={found.total.count} />}
-        <ReasonField required={reasonRequired} />
-        {problem && (
-          <p role="alert" className="mt-2 text-danger">
-            {problem}
-          </p>
-        )}
-        <div className="mt-5 flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose} disabled={working} data-focus-first="">
-            {t('actions.cancel')}
-          </Button>
-          <Button
-            type="submit"
-            kind={DESTRUCTIVE.has(action) ? 'danger' : 'primary'}
-            disabled={
-              working || !found || tooLarge || (found.total.count === 0 && action !== 'batch_retry')
-            }
-          >
-            {working
-              ? t('actions.working')
-              : found
-                ? t(`bulk.confirms.${action}`, {
-                    count: found.total.count,
-                    number: bulkCount(found.total),
-                  })
-                : t(`actions.${action}.confirm`)}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <ConfirmDialog
+      title={t(`bulk.titles.${action}`)}
+      confirm={confirmText}
+      isDestructive={DESTRUCTIVE.has(action)}
+      isConfirmDisabled={isTooLarge || !hasEffect}
+      focusFirst="cancel"
+      returnTo={returnTo}
+      validate={validate}
+      onConfirm={start}
+      onClose={onClose}
+    >
+      {children}
+      {action !== 'batch_retry' && (
+        <>
+          <p className="mt-2">{t(`bulk.effects.${action}`)}</p>
+          <TargetText
+            target={target.kind}
+            filter={target.kind === 'filter' ? target.query : null}
+            batchId={target.kind === 'filter' ? target.batchId : null}
+            selected={target.kind === 'ids' ? target.ids.length : 0}
+          />
+        </>
+      )}
+      <Preview action={action} bulkPreview={bulkPreview} />
+      {action === 'reschedule' && (
+        <RescheduleFields zone={reschedule.zone} at={reschedule.suggestedTime} />
+      )}
+      {preview && needsConfirmation && <CountConfirmation number={preview.total.count} />}
+    </ConfirmDialog>
+  );
+}
+
+function Preview({
+  action,
+  bulkPreview: { result, preview, limit, isTooLarge },
+}: {
+  action: BulkAction;
+  bulkPreview: ReturnType<typeof useBulkPreview>;
+}) {
+  const t = useTranslations();
+  const bulkCount = useBulkCount();
+  return (
+    <div aria-live="polite" className="mt-3">
+      {!result && <p className="text-soft">{t('bulk.counting')}</p>}
+      {result && !result.ok && <p className="text-danger">{t(`errors.${result.error}`)}</p>}
+      {result?.ok && !result.value && <p className="text-danger">{t('bulk.notUnderstood')}</p>}
+      {isTooLarge && limit !== null && (
+        <p className="text-danger">
+          {t('bulk.tooLarge', { limit: bulkCount({ kind: 'exact', count: limit }) })}
+        </p>
+      )}
+      {preview && <PreviewText action={action} preview={preview} />}
+    </div>
   );
 }

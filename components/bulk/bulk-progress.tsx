@@ -4,35 +4,35 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
-import { escapeBidi } from '@/lib/core/bidi';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
+import { escapeBidi } from '@/lib/core/text';
 import { fetchJson } from '../fetch-json';
-import { useLive } from '../live';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
 import { useCount, useDuration } from '../quantities';
-import { RefreshNote } from '../refresh-note';
 import { StackedBar } from '../ui/stacked-bar';
 import { BulkControls } from './bulk-controls';
-import { RunStateBadge } from './run-state';
 import { BulkTotals } from './bulk-totals';
 import { useBulkCount } from './preview-text';
+import { RunStateBadge } from './run-state';
 
-/** A run is watched closely whatever the viewer's own refresh is: it was asked for a moment ago, or is looked at. */
+/** Independent of the viewer's own refresh interval: the viewer waits for this run. */
 const POLL_MS = 1_000;
 const IDLE_POLL_MS = 5_000;
 
 interface Props {
   id: string;
-  /** The first paint, where the page has it. */
+  /** Data of the first paint, if the page has loaded it. */
   initial?: BulkRun;
-  /** On the run's own page there is no link to it. */
+  /** Whether this is the run's own page, which needs no link to it. */
   own?: boolean;
   onEnd?: () => void;
 }
 
-/** How far a run is, its rate and the time left, its controls, and what it has come to. */
+/** A bulk run: progress, rate, remaining time, outcomes and controls. */
 export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
   const t = useTranslations();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const {
     data: run,
     error,
@@ -43,20 +43,15 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
     queryFn: () => fetchJson<BulkRun>(`${basePath}/api/bulk/${id}`),
     initialData: initial,
     staleTime: 500,
-    refetchInterval: ({ state }) =>
-      isOver(state.data)
-        ? false
-        : state.data?.state === 'running' || !state.data
-          ? POLL_MS
-          : IDLE_POLL_MS,
+    refetchInterval: ({ state }) => pollInterval(state.data),
   });
-  const over = isOver(run);
-  const told = useRef(isOver(initial));
+  const hasEnded = isOver(run);
+  const hasNotifiedEnd = useRef(isOver(initial));
   useEffect(() => {
-    if (!over || told.current) return;
-    told.current = true;
+    if (!hasEnded || hasNotifiedEnd.current) return;
+    hasNotifiedEnd.current = true;
     onEnd?.();
-  }, [over, onEnd]);
+  }, [hasEnded, onEnd]);
   if (!run) return <p className="text-soft">{error ? t('errors.partial') : t('common.loading')}</p>;
   return (
     <div className="rounded-md border border-line px-3 py-2.5" data-run={run.id}>
@@ -75,12 +70,17 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
       <div className="mt-1.5">
         <BulkTotals counts={run.counts} />
       </div>
-      <Confirmed run={run} />
-      <Reason run={run} />
-      {!over && <BulkControls run={run} onDone={() => void refetch()} />}
+      <ConfirmedCount run={run} />
+      <PauseReason run={run} />
+      {!hasEnded && <BulkControls run={run} onDone={() => void refetch()} />}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
     </div>
   );
+}
+
+function pollInterval(run: BulkRun | undefined): number | false {
+  if (isOver(run)) return false;
+  return !run || run.state === 'running' ? POLL_MS : IDLE_POLL_MS;
 }
 
 function isOver(run: BulkRun | undefined): boolean {
@@ -96,7 +96,7 @@ function Progress({ run }: { run: BulkRun }) {
   const total = Math.max(run.expected.count, processed);
   const doneShare = total === 0 ? 0 : (run.counts.done ?? 0) / total;
   const perSecond = run.activeMs > 0 ? processed / (run.activeMs / 1000) : 0;
-  const left = perSecond > 0 ? (total - processed) / perSecond : null;
+  const remainingSeconds = perSecond > 0 ? (total - processed) / perSecond : null;
   const label = t('progress', {
     done: count(processed),
     total: bulkCount({ ...run.expected, count: total }),
@@ -121,11 +121,11 @@ function Progress({ run }: { run: BulkRun }) {
       >
         <span>{label}</span>
         {perSecond > 0 && <span>{t('rate', { number: count(Math.round(perSecond)) })}</span>}
-        {run.state === 'running' && left !== null && (
-          <span>{t('left', { time: duration(left) })}</span>
+        {run.state === 'running' && remainingSeconds !== null && (
+          <span>{t('remaining', { time: duration(remainingSeconds) })}</span>
         )}
         {run.state !== 'running' && (
-          <span>{t('worked', { time: duration(run.activeMs / 1000) })}</span>
+          <span>{t('activeTime', { time: duration(run.activeMs / 1000) })}</span>
         )}
         {run.state === 'running' && run.secondTry && processed < total && (
           <span>{t('secondTry')}</span>
@@ -135,8 +135,8 @@ function Progress({ run }: { run: BulkRun }) {
   );
 }
 
-/** That there are fewer jobs than were confirmed, or that it was refused since there were more. */
-function Confirmed({ run: { state, confirmed, expected } }: { run: BulkRun }) {
+/** Explains a count below the confirmed one, or the refusal of a run with a count above it. */
+function ConfirmedCount({ run: { state, confirmed, expected } }: { run: BulkRun }) {
   const t = useTranslations('bulk');
   const bulkCount = useBulkCount();
   if (confirmed === null) return null;
@@ -155,8 +155,8 @@ function Confirmed({ run: { state, confirmed, expected } }: { run: BulkRun }) {
   ) : null;
 }
 
-/** Why it stands still, and what to do. */
-function Reason({ run }: { run: BulkRun }) {
+/** Why the run does not progress, and how to continue it. */
+function PauseReason({ run }: { run: BulkRun }) {
   const t = useTranslations();
   if (run.state === 'interrupted')
     return <p className="mt-1.5 text-warn">{t('bulk.interruptedHint')}</p>;
@@ -168,7 +168,7 @@ function Reason({ run }: { run: BulkRun }) {
         {t('bulk.pausedBy', { viewer: escapeBidi(run.controlledBy ?? run.viewer) })}
       </p>
     );
-  const refusal =
+  const isRefusal =
     pauseReason === 'app_name_unknown' ||
     pauseReason === 'params_not_an_object' ||
     pauseReason === 'params_without_job_class' ||
@@ -176,12 +176,14 @@ function Reason({ run }: { run: BulkRun }) {
   return (
     <p role="alert" className="mt-1.5 text-danger">
       {t('bulk.pausedItself')}{' '}
-      {refusal ? t(`outcomes.refused.${pauseReason}`) : t(`bulk.reasons.${reasonKey(pauseReason)}`)}
+      {isRefusal
+        ? t(`outcomes.refused.${pauseReason}`)
+        : t(`bulk.reasons.${reasonKey(pauseReason)}`)}
     </p>
   );
 }
 
-/** The sentences of a single action end in "nothing was changed", which is not so in the middle of a run. */
+/** Maps to texts of their own: those of single actions end in "nothing was changed". */
 function reasonKey(
   code: string,
 ): 'query_timeout' | 'locked' | 'no_permission' | 'database' | 'unexpected' {

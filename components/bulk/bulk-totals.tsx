@@ -3,7 +3,7 @@ import { OUTCOMES, type OutcomeCounts, type OutcomeName } from '@/lib/bulk/types
 import { useCount } from '../quantities';
 import { Icon, type IconName } from '../ui/icon';
 
-const LOOKS: Record<OutcomeName, { icon: IconName; className: string }> = {
+const STATE_STYLES: Record<OutcomeName, { icon: IconName; className: string }> = {
   done: { icon: 'succeeded', className: 'text-succeeded' },
   conflict: { icon: 'warning', className: 'text-warn' },
   locked: { icon: 'running', className: 'text-warn' },
@@ -11,7 +11,7 @@ const LOOKS: Record<OutcomeName, { icon: IconName; className: string }> = {
   refused: { icon: 'warning', className: 'text-danger' },
 };
 
-/** What it came to, by outcome; an outcome that no job had is left out, but for `done`. */
+/** Job counts by outcome, without those that are zero, except `done`. */
 export function BulkTotals({ counts }: { counts: OutcomeCounts }) {
   const t = useTranslations('bulk.outcomes');
   const count = useCount();
@@ -22,9 +22,9 @@ export function BulkTotals({ counts }: { counts: OutcomeCounts }) {
           <li
             key={outcome}
             data-outcome={outcome}
-            className={`inline-flex items-center gap-1 ${LOOKS[outcome].className}`}
+            className={`inline-flex items-center gap-1 ${STATE_STYLES[outcome].className}`}
           >
-            <Icon name={LOOKS[outcome].icon} className="size-3.5" />
+            <Icon name={STATE_STYLES[outcome].icon} className="size-3.5" />
             {t(outcome)} <strong>{count(counts[outcome] ?? 0)}</strong>
           </li>
         ),

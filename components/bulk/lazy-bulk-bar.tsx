@@ -1,9 +1,9 @@
 'use client';
 
-import { MoreMessages } from '../shell/more-messages';
+import { MoreMessages } from '../i18n/more-messages';
 import { BulkBar, type BulkBarProps } from './bulk-bar';
 
-/** The bar with the words that it speaks, for a page that loads both after its list. */
+/** The bar with its messages, for a page that loads both after its list. */
 export default function LazyBulkBar(props: BulkBarProps) {
   return (
     <MoreMessages>

@@ -5,13 +5,13 @@ import {
   type BulkCount,
   type BulkPreview,
 } from '@/lib/bulk/types';
-import { JOB_STATES, type JobState } from '@/lib/good-job/states';
+import { JOB_STATES, type JobState } from '@/lib/good-job/types';
+import { AbsoluteTime } from '../absolute-time';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
 
-/** A number that says what it is: `1,234`, `200,000+`, `~2,900,000`. */
+/** Returns a formatter that marks minimums and estimates: `1,234`, `200,000+`, `~2,900,000`. */
 export function useBulkCount(): (count: BulkCount) => string {
   const t = useTranslations('bulk');
   const format = useCount();
@@ -21,7 +21,7 @@ export function useBulkCount(): (count: BulkCount) => string {
     });
 }
 
-/** How many jobs, in which states, what will be skipped, and up to when. */
+/** The jobs that the action affects by state, the ones it skips, and the snapshot time. */
 export function PreviewText({ action, preview }: { action: BulkAction; preview: BulkPreview }) {
   const t = useTranslations();
   const count = useCount();
@@ -51,7 +51,7 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
       <p className="font-semibold">
         {total.count === 0 && total.kind === 'exact'
           ? t(`bulk.nothing.${action}`)
-          : t('bulk.takesUp', { count: total.count, number: bulkCount(total) })}
+          : t('bulk.affectedJobs', { count: total.count, number: bulkCount(total) })}
       </p>
       {states && (
         <StateCounts
@@ -81,7 +81,7 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
   );
 }
 
-/** Jobs by state; nothing where no state has any. */
+/** Job counts by state; renders nothing for an empty list. */
 function StateCounts({
   label,
   states,

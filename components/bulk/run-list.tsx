@@ -1,9 +1,9 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { escapeBidi } from '@/lib/core/bidi';
 import { type BulkRun, processedOf } from '@/lib/bulk/types';
-import { filterParts } from '@/lib/jobs/filter-parts';
-import type { Page } from '@/lib/paging';
+import type { Page } from '@/lib/core/search-params';
+import { escapeBidi } from '@/lib/core/text';
+import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
 import { Pager } from '../pager';
 import { useCount } from '../quantities';
@@ -11,7 +11,7 @@ import { RelativeTime } from '../time';
 import { useBulkCount } from './preview-text';
 import { RunStateBadge } from './run-state';
 
-/** All bulk runs, newest first. */
+/** A page of bulk runs, newest first. */
 export function RunList({ page, label }: { page: Page<BulkRun>; label: string }) {
   const t = useTranslations('bulk');
   const count = useCount();

@@ -2,7 +2,7 @@ import { useTranslations } from 'next-intl';
 import type { RunState } from '@/lib/bulk/types';
 import { Icon, type IconName } from '../ui/icon';
 
-const LOOKS: Record<RunState, { icon: IconName; className: string }> = {
+const STATE_STYLES: Record<RunState, { icon: IconName; className: string }> = {
   running: { icon: 'running', className: 'bg-running-wash text-running' },
   interrupted: { icon: 'warning', className: 'bg-warn-wash text-warn' },
   paused: { icon: 'paused', className: 'bg-warn-wash text-warn' },
@@ -14,8 +14,8 @@ const LOOKS: Record<RunState, { icon: IconName; className: string }> = {
 export function RunStateBadge({ state }: { state: RunState }) {
   const t = useTranslations('bulk.states');
   return (
-    <span className={`badge ${LOOKS[state].className}`}>
-      <Icon name={LOOKS[state].icon} className="size-3.5" />
+    <span className={`badge ${STATE_STYLES[state].className}`}>
+      <Icon name={STATE_STYLES[state].icon} className="size-3.5" />
       {t(state)}
     </span>
   );

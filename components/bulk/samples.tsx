@@ -1,9 +1,9 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type BulkSample, OUTCOMES, type OutcomeCounts, SAMPLES_KEPT } from '@/lib/bulk/types';
+import { type BulkSample, OUTCOMES, type OutcomeCounts, MAX_SAMPLES } from '@/lib/bulk/types';
 import { useCount } from '../quantities';
 
-/** The jobs that were not done, by outcome, each with a link; the first SAMPLES_KEPT of an outcome. */
+/** The first MAX_SAMPLES jobs of each outcome other than `done`, linked. */
 export function Samples({ counts, samples }: { counts: OutcomeCounts; samples: BulkSample[] }) {
   const t = useTranslations();
   const count = useCount();
@@ -21,9 +21,9 @@ export function Samples({ counts, samples }: { counts: OutcomeCounts; samples: B
               {outcome !== 'done' && outcome !== 'refused' && (
                 <p className="mt-1 text-[13px]">{t(`bulk.hints.${outcome}`)}</p>
               )}
-              {total > SAMPLES_KEPT && (
+              {total > MAX_SAMPLES && (
                 <p className="mt-1 text-[13px] text-soft">
-                  {t('bulk.firstOf', { number: count(SAMPLES_KEPT) })}
+                  {t('bulk.firstOf', { number: count(MAX_SAMPLES) })}
                 </p>
               )}
               <ul className="mt-1 list-disc pl-5">

@@ -1,11 +1,11 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { BulkTarget } from '@/lib/bulk/types';
-import { filterParts } from '@/lib/jobs/filter-parts';
+import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
 import { useCount } from '../quantities';
 
-/** Which jobs: the selected ones, a filter as it stands in the address, or a batch. */
+/** The target of a bulk action: the selected rows, a filter or a batch. */
 export function TargetText({
   target,
   filter,
@@ -22,6 +22,7 @@ export function TargetText({
   const t = useTranslations('bulk');
   const count = useCount();
   const hasConditions = filterParts(filter ?? '').length > 0;
+  const unfiltered = batchId ? 'allOfBatch' : 'allJobs';
   const href = `${batchId ? `/batches/${batchId}` : '/jobs'}${filter ? `?${filter}` : ''}`;
   return (
     <div className="mt-3 rounded-md bg-sunken px-3 py-2">
@@ -30,7 +31,7 @@ export function TargetText({
       {target === 'batch' && <p>{t('discardedOfBatch')}</p>}
       {target === 'filter' && (
         <>
-          <p>{hasConditions ? t('allMatching') : t(batchId ? 'allOfBatch' : 'allJobs')}</p>
+          <p>{t(hasConditions ? 'allMatching' : unfiltered)}</p>
           <FilterParts query={filter ?? ''} />
         </>
       )}

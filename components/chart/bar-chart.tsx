@@ -3,47 +3,47 @@
 import { type ReactNode, Suspense, useState } from 'react';
 import { useCount, useDuration } from '../quantities';
 import { Button } from '../ui/button';
-import type { BarSeries } from './bar-plot';
 import { lazyScript } from '../ui/lazy-script';
+import type { BarSeries } from './bar-plot';
 
-// The library that draws it comes after the page.
+// Loads the chart library after the page.
 const BarPlot = lazyScript(() => import('./bar-plot'));
 
 interface Props {
   title: string;
   labels: string[];
   series: BarSeries[];
-  /** What the values are: numbers of something, or seconds. */
+  /** The unit of the values. */
   unit: 'count' | 'seconds';
-  /** Before a value that is reckoned from a sample. */
-  about: string;
+  /** Prefix of values that are estimated from a sample. */
+  estimatePrefix: string;
   words: { asChart: string; asTable: string };
-  /** What the chart leaves out. */
+  /** Says what the chart omits. */
   note?: string | null;
   /** The same numbers as a table. */
   children: ReactNode;
 }
 
-/** A chart and, in its place if so wished and without JavaScript, its numbers as a table. */
+/** A bar chart with a switch to a table; without JavaScript, the table. */
 export function BarChart({
   title,
   labels,
   series,
   unit,
-  about,
+  estimatePrefix,
   words,
   note = null,
   children,
 }: Props) {
   const count = useCount();
   const duration = useDuration();
-  const [table, setTable] = useState(false);
+  const [isTable, setTable] = useState(false);
   const [hover, setHover] = useState<number | null>(null);
   const format = (value: number) =>
     unit === 'seconds' ? duration(value) : count(Math.round(value));
-  const text = (values: number[]) => {
-    const value = hover === null ? values.reduce((sum, one) => sum + one, 0) : (values[hover] ?? 0);
-    return value > 0 ? about + format(value) : format(0);
+  const valueText = (values: number[]) => {
+    const value = hover === null ? values.reduce((sum, bar) => sum + bar, 0) : (values[hover] ?? 0);
+    return value > 0 ? estimatePrefix + format(value) : format(0);
   };
   return (
     <figure aria-label={title} className="min-w-0 rounded-md border border-line px-3 py-2">
@@ -55,29 +55,29 @@ export function BarChart({
         <Button
           kind="quiet"
           className="js-only ml-auto !min-h-7 !py-0"
-          aria-pressed={table}
-          onClick={() => setTable(!table)}
+          aria-pressed={isTable}
+          onClick={() => setTable(!isTable)}
         >
-          {table ? words.asChart : words.asTable}
+          {isTable ? words.asChart : words.asTable}
         </Button>
       </figcaption>
-      {!table && (
+      {!isTable && (
         <div className="js-only" aria-hidden="true">
           <Suspense fallback={<div className="h-[170px]" />}>
             <BarPlot labels={labels} series={series} format={format} onHover={setHover} />
           </Suspense>
           <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-[12.5px]">
-            {series.map(({ name, look, values }) => (
+            {series.map(({ name, style, values }) => (
               <li key={name} className="flex max-w-full min-w-0 items-center gap-1.5">
-                <span className={`size-2.5 shrink-0 rounded-sm ${look.swatch}`} />
+                <span className={`size-2.5 shrink-0 rounded-sm ${style.swatch}`} />
                 <span className="min-w-0 font-mono any-break">{name}</span>
-                <span className="text-soft">{text(values)}</span>
+                <span className="text-soft">{valueText(values)}</span>
               </li>
             ))}
           </ul>
         </div>
       )}
-      <div className={table ? '' : 'no-js-only'}>{children}</div>
+      <div className={isTable ? '' : 'no-js-only'}>{children}</div>
       {note && <p className="mt-1 text-[12.5px] text-soft">{note}</p>}
     </figure>
   );

@@ -10,170 +10,151 @@ import {
   type Chart,
   type ChartChoice,
   type ChartRange,
-} from '@/lib/jobs/chart-types';
+  isChartRange,
+} from '@/lib/jobs/types';
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';
-import { useHold, useLive } from '../live';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { useOnScreen } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
 import { searchHref } from '../search/search-href';
 import { timeTerm } from '../search/time-term';
 import { Button } from '../ui/button';
-import { useOnScreen } from '../use-live-query';
+import { lazyScript } from '../ui/lazy-script';
 import type { Span } from './chart-plot';
 import { ChartTable } from './chart-table';
-import { lookOf } from './series-look';
-import { lazyScript } from '../ui/lazy-script';
+import { seriesStyle } from './series-style';
 
 const ChartPlot = lazyScript(() => import('./chart-plot'));
 
-/** How old a chart may be before a refresh brings another, ms. */
-const DUE: Record<ChartRange, number> = { hour: 15_000, day: 60_000, week: 300_000 };
+/** Minimum age in ms before polling refetches the chart. */
+const MIN_AGE_MS: Record<ChartRange, number> = { hour: 15_000, day: 60_000, week: 300_000 };
 
 export interface ChartPanelProps {
   /** The list's filter as query parameters. */
   query: string;
   search: { path: string; params: Record<string, string>; chips: ChipTerm[] };
-  /** What the filter limits the time of creation to, ms. */
-  limited: { from: number; to: number } | null;
+  /** The filter's range of creation times, in epoch ms; unbounded ends are infinite. */
+  filterRange: { from: number; to: number } | null;
   choice: ChartChoice;
   onChoice: (choice: ChartChoice) => void;
 }
 
-/** The chart with its choices, its numbers as a table, and what the list is limited to. */
-export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPanelProps) {
-  const t = useTranslations('chart');
-  const states = useTranslations('states');
-  const format = useFormatter();
-  const exactly = useCount();
-  const countText = useCountText();
-  const router = useRouter();
+/** The chart of the filter, refetched by the list's poll while it is on screen. */
+function useChart(query: string, { range, by }: ChartChoice, onScreen: boolean) {
   const client = useQueryClient();
-  const zone = useTimeZone() ?? 'UTC';
-  const { basePath } = useLive();
-  const root = useRef<HTMLDivElement>(null);
-  const onScreen = useOnScreen(root);
-  const [table, setTable] = useState(false);
-  const [hover, setHover] = useState<number | null>(null);
-  const [marked, setMarked] = useState<{ anchor: number; at: number } | null>(null);
-  useHold(marked !== null);
-  const { range, by } = choice;
-  const wanted = { range, by };
-  const path = `/api/jobs/chart?${new URLSearchParams([...new URLSearchParams(query), ...Object.entries(wanted)])}`;
-  const {
-    data: chart,
-    error,
-    dataUpdatedAt,
-    isPlaceholderData,
-  } = useQuery({
+  const { basePath } = usePolling();
+  const chartParams = { range, by };
+  const params = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(chartParams)) params.append(name, value);
+  const path = `/api/jobs/chart?${params}`;
+  const response = useQuery({
     queryKey: [path],
     queryFn: ({ signal }) => fetchJson<Chart>(basePath + path, signal),
-    staleTime: DUE[range],
-    placeholderData: (before) => before,
+    staleTime: MIN_AGE_MS[range],
+    placeholderData: (previous) => previous,
   });
   usePollPart('chart', {
-    ask: () => (onScreen && Date.now() - dataUpdatedAt >= DUE[range] ? wanted : null),
-    take: (answer) => client.setQueryData([path], answer),
+    params: () => {
+      const isOld = Date.now() - response.dataUpdatedAt >= MIN_AGE_MS[range];
+      return onScreen && isOld ? chartParams : null;
+    },
+    onData: (data) => client.setQueryData([path], data),
   });
+  return response;
+}
 
-  const others = search.chips.filter(({ time }) => time !== 'created');
-  const pick = (from: number, to: number) => {
-    setMarked(null);
-    router.push(
-      searchHref(search.path, search.params, [
-        ...others,
-        { text: timeTerm('created', from, to, zone), param: 'q' },
-      ]),
-      { scroll: false },
-    );
+/** The buckets selected with the keyboard or hovered; polling pauses during a selection. */
+function useSpanSelection(buckets: number, onPick: (span: Span) => void) {
+  const [selection, setSelection] = useState<{ anchor: number; at: number } | null>(null);
+  const [hover, setHover] = useState<number | null>(null);
+  usePausePolling(selection !== null);
+  const span: Span | null = selection && {
+    first: Math.min(selection.anchor, selection.at),
+    last: Math.max(selection.anchor, selection.at),
   };
-  const { buckets, seconds } = CHART_RANGES[chart?.range ?? range];
-  const startOf = (bucket: number) => ((chart?.start ?? 0) + bucket * seconds) * 1000;
-  const pickSpan = ({ first, last }: Span) => pick(startOf(first), startOf(last + 1));
-  const clock = (at: number) =>
-    format.dateTime(at, {
+  const hoverSpan: Span | null = hover === null ? null : { first: hover, last: hover };
+  const clear = () => setSelection(null);
+  const pick = (picked: Span) => {
+    clear();
+    onPick(picked);
+  };
+  function onKeyDown(event: KeyboardEvent) {
+    const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (direction !== undefined) {
+      const at = Math.max(0, Math.min(buckets - 1, (selection?.at ?? buckets) + direction));
+      setSelection({ at, anchor: event.shiftKey && selection ? selection.anchor : at });
+    } else if (event.key === 'Enter' && span) pick(span);
+    else if (event.key === 'Escape' && selection) clear();
+    else return;
+    event.preventDefault();
+  }
+  return { span, activeSpan: span ?? hoverSpan, pick, clear, onHover: setHover, onKeyDown };
+}
+
+/** Returns a formatter for an epoch time in ms: the time of day, with the date beyond one hour. */
+function useClock(range: ChartRange): (epochMs: number) => string {
+  const format = useFormatter();
+  return (epochMs) =>
+    format.dateTime(epochMs, {
       ...(range === 'hour' ? {} : { month: 'numeric', day: 'numeric' }),
       hour: '2-digit',
       minute: '2-digit',
       hourCycle: 'h23',
     });
-  const span: Span | null = marked && {
-    first: Math.min(marked.anchor, marked.at),
-    last: Math.max(marked.anchor, marked.at),
+}
+
+/**
+ * The chart of the list's jobs with its range, grouping, table view and the filter's time range.
+ */
+export function ChartPanel({ query, search, filterRange, choice, onChoice }: ChartPanelProps) {
+  const t = useTranslations('chart');
+  const states = useTranslations('states');
+  const formatCount = useCount();
+  const countText = useCountText();
+  const router = useRouter();
+  const zone = useTimeZone() ?? 'UTC';
+  const root = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(root);
+  const [isTable, setTable] = useState(false);
+  const { data: chart, error, isPlaceholderData } = useChart(query, choice, onScreen);
+  const { buckets, seconds } = CHART_RANGES[chart?.range ?? choice.range];
+  const startMs = (bucket: number) => ((chart?.start ?? 0) + bucket * seconds) * 1000;
+  const otherChips = search.chips.filter(({ time }) => time !== 'created');
+  const showChips = (chips: Pick<ChipTerm, 'text' | 'param'>[]) =>
+    router.push(searchHref(search.path, search.params, chips), { scroll: false });
+  const applySpan = ({ first, last }: Span) => {
+    const term = timeTerm('created', startMs(first), startMs(last + 1), zone);
+    showChips([...otherChips, { text: term, param: 'q' }]);
   };
-  const inFocus: Span | null = span ?? (hover === null ? null : { first: hover, last: hover });
+  const selection = useSpanSelection(buckets, applySpan);
   const count = (number: number) =>
     chart?.accuracy.kind === 'sample' && number > 0
       ? countText({ kind: 'estimate', count: number }).text
-      : exactly(number);
-  const sum = (counts: number[], { first, last }: Span) =>
-    counts.slice(first, last + 1).reduce((a, b) => a + b, 0);
+      : formatCount(number);
   const names =
-    chart?.series.map(({ name, other }) =>
-      other
-        ? t('other')
-        : name === null
-          ? t('noName')
-          : chart.by === 'state'
-            ? states(name as 'queued')
-            : name,
-    ) ?? [];
-
-  function onKeyDown(event: KeyboardEvent) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (step !== undefined) {
-      const at = Math.max(0, Math.min(buckets - 1, (marked?.at ?? buckets) + step));
-      setMarked({ at, anchor: event.shiftKey && marked ? marked.anchor : at });
-    } else if (event.key === 'Enter' && span) pickSpan(span);
-    else if (event.key === 'Escape' && marked) setMarked(null);
-    else return;
-    event.preventDefault();
-  }
+    chart?.series.map(({ name, other }) => {
+      if (other) return t('other');
+      if (name === null) return t('noName');
+      return chart.by === 'state' ? states(name as 'queued') : name;
+    }) ?? [];
 
   return (
     <div ref={root} className="rounded-md border border-line px-3 py-2">
-      <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
-        <Choice
-          label={t('range')}
-          value={range}
-          values={Object.keys(CHART_RANGES) as ChartRange[]}
-          name={(one) => t(`ranges.${one}`)}
-          onChange={(one) => onChoice({ ...choice, range: one })}
+      <ChartControls
+        chart={chart}
+        choice={choice}
+        onChoice={onChoice}
+        isTable={isTable}
+        onTable={setTable}
+      />
+      {filterRange && (
+        <FilterRange
+          filterRange={filterRange}
+          range={choice.range}
+          onReset={() => showChips(otherChips)}
         />
-        <Choice
-          label={t('by')}
-          value={by}
-          values={CHART_GROUPS}
-          name={(one) => t(`groups.${one}`)}
-          onChange={(one) => onChoice({ ...choice, by: one })}
-        />
-        {chart?.accuracy.kind === 'sample' && (
-          <span className="text-soft">{t('sample', { number: exactly(chart.accuracy.rows) })}</span>
-        )}
-        <Button
-          kind="quiet"
-          className="ml-auto"
-          aria-pressed={table}
-          onClick={() => setTable(!table)}
-        >
-          {t(table ? 'asChart' : 'asTable')}
-        </Button>
-      </div>
-      {limited && (
-        <p className="flex flex-wrap items-center gap-x-2 text-[13px]">
-          {Number.isFinite(limited.from) &&
-            Number.isFinite(limited.to) &&
-            t('selected', { from: clock(limited.from), to: clock(limited.to) })}
-          <Button
-            kind="quiet"
-            className="!min-h-6 !py-0"
-            onClick={() =>
-              router.push(searchHref(search.path, search.params, others), { scroll: false })
-            }
-          >
-            {t('reset')}
-          </Button>
-        </p>
       )}
       {error && !chart && (
         <p role="alert" className="py-4 text-danger">
@@ -186,65 +167,171 @@ export function ChartPanel({ query, search, limited, choice, onChoice }: ChartPa
           {t(chart.accuracy.kind === 'unknown' ? 'unknown' : 'none')}
         </p>
       )}
-      {chart && chart.series.length > 0 && table && (
-        <ChartTable chart={chart} names={names} count={count} onPick={pickSpan} />
+      {chart && chart.series.length > 0 && isTable && (
+        <ChartTable chart={chart} names={names} count={count} onPick={selection.pick} />
       )}
-      {chart && chart.series.length > 0 && !table && (
-        <>
-          <div
-            tabIndex={0}
-            role="group"
-            aria-label={`${t('title')}. ${t('hint')}`}
-            title={t('hint')}
-            onKeyDown={onKeyDown}
-            onBlur={() => setMarked(null)}
-            className={`mt-1 ${isPlaceholderData ? 'opacity-60' : ''}`}
-          >
-            <Suspense fallback={<div className="h-[150px]" />}>
-              <ChartPlot
-                chart={chart}
-                limited={limited && toSpan(limited, chart.start, seconds, buckets)}
-                marked={span}
-                onHover={setHover}
-                onPick={pickSpan}
-              />
-            </Suspense>
-          </div>
-          <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-[12.5px]">
-            {chart.series.map((series, n) => (
-              <li key={n} className="flex max-w-full min-w-0 items-center gap-1.5">
-                <span
-                  aria-hidden="true"
-                  className={`size-2.5 shrink-0 rounded-sm ${lookOf(chart.by, series, n).swatch}`}
-                />
-                <span
-                  className={`min-w-0 any-break ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}
-                >
-                  {names[n]}
-                </span>
-                <span className="text-soft">
-                  {count(sum(series.counts, inFocus ?? { first: 0, last: buckets - 1 }))}
-                </span>
-              </li>
-            ))}
-            <li aria-live="polite" className="ml-auto min-h-5 whitespace-nowrap text-soft">
-              {inFocus &&
-                t('cursor', {
-                  from: clock(startOf(inFocus.first)),
-                  to: clock(startOf(inFocus.last + 1)),
-                  number: count(
-                    chart.series.reduce((total, { counts }) => total + sum(counts, inFocus), 0),
-                  ),
-                })}
-            </li>
-          </ul>
-        </>
+      {chart && chart.series.length > 0 && !isTable && (
+        <Plot
+          chart={chart}
+          range={choice.range}
+          names={names}
+          count={count}
+          filterRange={filterRange}
+          selection={selection}
+          isPlaceholder={isPlaceholderData}
+        />
       )}
     </div>
   );
 }
 
-/** The buckets that a limit touches; null: it lies outside of the chart. */
+function ChartControls({
+  chart,
+  choice,
+  onChoice,
+  isTable,
+  onTable,
+}: {
+  chart: Chart | undefined;
+  choice: ChartChoice;
+  onChoice: (choice: ChartChoice) => void;
+  isTable: boolean;
+  onTable: (isTable: boolean) => void;
+}) {
+  const t = useTranslations('chart');
+  const formatCount = useCount();
+  return (
+    <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
+      <Choice
+        label={t('range')}
+        value={choice.range}
+        values={Object.keys(CHART_RANGES).filter(isChartRange)}
+        name={(value) => t(`ranges.${value}`)}
+        onChange={(value) => onChoice({ ...choice, range: value })}
+      />
+      <Choice
+        label={t('by')}
+        value={choice.by}
+        values={CHART_GROUPS}
+        name={(value) => t(`groups.${value}`)}
+        onChange={(value) => onChoice({ ...choice, by: value })}
+      />
+      {chart?.accuracy.kind === 'sample' && (
+        <span className="text-soft">
+          {t('sample', { number: formatCount(chart.accuracy.rows) })}
+        </span>
+      )}
+      <Button
+        kind="quiet"
+        className="ml-auto"
+        aria-pressed={isTable}
+        onClick={() => onTable(!isTable)}
+      >
+        {t(isTable ? 'asChart' : 'asTable')}
+      </Button>
+    </div>
+  );
+}
+
+function FilterRange({
+  filterRange: { from, to },
+  range,
+  onReset,
+}: {
+  filterRange: { from: number; to: number };
+  range: ChartRange;
+  onReset: () => void;
+}) {
+  const t = useTranslations('chart');
+  const clock = useClock(range);
+  return (
+    <p className="flex flex-wrap items-center gap-x-2 text-[13px]">
+      {Number.isFinite(from) &&
+        Number.isFinite(to) &&
+        t('selected', { from: clock(from), to: clock(to) })}
+      <Button kind="quiet" className="!min-h-6 !py-0" onClick={onReset}>
+        {t('reset')}
+      </Button>
+    </p>
+  );
+}
+
+interface PlotProps {
+  chart: Chart;
+  range: ChartRange;
+  /** Labels of the series. */
+  names: string[];
+  /** Formats a number of jobs. */
+  count: (number: number) => string;
+  filterRange: { from: number; to: number } | null;
+  selection: ReturnType<typeof useSpanSelection>;
+  /** Whether the chart is the one of the previous filter. */
+  isPlaceholder: boolean;
+}
+
+/** The bars and the legend with the counts of the selected, hovered or all buckets. */
+function Plot({ chart, range, names, count, filterRange, selection, isPlaceholder }: PlotProps) {
+  const t = useTranslations('chart');
+  const clock = useClock(range);
+  const { activeSpan } = selection;
+  const { buckets, seconds } = CHART_RANGES[chart.range];
+  const startMs = (bucket: number) => (chart.start + bucket * seconds) * 1000;
+  const sum = (counts: number[], { first, last }: Span) =>
+    counts.slice(first, last + 1).reduce((a, b) => a + b, 0);
+  return (
+    <>
+      <div
+        tabIndex={0}
+        role="group"
+        aria-label={`${t('title')}. ${t('hint')}`}
+        title={t('hint')}
+        onKeyDown={selection.onKeyDown}
+        onBlur={selection.clear}
+        className={`mt-1 ${isPlaceholder ? 'opacity-60' : ''}`}
+      >
+        <Suspense fallback={<div className="h-[150px]" />}>
+          <ChartPlot
+            chart={chart}
+            filterSpan={filterRange && toSpan(filterRange, chart.start, seconds, buckets)}
+            selectedSpan={selection.span}
+            onHover={selection.onHover}
+            onPick={selection.pick}
+          />
+        </Suspense>
+      </div>
+      <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-[12.5px]">
+        {chart.series.map((series, n) => (
+          <li key={n} className="flex max-w-full min-w-0 items-center gap-1.5">
+            <span
+              aria-hidden="true"
+              className={`size-2.5 shrink-0 rounded-sm ${seriesStyle(chart.by, series, n).swatch}`}
+            />
+            <span
+              className={`min-w-0 any-break ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}
+            >
+              {names[n]}
+            </span>
+            <span className="text-soft">
+              {count(sum(series.counts, activeSpan ?? { first: 0, last: buckets - 1 }))}
+            </span>
+          </li>
+        ))}
+        <li aria-live="polite" className="ml-auto min-h-5 whitespace-nowrap text-soft">
+          {activeSpan &&
+            t('cursor', {
+              from: clock(startMs(activeSpan.first)),
+              to: clock(startMs(activeSpan.last + 1)),
+              number: count(
+                chart.series.reduce((total, { counts }) => total + sum(counts, activeSpan), 0),
+              ),
+            })}
+        </li>
+      </ul>
+    </>
+  );
+}
+
+/** The buckets that a time range overlaps; null if it lies outside of the chart. */
 function toSpan(
   { from, to }: { from: number; to: number },
   start: number,
@@ -274,12 +361,15 @@ function Choice<T extends string>({
       {label}
       <select
         value={value}
-        onChange={(event) => onChange(event.target.value as T)}
+        onChange={({ target }) => {
+          const option = values.find((candidate) => candidate === target.value);
+          if (option) onChange(option);
+        }}
         className="control min-h-7 px-1 py-0.5 text-ink"
       >
-        {values.map((one) => (
-          <option key={one} value={one}>
-            {name(one)}
+        {values.map((option) => (
+          <option key={option} value={option}>
+            {name(option)}
           </option>
         ))}
       </select>

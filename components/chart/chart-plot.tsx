@@ -1,13 +1,13 @@
 'use client';
 
 import { useLocale, useTimeZone } from 'next-intl';
-import { useEffect, useRef } from 'react';
+import { type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { CHART_RANGES, type Chart } from '@/lib/jobs/chart-types';
-import { colorOf, lookOf } from './series-look';
+import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
+import { colorOf, seriesStyle } from './series-style';
 
-/** Buckets from the first to the last, both included. */
+/** A range of bucket indexes, both ends included. */
 export interface Span {
   first: number;
   last: number;
@@ -15,10 +15,10 @@ export interface Span {
 
 interface Props {
   chart: Chart;
-  /** What the list is limited to, in buckets. */
-  limited: Span | null;
-  /** What is being chosen by the keys. */
-  marked: Span | null;
+  /** The filter's time range. */
+  filterSpan: Span | null;
+  /** The selection by keyboard. */
+  selectedSpan: Span | null;
   onHover: (bucket: number | null) => void;
   onPick: (span: Span) => void;
 }
@@ -26,29 +26,147 @@ interface Props {
 const HEIGHT = 150;
 const FONT = '12px system-ui, sans-serif';
 
-/** Each series on top of those after it: the largest is drawn first, the others over it. */
-function stacked({ start, range, series }: Chart): uPlot.AlignedData {
+/** Cumulative sums: uPlot draws the largest first and the others over it. */
+function stackSeries({ start, range, series }: Chart): uPlot.AlignedData {
   const { buckets, seconds } = CHART_RANGES[range];
   const times = Array.from({ length: buckets }, (_, n) => start + n * seconds);
   const sums = new Array<number>(buckets).fill(0);
-  const layers = [...series]
-    .reverse()
-    .map(({ counts }) => counts.map((count, n) => (sums[n] = (sums[n] ?? 0) + count)));
+  const layers = [...series].reverse().map(({ counts }) => {
+    counts.forEach((count, n) => {
+      sums[n] = (sums[n] ?? 0) + count;
+    });
+    return [...sums];
+  });
   return [times, ...layers.reverse()];
 }
 
-/** Stacked bars on a canvas; dragging across them chooses a span of time. */
-export default function ChartPlot({ chart, limited, marked, onHover, onPick }: Props) {
+/** The values that a plot reads whenever it draws or calls back. */
+interface Latest {
+  chart: RefObject<Chart>;
+  props: RefObject<Pick<Props, 'filterSpan' | 'onHover' | 'onPick'>>;
+}
+
+interface PlotContext {
+  /** The element of the plot, which supplies the theme's colours. */
+  element: HTMLElement;
+  locale: string;
+  zone: string;
+}
+
+function plotAxes(range: Chart['range'], { element, locale, zone }: PlotContext): uPlot.Axis[] {
+  const timeFormat = new Intl.DateTimeFormat(locale, {
+    timeZone: zone,
+    hourCycle: 'h23',
+    ...(range === 'week'
+      ? { month: 'numeric', day: 'numeric' }
+      : { hour: '2-digit', minute: '2-digit' }),
+  });
+  const countFormat = new Intl.NumberFormat(locale, { notation: 'compact' });
+  const axis = {
+    stroke: colorOf('--soft', element),
+    font: FONT,
+    grid: { stroke: colorOf('--line', element), width: 1 },
+    ticks: { show: false },
+  };
+  return [
+    {
+      ...axis,
+      size: 26,
+      space: 70,
+      grid: { show: false },
+      values: (_, splits) => splits.map((at) => timeFormat.format(at * 1000)),
+    },
+    {
+      ...axis,
+      size: 46,
+      space: 32,
+      incrs: [1, 2, 5]
+        .flatMap((n) => Array.from({ length: 8 }, (_, power) => n * 10 ** power))
+        .sort((a, b) => a - b),
+      values: (_, splits) => splits.map((value) => countFormat.format(value)),
+    },
+  ];
+}
+
+/** Draws the filter's range behind the bars, and reports the hovered and the selected buckets. */
+function plotHooks(range: Chart['range'], { chart, props }: Latest, element: HTMLElement) {
+  const { seconds, buckets } = CHART_RANGES[range];
+  const bucketAt = (u: uPlot, left: number) => {
+    const bucket = Math.floor((u.posToVal(left, 'x') - chart.current.start) / seconds);
+    return Math.max(0, Math.min(buckets - 1, bucket));
+  };
+  const drawFilterSpan = (u: uPlot) => {
+    const span = props.current.filterSpan;
+    if (!span) return;
+    const at = (bucket: number) => u.valToPos(chart.current.start + bucket * seconds, 'x', true);
+    const width = at(span.last + 1) - at(span.first);
+    u.ctx.fillStyle = colorOf('--accent-wash', element);
+    u.ctx.fillRect(at(span.first), u.bbox.top, width, u.bbox.height);
+  };
+  const reportHover = (u: uPlot) => {
+    const { left } = u.cursor;
+    props.current.onHover(left === undefined || left < 0 ? null : bucketAt(u, left));
+  };
+  const reportSelection = (u: uPlot) => {
+    if (u.select.width <= 0) return;
+    const span = {
+      first: bucketAt(u, u.select.left),
+      last: bucketAt(u, u.select.left + u.select.width - 1),
+    };
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    props.current.onPick(span);
+  };
+  return { drawClear: [drawFilterSpan], setCursor: [reportHover], setSelect: [reportSelection] };
+}
+
+function createPlot({ range, by, series }: Chart, latest: Latest, context: PlotContext): uPlot {
+  const { element, zone } = context;
+  const { seconds, buckets } = CHART_RANGES[range];
+  const { chart } = latest;
+  return new uPlot(
+    {
+      width: element.clientWidth,
+      height: HEIGHT,
+      legend: { show: false },
+      tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone),
+      scales: {
+        x: { range: () => [chart.current.start, chart.current.start + buckets * seconds] },
+        y: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] },
+      },
+      axes: plotAxes(range, context),
+      series: [
+        {},
+        ...series.map((item, n) => ({
+          fill: colorOf(seriesStyle(by, item, n).property, element),
+          width: 0,
+          points: { show: false },
+          paths: uPlot.paths.bars?.({ size: [0.86, 40], align: 1 }),
+        })),
+      ],
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: true, y: false, setScale: false },
+      },
+      hooks: plotHooks(range, latest, element),
+    },
+    stackSeries(chart.current),
+    element,
+  );
+}
+
+/** Stacked bars on a canvas; dragging across them selects a time range. */
+export default function ChartPlot({ chart, filterSpan, selectedSpan, onHover, onPick }: Props) {
   const locale = useLocale();
   const zone = useTimeZone() ?? 'UTC';
   const root = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ limited, onHover, onPick });
+  const latestProps = useRef({ filterSpan, onHover, onPick });
   useEffect(() => {
-    latest.current = { limited, onHover, onPick };
+    latestProps.current = { filterSpan, onHover, onPick };
     plot.current?.redraw(false);
   });
-  // A chart of the same shape takes new data; another one is made anew.
+  // New data of the same shape updates the plot; any other change recreates it.
   const shape = JSON.stringify([
     chart.range,
     chart.by,
@@ -56,135 +174,39 @@ export default function ChartPlot({ chart, limited, marked, onHover, onPick }: P
     locale,
     zone,
   ]);
-  const data = useRef(chart);
+  const latestChart = useRef(chart);
   useEffect(() => {
-    data.current = chart;
-    plot.current?.setData(stacked(chart));
+    latestChart.current = chart;
+    plot.current?.setData(stackSeries(chart));
   }, [chart]);
 
   useEffect(() => {
     const element = root.current;
     if (!element) return;
-    const { range, by, series } = data.current;
-    const { seconds, buckets } = CHART_RANGES[range];
-    const tick = new Intl.DateTimeFormat(locale, {
-      timeZone: zone,
-      hourCycle: 'h23',
-      ...(range === 'week'
-        ? { month: 'numeric', day: 'numeric' }
-        : { hour: '2-digit', minute: '2-digit' }),
-    });
-    const number = new Intl.NumberFormat(locale, { notation: 'compact' });
-    const bucketAt = (u: uPlot, left: number) =>
-      Math.max(
-        0,
-        Math.min(buckets - 1, Math.floor((u.posToVal(left, 'x') - data.current.start) / seconds)),
+    const initialChart = latestChart.current;
+    const create = () =>
+      createPlot(
+        initialChart,
+        { chart: latestChart, props: latestProps },
+        { element, locale, zone },
       );
-    const make = () => {
-      const axis = {
-        stroke: colorOf('--soft', element),
-        font: FONT,
-        grid: { stroke: colorOf('--line', element), width: 1 },
-        ticks: { show: false },
-      };
-      return new uPlot(
-        {
-          width: element.clientWidth,
-          height: HEIGHT,
-          legend: { show: false },
-          tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone),
-          scales: {
-            x: { range: () => [data.current.start, data.current.start + buckets * seconds] },
-            y: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] },
-          },
-          axes: [
-            {
-              ...axis,
-              size: 26,
-              space: 70,
-              grid: { show: false },
-              values: (_, splits) => splits.map((at) => tick.format(at * 1000)),
-            },
-            {
-              ...axis,
-              size: 46,
-              space: 32,
-              incrs: [1, 2, 5]
-                .flatMap((n) => Array.from({ length: 8 }, (_, power) => n * 10 ** power))
-                .sort((a, b) => a - b),
-              values: (_, splits) => splits.map((value) => number.format(value)),
-            },
-          ],
-          series: [
-            {},
-            ...series.map((one, n) => ({
-              fill: colorOf(lookOf(by, one, n).property, element),
-              width: 0,
-              points: { show: false },
-              paths: uPlot.paths.bars?.({ size: [0.86, 40], align: 1 }),
-            })),
-          ],
-          cursor: {
-            y: false,
-            points: { show: false },
-            drag: { x: true, y: false, setScale: false },
-          },
-          hooks: {
-            drawClear: [
-              (u) => {
-                const span = latest.current.limited;
-                if (!span) return;
-                const at = (bucket: number) =>
-                  u.valToPos(data.current.start + bucket * seconds, 'x', true);
-                u.ctx.fillStyle = colorOf('--accent-wash', element);
-                u.ctx.fillRect(
-                  at(span.first),
-                  u.bbox.top,
-                  at(span.last + 1) - at(span.first),
-                  u.bbox.height,
-                );
-              },
-            ],
-            setCursor: [
-              (u) =>
-                latest.current.onHover(
-                  u.cursor.left === undefined || u.cursor.left < 0
-                    ? null
-                    : bucketAt(u, u.cursor.left),
-                ),
-            ],
-            setSelect: [
-              (u) => {
-                if (u.select.width <= 0) return;
-                const span = {
-                  first: bucketAt(u, u.select.left),
-                  last: bucketAt(u, u.select.left + u.select.width - 1),
-                };
-                u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-                latest.current.onPick(span);
-              },
-            ],
-          },
-        },
-        stacked(data.current),
-        element,
-      );
+    let current = create();
+    plot.current = current;
+    const recreate = () => {
+      current.destroy();
+      current = create();
+      plot.current = current;
     };
-    let made = (plot.current = make());
-    const again = () => {
-      made.destroy();
-      made = plot.current = make();
-    };
-    const resized = new ResizeObserver(() =>
-      made.setSize({ width: element.clientWidth, height: HEIGHT }),
+    const resizeObserver = new ResizeObserver(() =>
+      current.setSize({ width: element.clientWidth, height: HEIGHT }),
     );
-    resized.observe(element);
-    const dark = matchMedia('(prefers-color-scheme: dark)');
-    dark.addEventListener('change', again);
+    resizeObserver.observe(element);
+    const darkScheme = matchMedia('(prefers-color-scheme: dark)');
+    darkScheme.addEventListener('change', recreate);
     return () => {
-      resized.disconnect();
-      dark.removeEventListener('change', again);
-      made.destroy();
+      resizeObserver.disconnect();
+      darkScheme.removeEventListener('change', recreate);
+      current.destroy();
       plot.current = null;
     };
   }, [shape, locale, zone]);
@@ -195,17 +217,17 @@ export default function ChartPlot({ chart, limited, marked, onHover, onPick }: P
     const { seconds } = CHART_RANGES[chart.range];
     const at = (bucket: number) => u.valToPos(chart.start + bucket * seconds, 'x');
     u.setSelect(
-      marked
+      selectedSpan
         ? {
-            left: at(marked.first),
+            left: at(selectedSpan.first),
             top: 0,
-            width: at(marked.last + 1) - at(marked.first),
+            width: at(selectedSpan.last + 1) - at(selectedSpan.first),
             height: u.over.clientHeight,
           }
         : { left: 0, top: 0, width: 0, height: 0 },
       false,
     );
-  }, [marked, chart, shape]);
+  }, [selectedSpan, chart, shape]);
 
   return <div ref={root} aria-hidden="true" className="h-[150px] overflow-hidden" />;
 }

@@ -1,12 +1,12 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { CHART_RANGES, type Chart } from '@/lib/jobs/chart-types';
+import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
 import { useAbsoluteTime } from '../absolute-time';
 import { Button } from '../ui/button';
 import type { Span } from './chart-plot';
 
-/** The chart's numbers, newest first, without the buckets that have none. */
+/** The chart's numbers, newest first, without empty buckets. */
 export function ChartTable({
   chart,
   names,
@@ -28,7 +28,7 @@ export function ChartTable({
     .map((total, n) => ({ n, total }))
     .filter(({ total }) => total > 0)
     .reverse();
-  const cell = 'px-2 py-1 text-right whitespace-nowrap';
+  const cellClass = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={t('asTable')}>
       <table className="w-full border-collapse text-[13px]">
@@ -38,14 +38,14 @@ export function ChartTable({
             <th scope="col" className="px-2 py-1 text-left font-normal whitespace-nowrap">
               {t('from')}
             </th>
-            <th scope="col" className={`${cell} font-normal`}>
+            <th scope="col" className={`${cellClass} font-normal`}>
               {t('total')}
             </th>
             {names.map((name, n) => (
               <th
                 key={n}
                 scope="col"
-                className={`${cell} max-w-48 truncate font-normal`}
+                className={`${cellClass} max-w-48 truncate font-normal`}
                 title={name}
               >
                 {name}
@@ -60,13 +60,13 @@ export function ChartTable({
               <th scope="row" className="px-2 py-1 text-left font-normal whitespace-nowrap">
                 {absolute(new Date((chart.start + n * seconds) * 1000).toISOString())}
               </th>
-              <td className={`${cell} font-semibold`}>{count(total)}</td>
+              <td className={`${cellClass} font-semibold`}>{count(total)}</td>
               {chart.series.map(({ counts }, column) => (
-                <td key={column} className={cell}>
+                <td key={column} className={cellClass}>
                   {counts[n] ? count(counts[n]) : ''}
                 </td>
               ))}
-              <td className={cell}>
+              <td className={cellClass}>
                 <Button
                   kind="quiet"
                   className="!min-h-6 !py-0"

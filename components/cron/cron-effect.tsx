@@ -2,13 +2,13 @@ import { useTranslations } from 'next-intl';
 import type { CronAction } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';
 
-/** What an action on a cron key will do: for the dialog and for the confirmation page. */
+/** The effect of an action on a cron key, shared by the dialog and the confirmation page. */
 export function CronEffect({
   action,
   row,
 }: {
   action: CronAction;
-  row: Pick<CronRow, 'key' | 'jobClass' | 'configured' | 'enabled'>;
+  row: Pick<CronRow, 'key' | 'jobClass' | 'isConfigured' | 'enabled'>;
 }) {
   const t = useTranslations('cron');
   return (
@@ -25,7 +25,7 @@ export function CronEffect({
       </dl>
       <p className="mt-2">{t(`${action}.effect`)}</p>
       {action === 'enqueue' && (
-        <p className="mt-2">{t(row.configured ? 'fromFile' : 'fromLastJob')}</p>
+        <p className="mt-2">{t(row.isConfigured ? 'fromFile' : 'fromLastJob')}</p>
       )}
       {action === 'enqueue' && !row.enabled && <p className="mt-2">{t('enqueueDisabled')}</p>}
     </>

@@ -2,55 +2,45 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useCallback, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useState } from 'react';
 import type { CronPage, CronRow } from '@/lib/cron/types';
 import { Dismissible } from '../dismissible';
-import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
-import { useLive } from '../live';
 import { useOutcome } from '../outcomes';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePolledList } from '../polling/use-polling-query';
 import { useCount } from '../quantities';
-import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
-import { ClassName } from '../ui/class-name';
 import { buttonClass } from '../ui/button';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
+import { ClassName } from '../ui/class-name';
 import { CronMenu } from './cron-menu';
 import { CronNotes } from './cron-notes';
 import { cronCode, useCronText } from './cron-outcome';
 import { CronStateBadge } from './cron-state';
 import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
-import type { CronActed } from './use-cron-action';
+import type { CronActionResult } from './use-cron-action';
 
 const GRID =
-  'xl:grid xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_7.25rem_8rem_13.25rem_6.25rem_2.5rem] xl:items-start xl:gap-x-3';
+  'xl:grid ' +
+  'xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_7.25rem_8rem_13.25rem_6.25rem_2.5rem] ' +
+  'xl:items-start xl:gap-x-3';
 
-/** The cron entries, each with its schedule and its last runs, kept fresh. */
-export function CronList({ door, initial }: { door: string; initial: CronPage }) {
+/** The cron entries, each with its schedule and last runs, polled. */
+export function CronList({ endpoint, initial }: { endpoint: string; initial: CronPage }) {
   const t = useTranslations('cron');
   const paging = useTranslations('paging');
   const count = useCount();
-  const { basePath, refresh } = useLive();
-  const [acted, setActed] = useState<Record<string, CronActed>>({});
-  const announce = useOutcome(useCallback(() => setActed({}), []));
-  const list = useRef<HTMLDivElement>(null);
-  const onScreen = useOnScreen(list);
-  const {
-    data = initial,
-    error,
-    dataUpdatedAt,
-  } = useLiveQuery({
-    key: [door],
-    fetch: (signal) => fetchJson<CronPage>(basePath + door, signal),
-    initial,
-    wanted: onScreen,
-  });
+  const { refresh } = usePolling();
+  const [results, setResults] = useState<Record<string, CronActionResult>>({});
+  const announce = useOutcome(useCallback(() => setResults({}), []));
+  const { listRef, data, error, dataUpdatedAt } = usePolledList(endpoint, initial);
   return (
-    <div ref={list}>
-      {data.fileStale && (
+    <div ref={listRef}>
+      {data.isCronFileStale && (
         <div className="mb-3">
           <Banner tone="warning">{t('fileStale')}</Banner>
         </div>
@@ -63,7 +53,7 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
       {data.rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
           {data.previous === null
-            ? t(data.fileGiven ? 'empty' : 'emptyWithoutFile')
+            ? t(data.hasCronFile ? 'empty' : 'emptyWithoutFile')
             : paging('empty')}
         </div>
       ) : (
@@ -74,32 +64,20 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
             {data.more && t('more')}
           </p>
           <div className="rounded-md border border-line">
-            <div
-              aria-hidden="true"
-              className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}
-            >
-              <div>{t('key')}</div>
-              <div>{t('class')}</div>
-              <div>{t('schedule')}</div>
-              <div>{t('next')}</div>
-              <div>{t('last')}</div>
-              <div>{t('runs')}</div>
-              <div>{t('status')}</div>
-              <div />
-            </div>
+            <ColumnHeads />
             <ul aria-label={t('title')} className="divide-y divide-line">
               {data.rows.map((row) => (
                 <Entry
                   key={row.key}
                   row={row}
-                  fileGiven={data.fileGiven}
-                  acted={acted[row.key]}
-                  onActed={(result) => {
+                  hasCronFile={data.hasCronFile}
+                  result={results[row.key]}
+                  onDone={(result) => {
                     announce();
-                    setActed((all) => ({ ...all, [row.key]: result }));
+                    setResults((previous) => ({ ...previous, [row.key]: result }));
                     refresh();
                   }}
-                  onDismiss={() => setActed(({ [row.key]: _dismissed, ...others }) => others)}
+                  onDismiss={() => setResults(({ [row.key]: _dismissed, ...others }) => others)}
                 />
               ))}
             </ul>
@@ -114,24 +92,40 @@ export function CronList({ door, initial }: { door: string; initial: CronPage })
   );
 }
 
+function ColumnHeads() {
+  const t = useTranslations('cron');
+  return (
+    <div
+      aria-hidden="true"
+      className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}
+    >
+      <div>{t('key')}</div>
+      <div>{t('class')}</div>
+      <div>{t('schedule')}</div>
+      <div>{t('next')}</div>
+      <div>{t('last')}</div>
+      <div>{t('runs')}</div>
+      <div>{t('status')}</div>
+      <div />
+    </div>
+  );
+}
+
 function Entry({
   row,
-  fileGiven,
-  acted,
-  onActed,
+  hasCronFile,
+  result,
+  onDone,
   onDismiss,
 }: {
   row: CronRow;
-  fileGiven: boolean;
-  acted?: CronActed;
-  onActed: (acted: CronActed) => void;
+  hasCronFile: boolean;
+  result?: CronActionResult;
+  onDone: (result: CronActionResult) => void;
   onDismiss: () => void;
 }) {
   const t = useTranslations();
-  const count = useCount();
-  const text = useCronText();
-  const [last] = row.runs;
-  const failed = row.runs.filter(({ state }) => state === 'discarded').length;
+  const cronText = useCronText();
   return (
     <li className="px-3 py-2.5" data-cron-key={row.key}>
       <div className={GRID}>
@@ -144,7 +138,7 @@ function Entry({
             {row.key}
           </Link>
           {row.description && <p className="text-[13px] any-break text-soft">{row.description}</p>}
-          <CronNotes row={row} fileGiven={fileGiven} />
+          <CronNotes row={row} hasCronFile={hasCronFile} />
         </div>
         <Cell name={t('cron.class')}>
           {row.jobClass ? (
@@ -162,54 +156,67 @@ function Entry({
             <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>
           )}
         </Cell>
-        <Cell name={t('cron.next')}>
-          {row.nextAt ? (
-            <RelativeTime iso={row.nextAt} />
-          ) : (
-            <span className="text-soft">{t('time.never')}</span>
-          )}
-          {row.nextAt && !row.enabled && (
-            <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>
-          )}
-        </Cell>
-        <Cell name={t('cron.last')}>
-          {last ? (
-            <span className="flex flex-col items-start gap-0.5">
-              <StateBadge state={last.state} />
-              <Link href={`/jobs/${last.id}`} prefetch={false} className="text-[13px] text-accent">
-                <RelativeTime iso={last.at} />
-              </Link>
-            </span>
-          ) : (
-            <span className="text-soft">{t('time.never')}</span>
-          )}
-        </Cell>
-        <Cell name={t('cron.runs')}>
-          <RunStrip runs={row.runs} />
-          {failed > 0 && (
-            <p className="text-[12.5px] text-discarded">
-              {t('cron.failed', { failed: count(failed), total: count(row.runs.length) })}
-            </p>
-          )}
-        </Cell>
+        <RunCells row={row} />
         <Cell name={t('cron.status')}>
-          <CronStateBadge row={row} fileGiven={fileGiven} />
+          <CronStateBadge row={row} hasCronFile={hasCronFile} />
         </Cell>
         <div className="flex justify-end">
-          <CronMenu row={row} onActed={onActed} />
+          <CronMenu row={row} onDone={onDone} />
         </div>
       </div>
-      {acted && (
+      {result && (
         <div className="mt-1">
           <Dismissible onDismiss={onDismiss}>
             <OutcomeLine
-              done={cronCode(acted.result) === 'done'}
-              text={text(acted.action, cronCode(acted.result)) ?? ''}
+              done={cronCode(result.result) === 'done'}
+              text={cronText(result.action, cronCode(result.result)) ?? ''}
             />
           </Dismissible>
         </div>
       )}
     </li>
+  );
+}
+
+/** The cells of the next, the last and the recent runs. */
+function RunCells({ row }: { row: CronRow }) {
+  const t = useTranslations();
+  const count = useCount();
+  const [lastRun] = row.runs;
+  const failedCount = row.runs.filter(({ state }) => state === 'discarded').length;
+  return (
+    <>
+      <Cell name={t('cron.next')}>
+        {row.nextAt ? (
+          <RelativeTime iso={row.nextAt} />
+        ) : (
+          <span className="text-soft">{t('time.never')}</span>
+        )}
+        {row.nextAt && !row.enabled && (
+          <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>
+        )}
+      </Cell>
+      <Cell name={t('cron.last')}>
+        {lastRun ? (
+          <span className="flex flex-col items-start gap-0.5">
+            <StateBadge state={lastRun.state} />
+            <Link href={`/jobs/${lastRun.id}`} prefetch={false} className="text-[13px] text-accent">
+              <RelativeTime iso={lastRun.at} />
+            </Link>
+          </span>
+        ) : (
+          <span className="text-soft">{t('time.never')}</span>
+        )}
+      </Cell>
+      <Cell name={t('cron.runs')}>
+        <RunStrip runs={row.runs} />
+        {failedCount > 0 && (
+          <p className="text-[12.5px] text-discarded">
+            {t('cron.failed', { failed: count(failedCount), total: count(row.runs.length) })}
+          </p>
+        )}
+      </Cell>
+    </>
   );
 }
 

@@ -3,20 +3,31 @@
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { CronRow } from '@/lib/cron/types';
-import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
 import { Menu } from '../ui/menu';
-import { type CronActed, cronActions, useCronAction, whyNotCron } from './use-cron-action';
+import {
+  type CronActionResult,
+  cronActions,
+  useCronAction,
+  cronDisabledReason,
+} from './use-cron-action';
 
-/** The row's menu of a cron entry. Without JavaScript it is a link to the entry's page, which has them all. */
-export function CronMenu({ row, onActed }: { row: CronRow; onActed: (acted: CronActed) => void }) {
+/** The actions menu of a cron entry's row; without JavaScript, a link to the entry's page. */
+export function CronMenu({
+  row,
+  onDone,
+}: {
+  row: CronRow;
+  onDone: (result: CronActionResult) => void;
+}) {
   const t = useTranslations();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const trigger = useRef<HTMLElement>(null);
-  const { ask, dialog } = useCronAction(row, onActed, trigger);
-  useHold(open);
+  const { openDialog, dialog } = useCronAction(row, onDone, trigger);
+  usePausePolling(open);
   return (
     <>
       <Menu
@@ -27,12 +38,12 @@ export function CronMenu({ row, onActed }: { row: CronRow; onActed: (acted: Cron
         trigger={trigger}
         items={() =>
           cronActions(row).map((action) => {
-            const reason = whyNotCron(action, row, denials);
+            const reason = cronDisabledReason(action, row, denials);
             return {
               key: action,
               text: t(`cron.${action}.menu`),
               reason: reason && t(reason),
-              onSelect: () => ask(action),
+              onSelect: () => openDialog(action),
             };
           })
         }

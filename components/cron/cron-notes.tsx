@@ -5,20 +5,20 @@ import type { CronRow } from '@/lib/cron/types';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
 
-/** What is wrong with an entry, or unusual. */
-export function CronNotes({ row, fileGiven }: { row: CronRow; fileGiven: boolean }) {
+/** Problems and peculiarities of a cron entry. */
+export function CronNotes({ row, hasCronFile }: { row: CronRow; hasCronFile: boolean }) {
   const t = useTranslations('cron');
   const notes = [
     ...row.problems.map((problem) => ({
       key: problem,
       text: t(`problems.${problem}`),
-      warns: true,
+      isWarning: true,
     })),
-    ...(fileGiven && !row.configured
-      ? [{ key: 'notInFile', text: t('notInFile'), warns: false }]
+    ...(hasCronFile && !row.isConfigured
+      ? [{ key: 'notInFile', text: t('notInFile'), isWarning: false }]
       : []),
-    ...(row.configured && row.runs.length === 0
-      ? [{ key: 'neverRan', text: t('neverRan'), warns: false }]
+    ...(row.isConfigured && row.runs.length === 0
+      ? [{ key: 'neverRan', text: t('neverRan'), isWarning: false }]
       : []),
   ];
   return (
@@ -31,8 +31,8 @@ export function CronNotes({ row, fileGiven }: { row: CronRow; fileGiven: boolean
           </span>
         </p>
       )}
-      {notes.map(({ key, text, warns }) => (
-        <p key={key} className={`text-[13px] ${warns ? 'text-warn' : 'text-soft'}`}>
+      {notes.map(({ key, text, isWarning }) => (
+        <p key={key} className={`text-[13px] ${isWarning ? 'text-warn' : 'text-soft'}`}>
           {text}
         </p>
       ))}

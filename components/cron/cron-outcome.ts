@@ -1,10 +1,10 @@
 import { useTranslations } from 'next-intl';
-import type { ActionResult } from '@/lib/action';
-import { ERROR_CODES, type ErrorCode } from '@/lib/errors';
+import { ERROR_CODES, type ErrorCode } from '@/lib/core/errors';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
-import { REFUSAL_CODES } from '@/lib/good-job/outcomes';
+import { REFUSAL_CODES } from '@/lib/good-job/types';
+import type { ActionResult } from '@/lib/http/server-action';
 
-/** One of a cron action's codes, as a confirmation page sends it back too. */
+/** The code of a cron action's outcome, which a confirmation page also returns in its URL. */
 type Code =
   | Exclude<CronOutcome['outcome'], 'refused'>
   | Extract<CronOutcome, { outcome: 'refused' }>['code']
@@ -15,7 +15,7 @@ export function cronCode(result: ActionResult<CronOutcome>): Code {
   return result.value.outcome === 'refused' ? result.value.code : result.value.outcome;
 }
 
-/** What an action on a cron key came to, in words; null for a code that is none. */
+/** Returns a function that describes the outcome of a cron action; null for an unknown code. */
 export function useCronText(): (action: CronAction, code: string) => string | null {
   const t = useTranslations();
   return (action, code) => {
@@ -27,9 +27,9 @@ export function useCronText(): (action: CronAction, code: string) => string | nu
       code === 'setting_of_wrong_type'
     )
       return t(`cron.refused.${code}`);
-    const refusal = REFUSAL_CODES.find((one) => one === code);
+    const refusal = REFUSAL_CODES.find((candidate) => candidate === code);
     if (refusal) return t(`outcomes.refused.${refusal}`);
-    const error = ERROR_CODES.find((one) => one === code);
+    const error = ERROR_CODES.find((candidate) => candidate === code);
     return error ? t(`errors.${error}`) : null;
   };
 }

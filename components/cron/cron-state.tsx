@@ -2,16 +2,16 @@ import { useTranslations } from 'next-intl';
 import type { CronRow } from '@/lib/cron/types';
 import { Icon } from '../ui/icon';
 
-/** Whether a key is enabled; one that CRON_FILE does not have is neither. */
+/** Whether a cron key is enabled, disabled or absent from CRON_FILE. */
 export function CronStateBadge({
-  row: { enabled, configured },
-  fileGiven,
+  row: { enabled, isConfigured },
+  hasCronFile,
 }: {
-  row: Pick<CronRow, 'enabled' | 'configured'>;
-  fileGiven: boolean;
+  row: Pick<CronRow, 'enabled' | 'isConfigured'>;
+  hasCronFile: boolean;
 }) {
   const t = useTranslations('cron');
-  if (fileGiven && !configured)
+  if (hasCronFile && !isConfigured)
     return (
       <span className="badge rounded-md bg-sunken whitespace-normal text-soft">{t('absent')}</span>
     );

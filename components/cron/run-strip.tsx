@@ -1,15 +1,17 @@
 'use client';
 
 import { useLocale, useTranslations } from 'next-intl';
-import { JOB_STATES, type JobState } from '@/lib/good-job/states';
 import type { CronRun } from '@/lib/cron/types';
-import { useCount } from '../quantities';
+import { JOB_STATES, type JobState } from '@/lib/good-job/types';
 import { STATE_CLASSES } from '../jobs/state-badge';
+import { useCount } from '../quantities';
 
 const STEP = 7;
 const HEIGHT = 16;
 
-/** Each state has its own shape: colour alone says nothing to many. A path in a box of 5 by 16. */
+/**
+ * SVG paths in a 5 by 16 box; each state has its own shape because colour alone is not accessible.
+ */
 const SHAPES: Record<JobState, string> = {
   succeeded: 'M0 9h5v7h-5Z',
   discarded:
@@ -20,7 +22,7 @@ const SHAPES: Record<JobState, string> = {
   scheduled: 'M0 11h5v1.5h-5Z',
 };
 
-/** The last runs, oldest on the left; in words for who does not see it. */
+/** The last runs, oldest on the left, with a text alternative. */
 export function RunStrip({ runs }: { runs: CronRun[] }) {
   const t = useTranslations();
   const count = useCount();

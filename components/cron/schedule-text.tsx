@@ -1,14 +1,14 @@
 'use client';
 
 import { useLocale, useTranslations } from 'next-intl';
-import type { Words } from '@/lib/cron/describe';
+import type { Words } from '@/lib/cron/types';
 import type { ScheduleView } from '@/lib/cron/types';
 
-/** A schedule as it is written, in words, and by whose clock. */
+/** A schedule as written, in words, and with its time zone. */
 export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
   const t = useTranslations('cron');
-  const words = useWords();
-  const { text, asCron, zone, isAppZone, countsWeeks, unreadable } = schedule;
+  const words = useScheduleWords();
+  const { text, asCron, zone, isAppZone, hasWeekModulo, unreadable } = schedule;
   return (
     <div className="min-w-0">
       <div className="font-mono text-[13px] font-semibold any-break">{text}</div>
@@ -22,13 +22,13 @@ export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
           {zone && t(isAppZone ? 'appZone' : 'zone', { zone })}
         </p>
       )}
-      {countsWeeks && <p className="text-[13px] text-soft">{t('countsWeeks')}</p>}
+      {hasWeekModulo && <p className="text-[13px] text-soft">{t('countsWeeks')}</p>}
     </div>
   );
 }
 
-/** `every 5 minutes`, `every day at 09:00`. */
-function useWords(): (words: Words) => string {
+/** Returns a formatter for schedules: `every 5 minutes`, `every day at 09:00`. */
+function useScheduleWords(): (words: Words) => string {
   const t = useTranslations('cron.words');
   const locale = useLocale();
   const list = (items: string[]) =>

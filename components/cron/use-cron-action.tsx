@@ -2,46 +2,46 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useState } from 'react';
-import type { ActionResult } from '@/lib/action';
 import { changeCron } from '@/lib/cron/actions';
 import type { CronAction, CronOutcome } from '@/lib/cron/mutations';
 import type { CronRow } from '@/lib/cron/types';
-import type { Denials } from '../permissions';
-import { actionFailed, isConsoleUpdated } from '../action-failed';
+import type { ActionResult } from '@/lib/http/server-action';
+import { toActionError, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
+import type { DenialMap } from '../permissions';
 import { CronEffect } from './cron-effect';
 
-export interface CronActed {
+export interface CronActionResult {
   action: CronAction;
   result: ActionResult<CronOutcome>;
 }
 
-/** Those that are offered for an entry as it is. */
+/** The actions available for an entry. */
 export function cronActions({ enabled }: Pick<CronRow, 'enabled'>): CronAction[] {
   return ['enqueue', enabled ? 'disable' : 'enable'];
 }
 
-/** Why an action is not offered; a message `actions.why.…` or `cron.refused.…`. */
-export function whyNotCron(
+/** The message key of the reason why an action is disabled; null if it is enabled. */
+export function cronDisabledReason(
   action: CronAction,
   row: CronRow,
-  denials: Denials,
+  denials: DenialMap,
 ):
   | 'actions.why.forbidden'
   | 'actions.why.read_only'
   | `cron.refused.${'entry_invalid' | 'no_source'}`
   | null {
-  const denied = denials[`cron.${action}`];
-  if (denied) return `actions.why.${denied}`;
+  const denial = denials[`cron.${action}`];
+  if (denial) return `actions.why.${denial}`;
   return action === 'enqueue' && row.cannotEnqueue ? `cron.refused.${row.cannotEnqueue}` : null;
 }
 
-/** A dialog that asks before an action on an entry and carries it out. */
+/** Opens a dialog that confirms an action on an entry and runs it. */
 export function useCronAction(
   row: CronRow,
-  onActed: (acted: CronActed) => void,
+  onDone: (result: CronActionResult) => void,
   returnTo?: RefObject<HTMLElement | null>,
-): { ask: (action: CronAction) => void; dialog: ReactNode } {
+): { openDialog: (action: CronAction) => void; dialog: ReactNode } {
   const t = useTranslations('cron');
   const [action, setAction] = useState<CronAction | null>(null);
   const dialog = action && (
@@ -50,15 +50,16 @@ export function useCronAction(
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
       onClose={() => setAction(null)}
-      onConfirm={async (reason) => {
-        const result = await changeCron({ action, key: row.key, reason }).catch(actionFailed);
+      onConfirm={async (form) => {
+        const reason = String(form.get('reason'));
+        const result = await changeCron({ action, key: row.key, reason }).catch(toActionError);
         if (isConsoleUpdated(result)) return 'console_updated';
-        onActed({ action, result });
+        onDone({ action, result });
         return 'done';
       }}
     >
       <CronEffect action={action} row={row} />
     </ConfirmDialog>
   );
-  return { ask: setAction, dialog };
+  return { openDialog: setAction, dialog };
 }

@@ -1,20 +1,23 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type FailureFilter, failureParams } from '@/lib/failures/filters';
 import {
   type DiscardCount,
   type DiscardCounts,
   FAILURE_RANGES,
+  type FailureFilter,
   type FailureRange,
   RANGE_NAMES,
-} from '@/lib/failures/types';
-import { isBlankName } from '@/lib/jobs/name-links';
+  failureParams,
+} from '@/lib/failures/filters';
+import { isBlankName } from '@/lib/jobs/links';
 import { useCountText } from '../quantities';
 import { TooLarge } from '../too-large';
 import { ClassName } from '../ui/class-name';
-import { before, countHref } from './failure-links';
+import { timeBefore, countHref } from './failure-links';
 
-/** GoodJob's own tables: discarded jobs by class or by exception, each number with its jobs. */
+/**
+ * Discarded jobs by class or by exception, as on GoodJob's own page; each count links to its jobs.
+ */
 export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter: FailureFilter }) {
   const t = useTranslations('failures');
   const by = filter.by === 'class' ? 'class' : 'exception';
@@ -51,11 +54,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
                 className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break"
               >
                 {by === 'class' && row.name !== null && !isBlankName(row.name) ? (
-                  <Link
-                    href={`/cleaner?${new URLSearchParams(failureParams(filter, { by: 'failure', jobClass: row.name, group: null }))}`}
-                    prefetch={false}
-                    className="text-accent"
-                  >
+                  <Link href={classHref(filter, row.name)} prefetch={false} className="text-accent">
                     <ClassName name={row.name} />
                   </Link>
                 ) : (
@@ -77,6 +76,11 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
       </table>
     </div>
   );
+}
+
+function classHref(filter: FailureFilter, jobClass: string): string {
+  const params = failureParams(filter, { by: 'failure', jobClass, group: null });
+  return `/cleaner?${new URLSearchParams(params)}`;
 }
 
 function Name({ row }: { row: DiscardCount }) {
@@ -104,15 +108,15 @@ function Cells({
     ...RANGE_NAMES.map((range, n): [FailureRange, number] => [range, row.counts[n] ?? 0]),
   ];
   return cells.map(([range, count]) => {
-    const isAll =
+    const isComplete =
       counts.since === null ||
-      (range !== null && counts.since <= before(counts.now, FAILURE_RANGES[range]));
-    const { text, title } = countText({ kind: isAll ? 'exact' : 'at_least', count });
-    const link = count > 0 ? countHref(filter.by, row, range, isTotal, filter.jobClass) : null;
+      (range !== null && counts.since <= timeBefore(counts.now, FAILURE_RANGES[range]));
+    const { text, title } = countText({ kind: isComplete ? 'exact' : 'at_least', count });
+    const href = count > 0 ? countHref(filter.by, row, range, isTotal, filter.jobClass) : null;
     return (
       <td key={range ?? 'all'} title={title} className={className}>
-        {link ? (
-          <Link href={link} prefetch={false} className="text-accent">
+        {href ? (
+          <Link href={href} prefetch={false} className="text-accent">
             {text}
           </Link>
         ) : (

@@ -5,18 +5,18 @@ import {
   type FailureGroup,
   type FailurePage,
   type FailureRange,
-} from '@/lib/failures/types';
+} from '@/lib/failures/filters';
+import { AbsoluteTime } from '../absolute-time';
 import LazyBulkBar from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
 import { useCount } from '../quantities';
-import { AbsoluteTime } from '../absolute-time';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';
-import { before, groupQuery } from './failure-links';
+import { timeBefore, groupQuery } from './failure-links';
 
-/** A group's newest error as it is, jobs of it, and what can be done with all of them. */
+/** A group's newest error, sample jobs, and bulk actions on all of its jobs. */
 export function FailureDetail({
   group,
   page,
@@ -29,10 +29,10 @@ export function FailureDetail({
   const t = useTranslations('failures');
   const count = useCount();
   const [newest] = group.samples;
-  const start = before(page.now, FAILURE_RANGES[range]);
-  const all = groupQuery(group, page, start);
-  const of = (state: 'discarded' | 'retried') =>
-    `/jobs?${new URLSearchParams([['state', state], ...new URLSearchParams(all)])}`;
+  const periodStart = timeBefore(page.now, FAILURE_RANGES[range]);
+  const filterQuery = groupQuery(group, page, periodStart);
+  const jobsHref = (name: 'state' | 'queue_name', value: string) =>
+    `/jobs?${new URLSearchParams([[name, value], ...new URLSearchParams(filterQuery)])}`;
   return (
     <div className="mt-3 ml-[1.4rem] grid gap-4 lg:grid-cols-2 max-lg:ml-0">
       <section aria-label={t('newestError')} className="min-w-0">
@@ -50,7 +50,7 @@ export function FailureDetail({
             {group.queues.map((queue) => (
               <Link
                 key={queue}
-                href={`/jobs?${new URLSearchParams([['queue_name', queue], ...new URLSearchParams(all)])}`}
+                href={jobsHref('queue_name', queue)}
                 prefetch={false}
                 className="font-mono text-accent any-break"
               >
@@ -60,32 +60,12 @@ export function FailureDetail({
           </p>
         )}
       </section>
-      <section aria-label={t('samples')} className="min-w-0">
-        <h3 className="mb-1 text-[13px] text-soft">{t('samples')}</h3>
-        <ul className="divide-y divide-line rounded-md border border-line">
-          {group.samples.map(({ id, state, at }) => (
-            <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
-              <Link
-                href={`/jobs/${id}`}
-                prefetch={false}
-                data-sample={id}
-                className="font-mono text-[12.5px] break-all text-accent"
-              >
-                {id}
-              </Link>
-              <StateBadge state={state} />
-              <span className="ml-auto text-[13px] text-soft">
-                <RelativeTime iso={at} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      </section>
+      <Samples group={group} />
       <section aria-label={t('actions')} className="min-w-0 lg:col-span-2">
         <p className="text-[13px]">
           {t.rich('actsOn', {
             period: t(`ranges.${range}`),
-            since: () => <AbsoluteTime iso={start > page.since ? start : page.since} />,
+            since: () => <AbsoluteTime iso={periodStart > page.since ? periodStart : page.since} />,
           })}
         </p>
         <div className="mt-2 flex flex-wrap items-center gap-2">
@@ -94,7 +74,7 @@ export function FailureDetail({
               group[state] > 0 && (
                 <Link
                   key={state}
-                  href={of(state)}
+                  href={jobsHref('state', state)}
                   prefetch={false}
                   data-state={state}
                   className={buttonClass()}
@@ -103,9 +83,36 @@ export function FailureDetail({
                 </Link>
               ),
           )}
-          <LazyBulkBar selectedIds={[]} filterQuery={all} />
+          <LazyBulkBar selectedIds={[]} filterQuery={filterQuery} />
         </div>
       </section>
     </div>
+  );
+}
+
+function Samples({ group }: { group: FailureGroup }) {
+  const t = useTranslations('failures');
+  return (
+    <section aria-label={t('samples')} className="min-w-0">
+      <h3 className="mb-1 text-[13px] text-soft">{t('samples')}</h3>
+      <ul className="divide-y divide-line rounded-md border border-line">
+        {group.samples.map(({ id, state, at }) => (
+          <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
+            <Link
+              href={`/jobs/${id}`}
+              prefetch={false}
+              data-sample={id}
+              className="font-mono text-[12.5px] break-all text-accent"
+            >
+              {id}
+            </Link>
+            <StateBadge state={state} />
+            <span className="ml-auto text-[13px] text-soft">
+              <RelativeTime iso={at} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

@@ -4,11 +4,14 @@ import type {
   FailurePage,
   FailureRange,
   Grouping,
-} from '@/lib/failures/types';
-import { nameParams } from '@/lib/jobs/name-links';
-import { quoteValue } from '@/lib/jobs/query-tokens';
+} from '@/lib/failures/filters';
+import { nameParams } from '@/lib/jobs/links';
+import { quoteValue } from '@/lib/search/terms';
 
-/** The jobs of a group as the list's URL query: exactly those, of the failures that were looked at. `range`: those alone that failed since then. */
+/**
+ * The URL query of the job list for exactly the jobs of a group, within the scanned failures.
+ * `from` limits it to later failures.
+ */
 export function groupQuery(
   { jobClass, fingerprint }: FailureGroup,
   { since, until }: Pick<FailurePage, 'since' | 'until'>,
@@ -23,17 +26,20 @@ export function groupQuery(
   );
 }
 
-/** `now` less so many seconds, with its microseconds. */
-export function before(now: string, seconds: number): string {
+/** The ISO time `seconds` before `now`, with its microseconds. */
+export function timeBefore(now: string, seconds: number): string {
   return new Date(Date.parse(now) - seconds * 1000)
     .toISOString()
     .replace('Z', `${/\.\d{3}(\d{3})Z$/.exec(now)?.[1] ?? '000'}Z`);
 }
 
-/** The jobs of a row of the tables by class and by exception, as GoodJob links them. Null: nothing names them, or not the whole of their name is known. */
+/**
+ * The link to the jobs of a table row, as on GoodJob's own page. Null if the row has no name or the
+ * name is truncated.
+ */
 export function countHref(
   by: Grouping,
-  { name, bare, cut, tooLarge }: DiscardCount,
+  { name, isBare, isCut, tooLarge }: DiscardCount,
   range: FailureRange | null,
   isTotal: boolean,
   jobClass: string | null,
@@ -46,12 +52,14 @@ export function countHref(
   if (isTotal) return `/jobs?${new URLSearchParams(params)}`;
   if (by === 'class' && !tooLarge)
     return `/jobs?${new URLSearchParams({ ...params, ...nameParams({ class: name }) })}`;
-  if (name === null || name.trim() === '' || cut) return null;
-  return `/jobs?${new URLSearchParams({ ...params, q: `error:=${bare ? `${quoted(name)},` : ''}${quoted(`${name}: `)}*` })}`;
+  if (name === null || name.trim() === '' || isCut) return null;
+  const exactName = isBare ? `${quoteLiteral(name)},` : '';
+  const q = `error:=${exactName}${quoteLiteral(`${name}: `)}*`;
+  return `/jobs?${new URLSearchParams({ ...params, q })}`;
 }
 
-/** In quotes a star is a star. */
-function quoted(text: string): string {
+/** Always quotes: outside of quotes a star is a wildcard. */
+function quoteLiteral(text: string): string {
   const value = quoteValue(text);
   return value.startsWith('"') ? value : `"${value}"`;
 }

@@ -1,9 +1,8 @@
 import { useTranslations } from 'next-intl';
-import type { FailureFilter } from '@/lib/failures/filters';
-import type { FailurePage } from '@/lib/failures/types';
+import type { FailureFilter, FailurePage } from '@/lib/failures/filters';
 import { FailureRow } from './failure-row';
 
-/** Groups of failures, the most frequent first; the one that is unfolded shows more of itself, and what can be done. */
+/** Groups of failures, most frequent first; one can be expanded. */
 export function FailureList({ page, filter }: { page: FailurePage; filter: FailureFilter }) {
   const t = useTranslations('failures');
   return (

@@ -1,20 +1,21 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type FailureFilter, failureParams } from '@/lib/failures/filters';
 import {
   FAILURE_RANGES,
+  type FailureFilter,
   type FailureGroup,
   type FailurePage,
   RANGE_NAMES,
-} from '@/lib/failures/types';
-import { isBlankName } from '@/lib/jobs/name-links';
+  failureParams,
+} from '@/lib/failures/filters';
+import { isBlankName } from '@/lib/jobs/links';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
 import { Icon } from '../ui/icon';
 import { Sparkline } from '../ui/sparkline';
 import { FailureDetail } from './failure-detail';
-import { before, groupQuery } from './failure-links';
+import { timeBefore, groupQuery } from './failure-links';
 
 interface Props {
   group: FailureGroup;
@@ -22,11 +23,12 @@ interface Props {
   filter: FailureFilter;
 }
 
-/** One group: what failed and how, how often, and whether it becomes more. */
+/** One group of failures: error, class, counts and trend. */
 export function FailureRow({ group, page, filter }: Props) {
   const t = useTranslations();
   const isOpen = filter.group === group.fingerprint;
-  const href = `/cleaner?${new URLSearchParams(failureParams(filter, { group: isOpen ? null : group.fingerprint }))}#${group.fingerprint}`;
+  const params = failureParams(filter, { group: isOpen ? null : group.fingerprint });
+  const href = `/cleaner?${new URLSearchParams(params)}#${group.fingerprint}`;
   return (
     <li id={group.fingerprint} data-failure={group.fingerprint} className="px-3 py-2.5">
       <div className="flex flex-col gap-x-5 gap-y-2 lg:flex-row lg:items-start">
@@ -52,7 +54,9 @@ export function FailureRow({ group, page, filter }: Props) {
               <span className="text-soft">{t('jobs.noClass')}</span>
             ) : (
               <Link
-                href={`/cleaner?${new URLSearchParams(failureParams(filter, { jobClass: group.jobClass, group: null }))}`}
+                href={`/cleaner?${new URLSearchParams(
+                  failureParams(filter, { jobClass: group.jobClass, group: null }),
+                )}`}
                 prefetch={false}
                 className="inline-block min-h-6 font-mono text-accent any-break"
               >
@@ -78,8 +82,8 @@ export function FailureRow({ group, page, filter }: Props) {
           </div>
           <Counts group={group} page={page} filter={filter} />
           <dl className="text-[13px] lg:w-40">
-            <Seen name={t('failures.lastSeen')} at={group.lastSeen} />
-            <Seen name={t('failures.firstSeen')} at={group.firstSeen} />
+            <SeenAt name={t('failures.lastSeen')} at={group.lastSeen} />
+            <SeenAt name={t('failures.firstSeen')} at={group.firstSeen} />
           </dl>
         </div>
       </div>
@@ -88,7 +92,7 @@ export function FailureRow({ group, page, filter }: Props) {
   );
 }
 
-function Seen({ name, at }: { name: string; at: string }) {
+function SeenAt({ name, at }: { name: string; at: string }) {
   return (
     <div className="flex gap-2 whitespace-nowrap">
       <dt className="text-soft">{name}</dt>
@@ -99,17 +103,17 @@ function Seen({ name, at }: { name: string; at: string }) {
   );
 }
 
-/** The columns of GoodJob's own page; each number leads to just those jobs. */
+/** The periods of GoodJob's own page; each count links to its jobs. */
 function Counts({ group, page, filter }: Props) {
   const t = useTranslations('failures');
   const countText = useCountText();
   return (
     <dl className="grid grid-cols-5 gap-x-3">
       {RANGE_NAMES.map((range, n) => {
-        const from = before(page.now, FAILURE_RANGES[range]);
+        const from = timeBefore(page.now, FAILURE_RANGES[range]);
         const value = group.counts[n] ?? 0;
         const { text, title } = countText({
-          kind: (page.cut && page.since > from) || page.until !== null ? 'at_least' : 'exact',
+          kind: (page.isPartial && page.since > from) || page.until !== null ? 'at_least' : 'exact',
           count: value,
         });
         return (
@@ -139,19 +143,24 @@ function Counts({ group, page, filter }: Props) {
   );
 }
 
-/** Against the period of the same length before. */
+/** The change from the preceding period of the same length. */
 function Trend({ group, filter }: Pick<Props, 'group' | 'filter'>) {
   const t = useTranslations('failures.trend');
   const count = useCount();
-  const now = group.counts[RANGE_NAMES.indexOf(filter.range)] ?? 0;
-  const { before: earlier } = group;
-  if (earlier === null)
+  const currentCount = group.counts[RANGE_NAMES.indexOf(filter.range)] ?? 0;
+  const { previousCount } = group;
+  if (previousCount === null)
     return <p className="text-[12.5px] whitespace-nowrap text-soft">{t('unknown')}</p>;
-  const sign = now > earlier ? '↑' : now < earlier ? '↓' : '→';
+  const sign = () => {
+    if (currentCount === previousCount) return '→';
+    return currentCount > previousCount ? '↑' : '↓';
+  };
   return (
-    <p className={`text-[12.5px] whitespace-nowrap ${now > earlier ? 'text-danger' : 'text-soft'}`}>
-      <span aria-hidden="true">{sign} </span>
-      {earlier === 0 ? t('none') : t('before', { number: count(earlier) })}
+    <p
+      className={`text-[12.5px] whitespace-nowrap ${currentCount > previousCount ? 'text-danger' : 'text-soft'}`}
+    >
+      <span aria-hidden="true">{sign()} </span>
+      {previousCount === 0 ? t('none') : t('before', { number: count(previousCount) })}
     </p>
   );
 }

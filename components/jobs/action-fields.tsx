@@ -1,10 +1,9 @@
 import { useTranslations } from 'next-intl';
-import type { ActionWarning } from '@/lib/good-job/action-warnings';
-import type { JobAction } from '@/lib/good-job/actions';
-import { isBlankName } from '@/lib/jobs/name-links';
+import type { ActionWarning, JobAction } from '@/lib/good-job/types';
+import { isBlankName } from '@/lib/jobs/links';
 import { Banner } from '../ui/banner';
 
-/** What the action will do, in plain words, and to which job: the same in the dialog and on the confirmation page. */
+/** The effect of an action and its job, shared by the dialog and the confirmation page. */
 export function ActionEffect({
   action,
   job,
@@ -27,7 +26,7 @@ export function ActionEffect({
   );
 }
 
-/** What is known to keep the action from its effect. */
+/** Warns of a condition that prevents the action's effect. */
 export function ActionWarningNote({ warning }: { warning: ActionWarning }) {
   const t = useTranslations('actions.warnings');
   return (
@@ -39,7 +38,10 @@ export function ActionWarningNote({ warning }: { warning: ActionWarning }) {
   );
 }
 
-/** Now, or at a time in the viewer's zone. `at` is the suggested `datetime-local` value; `isChosen`: a time was given. */
+/**
+ * Chooses now or a time in the viewer's zone. `at` is the default `datetime-local` value;
+ * `isChosen` preselects the time.
+ */
 export function RescheduleFields({
   zone,
   at,

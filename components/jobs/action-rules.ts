@@ -1,8 +1,8 @@
-import type { JobAction } from '@/lib/good-job/actions';
+import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
-import type { Denials } from '../permissions';
+import type { DenialMap } from '../permissions';
 
-/** In the order of the menu: what helps first, what destroys last. */
+/** In the order of the menu: the destructive actions last. */
 export const MENU_ACTIONS: JobAction[] = [
   'retry',
   'reschedule',
@@ -16,25 +16,25 @@ export const DESTRUCTIVE: ReadonlySet<string> = new Set<JobAction>([
   'destroy',
 ]);
 
-export type WhyNot = 'finished' | 'unfinished' | 'notDiscarded' | 'read_only' | 'forbidden';
+type DisabledReason = 'finished' | 'unfinished' | 'notDiscarded' | 'read_only' | 'forbidden';
 
-/** Why an action is not offered for a job as it is shown (a message key `actions.why.<reason>`); null: it is. */
-export function whyNot(
+/** The reason why an action is disabled (a message key `actions.why.<reason>`), or null. */
+export function disabledReason(
   action: JobAction,
   job: Pick<JobRow, 'state' | 'error'>,
-  denials: Denials,
-): WhyNot | null {
-  const finished = job.state === 'succeeded' || job.state === 'discarded';
-  const denied = denials[`job.${action}`];
-  if (denied) return denied;
+  denials: DenialMap,
+): DisabledReason | null {
+  const isFinished = job.state === 'succeeded' || job.state === 'discarded';
+  const denial = denials[`job.${action}`];
+  if (denial) return denial;
   switch (action) {
     case 'reschedule':
     case 'discard':
     case 'force_discard':
-      return finished ? 'finished' : null;
+      return isFinished ? 'finished' : null;
     case 'retry':
       return job.state === 'discarded' && job.error?.trim() ? null : 'notDiscarded';
     case 'destroy':
-      return finished ? null : 'unfinished';
+      return isFinished ? null : 'unfinished';
   }
 }

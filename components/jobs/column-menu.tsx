@@ -2,20 +2,20 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
-import type { Column } from '@/lib/jobs/columns';
-import { useHold } from '../live';
+import type { Column } from '@/lib/jobs/types';
+import { usePausePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
-import { Popover } from '../ui/popover';
 import { lazyScript } from '../ui/lazy-script';
+import { Popover } from '../ui/popover';
 
-// What a popover holds comes when it is first opened.
+// Loaded when the popover first opens.
 const ColumnPanel = lazyScript(() => import('./column-panel'));
 
-/** Which columns the list has: the viewer's own choice, kept in this browser. */
+/** Chooses the columns of the list; the choice is stored in a cookie. */
 export function ColumnMenu({ columns }: { columns: readonly Column[] }) {
   const t = useTranslations('columnMenu');
   const [open, setOpen] = useState(false);
-  useHold(open);
+  usePausePolling(open);
   return (
     <Popover
       label={t('label')}

@@ -8,41 +8,31 @@ import {
   COLUMNS_COOKIE,
   type Column,
   DEFAULT_COLUMNS,
-  MOST_PATHS,
-  inOrder,
+  MAX_PATHS,
+  sortColumns,
   isPath,
   printColumns,
-} from '@/lib/jobs/columns';
-import { keepCookie } from '../keep-cookie';
-import { useLive } from '../live';
+} from '@/lib/jobs/types';
+import { usePolling } from '../polling/polling-provider';
+import { setPreferenceCookie } from '../preference-cookie';
 import { Button } from '../ui/button';
 import { useColumnName } from './job-cells';
 
-/** The columns to choose from, and paths of the arguments as columns of one's own. */
-export default function ColumnPanel({ columns: given }: { columns: readonly Column[] }) {
+/** The available columns, and custom columns for paths in the arguments. */
+export default function ColumnPanel({ columns: initialColumns }: { columns: readonly Column[] }) {
   const t = useTranslations('columnMenu');
   const name = useColumnName();
   const router = useRouter();
-  const { basePath } = useLive();
-  // At once, the list follows.
-  const [columns, setColumns] = useState(given);
-  const [path, setPath] = useState('');
-  const [problem, setProblem] = useState(false);
+  const { basePath } = usePolling();
+  // Updated at once; the list follows after a refresh of the route.
+  const [columns, setColumns] = useState(initialColumns);
   const paths = columns.filter(isPath);
 
-  function choose(chosen: readonly Column[]) {
-    const next = inOrder(chosen.length > 0 ? chosen : DEFAULT_COLUMNS);
+  function applyColumns(selected: readonly Column[]) {
+    const next = sortColumns(selected.length > 0 ? selected : DEFAULT_COLUMNS);
     setColumns(next);
-    keepCookie(COLUMNS_COOKIE, printColumns(next), basePath);
+    setPreferenceCookie(COLUMNS_COOKIE, printColumns(next), basePath);
     router.refresh();
-  }
-  function addPath(event: FormEvent) {
-    event.preventDefault();
-    const column = `args.${path.trim().replace(/^args\.?/, '')}`;
-    if (!isPath(column) || paths.length >= MOST_PATHS) return setProblem(true);
-    setPath('');
-    setProblem(false);
-    choose([...columns, column]);
   }
   return (
     <div className="w-64 max-w-full max-sm:w-auto">
@@ -54,10 +44,10 @@ export default function ColumnPanel({ columns: given }: { columns: readonly Colu
                 type="checkbox"
                 checked={columns.includes(column)}
                 onChange={(event) =>
-                  choose(
+                  applyColumns(
                     event.target.checked
                       ? [...columns, column]
-                      : columns.filter((one) => one !== column),
+                      : columns.filter((other) => other !== column),
                   )
                 }
                 className="size-4 shrink-0 accent-accent"
@@ -69,35 +59,53 @@ export default function ColumnPanel({ columns: given }: { columns: readonly Colu
           </li>
         ))}
       </ul>
-      <form onSubmit={addPath} className="mt-2 border-t border-line pt-2">
-        <label className="block text-[13px] text-soft" htmlFor="column-path">
-          {t('path')}
-        </label>
-        <div className="mt-1 flex gap-2">
-          <input
-            id="column-path"
-            value={path}
-            onChange={(event) => setPath(event.target.value)}
-            placeholder="args.0.invoice_id"
-            autoComplete="off"
-            spellCheck={false}
-            aria-invalid={problem}
-            aria-describedby={problem ? 'column-path-problem' : undefined}
-            className="control min-w-0 flex-1 font-mono text-[13px]"
-          />
-          <Button type="submit">{t('add')}</Button>
-        </div>
-        {problem && (
-          <p id="column-path-problem" role="alert" className="mt-1 text-[13px] text-danger">
-            {paths.length >= MOST_PATHS ? t('tooMany', { most: MOST_PATHS }) : t('badPath')}
-          </p>
-        )}
-      </form>
+      <PathForm paths={paths} onAdd={(path) => applyColumns([...columns, path])} />
       {printColumns(columns) !== null && (
-        <Button kind="quiet" className="mt-2 -ml-2" onClick={() => choose(DEFAULT_COLUMNS)}>
+        <Button kind="quiet" className="mt-2 -ml-2" onClick={() => applyColumns(DEFAULT_COLUMNS)}>
           {t('reset')}
         </Button>
       )}
     </div>
+  );
+}
+
+/** Adds a column for a path in the arguments; `paths` are the columns of that kind. */
+function PathForm({ paths, onAdd }: { paths: Column[]; onAdd: (path: Column) => void }) {
+  const t = useTranslations('columnMenu');
+  const [path, setPath] = useState('');
+  const [hasProblem, setHasProblem] = useState(false);
+  function addPath(event: FormEvent) {
+    event.preventDefault();
+    const column = `args.${path.trim().replace(/^args\.?/, '')}`;
+    if (!isPath(column) || paths.length >= MAX_PATHS) return setHasProblem(true);
+    setPath('');
+    setHasProblem(false);
+    onAdd(column);
+  }
+  return (
+    <form onSubmit={addPath} className="mt-2 border-t border-line pt-2">
+      <label className="block text-[13px] text-soft" htmlFor="column-path">
+        {t('path')}
+      </label>
+      <div className="mt-1 flex gap-2">
+        <input
+          id="column-path"
+          value={path}
+          onChange={(event) => setPath(event.target.value)}
+          placeholder="args.0.invoice_id"
+          autoComplete="off"
+          spellCheck={false}
+          aria-invalid={hasProblem}
+          aria-describedby={hasProblem ? 'column-path-problem' : undefined}
+          className="control min-w-0 flex-1 font-mono text-[13px]"
+        />
+        <Button type="submit">{t('add')}</Button>
+      </div>
+      {hasProblem && (
+        <p id="column-path-problem" role="alert" className="mt-1 text-[13px] text-danger">
+          {paths.length >= MAX_PATHS ? t('tooMany', { most: MAX_PATHS }) : t('badPath')}
+        </p>
+      )}
+    </form>
   );
 }

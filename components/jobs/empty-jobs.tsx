@@ -3,11 +3,11 @@ import { useTranslations } from 'next-intl';
 import { type JobFilter, isUnderstood, jobFilterParams, withState } from '@/lib/jobs/filters';
 import { buttonClass } from '../ui/button';
 
-/** In place of the rows of a list that has none: why, and what to do about it. */
+/** Replaces the rows of an empty list: the reason and a remedy. */
 export function EmptyJobs({ filter, path }: { filter: JobFilter; path: string }) {
   const t = useTranslations('jobs');
   const paging = useTranslations('paging');
-  // What was not understood is said above, with the way to take it away.
+  // The chips above the list already name the conditions that could not be parsed.
   if (!isUnderstood(filter)) return <p>{t('empty')}</p>;
   if (filter.cursor)
     return (

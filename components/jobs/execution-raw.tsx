@@ -2,16 +2,16 @@
 
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { useLive } from '../live';
+import { usePolling } from '../polling/polling-provider';
 import { RawJson } from '../raw-json';
-import { Icon } from '../ui/icon';
 import { buttonClass } from '../ui/button';
+import { Icon } from '../ui/icon';
 
-/** An execution's raw JSON, fetched when it is unfolded; without JavaScript a link to the text itself. */
+/** An execution's raw JSON, fetched on expanding; without JavaScript, a link to it. */
 export function ExecutionRaw({ id }: { id: string }) {
   const t = useTranslations('jobs');
-  const { basePath } = useLive();
-  const [shown, setShown] = useState(false);
+  const { basePath } = usePolling();
+  const [isOpen, setOpen] = useState(false);
   return (
     <div className="mt-1">
       <a href={`${basePath}/api/executions/${id}/raw`} className="no-js-only text-[13px]">
@@ -19,15 +19,15 @@ export function ExecutionRaw({ id }: { id: string }) {
       </a>
       <button
         type="button"
-        aria-expanded={shown}
-        aria-label={t(shown ? 'hideRaw' : 'showRaw', { id })}
-        onClick={() => setShown(!shown)}
+        aria-expanded={isOpen}
+        aria-label={t(isOpen ? 'hideRaw' : 'showRaw', { id })}
+        onClick={() => setOpen(!isOpen)}
         className={`${buttonClass('quiet')} js-only -ml-2`}
       >
-        <Icon name={shown ? 'fold' : 'unfold'} />
+        <Icon name={isOpen ? 'fold' : 'unfold'} />
         {t('raw')}
       </button>
-      {shown && <RawJson path={`/api/executions/${id}/raw`} label={t('raw')} />}
+      {isOpen && <RawJson path={`/api/executions/${id}/raw`} label={t('raw')} />}
     </div>
   );
 }

@@ -5,17 +5,17 @@ import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
 import { ExecutionRaw } from './execution-raw';
+import { OmittedNote } from './omitted-note';
 import { STATE_CLASSES } from './state-badge';
-import { UnreadNote } from './unread-note';
 
 interface Props {
   jobId: string;
   page: ExecutionPage;
-  /** The execution that this page starts with; null: the newest one. */
+  /** The first execution of this page; null for the newest. */
   from: string | null;
 }
 
-/** The URL of a job whose executions start with `from`, at the execution `at`. */
+/** The URL of the page of executions that starts with `from`, scrolled to the execution `at`. */
 function executionsHref(
   jobId: string,
   from: string | null,
@@ -28,7 +28,7 @@ function executionsHref(
   return `/jobs/${jobId}${params.size > 0 ? `?${params}` : ''}#${at ?? 'executions'}`;
 }
 
-/** One page of attempts, newest first. */
+/** One page of executions, newest first. */
 export function Executions({ jobId, page, from }: Props) {
   const t = useTranslations('job');
   const { rows, newer, older, firstFailure } = page;
@@ -70,7 +70,7 @@ export function Executions({ jobId, page, from }: Props) {
             key={execution.id}
             jobId={jobId}
             execution={execution}
-            showAll={executionsHref(jobId, from, { at: execution.id, all: execution.id })}
+            showAllHref={executionsHref(jobId, from, { at: execution.id, all: execution.id })}
           />
         ))}
       </ol>
@@ -88,11 +88,11 @@ export function Executions({ jobId, page, from }: Props) {
 function Execution({
   jobId,
   execution,
-  showAll,
+  showAllHref,
 }: {
   jobId: string;
   execution: ExecutionRow;
-  showAll: string;
+  showAllHref: string;
 }) {
   const t = useTranslations();
   const duration = useDuration();
@@ -134,20 +134,25 @@ function Execution({
         </p>
       )}
       {execution.error !== null && (
-        <p className="mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
+        <p
+          className={
+            'mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] ' +
+            'break-words whitespace-pre-wrap any-break'
+          }
+        >
           {execution.error}
         </p>
       )}
       <Backtrace execution={execution} />
-      <UnreadNote
+      <OmittedNote
         tooLarge={execution.tooLarge}
         isWhole={execution.isWhole}
         jobId={jobId}
-        showAll={showAll}
+        showAllHref={showAllHref}
       />
       {execution.isCut && !execution.tooLarge && (
         <p className="mt-1 text-[13px]">
-          <Link href={showAll} prefetch={false}>
+          <Link href={showAllHref} prefetch={false}>
             {t('job.showWhole')}
           </Link>
         </p>
@@ -172,11 +177,11 @@ export function executionIcon(state: ExecutionRow['state']): IconName {
   return state === 'interrupted' ? 'lost' : state;
 }
 
-/** The app's own frames first; those of libraries folded. */
+/** The application's frames; library frames are collapsed. */
 function Backtrace({ execution: { applicationFrames, otherFrames } }: { execution: ExecutionRow }) {
   const t = useTranslations('job');
   if (applicationFrames.length + otherFrames.length === 0) return null;
-  const frames = (list: string[]) => (
+  const renderFrames = (list: string[]) => (
     <ul className="font-mono text-[12.5px]">
       {list.map((frame, n) => (
         <li key={n} className="any-break">
@@ -188,13 +193,13 @@ function Backtrace({ execution: { applicationFrames, otherFrames } }: { executio
   return (
     <div className="mt-1.5">
       <h4 className="text-[13px] text-soft">{t('backtrace')}</h4>
-      {frames(applicationFrames)}
+      {renderFrames(applicationFrames)}
       {otherFrames.length > 0 && (
         <details className="mt-0.5">
           <summary className="text-[13px] text-soft">
             {t('otherFrames', { count: otherFrames.length })}
           </summary>
-          {frames(otherFrames)}
+          {renderFrames(otherFrames)}
         </details>
       )}
     </div>

@@ -3,7 +3,7 @@ import { buttonClass } from '../ui/button';
 
 const HINTS = { csv: 'csvHint', ndjson: 'ndjsonHint' } as const;
 
-/** The jobs of the filter as a file; plain links, so they work without JavaScript. `query`: the filter as jobFilterParams has it. */
+/** Links that export the filtered jobs. `query` is the filter as `jobFilterParams` prints it. */
 export function ExportLinks({
   basePath,
   query,

@@ -1,10 +1,10 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { isJobState } from '@/lib/good-job/states';
-import { type FilterPart, filterParts } from '@/lib/jobs/filter-parts';
+import { isJobState } from '@/lib/good-job/types';
+import { type FilterPart, filterParts } from '@/lib/jobs/links';
 import { AbsoluteTime } from '../absolute-time';
 
-/** The conditions of a stored filter, each with the name of what it compares. */
+/** The conditions of a stored filter, each with the name of its field. */
 export function FilterParts({ query }: { query: string }) {
   const parts = filterParts(query);
   if (parts.length === 0) return null;
@@ -27,40 +27,40 @@ function Part({ part }: { part: FilterPart }) {
   switch (part.kind) {
     case 'states':
       return (
-        <Named name={t('search.fields.state')} isNegated={part.isNegated}>
+        <Condition name={t('search.fields.state')} isNegated={part.isNegated}>
           {part.states
             .map((state) => (isJobState(state) ? t(`states.${state}`) : state))
             .join(t('search.or'))}
-        </Named>
+        </Condition>
       );
     case 'failure':
       return (
-        <Named name={t('search.failureGroup')}>
+        <Condition name={t('search.failureGroup')}>
           <span className="font-mono">{part.fingerprint.slice(0, 8)}</span>{' '}
           {t.rich('search.failedSince', { at: () => <AbsoluteTime iso={part.since} /> })}
-        </Named>
+        </Condition>
       );
     case 'field': {
       const { field, isNegated, text } = part;
       return (
-        <Named
+        <Condition
           name={field === 'text' ? t('search.anyText') : t(`search.fields.${field}`)}
           isNegated={isNegated}
         >
           <span className="font-mono">{text}</span>
-        </Named>
+        </Condition>
       );
     }
     case 'other':
       return (
-        <Named name={part.name}>
+        <Condition name={part.name}>
           <span className="font-mono">{part.text}</span>
-        </Named>
+        </Condition>
       );
   }
 }
 
-function Named({
+function Condition({
   name,
   isNegated = false,
   children,

@@ -1,19 +1,19 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { Denial } from '@/lib/auth/permissions';
-import { HIDDEN } from '@/lib/redaction/redaction';
+import type { Denial } from '@/lib/auth/roles';
+import { REDACTION_MARKER } from '@/lib/redaction/redaction';
 
-/** Says what the marks in a job's data are, and leads those who may to what is behind them. */
-export function HiddenNote({ jobId, denied }: { jobId: string; denied?: Denial }) {
+/** Explains the redaction marks in a job's data and links to the page that reveals it. */
+export function HiddenNote({ jobId, denial }: { jobId: string; denial?: Denial }) {
   const t = useTranslations('reveal');
   return (
     <p className="mt-1 text-[13px] text-soft">
       {t.rich('note', {
-        mark: HIDDEN,
+        mark: REDACTION_MARKER,
         code: (chunks) => <code className="font-mono">{chunks}</code>,
       })}{' '}
-      {denied ? (
-        t(`why.${denied}`)
+      {denial ? (
+        t(`why.${denial}`)
       ) : (
         <Link href={`/jobs/${jobId}/reveal`} prefetch={false}>
           {t('link')}

@@ -3,32 +3,42 @@
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
-import type { JobAction } from '@/lib/good-job/actions';
+import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
 import { Dismissible } from '../dismissible';
-import { useLive } from '../live';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
+import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { Tooltip } from '../ui/tooltip';
-import { type Acted, ActionDialog } from './action-dialog';
-import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+import { type JobActionResult, ActionDialog } from './action-dialog';
+import { MENU_ACTIONS, disabledReason } from './action-rules';
 import { OutcomeLine, useOutcomeText } from './outcome-text';
 
-/** The job page's actions: links to the confirmation pages that open a dialog instead where there is JavaScript. */
+const BUTTON_KINDS = {
+  retry: 'primary',
+  reschedule: 'plain',
+  discard: 'danger',
+  force_discard: 'danger',
+  destroy: 'danger',
+} as const satisfies Record<JobAction, string>;
+
+/**
+ * The actions of the job page: links to confirmation pages, which open a dialog if JavaScript runs.
+ */
 export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'> }) {
   const t = useTranslations();
-  const { basePath, refresh } = useLive();
+  const { basePath, refresh } = usePolling();
   const router = useRouter();
   const denials = useDenials();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
-  const { outcome: acted, show, drop } = useLastOutcome<Acted>();
+  const { outcome: lastAction, show, drop } = useLastOutcome<JobActionResult>();
   const outcome = useRef<HTMLDivElement>(null);
-  // What was pressed may be no more: the focus goes to what it came to.
-  useEffect(() => outcome.current?.focus(), [acted]);
-  const done = (result: Acted) => {
-    // Its own page is gone with it.
+  // The action may remove its own button, so focus moves to the outcome.
+  useEffect(() => outcome.current?.focus(), [lastAction]);
+  const onDone = (result: JobActionResult) => {
+    // The page of a destroyed job no longer exists.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
       return router.push('/jobs?did=destroy&outcome=done');
     show(result);
@@ -39,12 +49,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
     <>
       <ul className="flex flex-wrap gap-2">
         {MENU_ACTIONS.map((name) => {
-          const reason = whyNot(name, job, denials);
-          const kind = DESTRUCTIVE.has(name)
-            ? 'danger'
-            : name === 'retry' && !reason
-              ? 'primary'
-              : 'plain';
+          const reason = disabledReason(name, job, denials);
           return (
             <li key={name}>
               {reason ? (
@@ -56,7 +61,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
               ) : (
                 <a
                   href={`${basePath}/jobs/${job.id}/${name}`}
-                  className={buttonClass(kind)}
+                  className={buttonClass(BUTTON_KINDS[name])}
                   onClick={(event) => {
                     event.preventDefault();
                     setAction(name);
@@ -69,18 +74,18 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
           );
         })}
       </ul>
-      {acted && (
+      {lastAction && (
         <div ref={outcome} tabIndex={-1} className="mt-2">
           <Dismissible onDismiss={drop}>
             <OutcomeLine
-              done={acted.result.ok && acted.result.value.outcome === 'done'}
-              text={outcomeText(acted.action, acted.result)}
+              done={lastAction.result.ok && lastAction.result.value.outcome === 'done'}
+              text={outcomeText(lastAction.action, lastAction.result)}
             />
           </Dismissible>
         </div>
       )}
       {action && (
-        <ActionDialog action={action} job={job} onActed={done} onClose={() => setAction(null)} />
+        <ActionDialog action={action} job={job} onDone={onDone} onClose={() => setAction(null)} />
       )}
     </>
   );

@@ -2,17 +2,22 @@ import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { JobDetail } from '@/lib/jobs/types';
 import { JsonBlock } from '../ui/json-block';
-import { UnreadNote } from './unread-note';
+import { OmittedNote } from './omitted-note';
 
-/** The arguments as a reader would write them; a long text is cut, with a link to all of it. */
+/** The arguments as formatted JSON; a long text is truncated, with a link to all of it. */
 export function JobArguments({ job }: { job: JobDetail }) {
   const t = useTranslations('job');
   const format = useFormatter();
   const { argumentsJson: json, argumentsLength: total } = job;
-  const all = `/jobs/${job.id}?all=1#arguments`;
+  const allHref = `/jobs/${job.id}?all=1#arguments`;
   if (json === null)
     return (
-      <UnreadNote tooLarge={job.tooLarge} isWhole={job.isWhole} jobId={job.id} showAll={all} />
+      <OmittedNote
+        tooLarge={job.tooLarge}
+        isWhole={job.isWhole}
+        jobId={job.id}
+        showAllHref={allHref}
+      />
     );
   if (json === '[]' || json === 'null') return <p className="text-soft">{t('noArguments')}</p>;
   return (
@@ -21,7 +26,7 @@ export function JobArguments({ job }: { job: JobDetail }) {
       {json.length < total && (
         <p className="mt-1 text-[13px]">
           {t('cut', { shown: format.number(json.length), total: format.number(total) })}{' '}
-          <Link href={all} prefetch={false}>
+          <Link href={allHref} prefetch={false}>
             {t('showAll', { size: format.number(total) })}
           </Link>
         </p>

@@ -1,13 +1,12 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { type Column, type KnownColumn, isPath } from '@/lib/jobs/columns';
-import type { JobRow } from '@/lib/jobs/types';
+import { type Column, type FixedColumn, type JobRow, isPath } from '@/lib/jobs/types';
 import { RelativeTime } from '../time';
 import { Tooltip } from '../ui/tooltip';
 import { ErrorEventNote, StateBadge, StateRefinements } from './state-badge';
 
-const CLASSES: Record<KnownColumn, string> = {
+const CLASSES: Record<FixedColumn, string> = {
   queue: 'lg:w-32',
   priority: 'lg:w-16 lg:text-right',
   labels: 'lg:w-40',
@@ -23,18 +22,20 @@ const CLASSES: Record<KnownColumn, string> = {
   state: 'lg:w-[9.5rem]',
 };
 
-/** Width and alignment of a column, the same in its head and its cells. */
+/** Width and alignment of a column, shared by its header and its cells. */
 export function columnClass(column: Column): string {
   return isPath(column) ? 'lg:w-36 max-lg:col-span-2' : CLASSES[column];
 }
 
-/** The name of a column; of a path of the arguments the path itself. */
+/** Returns a function that names a column; a custom column is named by its path. */
 export function useColumnName(): (column: Column) => string {
   const t = useTranslations('jobs.columns');
   return (column) => (isPath(column) ? column : t(column));
 }
 
-/** What a job has in a column. `labelHref`: the list that has this label, where there is one to go to. */
+/**
+ * The cell of a job. `labelHref` returns the link of a label; null renders labels without links.
+ */
 export function JobCell({
   column,
   job,
@@ -117,7 +118,7 @@ function Labels({ labels, href }: { labels: string[]; href: ((label: string) => 
   );
 }
 
-/** How often it was tried; the last error on hover and focus. */
+/** The number of attempts, with the last error as a tooltip. */
 function Attempts({ job }: { job: JobRow }) {
   const t = useTranslations('jobs');
   if (!job.error?.trim()) return <span className="block">{job.attempts}</span>;

@@ -2,38 +2,38 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
-import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/chart-types';
-import { keepCookie } from '../keep-cookie';
-import { useLive } from '../live';
+import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/types';
+import type { ChartPanelProps } from '../chart/chart-panel';
+import { usePolling } from '../polling/polling-provider';
+import { setPreferenceCookie } from '../preference-cookie';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
-import type { ChartPanelProps } from '../chart/chart-panel';
 import { lazyScript } from '../ui/lazy-script';
 
-// The chart and the library that draws it come when it is first shown.
+// Loads the chart and its library when it is first opened.
 const ChartPanel = lazyScript(() =>
   import('../chart/chart-panel').then(({ ChartPanel: component }) => ({ default: component })),
 );
 
-/** The chart above the list: folded until the viewer wants it, and then as it was left. */
+/** The chart above the list, collapsed by default; its settings are stored in a cookie. */
 export function JobChart({
-  choice: first,
+  choice: initialChoice,
   ...props
 }: Omit<ChartPanelProps, 'choice' | 'onChoice'> & { choice: ChartChoice }) {
   const t = useTranslations('chart');
-  const { basePath } = useLive();
-  const [choice, setChoice] = useState(first);
-  function choose(next: ChartChoice) {
+  const { basePath } = usePolling();
+  const [choice, setChoice] = useState(initialChoice);
+  function applyChoice(next: ChartChoice) {
     setChoice(next);
-    keepCookie(CHART_COOKIE, printChartChoice(next), basePath);
+    setPreferenceCookie(CHART_COOKIE, printChartChoice(next), basePath);
   }
   return (
     <section aria-label={t('title')} className="js-only mb-3">
-      {/* At a desk the tabs leave it room at their end. */}
+      {/* On wide screens the button sits in the space at the end of the tabs. */}
       <Button
         kind="quiet"
         aria-expanded={choice.open}
-        onClick={() => choose({ ...choice, open: !choice.open })}
+        onClick={() => applyChoice({ ...choice, open: !choice.open })}
         className="max-lg:-ml-2.5 lg:absolute lg:top-0 lg:right-0"
       >
         <Icon name="chart" />
@@ -41,7 +41,7 @@ export function JobChart({
       </Button>
       {choice.open && (
         <Suspense fallback={<div className="h-[15rem]" />}>
-          <ChartPanel {...props} choice={choice} onChoice={choose} />
+          <ChartPanel {...props} choice={choice} onChoice={applyChoice} />
         </Suspense>
       )}
     </section>

@@ -1,15 +1,14 @@
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { isBlankName, nameParams } from '@/lib/jobs/name-links';
+import { isBlankName, nameParams } from '@/lib/jobs/links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
-import { UnreadNote } from './unread-note';
+import { OmittedNote } from './omitted-note';
 
-/** What the row says of the job, with links to what it belongs to. */
+/** The attributes of a job, linked to its queue, batch, cron key and process. */
 export function JobFacts({ job }: { job: JobDetail }) {
   const t = useTranslations();
-  const format = useFormatter();
   const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
   const mono = (text: string | null) =>
     text ? <span className="font-mono text-[13px] any-break">{text}</span> : null;
@@ -61,32 +60,14 @@ export function JobFacts({ job }: { job: JobDetail }) {
             </div>
           ))}
       </dl>
-      {job.error && (
-        <div className="mt-3">
-          <ErrorHeading job={job} />
-          <p className="mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] break-words whitespace-pre-wrap any-break">
-            {job.error}
-          </p>
-          {job.error.length < job.errorLength && (
-            <p className="mt-1 text-[13px]">
-              {t('job.cutError', {
-                shown: format.number(job.error.length),
-                total: format.number(job.errorLength),
-              })}{' '}
-              <Link href={`/jobs/${job.id}?all=1`} prefetch={false}>
-                {t('job.showAllTexts')}
-              </Link>
-            </p>
-          )}
-        </div>
-      )}
-      {/* Where the arguments were not read, they have the same note. */}
+      {job.error && <JobError job={job} text={job.error} />}
+      {/* If the arguments were omitted too, JobArguments renders the same note. */}
       {job.tooLarge && job.argumentsJson !== null && (
-        <UnreadNote
+        <OmittedNote
           tooLarge={job.tooLarge}
           isWhole={job.isWhole}
           jobId={job.id}
-          showAll={`/jobs/${job.id}?all=1`}
+          showAllHref={`/jobs/${job.id}?all=1`}
         />
       )}
     </section>
@@ -121,16 +102,45 @@ function Created({ job: { createdAt, firstEnqueuedAt } }: { job: JobDetail }) {
   );
 }
 
-/** A job that was retried keeps its error until the next attempt ends. */
+function JobError({ job, text }: { job: JobDetail; text: string }) {
+  const t = useTranslations('job');
+  const format = useFormatter();
+  return (
+    <div className="mt-3">
+      <ErrorHeading job={job} />
+      <p
+        className={
+          'mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] ' +
+          'break-words whitespace-pre-wrap any-break'
+        }
+      >
+        {text}
+      </p>
+      {text.length < job.errorLength && (
+        <p className="mt-1 text-[13px]">
+          {t('cutError', {
+            shown: format.number(text.length),
+            total: format.number(job.errorLength),
+          })}{' '}
+          <Link href={`/jobs/${job.id}?all=1`} prefetch={false}>
+            {t('showAllTexts')}
+          </Link>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** A retried job keeps its error until the next attempt ends. */
 function ErrorHeading({ job: { state, errorAttempt } }: { job: JobDetail }) {
   const t = useTranslations();
-  const text = () => {
+  const heading = () => {
     if (errorAttempt) return t('job.errorOfAttempt', { number: errorAttempt.number ?? '?' });
     return t(state === 'discarded' ? 'jobs.error' : 'job.errorBeforeRetry');
   };
   return (
     <h2 className="text-[13px] text-soft">
-      {text()} {errorAttempt && state !== 'discarded' && <AbsoluteTime iso={errorAttempt.at} />}
+      {heading()} {errorAttempt && state !== 'discarded' && <AbsoluteTime iso={errorAttempt.at} />}
     </h2>
   );
 }
@@ -150,7 +160,7 @@ function LockedBy({ job }: { job: JobDetail }) {
         (
         {job.processSeenAt
           ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> })
-          : t('processGone')}
+          : t('processMissing')}
         )
       </span>
     </>

@@ -2,8 +2,8 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { Column } from '@/lib/jobs/columns';
-import type { SortHead } from '@/lib/jobs/sort-heads';
+import type { SortHeader } from '@/lib/jobs/order';
+import type { Column } from '@/lib/jobs/types';
 import { Icon } from '../ui/icon';
 import { columnClass, useColumnName } from './job-cells';
 import type { Semantics } from './job-row';
@@ -11,42 +11,48 @@ import type { Semantics } from './job-row';
 interface Props {
   columns: readonly Column[];
   semantics: Semantics;
-  heads: Partial<Record<Column, SortHead>>;
-  /** Null: rows of this list cannot be chosen. */
-  all: { state: 'none' | 'some' | 'all'; onSelect: (checked: boolean) => void } | null;
+  heads: Partial<Record<Column, SortHeader>>;
+  /** Null: the rows of this list cannot be selected. */
+  selectAll: { state: 'none' | 'some' | 'all'; onSelect: (checked: boolean) => void } | null;
 }
 
-/** The column heads; those that an index keeps in order are links that sort by it. */
-export function JobListHead({ columns, semantics, heads, all }: Props) {
+/** The column headers; a column with an index for its order links to the sorted list. */
+export function JobListHeader({ columns, semantics, heads, selectAll }: Props) {
   const t = useTranslations('jobs');
   const columnName = useColumnName();
-  const table = semantics === 'table';
-  const head = table ? 'columnheader' : undefined;
+  const isTable = semantics === 'table';
+  const role = isTable ? 'columnheader' : undefined;
   return (
     <div
-      role={table ? 'rowgroup' : undefined}
-      aria-hidden={table ? undefined : true}
-      className={`rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft ${table ? 'max-lg:py-1' : 'max-lg:sr-only'}`}
+      role={isTable ? 'rowgroup' : undefined}
+      aria-hidden={isTable ? undefined : true}
+      className={
+        'rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft ' +
+        (isTable ? 'max-lg:py-1' : 'max-lg:sr-only')
+      }
     >
-      <div role={table ? 'row' : undefined} className={`job-row ${all ? 'job-row-select' : ''}`}>
-        {all && (
-          <span role={head} className="js-only lg:w-4">
-            {table && (
+      <div
+        role={isTable ? 'row' : undefined}
+        className={`job-row ${selectAll ? 'job-row-select' : ''}`}
+      >
+        {selectAll && (
+          <span role={role} className="js-only lg:w-4">
+            {isTable && (
               <label className="job-tick">
                 <input
                   type="checkbox"
-                  checked={all.state === 'all'}
+                  checked={selectAll.state === 'all'}
                   ref={(input) => {
-                    if (input) input.indeterminate = all.state === 'some';
+                    if (input) input.indeterminate = selectAll.state === 'some';
                   }}
-                  onChange={(event) => all.onSelect(event.currentTarget.checked)}
+                  onChange={(event) => selectAll.onSelect(event.currentTarget.checked)}
                   aria-label={t('selectAll')}
                 />
               </label>
             )}
           </span>
         )}
-        <div role={head} className={`min-w-0 flex-1 lg:min-w-48`}>
+        <div role={role} className={`min-w-0 flex-1 lg:min-w-48`}>
           {t('job')}
         </div>
         <div className="flex flex-wrap gap-x-3 lg:contents">
@@ -55,15 +61,18 @@ export function JobListHead({ columns, semantics, heads, all }: Props) {
             return (
               <div
                 key={column}
-                role={head}
-                aria-sort={table && sorted ? sorted : undefined}
-                className={`any-break lg:shrink-0 ${href || !table ? '' : 'max-lg:hidden'} ${columnClass(column)}`}
+                role={role}
+                aria-sort={isTable && sorted ? sorted : undefined}
+                className={`any-break lg:shrink-0 ${href || !isTable ? '' : 'max-lg:hidden'} ${columnClass(column)}`}
               >
                 {href ? (
                   <Link
                     href={href}
                     prefetch={false}
-                    className={`inline-flex items-center gap-0.5 no-underline hover:text-ink hover:underline ${sorted ? 'font-semibold text-ink' : 'text-soft'}`}
+                    className={
+                      'inline-flex items-center gap-0.5 no-underline hover:text-ink hover:underline ' +
+                      (sorted ? 'font-semibold text-ink' : 'text-soft')
+                    }
                   >
                     {columnName(column)}
                     {sorted ? (
@@ -82,8 +91,8 @@ export function JobListHead({ columns, semantics, heads, all }: Props) {
             );
           })}
         </div>
-        <div role={head} className="max-lg:hidden lg:w-16">
-          {table && <span className="sr-only">{t('actions')}</span>}
+        <div role={role} className="max-lg:hidden lg:w-16">
+          {isTable && <span className="sr-only">{t('actions')}</span>}
         </div>
       </div>
     </div>

@@ -1,121 +1,104 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
 import dynamic from 'next/dynamic';
+import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { BulkAction } from '@/lib/bulk/types';
-import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/columns';
-import type { SortHead } from '@/lib/jobs/sort-heads';
-import { useLive } from '../live';
+import type { SortHeader } from '@/lib/jobs/order';
+import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/types';
 import { useOutcome } from '../outcomes';
 import { Pager } from '../pager';
-import { RefreshNote } from '../refresh-note';
-import { useOnScreen } from '../use-live-query';
-import type { Acted } from './action-dialog';
-import { JobListHead } from './job-list-head';
-import { ActedLine, JobRow } from './job-row';
-import { NewsButton } from './news-button';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { useOnScreen } from '../polling/use-polling-query';
+import { orMissingScript } from '../ui/lazy-script';
+import type { JobActionResult } from './action-dialog';
+import { JobListHeader } from './job-list-head';
+import { ActionResultLine, JobRow } from './job-row';
+import { NewRowsButton } from './new-rows-button';
 import { PageSizes } from './page-sizes';
 import { SelectionBar } from './selection-bar';
-import { type ListPage, useLiveRows } from './use-live-rows';
+import { type ListPage, usePollingRows } from './use-polling-rows';
 import { useSelection } from './use-selection';
-import { orMissing } from '../ui/lazy-script';
 
-// Seldom needed; rendered by the server all the same.
-const SearchNote = dynamic(() => import('./search-note').catch(orMissing));
-const SearchedNote = dynamic(() => import('./searched-note').catch(orMissing));
+// Rarely needed, so not part of the page's script; the server still renders them.
+const SearchNote = dynamic(() => import('./search-note').catch(orMissingScript));
+const ScanNote = dynamic(() => import('./scan-note').catch(orMissingScript));
 
 interface Props {
-  /** The list's polling door with its query, without the base path. */
-  door: string;
-  /** The first paint. */
+  /** The list's endpoint with its query, without the base path. */
+  endpoint: string;
+  /** Data of the first paint. */
   initial: ListPage;
-  /** The page's own path and filter, for the links to other pages; null: this list has one page. */
+  /** Path and filter for the links to other pages; null for a list without pages. */
   page: { path: string; params: Record<string, string> } | null;
   label: string;
   empty: ReactNode;
   newestFirst?: boolean;
   columns?: readonly Column[];
-  /** Makes it a table that can be sorted by these columns. */
-  heads?: Partial<Record<Column, SortHead>>;
+  /** Renders a table that can be sorted by these columns. */
+  heads?: Partial<Record<Column, SortHeader>>;
   unfolds?: 'raw' | 'details';
-  /** What acts on all that match the filter; null: rows cannot be chosen. */
+  /** The target of bulk actions; null: the rows cannot be selected. */
   bulk?: { filterQuery: string; batchId?: string } | null;
-  /** Beside what is chosen: the choice of columns. */
+  /** Controls beside the selection, such as the column menu. */
   tools?: ReactNode;
 }
 
-const isDone = ({ result }: Acted) => result.ok && result.value.outcome === 'done';
+const isDone = ({ result }: JobActionResult) => result.ok && result.value.outcome === 'done';
 
 function selectionState(selected: number, selectable: number): 'none' | 'some' | 'all' {
   if (selected === 0) return 'none';
   return selected === selectable ? 'all' : 'some';
 }
 
-/** A list of jobs that keeps itself fresh, with their actions. */
-export function JobList({
-  door,
-  initial,
-  page,
-  label,
-  empty,
-  newestFirst = true,
-  columns = DEFAULT_COLUMNS,
-  heads,
-  unfolds = 'raw',
-  bulk = null,
-  tools,
-}: Props) {
-  const t = useTranslations('jobs');
-  const paging = useTranslations('paging');
-  const { refresh } = useLive();
-  const list = useRef<HTMLDivElement>(null);
-  const live = useLiveRows({ door, initial, wanted: useOnScreen(list) });
-  const { rows } = live.page;
-  const [acted, setActed] = useState<Record<string, Acted>>({});
-  const { left } = live;
-  const selectable = useMemo(
-    () => rows.map(({ id }) => id).filter((id) => !left.has(id)),
-    [rows, left],
-  );
-  const selection = useSelection(selectable);
-  const [bulkAction, setBulkAction] = useState<BulkAction | null>(null);
-  const announce = useOutcome(useCallback(() => setActed({}), []));
-  const semantics = heads ? 'table' : 'list';
-  const gone = Object.values(acted).filter(({ id }) => rows.every((row) => row.id !== id));
-  const goneIds = gone.map(({ id }) => id).join();
-  const goneLines = useRef<HTMLDivElement>(null);
-  // A row that leaves takes its menu along, and with it the focus: that goes to what the action came to.
-  useEffect(() => {
-    if (goneIds && document.activeElement === document.body) goneLines.current?.focus();
-  }, [goneIds]);
-  const onActed = useCallback(
-    (result: Acted) => {
+/** Whether the search matched ids, or left rows or labels unsearched. */
+const hasSearchNote = ({ resolvedIds = [], hasNewestLabelsOnly, unsearched = 0 }: ListPage) =>
+  resolvedIds.length > 0 || hasNewestLabelsOnly || unsearched > 0;
+
+/** The results of the viewer's actions; those without a row are shown above the list. */
+function useActionResults(rows: readonly { id: string }[]) {
+  const { refresh } = usePolling();
+  const [results, setResults] = useState<Record<string, JobActionResult>>({});
+  const announce = useOutcome(useCallback(() => setResults({}), []));
+  const onDone = useCallback(
+    (result: JobActionResult) => {
       announce();
-      setActed((all) => ({ ...all, [result.id]: result }));
-      // Not this list alone: a batch's progress, its callback jobs, an unfolded job may have changed with it.
+      setResults((previous) => ({ ...previous, [result.id]: result }));
+      // Refreshes everything: batch progress, callback jobs and open details may have changed too.
       refresh();
     },
     [announce, refresh],
   );
   const dismiss = useCallback(
-    (id: string) => setActed(({ [id]: _dismissed, ...others }) => others),
+    (id: string) => setResults(({ [id]: _dismissed, ...others }) => others),
     [],
   );
-  const labelHref = useMemo(
-    () =>
-      heads && page
-        ? (label: string) => `${page.path}?${new URLSearchParams({ ...page.params, label })}`
-        : null,
-    [heads, page],
+  const rowIds = new Set(rows.map(({ id }) => id));
+  const resultsWithoutRow = Object.values(results).filter(({ id }) => !rowIds.has(id));
+  return { results, resultsWithoutRow, onDone, dismiss };
+}
+
+/** A polled list of jobs with their actions. */
+export function JobList(props: Props) {
+  const { endpoint, initial, page, empty, newestFirst = true, heads, bulk = null, tools } = props;
+  const t = useTranslations('jobs');
+  const paging = useTranslations('paging');
+  const list = useRef<HTMLDivElement>(null);
+  const pollingRows = usePollingRows({ endpoint, initial, enabled: useOnScreen(list) });
+  const { removedIds } = pollingRows;
+  const { rows } = pollingRows.page;
+  const selectable = useMemo(
+    () => rows.map(({ id }) => id).filter((id) => !removedIds.has(id)),
+    [rows, removedIds],
   );
-  const chosen = selection.ids.size;
-  const wide = columns.length > DEFAULT_COLUMNS.length;
-  const List = heads ? 'div' : 'ul';
+  const selection = useSelection(selectable);
+  const [bulkAction, setBulkAction] = useState<BulkAction | null>(null);
+  const actions = useActionResults(rows);
   const emptyText = () => {
-    if (live.page.searched) return t('notYetFound');
-    if (live.page.previous || live.page.next) return paging('empty');
-    const action = bulkAction ?? gone.find(isDone)?.action;
+    if (pollingRows.page.partial) return t('nothingFoundYet');
+    if (pollingRows.page.previous || pollingRows.page.next) return paging('empty');
+    const action = bulkAction ?? actions.resultsWithoutRow.find(isDone)?.action;
     return action ? t(`emptied.${action}`) : empty;
   };
   return (
@@ -125,93 +108,160 @@ export function JobList({
           ids={selection.ids}
           onAll={selection.selectAll}
           selectable={selectable.length}
-          isEmpty={rows.length === 0 && !live.page.searched}
+          isEmpty={rows.length === 0 && !pollingRows.page.partial}
           bulk={bulk}
           onBulkAction={setBulkAction}
           tools={tools}
         />
       )}
-      {gone.length > 0 && (
-        <div ref={goneLines} tabIndex={-1}>
-          {gone.map((one) => (
-            <div key={one.id} className="mb-2">
-              <ActedLine acted={one} withId onDismiss={dismiss} />
-            </div>
-          ))}
-        </div>
+      <ResultsWithoutRow results={actions.resultsWithoutRow} onDismiss={actions.dismiss} />
+      {page && hasSearchNote(pollingRows.page) && (
+        <SearchNote search={pollingRows.page} path={page.path} params={page.params} />
       )}
-      {page &&
-        ((live.page.named?.length ?? 0) > 0 ||
-          live.page.labelsOfNewest ||
-          (live.page.unsearched ?? 0) > 0) && (
-          <SearchNote search={live.page} path={page.path} params={page.params} />
-        )}
-      <NewsButton
-        news={live.news}
-        left={live.left.size}
-        full={live.news > 0 && live.news === rows.length}
-        onShow={live.showLatest}
+      <NewRowsButton
+        newRows={pollingRows.newRows}
+        removedRows={removedIds.size}
+        hasMore={pollingRows.newRows > 0 && pollingRows.newRows === rows.length}
+        onShow={pollingRows.showLatest}
       />
       {rows.length === 0 ? (
         <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
           {emptyText()}
         </div>
       ) : (
-        <div className={`rounded-md border border-line ${wide ? 'job-table-wide' : ''}`}>
-          <div role={heads && 'table'} aria-label={heads && label}>
-            <JobListHead
-              columns={columns}
-              semantics={semantics}
-              heads={heads ?? {}}
-              all={
-                bulk && {
-                  state: selectionState(chosen, selectable.length),
-                  onSelect: selection.selectAll,
-                }
-              }
-            />
-            <List
-              role={heads && 'rowgroup'}
-              aria-label={heads ? undefined : label}
-              className="divide-y divide-line"
-            >
-              {rows.map((job) => (
-                <JobRow
-                  key={job.id}
-                  job={job}
-                  columns={columns}
-                  semantics={semantics}
-                  unfolds={unfolds}
-                  labelHref={labelHref}
-                  left={live.left.has(job.id)}
-                  selected={selection.ids.has(job.id)}
-                  onSelect={bulk && selection.select}
-                  acted={acted[job.id]}
-                  onActed={onActed}
-                  onDismiss={dismiss}
-                />
-              ))}
-            </List>
-          </div>
-        </div>
+        <JobTable
+          {...props}
+          rows={rows}
+          removedIds={removedIds}
+          selection={selection}
+          selectable={selectable.length}
+          actions={actions}
+        />
       )}
-      {page && live.page.searched && (
-        <SearchedNote search={live.page} path={page.path} params={page.params} />
+      {page && pollingRows.page.partial && (
+        <ScanNote search={pollingRows.page} path={page.path} params={page.params} />
       )}
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
-        {page ? (
-          <Pager
-            path={page.path}
-            params={page.params}
-            previous={live.page.previous}
-            next={live.page.searched ? null : live.page.next}
-            newestFirst={newestFirst}
-          />
-        ) : (
-          <span />
-        )}
-        {live.error && <RefreshNote at={live.updatedAt} error={live.error} />}
+        <ListPager page={page} rows={pollingRows.page} newestFirst={newestFirst} />
+        {pollingRows.error && <RefreshNote at={pollingRows.updatedAt} error={pollingRows.error} />}
         {page && heads && <PageSizes path={page.path} params={page.params} />}
+      </div>
+    </div>
+  );
+}
+
+function ListPager({
+  page,
+  rows: { previous, next, partial },
+  newestFirst,
+}: Pick<Props, 'page' | 'newestFirst'> & { rows: ListPage }) {
+  // The footer aligns its other parts at its end.
+  if (!page) return <span />;
+  return (
+    <Pager
+      path={page.path}
+      params={page.params}
+      previous={previous}
+      next={partial ? null : next}
+      newestFirst={newestFirst}
+    />
+  );
+}
+
+/** Results of rows that left the list. */
+function ResultsWithoutRow({
+  results,
+  onDismiss,
+}: {
+  results: JobActionResult[];
+  onDismiss: (id: string) => void;
+}) {
+  const lines = useRef<HTMLDivElement>(null);
+  const ids = results.map(({ id }) => id).join();
+  // A removed row takes the focused menu with it, so focus moves to the outcome.
+  useEffect(() => {
+    if (ids && document.activeElement === document.body) lines.current?.focus();
+  }, [ids]);
+  if (results.length === 0) return null;
+  return (
+    <div ref={lines} tabIndex={-1}>
+      {results.map((result) => (
+        <div key={result.id} className="mb-2">
+          <ActionResultLine actionResult={result} withId onDismiss={onDismiss} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+interface TableProps extends Props {
+  rows: ListPage['rows'];
+  removedIds: ReadonlySet<string>;
+  selection: ReturnType<typeof useSelection>;
+  /** Number of rows that can be selected. */
+  selectable: number;
+  actions: ReturnType<typeof useActionResults>;
+}
+
+function JobTable({
+  rows,
+  removedIds,
+  selection,
+  selectable,
+  actions,
+  page,
+  label,
+  columns = DEFAULT_COLUMNS,
+  heads,
+  unfolds = 'raw',
+  bulk = null,
+}: TableProps) {
+  const semantics = heads ? 'table' : 'list';
+  const labelHref = useMemo(
+    () =>
+      heads && page
+        ? (label: string) => `${page.path}?${new URLSearchParams({ ...page.params, label })}`
+        : null,
+    [heads, page],
+  );
+  const isWide = columns.length > DEFAULT_COLUMNS.length;
+  const List = heads ? 'div' : 'ul';
+  return (
+    <div className={`rounded-md border border-line ${isWide ? 'job-table-wide' : ''}`}>
+      <div role={heads && 'table'} aria-label={heads && label}>
+        <JobListHeader
+          columns={columns}
+          semantics={semantics}
+          heads={heads ?? {}}
+          selectAll={
+            bulk && {
+              state: selectionState(selection.ids.size, selectable),
+              onSelect: selection.selectAll,
+            }
+          }
+        />
+        <List
+          role={heads && 'rowgroup'}
+          aria-label={heads ? undefined : label}
+          className="divide-y divide-line"
+        >
+          {rows.map((job) => (
+            <JobRow
+              key={job.id}
+              job={job}
+              columns={columns}
+              semantics={semantics}
+              unfolds={unfolds}
+              labelHref={labelHref}
+              isRemoved={removedIds.has(job.id)}
+              isSelected={selection.ids.has(job.id)}
+              onSelect={bulk && selection.select}
+              actionResult={actions.results[job.id]}
+              onDone={actions.onDone}
+              onDismiss={actions.dismiss}
+            />
+          ))}
+        </List>
       </div>
     </div>
   );

@@ -2,37 +2,43 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useRef, useState } from 'react';
-import type { JobAction } from '@/lib/good-job/actions';
+import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
-import { useHold, useLive } from '../live';
 import { useDenials } from '../permissions';
-import { Menu } from '../ui/menu';
-import type { Acted } from './action-dialog';
-import { DESTRUCTIVE, MENU_ACTIONS, whyNot } from './action-rules';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
 import { lazyScript } from '../ui/lazy-script';
+import { Menu } from '../ui/menu';
+import type { JobActionResult } from './action-dialog';
+import { DESTRUCTIVE, MENU_ACTIONS, disabledReason } from './action-rules';
 
-// The dialogs come when the first action is chosen.
+// Loaded when the viewer first starts an action.
 const ActionDialog = lazyScript(() =>
   import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })),
 );
 
-/** The row's menu of actions. Without JavaScript it is a link to the job's page, which has them all. */
-export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted) => void }) {
+/** The actions menu of a job's row; without JavaScript, a link to the job's page. */
+export function JobMenu({
+  job,
+  onDone,
+}: {
+  job: JobRow;
+  onDone: (result: JobActionResult) => void;
+}) {
   const t = useTranslations();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const [action, setAction] = useState<JobAction | null>(null);
   const trigger = useRef<HTMLElement>(null);
-  useHold(open || action !== null);
+  usePausePolling(open || action !== null);
   const items = () =>
     MENU_ACTIONS.map((name) => {
-      const reason = whyNot(name, job, denials);
+      const reason = disabledReason(name, job, denials);
       return {
         key: name,
         text: t(`actions.${name}.menu`),
         reason: reason && t(`actions.why.${reason}`),
-        destructive: DESTRUCTIVE.has(name),
+        isDestructive: DESTRUCTIVE.has(name),
         onSelect: () => setAction(name),
       };
     });
@@ -52,7 +58,7 @@ export function JobMenu({ job, onActed }: { job: JobRow; onActed: (acted: Acted)
             action={action}
             job={job}
             returnTo={trigger}
-            onActed={onActed}
+            onDone={onDone}
             onClose={() => setAction(null)}
           />
         </Suspense>

@@ -3,133 +3,110 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { Suspense, memo, useId, useState } from 'react';
-import { isBlankName } from '@/lib/jobs/name-links';
-import type { Column } from '@/lib/jobs/columns';
-import type { JobRow as Row } from '@/lib/jobs/types';
+import { isBlankName } from '@/lib/jobs/links';
+import type { Column, JobRow as Row } from '@/lib/jobs/types';
 import { Dismissible } from '../dismissible';
-import { useHold, useLive } from '../live';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
+import { lazyScript } from '../ui/lazy-script';
 import { LinkButton } from '../ui/link-button';
-import type { Acted } from './action-dialog';
+import type { JobActionResult } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
 import { useTooLargeText } from './too-large';
-import { lazyScript } from '../ui/lazy-script';
 
-// What a row unfolds to, and what became of an action, come with the first of their kind.
+// Loaded when a row is first expanded or an action has its first result.
 const RawJson = lazyScript(() =>
   import('../raw-json').then(({ RawJson: component }) => ({ default: component })),
 );
-const ActedText = lazyScript(() =>
-  import('./outcome-text').then(({ ActedText: component }) => ({ default: component })),
+const ActionResultText = lazyScript(() =>
+  import('./outcome-text').then(({ ActionResultText: component }) => ({ default: component })),
 );
-const JobUnfolded = lazyScript(() =>
-  import('./job-unfolded').then(({ JobUnfolded: component }) => ({ default: component })),
+const JobRowDetails = lazyScript(() =>
+  import('./job-row-details').then(({ JobRowDetails: component }) => ({ default: component })),
 );
 
-/** What a list is to a screen reader: a table where it can be sorted, else a list whose cells bring their names along. */
+/** ARIA semantics: a sortable list is a table; the cells of any other list name themselves. */
 export type Semantics = 'table' | 'list';
 
-export interface JobRowProps {
+interface JobRowProps {
   job: Row;
   columns: readonly Column[];
   semantics: Semantics;
-  /** What it unfolds to: the raw JSON alone, or that behind arguments and error. */
+  /** Content of the expanded row: the raw JSON only, or also the arguments and the error. */
   unfolds: 'raw' | 'details';
-  /** The list that has a label; null: there is none to go to. */
+  /** Link of a label; null renders labels without links. */
   labelHref: ((label: string) => string) | null;
-  /** It is in the list no more. */
-  left: boolean;
-  selected: boolean;
-  /** Null: rows of this list cannot be chosen. */
+  /** Whether the list no longer contains the job. */
+  isRemoved: boolean;
+  isSelected: boolean;
+  /** Null: the rows of this list cannot be selected. */
   onSelect: ((id: string, checked: boolean, range: boolean) => void) | null;
-  acted: Acted | undefined;
-  onActed: (acted: Acted) => void;
+  actionResult: JobActionResult | undefined;
+  onDone: (result: JobActionResult) => void;
   onDismiss: (id: string) => void;
 }
 
-/** One job: what it is, its chosen columns, its menu, and what it unfolds to. */
+type CellRole = 'cell' | undefined;
+
+const EXPAND_LABELS = {
+  raw: { show: 'jobs.showRaw', hide: 'jobs.hideRaw' },
+  details: { show: 'jobs.showDetails', hide: 'jobs.hideDetails' },
+} as const;
+
+/**
+ * One job: name, columns, actions menu and expandable details. One long function, so that a list of
+ * hundreds of rows has few components.
+ */
 export const JobRow = memo(function JobRow({
   job,
   columns,
   semantics,
   unfolds,
   labelHref,
-  left,
-  selected,
+  isRemoved,
+  isSelected,
   onSelect,
-  acted,
-  onActed,
+  actionResult,
+  onDone,
   onDismiss,
 }: JobRowProps) {
   const t = useTranslations();
-  const { basePath } = useLive();
   const columnName = useColumnName();
-  const tooLargeText = useTooLargeText();
-  const [unfolded, setUnfolded] = useState(false);
-  const details = useId();
-  useHold(unfolded);
-  const table = semantics === 'table';
-  const cell = table ? 'cell' : undefined;
-  const Item = table ? 'div' : 'li';
-  // What stopped a job is what its reader has come for, unless there is a column of it.
-  const saysWhy =
-    (job.state === 'discarded' || job.state === 'retried') &&
-    Boolean(job.error?.trim()) &&
-    !columns.includes('error');
-  const closing: readonly Column[] = columns.filter(
+  const [isExpanded, setExpanded] = useState(false);
+  const detailsId = useId();
+  usePausePolling(isExpanded);
+  const isTable = semantics === 'table';
+  const cellRole: CellRole = isTable ? 'cell' : undefined;
+  const Item = isTable ? 'div' : 'li';
+  const closingColumns: readonly Column[] = columns.filter(
     (column) => column === 'time' || column === 'state',
   );
-  const showLabel = t(
-    unfolds === 'raw'
-      ? unfolded
-        ? 'jobs.hideRaw'
-        : 'jobs.showRaw'
-      : unfolded
-        ? 'jobs.hideDetails'
-        : 'jobs.showDetails',
-    { id: job.id },
-  );
+  const background = isRemoved ? 'bg-sunken' : '';
   return (
     <Item
-      role={table ? 'row' : undefined}
-      className={`px-3 py-2.5 ${selected ? 'bg-accent-wash' : left ? 'bg-sunken' : ''}`}
+      role={isTable ? 'row' : undefined}
+      className={`px-3 py-2.5 ${isSelected ? 'bg-accent-wash' : background}`}
       data-job={job.id}
     >
       <div className={`job-row ${onSelect ? 'job-row-select' : ''}`}>
         {onSelect && (
-          <span role={cell} className="js-only row-span-3 pt-px lg:pt-0">
-            <label className="job-tick">
-              <input
-                type="checkbox"
-                checked={selected}
-                disabled={left}
-                // The change itself does not tell whether Shift was held.
-                onClick={(event) => onSelect(job.id, event.currentTarget.checked, event.shiftKey)}
-                onChange={() => undefined}
-                aria-label={t('jobs.select', { id: job.id })}
-              />
-            </label>
-          </span>
+          <SelectBox
+            id={job.id}
+            role={cellRole}
+            isSelected={isSelected}
+            isDisabled={isRemoved}
+            onSelect={onSelect}
+          />
         )}
-        <div role={cell} className="job-head">
-          <Link href={`/jobs/${job.id}`} prefetch={false} className="job-name">
-            {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
-          </Link>
-          <span className="job-id">{job.id}</span>
-          {job.tooLarge ? (
-            <span className="text-[13px] text-soft">{tooLargeText(job.tooLarge)}</span>
-          ) : (
-            saysWhy && <span className="job-error">{job.error}</span>
-          )}
-        </div>
+        <JobHead job={job} role={cellRole} hasErrorColumn={columns.includes('error')} />
         <div className="job-facts">
           {columns
-            .filter((column) => !closing.includes(column))
+            .filter((column) => !closingColumns.includes(column))
             .map((column) => (
-              <div key={column} role={cell} className={`cell ${columnClass(column)}`}>
-                {/* Where there are column heads they name the cells of a table; a list has no heads for its reader. */}
-                <span className={`cell-name ${table ? 'lg:hidden' : 'lg:sr-only'}`}>
+              <div key={column} role={cellRole} className={`cell ${columnClass(column)}`}>
+                {/* Column heads name the cells of a table; a list has none for screen readers. */}
+                <span className={`cell-name ${isTable ? 'lg:hidden' : 'lg:sr-only'}`}>
                   {columnName(column)}
                 </span>
                 <div className="min-w-0">
@@ -139,65 +116,161 @@ export const JobRow = memo(function JobRow({
             ))}
         </div>
         <div className="job-close">
-          {closing.map((column) => (
-            <div key={column} role={cell} className={`job-note ${columnClass(column)}`}>
+          {closingColumns.map((column) => (
+            <div key={column} role={cellRole} className={`job-note ${columnClass(column)}`}>
               <JobCell column={column} job={job} labelHref={labelHref} />
             </div>
           ))}
-          <span role={cell} className="job-tools">
-            <LinkButton
-              href={`${basePath}/jobs/${job.id}?raw=1#raw`}
-              aria-expanded={unfolded}
-              aria-controls={details}
-              aria-label={showLabel}
-              title={showLabel}
-              onPress={() => setUnfolded(!unfolded)}
-            >
-              <Icon name={unfolded ? 'fold' : 'unfold'} />
-            </LinkButton>
-            <JobMenu job={job} onActed={onActed} />
+          <span role={cellRole} className="job-tools">
+            <ExpandButton
+              id={job.id}
+              unfolds={unfolds}
+              isExpanded={isExpanded}
+              detailsId={detailsId}
+              onPress={() => setExpanded(!isExpanded)}
+            />
+            <JobMenu job={job} onDone={onDone} />
           </span>
         </div>
       </div>
-      {left && (
-        <p role={cell} className="mt-1 text-[13px] text-soft">
-          {t('live.left')}
+      {isRemoved && (
+        <p role={cellRole} className="mt-1 text-[13px] text-soft">
+          {t('polling.rowRemoved')}
         </p>
       )}
-      {acted && (
-        <div role={cell} className="mt-1">
-          <ActedLine acted={acted} onDismiss={onDismiss} />
+      {actionResult && (
+        <div role={cellRole} className="mt-1">
+          <ActionResultLine actionResult={actionResult} onDismiss={onDismiss} />
         </div>
       )}
-      <div role={cell} id={details} className={unfolded ? 'mt-2' : undefined}>
-        {unfolded && (
-          <Suspense fallback={<p className="text-soft">{t('common.loading')}</p>}>
-            {unfolds === 'raw' ? (
-              <RawJson path={`/api/jobs/${job.id}/raw`} label={t('jobs.raw')} />
-            ) : (
-              <JobUnfolded id={job.id} />
-            )}
-          </Suspense>
-        )}
+      <div role={cellRole} id={detailsId} className={isExpanded ? 'mt-2' : undefined}>
+        {isExpanded && <ExpandedDetails id={job.id} unfolds={unfolds} />}
       </div>
     </Item>
   );
 });
 
-/** What an action of this list came to. `withId`: the row is gone, so the line says which job it was. */
-export function ActedLine({
-  acted,
+function SelectBox({
+  id,
+  role,
+  isSelected,
+  isDisabled,
+  onSelect,
+}: {
+  id: string;
+  role: CellRole;
+  isSelected: boolean;
+  isDisabled: boolean;
+  onSelect: NonNullable<JobRowProps['onSelect']>;
+}) {
+  const t = useTranslations('jobs');
+  return (
+    <span role={role} className="js-only row-span-3 pt-px lg:pt-0">
+      <label className="job-tick">
+        <input
+          type="checkbox"
+          checked={isSelected}
+          disabled={isDisabled}
+          // A change event does not have the state of the Shift key.
+          onClick={(event) => onSelect(id, event.currentTarget.checked, event.shiftKey)}
+          onChange={() => undefined}
+          aria-label={t('select', { id })}
+        />
+      </label>
+    </span>
+  );
+}
+
+/** The job's class, id and error. */
+function JobHead({
+  job,
+  role,
+  hasErrorColumn,
+}: {
+  job: Row;
+  role: CellRole;
+  hasErrorColumn: boolean;
+}) {
+  const t = useTranslations('jobs');
+  const tooLargeText = useTooLargeText();
+  // The error is the most important fact of a failed job, so it is shown even without its column.
+  const showsError =
+    (job.state === 'discarded' || job.state === 'retried') &&
+    Boolean(job.error?.trim()) &&
+    !hasErrorColumn;
+  return (
+    <div role={role} className="job-head">
+      <Link href={`/jobs/${job.id}`} prefetch={false} className="job-name">
+        {isBlankName(job.jobClass) ? t('noClass') : job.jobClass}
+      </Link>
+      <span className="job-id">{job.id}</span>
+      {job.tooLarge ? (
+        <span className="text-[13px] text-soft">{tooLargeText(job.tooLarge)}</span>
+      ) : (
+        showsError && <span className="job-error">{job.error}</span>
+      )}
+    </div>
+  );
+}
+
+function ExpandButton({
+  id,
+  unfolds,
+  isExpanded,
+  detailsId,
+  onPress,
+}: {
+  id: string;
+  unfolds: JobRowProps['unfolds'];
+  isExpanded: boolean;
+  detailsId: string;
+  onPress: () => void;
+}) {
+  const t = useTranslations();
+  const { basePath } = usePolling();
+  const labels = EXPAND_LABELS[unfolds];
+  const label = t(isExpanded ? labels.hide : labels.show, { id });
+  return (
+    <LinkButton
+      href={`${basePath}/jobs/${id}?raw=1#raw`}
+      aria-expanded={isExpanded}
+      aria-controls={detailsId}
+      aria-label={label}
+      title={label}
+      onPress={onPress}
+    >
+      <Icon name={isExpanded ? 'fold' : 'unfold'} />
+    </LinkButton>
+  );
+}
+
+function ExpandedDetails({ id, unfolds }: { id: string; unfolds: JobRowProps['unfolds'] }) {
+  const t = useTranslations();
+  return (
+    <Suspense fallback={<p className="text-soft">{t('common.loading')}</p>}>
+      {unfolds === 'raw' ? (
+        <RawJson path={`/api/jobs/${id}/raw`} label={t('jobs.raw')} />
+      ) : (
+        <JobRowDetails id={id} />
+      )}
+    </Suspense>
+  );
+}
+
+/** The result of an action. `withId` adds the job's id, for a job whose row was removed. */
+export function ActionResultLine({
+  actionResult,
   withId,
   onDismiss,
 }: {
-  acted: Acted;
+  actionResult: JobActionResult;
   withId?: boolean;
   onDismiss: (id: string) => void;
 }) {
   return (
     <Suspense>
-      <Dismissible onDismiss={() => onDismiss(acted.id)}>
-        <ActedText acted={acted} withId={withId} />
+      <Dismissible onDismiss={() => onDismiss(actionResult.id)}>
+        <ActionResultText actionResult={actionResult} withId={withId} />
       </Dismissible>
     </Suspense>
   );

@@ -1,11 +1,11 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import type { JobState } from '@/lib/good-job/states';
+import type { JobState } from '@/lib/good-job/types';
 import { useCountText } from '../quantities';
 import { useTabCounts } from './tab-counts';
 
-/** How many jobs the list has. `query`: as the tabs have it. */
+/** The number of jobs in the list. `query` is the filter without the state. */
 export function ListCount({ state, query }: { state: JobState | null; query: string }) {
   const t = useTranslations('counts');
   const countText = useCountText();

@@ -2,30 +2,34 @@ import { describe, expect, it } from 'vitest';
 import { mergeRows } from './merge-rows';
 
 const rows = (text: string, version = 1) => [...text].map((id) => ({ id, version }));
-const merged = (shown: string, answer: string, more: boolean) => {
-  const { rows: result, left, news } = mergeRows(rows(shown), rows(answer, 2), more);
+const merge = (current: string, response: string, hasMore: boolean) => {
+  const {
+    rows: result,
+    removedIds,
+    newRows,
+  } = mergeRows(rows(current), rows(response, 2), hasMore);
   return {
     rows: result.map(({ id, version }) => id + version).join(' '),
-    left: [...left].join(''),
-    news,
+    removed: [...removedIds].join(''),
+    newRows,
   };
 };
 
-describe('rows that are shown', () => {
-  it('stay in their places and are brought up to date', () => {
-    expect(merged('abc', 'cab', false)).toEqual({ rows: 'a2 b2 c2', left: '', news: 0 });
+describe('mergeRows', () => {
+  it('updates rows without moving them', () => {
+    expect(merge('abc', 'cab', false)).toEqual({ rows: 'a2 b2 c2', removed: '', newRows: 0 });
   });
-  it('are not moved by new ones, which are counted', () => {
-    expect(merged('abc', 'xyabc', false)).toEqual({ rows: 'a2 b2 c2', left: '', news: 2 });
+  it('counts new rows instead of inserting them', () => {
+    expect(merge('abc', 'xyabc', false)).toEqual({ rows: 'a2 b2 c2', removed: '', newRows: 2 });
   });
-  it('have left when the whole list lacks them', () => {
-    expect(merged('abc', 'ac', false)).toEqual({ rows: 'a2 b1 c2', left: 'b', news: 0 });
-    expect(merged('abc', '', false)).toEqual({ rows: 'a1 b1 c1', left: 'abc', news: 0 });
+  it('marks rows that a complete response lacks as removed', () => {
+    expect(merge('abc', 'ac', false)).toEqual({ rows: 'a2 b1 c2', removed: 'b', newRows: 0 });
+    expect(merge('abc', '', false)).toEqual({ rows: 'a1 b1 c1', removed: 'abc', newRows: 0 });
   });
-  it('may only have been pushed off a page that goes on', () => {
-    expect(merged('abcd', 'xyab', true)).toEqual({ rows: 'a2 b2 c1 d1', left: '', news: 2 });
-    expect(merged('abcd', 'xaz', true)).toEqual({ rows: 'a2 b1 c1 d1', left: '', news: 2 });
-    expect(merged('abcd', 'xacz', true)).toEqual({ rows: 'a2 b1 c2 d1', left: 'b', news: 2 });
-    expect(merged('abcd', 'wxyz', true)).toEqual({ rows: 'a1 b1 c1 d1', left: '', news: 4 });
+  it('keeps rows that new ones may have pushed off a full page', () => {
+    expect(merge('abcd', 'xyab', true)).toEqual({ rows: 'a2 b2 c1 d1', removed: '', newRows: 2 });
+    expect(merge('abcd', 'xaz', true)).toEqual({ rows: 'a2 b1 c1 d1', removed: '', newRows: 2 });
+    expect(merge('abcd', 'xacz', true)).toEqual({ rows: 'a2 b1 c2 d1', removed: 'b', newRows: 2 });
+    expect(merge('abcd', 'wxyz', true)).toEqual({ rows: 'a1 b1 c1 d1', removed: '', newRows: 4 });
   });
 });

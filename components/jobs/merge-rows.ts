@@ -1,33 +1,32 @@
-/** What a list shows once an answer has come that was not asked for by the viewer. */
-export interface Merged<Row> {
-  /** The rows that stood there, in their places, as they are now. */
+/** The state of a list after a poll. */
+interface MergeResult<Row> {
+  /** The current rows in their order, updated from the response. */
   rows: Row[];
-  /** Those of them that are in the list no more. */
-  left: ReadonlySet<string>;
-  /** Rows of the answer that do not stand there. */
-  news: number;
+  /** Ids of current rows that the list no longer contains. */
+  removedIds: ReadonlySet<string>;
+  /** Number of rows in the response that are not displayed yet. */
+  newRows: number;
 }
 
 /**
- * Rows that are shown are brought up to date where they stand; what would be inserted is counted, not shown: nothing
- * moves under the pointer. A row that the answer lacks has left the list, unless newer ones pushed it off its page:
- * `more` says that the list goes on beyond the answer, and then only what stands above a row of the answer is known
- * to have left.
+ * Updates the current rows in place and only counts new ones, so that nothing moves under the
+ * pointer. With `hasMore`, new rows may have pushed others off the page: only a row above one that
+ * is still in the response is known to be removed.
  */
 export function mergeRows<Row extends { id: string }>(
-  shown: readonly Row[],
-  answer: readonly Row[],
-  more: boolean,
-): Merged<Row> {
-  const answered = new Map(answer.map((row) => [row.id, row]));
-  const standing = new Set(shown.map((row) => row.id));
-  const lastKnown = shown.findLastIndex((row) => answered.has(row.id));
-  const left = shown
-    .filter((row, n) => !answered.has(row.id) && (!more || n < lastKnown))
+  current: readonly Row[],
+  response: readonly Row[],
+  hasMore: boolean,
+): MergeResult<Row> {
+  const responseRows = new Map(response.map((row) => [row.id, row]));
+  const currentIds = new Set(current.map((row) => row.id));
+  const lastInResponse = current.findLastIndex((row) => responseRows.has(row.id));
+  const removedIds = current
+    .filter((row, n) => !responseRows.has(row.id) && (!hasMore || n < lastInResponse))
     .map((row) => row.id);
   return {
-    rows: shown.map((row) => answered.get(row.id) ?? row),
-    left: new Set(left),
-    news: answer.filter((row) => !standing.has(row.id)).length,
+    rows: current.map((row) => responseRows.get(row.id) ?? row),
+    removedIds: new Set(removedIds),
+    newRows: response.filter((row) => !currentIds.has(row.id)).length,
   };
 }

@@ -2,14 +2,13 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { ActionResult } from '@/lib/action';
-import type { JobAction } from '@/lib/good-job/actions';
-import type { Outcome } from '@/lib/good-job/outcomes';
+import type { JobAction, Outcome } from '@/lib/good-job/types';
+import type { ActionResult } from '@/lib/http/server-action';
 import { useAbsoluteTime } from '../absolute-time';
 import { Icon } from '../ui/icon';
-import type { Acted } from './action-dialog';
+import type { JobActionResult } from './action-dialog';
 
-/** What an action came to, in words. */
+/** Returns a function that describes the outcome of an action. */
 export function useOutcomeText(): (action: JobAction, result: ActionResult<Outcome>) => string {
   const t = useTranslations();
   const absolute = useAbsoluteTime();
@@ -34,7 +33,7 @@ export function useOutcomeText(): (action: JobAction, result: ActionResult<Outco
   };
 }
 
-/** `jobId`: of a job that is not in the list any more, so that its line says which one it was. */
+/** One outcome. `jobId` is set for a job whose row was removed. */
 export function OutcomeLine({
   done,
   text,
@@ -66,12 +65,12 @@ export function OutcomeLine({
   );
 }
 
-/** What an action of a list came to. `withId`: the row is gone, so the line says which job it was. */
-export function ActedText({
-  acted: { id, action, result },
+/** The result of an action of a list. `withId` adds the job's id. */
+export function ActionResultText({
+  actionResult: { id, action, result },
   withId = false,
 }: {
-  acted: Acted;
+  actionResult: JobActionResult;
   withId?: boolean;
 }) {
   const outcomeText = useOutcomeText();

@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { PAGE_SIZE } from '@/lib/paging';
+import { PAGE_SIZE } from '@/lib/core/search-params';
 
 const SIZES = [25, 50, 100];
 
-/** Rows a page; a change begins at the first. */
+/** Links that change the rows per page; they lead to the first page. */
 export function PageSizes({
   path,
   params: { limit, ...params },
@@ -26,7 +26,12 @@ export function PageSizes({
               href={`${path}?${new URLSearchParams(size === PAGE_SIZE ? params : { ...params, limit: String(size) })}`}
               prefetch={false}
               aria-current={size === current ? 'true' : undefined}
-              className={`flex min-h-[26px] min-w-[26px] items-center justify-center rounded px-1 no-underline ${size === current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken'}`}
+              className={
+                'flex min-h-[26px] min-w-[26px] items-center justify-center rounded px-1 no-underline ' +
+                (size === current
+                  ? 'bg-accent-wash font-semibold text-accent'
+                  : 'text-ink hover:bg-sunken')
+              }
             >
               {size}
             </Link>

@@ -4,7 +4,7 @@ import { useTranslations } from 'next-intl';
 import { useAbsoluteTime } from '../absolute-time';
 import { Banner } from '../ui/banner';
 
-/** Asks about a time that has passed; the form is sent again with the time that was asked about. */
+/** Asks to confirm a past time; the second submit carries that time as its confirmation. */
 export function PastTimeQuestion({ at }: { at: string }) {
   const t = useTranslations('actions.reschedule');
   const absolute = useAbsoluteTime();

@@ -9,34 +9,36 @@ import {
   useRef,
   useState,
 } from 'react';
-import type { ListPage } from './use-live-rows';
+import type { ListPage } from './use-polling-rows';
 
-/** What else than the list a refresh may bring along, so that a page makes one request at a time. */
-interface Part {
-  /** Of the door's query; null: not now. */
-  ask: () => Record<string, string> | null;
-  take: (answer: unknown) => void;
+/** Data that the list's poll fetches along, so that a page makes one request at a time. */
+interface PollPart {
+  /** Query parameters of the request; null if the data is still fresh. */
+  params: () => Record<string, string> | null;
+  onData: (data: unknown) => void;
 }
 
-interface Parts {
-  register: (name: string, part: Part) => () => void;
-  /** The query parameters for all that is due. */
-  due: () => { names: string[]; params: Record<string, string> };
-  /** Hands an answer's parts to those who asked. */
-  give: (names: string[], answer: Record<string, unknown>) => void;
+interface PollPartRegistry {
+  register: (name: string, part: PollPart) => () => void;
+  /** The parts that need data, and their query parameters. */
+  collect: () => { names: string[]; params: Record<string, string> };
+  /** Passes the response's data to the parts. */
+  dispatch: (names: string[], response: Record<string, unknown>) => void;
 }
 
-const Context = createContext<Parts | null>(null);
+const Context = createContext<PollPartRegistry | null>(null);
 
-interface Listed {
-  /** The list's page as the server answered it last. */
+interface PageStore {
+  /** The list's page in the latest response. */
   page: ListPage | null;
   setPage: (page: ListPage) => void;
 }
 
-const ListedContext = createContext<Listed | null>(null);
+const PageContext = createContext<PageStore | null>(null);
 
-/** Around a list and what is refreshed with it. `initial`: the page of the first paint. */
+/**
+ * Provides the list's poll to other parts of the page. `initial` is the page of the first paint.
+ */
 export function PollParts({
   initial,
   children,
@@ -44,57 +46,59 @@ export function PollParts({
   initial: ListPage | null;
   children: ReactNode;
 }) {
-  const [first, setFirst] = useState(initial);
+  const [lastInitial, setLastInitial] = useState(initial);
   const [page, setPage] = useState(initial);
-  if (first !== initial) {
-    setFirst(initial);
+  if (lastInitial !== initial) {
+    setLastInitial(initial);
     setPage(initial);
   }
-  const listed = useMemo(() => ({ page, setPage }), [page]);
-  const parts = useRef(new Map<string, Part>());
-  const value = useMemo<Parts>(
+  const store = useMemo(() => ({ page, setPage }), [page]);
+  const parts = useRef(new Map<string, PollPart>());
+  const value = useMemo<PollPartRegistry>(
     () => ({
       register(name, part) {
         parts.current.set(name, part);
-        return () => void (parts.current.get(name) === part && parts.current.delete(name));
+        return () => {
+          if (parts.current.get(name) === part) parts.current.delete(name);
+        };
       },
-      due() {
-        const asked = [...parts.current].flatMap(([name, part]) => {
-          const params = part.ask();
+      collect() {
+        const requested = [...parts.current].flatMap(([name, part]) => {
+          const params = part.params();
           return params ? [{ name, params }] : [];
         });
         return {
-          names: asked.map(({ name }) => name),
-          params: Object.assign({}, ...asked.map(({ params }) => params)) as Record<string, string>,
+          names: requested.map(({ name }) => name),
+          params: Object.fromEntries(requested.flatMap(({ params }) => Object.entries(params))),
         };
       },
-      give(names, answer) {
+      dispatch(names, response) {
         for (const name of names)
-          if (answer[name] !== undefined) parts.current.get(name)?.take(answer[name]);
+          if (response[name] !== undefined) parts.current.get(name)?.onData(response[name]);
       },
     }),
     [],
   );
   return (
     <Context value={value}>
-      <ListedContext value={listed}>{children}</ListedContext>
+      <PageContext value={store}>{children}</PageContext>
     </Context>
   );
 }
 
-/** The list's page as the server answered it last; null outside of PollParts, or where it was not read in time. */
-export const useListedPage = (): ListPage | null => useContext(ListedContext)?.page ?? null;
+/** The list's page in the latest response; null outside of PollParts or after a timeout. */
+export const useCurrentPage = (): ListPage | null => useContext(PageContext)?.page ?? null;
 
-/** Tells what stands beside the list which page it shows. */
+/** Publishes the list's page for `useCurrentPage`. */
 export function usePublishPage(page: ListPage): void {
-  const setPage = useContext(ListedContext)?.setPage;
+  const setPage = useContext(PageContext)?.setPage;
   useEffect(() => setPage?.(page), [setPage, page]);
 }
 
-export const usePollParts = (): Parts | null => useContext(Context);
+export const usePollParts = (): PollPartRegistry | null => useContext(Context);
 
-/** Has a part of the page refreshed with its list. */
-export function usePollPart(name: string, part: Part): void {
+/** Fetches a part of the page together with its list. */
+export function usePollPart(name: string, part: PollPart): void {
   const parts = usePollParts();
   const latest = useRef(part);
   useEffect(() => {
@@ -103,8 +107,8 @@ export function usePollPart(name: string, part: Part): void {
   useEffect(
     () =>
       parts?.register(name, {
-        ask: () => latest.current.ask(),
-        take: (answer) => latest.current.take(answer),
+        params: () => latest.current.params(),
+        onData: (data) => latest.current.onData(data),
       }),
     [parts, name],
   );

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseJobFilter } from '@/lib/jobs/filters';
-import { parseQuery } from '@/lib/jobs/query-language';
-import { chipOf } from './query-terms';
+import { parseQuery } from '@/lib/search/parser';
+import { toChip } from './query-terms';
 
 it.each([
   ['job_class', 'A*b\\c'],
@@ -14,9 +14,9 @@ it.each([
   ['cron_key', 'a b'],
   ['finished_since', '3_hours_ago'],
   ['query', 'two words'],
-])('the chip of %s=%s is the same condition when it is edited', (param, value) => {
+])('converts %s=%s to a chip that parses to the same condition', (param, value) => {
   const [term] = parseJobFilter(new URLSearchParams({ [param]: value })).terms;
   if (!term) throw new Error('No term.');
   const { param: _param, source: _source, ...meaning } = term;
-  expect(parseQuery(chipOf(term).text)).toMatchObject([meaning]);
+  expect(parseQuery(toChip(term).text)).toMatchObject([meaning]);
 });

@@ -1,35 +1,41 @@
-import { quote, quoteValue } from '@/lib/jobs/query-tokens';
-import { FINISHED_SINCE, type Term, type TermParam } from '@/lib/jobs/terms';
+import {
+  FINISHED_SINCE,
+  type Term,
+  type TermParam,
+  quoteText,
+  quoteValue,
+} from '@/lib/search/terms';
 
 /** A condition as the search box shows it. */
 export interface ChipTerm {
-  /** In the query language, also where it came in one of GoodJob's own parameters. */
+  /** In the query language, also for a term of one of GoodJob's own parameters. */
   text: string;
   param: TermParam | 'q';
-  /** Why it is not understood. */
+  /** Why it could not be parsed. */
   problem: 'field' | 'value' | 'quote' | 'hidden' | null;
-  /** It bounds a time: its field. */
+  /** The field of a condition on a time. */
   time: string | null;
 }
 
-const FIELD_OF: Partial<Record<TermParam, string>> = {
+const FIELD_BY_PARAM: Partial<Record<TermParam, string>> = {
   job_class: 'class',
   queue_name: 'queue',
   label: 'label',
   cron_key: 'cron',
   process_id: 'process',
 };
-const HOUR = 3_600;
+const HOUR_SECONDS = 3_600;
 
-/** A term in the query language. */
+/** Prints a term in the query language. */
 function termText({ param, source }: Pick<Term, 'param' | 'source'>): string {
   if (param === 'q') return source;
-  if (param === 'query') return quote(source);
-  if (param === 'finished_since') return `finished:>=${(FINISHED_SINCE[source] ?? 0) / HOUR}h`;
-  return `${FIELD_OF[param]}:${quoteValue(source)}`;
+  if (param === 'query') return quoteText(source);
+  if (param === 'finished_since')
+    return `finished:>=${(FINISHED_SINCE[source] ?? 0) / HOUR_SECONDS}h`;
+  return `${FIELD_BY_PARAM[param]}:${quoteValue(source)}`;
 }
 
-export function chipOf(term: Term): ChipTerm {
+export function toChip(term: Term): ChipTerm {
   return {
     text: termText(term),
     param: term.param,

@@ -4,24 +4,27 @@ import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { RepairTarget } from '@/lib/attention/types';
-import { RepairDialog, type Repaired } from '../attention/repair-dialog';
+import { RepairDialog, type RepairAttempt } from '../attention/repair-dialog';
 import { RepairLink } from '../attention/repair-link';
 import { RepairOutcome } from '../attention/repair-outcome';
-import { useLive } from '../live';
+import { usePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
 
-/** Releases a job whose worker is gone. `isLocked`: the row still names that worker, which keeps others away. */
+/**
+ * Releases a job of a lost worker. `isLocked`: the row still names that worker, so no other takes
+ * it.
+ */
 export function ReleaseJob({ jobId, isLocked }: { jobId: string; isLocked: boolean }) {
   const t = useTranslations();
-  const { refresh } = useLive();
+  const { refresh } = usePolling();
   const router = useRouter();
-  const [isAsking, setAsking] = useState(false);
-  const [repaired, setRepaired] = useState<Repaired | null>(null);
+  const [isDialogOpen, setDialogOpen] = useState(false);
+  const [lastRepair, setLastRepair] = useState<RepairAttempt | null>(null);
   const outcome = useRef<HTMLDivElement>(null);
-  // The button is gone after the release, so the focus goes to the outcome.
-  useEffect(() => outcome.current?.focus(), [repaired]);
+  // The release removes its own button, so focus moves to the outcome.
+  useEffect(() => outcome.current?.focus(), [lastRepair]);
   const target: RepairTarget = { repair: 'release_jobs', ids: [jobId] };
-  const result = repaired?.result;
+  const result = lastRepair?.result;
   return (
     <section
       aria-label={t('states.lostWorker')}
@@ -37,7 +40,7 @@ export function ReleaseJob({ jobId, isLocked }: { jobId: string; isLocked: boole
             target={target}
             text={t('attention.repairs.release_jobs.menu')}
             backToJob
-            onAsk={() => setAsking(true)}
+            onRepair={() => setDialogOpen(true)}
           />
         )}
       </div>
@@ -50,12 +53,12 @@ export function ReleaseJob({ jobId, isLocked }: { jobId: string; isLocked: boole
           )}
         </div>
       )}
-      {isAsking && (
+      {isDialogOpen && (
         <RepairDialog
           target={target}
-          onClose={() => setAsking(false)}
-          onRepaired={(done) => {
-            setRepaired(done);
+          onClose={() => setDialogOpen(false)}
+          onRepaired={(attempt) => {
+            setLastRepair(attempt);
             router.refresh();
             refresh();
           }}

@@ -2,8 +2,8 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useActionState, useState } from 'react';
-import { type Revealed, revealAction } from '@/lib/jobs/reveal-action';
-import { actionFailed } from '../action-failed';
+import { type Revealed, revealAction } from '@/lib/jobs/actions';
+import { toActionError } from '../action-failed';
 import { Banner } from '../ui/banner';
 import { Button } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
@@ -16,22 +16,22 @@ interface Props {
   children: ReactNode;
 }
 
-/** Asks for the hidden values and shows them below, until the page is left; a plain form without JavaScript. */
+/** Requests the redacted values and shows them below the form, also without JavaScript. */
 export function RevealForm({ jobId, labels, disabled, children }: Props) {
   const t = useTranslations('errors');
-  // Without JavaScript React submits the form itself and renders the page with the state that the action returned.
-  const [submitted, action] = useActionState<Revealed | null, FormData>(revealAction, null);
-  const [called, setCalled] = useState<Revealed | null>(null);
-  const [pending, setPending] = useState(false);
-  const revealed = called ?? submitted;
+  // Without JavaScript the browser submits the form and React renders the action's result as state.
+  const [formResult, action] = useActionState<Revealed | null, FormData>(revealAction, null);
+  const [callResult, setCallResult] = useState<Revealed | null>(null);
+  const [isPending, setPending] = useState(false);
+  const result = callResult ?? formResult;
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    if (pending) return;
+    if (isPending) return;
     setPending(true);
-    setCalled(
+    setCallResult(
       await revealAction(null, new FormData(event.currentTarget)).catch((error: unknown) => ({
-        problem: t(actionFailed(error).error),
+        problem: t(toActionError(error).error),
       })),
     );
     setPending(false);
@@ -47,15 +47,15 @@ export function RevealForm({ jobId, labels, disabled, children }: Props) {
       >
         <input type="hidden" name="job" value={jobId} />
         {children}
-        <Button type="submit" kind="primary" disabled={disabled || pending}>
-          {pending ? labels.working : labels.submit}
+        <Button type="submit" kind="primary" disabled={disabled || isPending}>
+          {isPending ? labels.working : labels.submit}
         </Button>
       </form>
       <div aria-live="polite" className="mt-4">
-        {revealed && 'problem' in revealed && <Banner tone="danger">{revealed.problem}</Banner>}
-        {revealed && 'text' in revealed && (
+        {result && 'problem' in result && <Banner tone="danger">{result.problem}</Banner>}
+        {result && 'text' in result && (
           <section aria-label={labels.result}>
-            <JsonBlock text={revealed.text} label={labels.result} />
+            <JsonBlock text={result.text} label={labels.result} />
           </section>
         )}
       </div>

@@ -3,17 +3,17 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useCount } from '../quantities';
-import type { ListPage } from './use-live-rows';
+import type { ListPage } from './use-polling-rows';
 
 interface Props {
-  search: Pick<ListPage, 'named' | 'labelsOfNewest' | 'unsearched'>;
+  search: Pick<ListPage, 'resolvedIds' | 'hasNewestLabelsOnly' | 'unsearched'>;
   path: string;
   params: Record<string, string>;
 }
 
-/** What the words of a search were taken for, and what was not searched. */
+/** How the words of a search were interpreted, and how many jobs could not be searched. */
 export default function SearchNote({
-  search: { named = [], labelsOfNewest, unsearched = 0 },
+  search: { resolvedIds = [], hasNewestLabelsOnly, unsearched = 0 },
   path,
   params,
 }: Props) {
@@ -21,9 +21,9 @@ export default function SearchNote({
   const number = useCount();
   return (
     <div className="my-2 flex flex-col gap-1.5 text-[13px] text-soft">
-      {named.map(({ source, as, asText }) => (
+      {resolvedIds.map(({ source, as, asText }) => (
         <p key={source}>
-          {t(`named.${as}`, { text: source })}{' '}
+          {t(`recognizedAs.${as}`, { text: source })}{' '}
           <Link
             href={`${path}?${new URLSearchParams(withText(params, source, asText))}`}
             prefetch={false}
@@ -33,7 +33,7 @@ export default function SearchNote({
           </Link>
         </p>
       ))}
-      {labelsOfNewest && <p>{t('labelsOfNewest')}</p>}
+      {hasNewestLabelsOnly && <p>{t('labelsOfNewest')}</p>}
       {unsearched > 0 && (
         <p role="status">{t('unsearched', { count: unsearched, number: number(unsearched) })}</p>
       )}
@@ -41,7 +41,7 @@ export default function SearchNote({
   );
 }
 
-/** The same filter with a text in the place of what was taken for an id. */
+/** The same filter with a text search in place of the word that was interpreted as an id. */
 function withText(
   { query, q, ...params }: Record<string, string>,
   source: string,

@@ -7,24 +7,24 @@ import { useCount } from '../quantities';
 import { Button } from '../ui/button';
 import { lazyScript } from '../ui/lazy-script';
 
-// It does nothing without JavaScript, so it comes after the page.
+// Loads after the page, because it needs JavaScript anyway.
 const BulkBar = lazyScript(() => import('../bulk/lazy-bulk-bar'));
 
-const never = () => () => undefined;
+const subscribeToNothing = () => () => undefined;
 
 interface Props {
   ids: ReadonlySet<string>;
   onAll: (checked: boolean) => void;
   /** Rows of the page that can be selected. */
   selectable: number;
-  /** There is nothing to act on. */
+  /** Whether the list has no rows. */
   isEmpty: boolean;
   bulk: { filterQuery: string; batchId?: string } | null;
   onBulkAction: (action: BulkAction) => void;
   tools?: ReactNode;
 }
 
-/** Above a list: how many of its rows are chosen and what may be done with them, and the list's own tools. */
+/** The bar above a list: selection, bulk actions and the list's own controls. */
 export function SelectionBar({
   ids,
   onAll,
@@ -36,20 +36,23 @@ export function SelectionBar({
 }: Props) {
   const t = useTranslations('jobs');
   const count = useCount();
-  const inBrowser = useSyncExternalStore(
-    never,
+  const isBrowser = useSyncExternalStore(
+    subscribeToNothing,
     () => true,
     () => false,
   );
-  const selected = useMemo(() => [...ids], [ids]);
+  const selectedIds = useMemo(() => [...ids], [ids]);
   return (
-    // What is chosen far down a long list can be acted on there.
+    // Sticky, so that the actions stay in reach far down a long list.
     <div
-      className={`mb-2 flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1 ${bulk && ids.size > 0 ? 'sticky top-0 z-20 bg-canvas py-1' : ''}`}
+      className={
+        'mb-2 flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1 ' +
+        (bulk && ids.size > 0 ? 'sticky top-0 z-20 bg-canvas py-1' : '')
+      }
     >
-      {bulk && inBrowser && (
+      {bulk && isBrowser && (
         <Suspense>
-          <BulkBar selectedIds={selected} isEmpty={isEmpty} onStarted={onBulkAction} {...bulk} />
+          <BulkBar selectedIds={selectedIds} isEmpty={isEmpty} onStarted={onBulkAction} {...bulk} />
         </Suspense>
       )}
       <span aria-live="polite" className="sr-only">

@@ -2,13 +2,13 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { SortChoice } from '@/lib/jobs/sort-heads';
+import type { SortChoice } from '@/lib/jobs/order';
 import { useColumnName } from './job-cells';
 
 const WORDS = { desc: 'newest', asc: 'oldest' } as const;
 const NUMBERS = { desc: 'lowest', asc: 'highest' } as const;
 
-/** In which order the list is: also for columns that it does not show, and on a phone, where it has no column heads. */
+/** Sorts the list, also by hidden columns and on phones, where there are no column headers. */
 export function SortSelect({ choices }: { choices: SortChoice[] }) {
   const t = useTranslations('sort');
   const name = useColumnName();
@@ -16,7 +16,7 @@ export function SortSelect({ choices }: { choices: SortChoice[] }) {
   return (
     <select
       aria-label={t('label')}
-      value={choices.find(({ current }) => current)?.href ?? ''}
+      value={choices.find(({ isCurrent }) => isCurrent)?.href ?? ''}
       onChange={(event) => router.push(event.target.value)}
       className="js-only control max-w-full px-1 py-0.5 text-sm"
     >

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { JobState } from '@/lib/good-job/states';
+import type { JobState } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
 import { Icon } from '../ui/icon';
 
@@ -24,7 +24,7 @@ export const STATE_CLASSES: Record<JobState, { badge: string; fill: string; swat
   },
 };
 
-/** A state: colour, icon and word. */
+/** A state as colour, icon and text. */
 export function StateBadge({ state }: { state: JobState }) {
   const t = useTranslations('states');
   return (
@@ -35,7 +35,7 @@ export function StateBadge({ state }: { state: JobState }) {
   );
 }
 
-/** What is worth knowing on top of the state. */
+/** Marks a paused job or one with a lost worker. */
 export function StateRefinements({ paused, lostWorker }: { paused: boolean; lostWorker: boolean }) {
   const t = useTranslations('states');
   if (!paused && !lostWorker) return null;
@@ -50,7 +50,7 @@ export function StateRefinements({ paused, lostWorker }: { paused: boolean; lost
   );
 }
 
-/** How a discarded job failed, where that says more than its state does. */
+/** How a discarded job failed, if the error event adds to the state. */
 export function ErrorEventNote({
   job: { state, errorEvent },
 }: {

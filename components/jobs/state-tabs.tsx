@@ -2,30 +2,30 @@
 
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { JobState } from '@/lib/good-job/states';
+import type { JobState } from '@/lib/good-job/types';
 import { useCountText } from '../quantities';
 import { useTabCounts, useTabCountsRefresh } from './tab-counts';
 
-export interface StateTab {
+interface StateTab {
   state: JobState | null;
   href: string;
   current: boolean;
 }
 
-/** The six states and all of them, each with how many jobs it has under the filter: `query`. */
+/** Tabs for all jobs and for each state, with the number of jobs under the filter `query`. */
 export function StateTabs({
   tabs,
   query,
-  state: listed,
+  state: listState,
 }: {
   tabs: StateTab[];
   query: string;
-  /** The tab that the list is of. */
+  /** The tab of the list. */
   state: JobState | null;
 }) {
   const t = useTranslations();
   const countText = useCountText();
-  const counts = useTabCounts(query, listed);
+  const counts = useTabCounts(query, listState);
   useTabCountsRefresh(query);
   return (
     <nav aria-label={t('jobs.tabs')} className="mb-3 border-b border-line lg:pr-36">
@@ -39,10 +39,15 @@ export function StateTabs({
                 href={href}
                 prefetch={false}
                 aria-current={current ? 'page' : undefined}
-                className={`flex items-baseline gap-1.5 border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ${current ? 'border-accent font-semibold text-accent' : 'border-transparent text-ink hover:border-line-strong'}`}
+                className={
+                  'flex items-baseline gap-1.5 border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ' +
+                  (current
+                    ? 'border-accent font-semibold text-accent'
+                    : 'border-transparent text-ink hover:border-line-strong')
+                }
               >
                 {t(`states.${state ?? 'all'}`)}
-                {/* Its place is there before it is known: the tabs must not move under the pointer. */}
+                {/* Reserves its width before the count arrives, so that the tabs do not move. */}
                 <span title={title} className="js-only min-w-7 text-[12.5px] font-normal text-soft">
                   {text}
                 </span>

@@ -1,42 +1,42 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import type { JobState } from '@/lib/good-job/states';
-import { countsWithPage } from '@/lib/jobs/listed-counts';
+import type { JobState } from '@/lib/good-job/types';
+import { reconcileCounts } from '@/lib/jobs/links';
 import type { JobCounts } from '@/lib/jobs/types';
 import { fetchJson } from '../fetch-json';
-import { WITH_LIST, useLive } from '../live';
-import { useListedPage, usePollPart } from './poll-parts';
+import { WITH_LIST_META, usePolling } from '../polling/polling-provider';
+import { useCurrentPage, usePollPart } from './poll-parts';
 
 /**
- * How many jobs each tab has under the filter, as far as the page of the list, which is of the tab `state`, does not know
- * better. Requested once the page stands; after that they come with the list.
+ * The number of jobs of each tab under the filter, corrected by the page of the tab `state` where
+ * that is exact. The first request follows the page; later ones are part of the list's poll.
  */
 export function useTabCounts(query: string, state: JobState | null): JobCounts | undefined {
-  const { basePath } = useLive();
-  const page = useListedPage();
+  const { basePath } = usePolling();
+  const page = useCurrentPage();
   const path = `/api/jobs/counts?${query}`;
   const { data } = useQuery({
     queryKey: [path],
     queryFn: ({ signal }) => fetchJson<JobCounts>(basePath + path, signal),
     staleTime: Infinity,
-    meta: WITH_LIST,
+    meta: WITH_LIST_META,
   });
   return useMemo(
     () =>
       data &&
-      (page ? countsWithPage({ ...data, list: listOf(data, state) }, { state, page }) : data),
+      (page ? reconcileCounts({ ...data, list: listCount(data, state) }, { state, page }) : data),
     [data, page, state],
   );
 }
 
-const listOf = (counts: JobCounts, state: JobState | null) =>
+const listCount = (counts: JobCounts, state: JobState | null) =>
   state ? counts.tabs[state] : counts.list;
 
-/** Has the counts refreshed with the list. */
+/** Adds the counts to the list's poll. */
 export function useTabCountsRefresh(query: string): void {
   const client = useQueryClient();
   usePollPart('counts', {
-    ask: () => ({}),
-    take: (counts) => client.setQueryData([`/api/jobs/counts?${query}`], counts),
+    params: () => ({}),
+    onData: (counts) => client.setQueryData([`/api/jobs/counts?${query}`], counts),
   });
 }

@@ -1,12 +1,12 @@
 import { useTranslations } from 'next-intl';
-import { type Step, timelineOf } from '@/lib/jobs/timeline';
+import { type TimelineStep, buildTimeline } from '@/lib/jobs/detail';
 import type { ExecutionPage, JobDetail } from '@/lib/jobs/types';
-import { useDuration } from '../quantities';
 import { AbsoluteTime } from '../absolute-time';
+import { useDuration } from '../quantities';
 import { Icon, type IconName } from '../ui/icon';
 import { executionIcon } from './executions';
 
-const ICONS: Record<Step['kind'], IconName> = {
+const ICONS: Record<TimelineStep['kind'], IconName> = {
   enqueued: 'queued',
   retried_by_hand: 'retried',
   due: 'scheduled',
@@ -18,11 +18,17 @@ const ICONS: Record<Step['kind'], IconName> = {
   finished: 'succeeded',
 };
 
-/** A job's life as a list: enqueue, wait, attempts, back-off, finish. */
+function stepIcon(step: TimelineStep): IconName {
+  if (step.kind === 'attempt') return executionIcon(step.state);
+  if (step.kind === 'finished' && step.state === 'discarded') return 'discarded';
+  return ICONS[step.kind];
+}
+
+/** The history of a job: enqueue, wait, attempts, back-off, finish. */
 export function Timeline({ job, executions }: { job: JobDetail; executions: ExecutionPage }) {
   const t = useTranslations();
   const duration = useDuration();
-  const text = (step: Step) => {
+  const text = (step: TimelineStep) => {
     switch (step.kind) {
       case 'attempt':
         return t('timeline.attempt', {
@@ -35,29 +41,26 @@ export function Timeline({ job, executions }: { job: JobDetail; executions: Exec
         return t(`timeline.${step.kind}`);
     }
   };
-  const steps = timelineOf(job, executions.rows, {
+  const steps = buildTimeline(job, executions.rows, {
     hasOlder: executions.older !== null,
     hasNewer: executions.newer !== null,
   });
   return (
     <ol className="flex flex-col gap-2 border-l-2 border-line pl-4">
       {steps.map((step, n) => {
-        const icon: IconName =
-          step.kind === 'attempt'
-            ? executionIcon(step.state)
-            : step.kind === 'finished' && step.state === 'discarded'
-              ? 'discarded'
-              : ICONS[step.kind];
-        const span = 'seconds' in step && step.seconds !== null ? duration(step.seconds) : null;
+        const durationText =
+          'seconds' in step && step.seconds !== null ? duration(step.seconds) : null;
         const isSpan = step.kind === 'waited' || step.kind === 'backoff';
-        const quiet = isSpan || !('at' in step);
+        const isQuiet = isSpan || !('at' in step);
         return (
-          <li key={n} className={`flex items-start gap-2 ${quiet ? 'text-soft' : ''}`}>
-            <Icon name={icon} className="mt-[3px] size-3.5" />
+          <li key={n} className={`flex items-start gap-2 ${isQuiet ? 'text-soft' : ''}`}>
+            <Icon name={stepIcon(step)} className="mt-[3px] size-3.5" />
             <div className="min-w-0">
               <p>
                 {text(step)}
-                {span && <span className="ml-2 whitespace-nowrap text-soft">{span}</span>}
+                {durationText && (
+                  <span className="ml-2 whitespace-nowrap text-soft">{durationText}</span>
+                )}
               </p>
               {!isSpan && 'at' in step && (
                 <p className="text-[12.5px] text-soft">

@@ -3,27 +3,29 @@
 import { useFormatter, useTranslations } from 'next-intl';
 import type { TooLarge } from '@/lib/jobs/types';
 
-/** A size in bytes to two digits: `458 kB`, `1.2 MB`. */
-export function useBytes(): (bytes: number) => string {
+/** Returns a formatter for sizes in bytes: `458 kB`, `1.2 MB`. */
+export function useSizeText(): (bytes: number) => string {
   const format = useFormatter();
   return (bytes) => {
-    const [value, unit] =
-      bytes >= 1_000_000 ? [bytes / 1_000_000, 'megabyte'] : [bytes / 1_000, 'kilobyte'];
+    const isLarge = bytes >= 1_000_000;
+    const value = bytes / (isLarge ? 1_000_000 : 1_000);
     return format.number(value, {
       style: 'unit',
-      unit,
+      unit: isLarge ? 'megabyte' : 'kilobyte',
       unitDisplay: 'short',
       maximumFractionDigits: value < 10 ? 1 : 0,
     });
   };
 }
 
-/** Why texts of a job are not shown, with the size of the one that was not read. */
+/**
+ * Returns a function that says why texts of a job are omitted, with the size of the omitted part.
+ */
 export function useTooLargeText(): (tooLarge: TooLarge) => string {
   const t = useTranslations('jobs.tooLarge');
-  const bytes = useBytes();
+  const sizeText = useSizeText();
   return ({ part, bytes: size }) =>
-    part === 'names' || part === 'page' ? t(part) : t(part, { size: bytes(size ?? 0) });
+    part === 'names' || part === 'page' ? t(part) : t(part, { size: sizeText(size ?? 0) });
 }
 
 export function TooLargeNote({ tooLarge }: { tooLarge: TooLarge }) {

@@ -1,16 +1,16 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { useHold } from '../live';
+import { usePausePolling } from '../polling/polling-provider';
 
-export interface Selection {
+interface Selection {
   ids: ReadonlySet<string>;
-  /** `range`: all between the row chosen before and this one, as Shift does. */
+  /** `range` selects all rows from the last selected one to this one, as Shift does. */
   select: (id: string, checked: boolean, range: boolean) => void;
   selectAll: (checked: boolean) => void;
 }
 
 /**
- * The rows of a page that are selected; while there are some, nothing refreshes. `selectable`: the ids of the list in
- * their order; a row that is not among them any more leaves the selection for good.
+ * The selected rows of a page; a selection pauses polling. `selectable` are the ids of the list in
+ * order; a row that disappears from them is deselected for good.
  */
 export function useSelection(selectable: readonly string[]): Selection {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
@@ -21,19 +21,19 @@ export function useSelection(selectable: readonly string[]): Selection {
   });
   const remaining = selectable.filter((id) => ids.has(id));
   if (remaining.length < ids.size) setIds(new Set(remaining));
-  useHold(remaining.length > 0);
+  usePausePolling(remaining.length > 0);
   const select = useCallback((id: string, checked: boolean, range: boolean) => {
-    const [from, to] = [order.current.indexOf(last.current ?? id), order.current.indexOf(id)].sort(
-      (a, b) => a - b,
-    );
-    const changed =
-      range && from !== undefined && from >= 0 ? order.current.slice(from, (to ?? from) + 1) : [id];
-    setIds((before) => {
-      const after = new Set(before);
-      for (const one of changed)
-        if (checked) after.add(one);
-        else after.delete(one);
-      return after;
+    const lastIndex = order.current.indexOf(last.current ?? id);
+    const index = order.current.indexOf(id);
+    const from = Math.min(lastIndex, index);
+    const to = Math.max(lastIndex, index);
+    const changedIds = range && from >= 0 ? order.current.slice(from, to + 1) : [id];
+    setIds((previous) => {
+      const next = new Set(previous);
+      for (const changedId of changedIds)
+        if (checked) next.add(changedId);
+        else next.delete(changedId);
+      return next;
     });
     last.current = id;
   }, []);

@@ -3,38 +3,28 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { type FormEvent, useId, useRef, useState } from 'react';
-import { PAUSE_KINDS, type PauseKind } from '@/lib/good-job/settings';
+import { PAUSE_KINDS, type PauseKind } from '@/lib/good-job/types';
+import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
-import { Dismissible } from '../dismissible';
-import { useLive } from '../live';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
+import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
-import { type PauseActed, pauseCode, usePause, usePauseText } from './use-pause';
+import { pauseCode, usePauseText } from './pause-outcome';
+import { type PauseActionResult, usePause } from './use-pause';
 
-/** Adds a pause. Without JavaScript the form leads to the page that asks. */
+/** Adds a pause; without JavaScript the form leads to the confirmation page. */
 export function PauseForm() {
   const t = useTranslations();
-  const { basePath, refresh } = useLive();
-  const denied = useDenials()['pause.pause'];
-  const text = usePauseText();
-  const list = useId();
+  const { basePath, refresh } = usePolling();
+  const denial = useDenials()['pause.pause'];
+  const pauseText = usePauseText();
   const button = useRef<HTMLButtonElement>(null);
   const [kind, setKind] = useState<PauseKind>('queue');
   const [name, setName] = useState('');
-  const [asked, setAsked] = useState(false);
-  const { outcome: acted, show, drop } = useLastOutcome<PauseActed>();
-  const door = `/api/pauses/values?${new URLSearchParams({ kind, typed: name })}`;
-  const { data: known = [] } = useQuery({
-    queryKey: [door],
-    queryFn: ({ signal }) => fetchJson<string[]>(basePath + door, signal),
-    enabled: asked,
-    staleTime: 10_000,
-    retry: false,
-    placeholderData: (before) => before,
-  });
-  const { ask, dialog } = usePause(
+  const { outcome: lastAction, show, drop } = useLastOutcome<PauseActionResult>();
+  const { openDialog, dialog } = usePause(
     'pause',
     (result) => {
       show(result);
@@ -46,7 +36,7 @@ export function PauseForm() {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     drop();
-    if (name.trim() !== '') ask({ kind, name });
+    if (name.trim() !== '') openDialog({ kind, name });
   }
   return (
     <>
@@ -56,64 +46,112 @@ export function PauseForm() {
         onSubmit={submit}
         className="mb-3 flex flex-wrap items-end gap-2 rounded-md border border-line px-3 py-2.5"
       >
-        <label className="flex flex-col gap-0.5">
-          <span className="text-[13px] text-soft">{t('pauses.kind')}</span>
-          <select
-            name="type"
-            value={kind}
-            onChange={(event) => setKind(event.target.value as PauseKind)}
-            disabled={denied !== undefined}
-            className="control"
-          >
-            {PAUSE_KINDS.map((one) => (
-              <option key={one} value={one}>
-                {t(`pauses.kinds.${one}`)}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-96">
-          <span className="text-[13px] text-soft">{t('pauses.name')}</span>
-          <input
-            name="value"
-            maxLength={1000}
-            required
-            value={name}
-            list={list}
-            autoComplete="off"
-            spellCheck={false}
-            disabled={denied !== undefined}
-            onFocus={() => setAsked(true)}
-            onChange={(event) => setName(event.target.value)}
-            className="control w-full font-mono"
-          />
-          <datalist id={list}>
-            {known.map((value) => (
-              <option key={value} value={value} />
-            ))}
-          </datalist>
-        </label>
+        <KindField kind={kind} onKind={setKind} disabled={denial !== undefined} />
+        <NameField kind={kind} name={name} onName={setName} disabled={denial !== undefined} />
         <button
           ref={button}
           type="submit"
-          disabled={denied !== undefined}
+          disabled={denial !== undefined}
           className={buttonClass('primary')}
         >
           {t('pauses.pause.menu')}
         </button>
-        {denied && <p className="basis-full text-[13px] text-soft">{t(`actions.why.${denied}`)}</p>}
+        {denial && <p className="basis-full text-[13px] text-soft">{t(`actions.why.${denial}`)}</p>}
       </form>
-      {acted && (
+      {lastAction && (
         <div className="mb-3">
           <Dismissible onDismiss={drop}>
             <OutcomeLine
-              done={pauseCode(acted.result) === 'done'}
-              text={text('pause', pauseCode(acted.result), acted.target.name) ?? ''}
+              done={pauseCode(lastAction.result) === 'done'}
+              text={pauseText('pause', pauseCode(lastAction.result), lastAction.target.name) ?? ''}
             />
           </Dismissible>
         </div>
       )}
       {dialog}
     </>
+  );
+}
+
+function KindField({
+  kind,
+  onKind,
+  disabled,
+}: {
+  kind: PauseKind;
+  onKind: (kind: PauseKind) => void;
+  disabled: boolean;
+}) {
+  const t = useTranslations('pauses');
+  return (
+    <label className="flex flex-col gap-0.5">
+      <span className="text-[13px] text-soft">{t('kind')}</span>
+      <select
+        name="type"
+        value={kind}
+        onChange={({ target }) => {
+          const option = PAUSE_KINDS.find((candidate) => candidate === target.value);
+          if (option) onKind(option);
+        }}
+        disabled={disabled}
+        className="control"
+      >
+        {PAUSE_KINDS.map((option) => (
+          <option key={option} value={option}>
+            {t(`kinds.${option}`)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** The name of the queue, class or label, with suggestions after the first focus. */
+function NameField({
+  kind,
+  name,
+  onName,
+  disabled,
+}: {
+  kind: PauseKind;
+  name: string;
+  onName: (name: string) => void;
+  disabled: boolean;
+}) {
+  const t = useTranslations('pauses');
+  const { basePath } = usePolling();
+  const listId = useId();
+  const [hasFocused, setHasFocused] = useState(false);
+  const endpoint = `/api/pauses/values?${new URLSearchParams({ kind, typed: name })}`;
+  const { data: suggestions = [] } = useQuery({
+    queryKey: [endpoint],
+    queryFn: ({ signal }) => fetchJson<string[]>(basePath + endpoint, signal),
+    enabled: hasFocused,
+    staleTime: 10_000,
+    retry: false,
+    placeholderData: (previous) => previous,
+  });
+  return (
+    <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-96">
+      <span className="text-[13px] text-soft">{t('name')}</span>
+      <input
+        name="value"
+        maxLength={1000}
+        required
+        value={name}
+        list={listId}
+        autoComplete="off"
+        spellCheck={false}
+        disabled={disabled}
+        onFocus={() => setHasFocused(true)}
+        onChange={(event) => onName(event.target.value)}
+        className="control w-full font-mono"
+      />
+      <datalist id={listId}>
+        {suggestions.map((value) => (
+          <option key={value} value={value} />
+        ))}
+      </datalist>
+    </label>
   );
 }

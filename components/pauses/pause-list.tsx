@@ -3,46 +3,35 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
-import { PAUSE_KINDS } from '@/lib/good-job/settings';
-import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/types';
-import { fetchJson } from '../fetch-json';
-import { OutcomeLine } from '../jobs/outcome-text';
+import { PAUSE_KINDS } from '@/lib/good-job/types';
+import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/queries';
 import { Dismissible } from '../dismissible';
-import { useLive } from '../live';
+import { OutcomeLine } from '../jobs/outcome-text';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePolledList } from '../polling/use-polling-query';
 import { useCountText } from '../quantities';
-import { RefreshNote } from '../refresh-note';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
-import { type PauseActed, pauseCode, usePause, usePauseText } from './use-pause';
+import { pauseCode, usePauseText } from './pause-outcome';
+import { type PauseActionResult, usePause } from './use-pause';
 
-const DOOR = '/api/pauses';
-const PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
+const ENDPOINT = '/api/pauses';
+const FILTER_PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
 
-/** What is paused, by kind, and how many jobs wait under each; kept fresh. */
+/** The pauses by kind, each with its number of waiting jobs, polled. */
 export function PauseList({ initial }: { initial: Pauses }) {
   const t = useTranslations('pauses');
-  const { basePath, refresh } = useLive();
-  const text = usePauseText();
-  const list = useRef<HTMLDivElement>(null);
+  const { refresh } = usePolling();
+  const pauseText = usePauseText();
   const outcome = useRef<HTMLDivElement>(null);
-  const onScreen = useOnScreen(list);
-  const { outcome: acted, show, drop } = useLastOutcome<PauseActed>();
-  const {
-    data = initial,
-    error,
-    dataUpdatedAt,
-  } = useLiveQuery({
-    key: [DOOR],
-    fetch: (signal) => fetchJson<Pauses>(basePath + DOOR, signal),
-    initial,
-    wanted: onScreen,
-  });
-  // The row may be gone with its pause: the focus goes to what came of it.
-  const { ask, dialog } = usePause(
+  const { outcome: lastAction, show, drop } = useLastOutcome<PauseActionResult>();
+  const { listRef, data, error, dataUpdatedAt } = usePolledList(ENDPOINT, initial);
+  // The action removes the row, so focus returns to the outcome.
+  const { openDialog, dialog } = usePause(
     'unpause',
     (result) => {
       show(result);
@@ -51,7 +40,7 @@ export function PauseList({ initial }: { initial: Pauses }) {
     outcome,
   );
   return (
-    <div ref={list}>
+    <div ref={listRef}>
       {data.tooLarge && (
         <div className="mb-3">
           <Banner tone="warning">{t('tooLarge')}</Banner>
@@ -62,12 +51,14 @@ export function PauseList({ initial }: { initial: Pauses }) {
           <Banner tone="warning">{t('refused.setting_of_wrong_type')}</Banner>
         </div>
       )}
-      <div ref={outcome} tabIndex={-1} className={acted ? 'mb-3' : ''}>
-        {acted && (
+      <div ref={outcome} tabIndex={-1} className={lastAction ? 'mb-3' : ''}>
+        {lastAction && (
           <Dismissible onDismiss={drop}>
             <OutcomeLine
-              done={pauseCode(acted.result) === 'done'}
-              text={text('unpause', pauseCode(acted.result), acted.target.name) ?? ''}
+              done={pauseCode(lastAction.result) === 'done'}
+              text={
+                pauseText('unpause', pauseCode(lastAction.result), lastAction.target.name) ?? ''
+              }
             />
           </Dismissible>
         )}
@@ -85,25 +76,7 @@ export function PauseList({ initial }: { initial: Pauses }) {
       {PAUSE_KINDS.map((kind) => {
         const rows = data.rows.filter((row) => row.kind === kind);
         if (rows.length === 0) return null;
-        return (
-          <section
-            key={kind}
-            aria-labelledby={`paused-${kind}`}
-            className="mb-4 rounded-md border border-line"
-          >
-            <h2
-              id={`paused-${kind}`}
-              className="border-b border-line bg-sunken px-3 py-1.5 text-[13px] font-medium text-soft"
-            >
-              {t(`kinds.${kind}`)}
-            </h2>
-            <ul className="divide-y divide-line">
-              {rows.map((row) => (
-                <Pause key={row.name} row={row} onUnpause={() => ask(row)} />
-              ))}
-            </ul>
-          </section>
-        );
+        return <PausesOfKind key={kind} kind={kind} rows={rows} onUnpause={openDialog} />;
       })}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       {dialog}
@@ -111,15 +84,43 @@ export function PauseList({ initial }: { initial: Pauses }) {
   );
 }
 
+function PausesOfKind({
+  kind,
+  rows,
+  onUnpause,
+}: {
+  kind: PauseRow['kind'];
+  rows: PauseRow[];
+  onUnpause: (row: PauseRow) => void;
+}) {
+  const t = useTranslations('pauses');
+  return (
+    <section aria-labelledby={`paused-${kind}`} className="mb-4 rounded-md border border-line">
+      <h2
+        id={`paused-${kind}`}
+        className="border-b border-line bg-sunken px-3 py-1.5 text-[13px] font-medium text-soft"
+      >
+        {t(`kinds.${kind}`)}
+      </h2>
+      <ul className="divide-y divide-line">
+        {rows.map((row) => (
+          <Pause key={row.name} row={row} onUnpause={() => onUnpause(row)} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
   const t = useTranslations();
-  const { basePath } = useLive();
-  const denied = useDenials()['pause.unpause'];
+  const { basePath } = usePolling();
+  const denial = useDenials()['pause.unpause'];
   const countText = useCountText();
   const { number, title } = countText(row.waiting);
   const ready = countText(row.ready);
-  const readyJobs = `/jobs?${new URLSearchParams({ state: 'queued', [PARAMS[row.kind]]: row.name })}`;
-  const jobs = `/jobs?${new URLSearchParams({ [PARAMS[row.kind]]: row.name, q: 'state:scheduled,retried,queued' })}`;
+  const param = { [FILTER_PARAMS[row.kind]]: row.name };
+  const readyHref = `/jobs?${new URLSearchParams({ state: 'queued', ...param })}`;
+  const waitingHref = `/jobs?${new URLSearchParams({ ...param, q: 'state:scheduled,retried,queued' })}`;
   return (
     <li
       className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1 px-3 py-2"
@@ -128,24 +129,24 @@ function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
       <span className="min-w-0 font-mono any-break">{row.name}</span>
       <span className="flex flex-wrap items-center gap-3">
         {row.ready.kind !== 'unknown' && (
-          <Link href={readyJobs} prefetch={false} title={ready.title} className="text-accent">
+          <Link href={readyHref} prefetch={false} title={ready.title} className="text-accent">
             {t(`pauses.ready.${row.ready.kind}`, { count: row.ready.count, number: ready.number })}
           </Link>
         )}
-        <Link href={jobs} prefetch={false} title={title} className="text-accent">
+        <Link href={waitingHref} prefetch={false} title={title} className="text-accent">
           {row.waiting.kind === 'unknown'
             ? t('pauses.waitingUnknown')
             : t(`pauses.waiting.${row.waiting.kind}`, { count: row.waiting.count, number })}
         </Link>
         <a
           href={`${basePath}/pauses/unpause?${new URLSearchParams({ type: row.kind, value: row.name })}`}
-          aria-disabled={denied ? true : undefined}
+          aria-disabled={denial ? true : undefined}
           aria-label={t('pauses.unpause.menuOf', { name: row.name })}
-          title={denied && t(`actions.why.${denied}`)}
+          title={denial && t(`actions.why.${denial}`)}
           className={buttonClass()}
           onClick={(event) => {
             event.preventDefault();
-            if (!denied) onUnpause();
+            if (!denial) onUnpause();
           }}
         >
           {t('pauses.unpause.menu')}

@@ -1,10 +1,10 @@
 import { useFormatter, useTranslations } from 'next-intl';
-import type { Performance } from '@/lib/performance/types';
-import { useCount } from '../quantities';
+import type { Performance } from '@/lib/performance/filters';
 import { AbsoluteTime } from '../absolute-time';
+import { useCount } from '../quantities';
 import { Banner } from '../ui/banner';
 
-/** Which period, how it was read, and the index that would help. */
+/** The period, the sampling of its numbers, and an index that would speed them up. */
 export function AccuracyNote({
   performance: { period, now, before, hint },
 }: {
@@ -23,7 +23,7 @@ export function AccuracyNote({
         })}{' '}
         {accuracy.kind === 'sample' &&
           t('sample', {
-            number: count(accuracy.looked),
+            number: count(accuracy.scanned),
             share: format.number(accuracy.share, { style: 'percent', maximumSignificantDigits: 2 }),
           })}
         {accuracy.kind === 'exact' && before.accuracy.kind === 'sample' && t('beforeSampled')}

@@ -1,19 +1,19 @@
 import { useFormatter, useTranslations } from 'next-intl';
-import { isBlankName } from '@/lib/jobs/name-links';
-import { HISTOGRAM, type Performance } from '@/lib/performance/types';
+import { isBlankName } from '@/lib/jobs/links';
+import { HISTOGRAM, type Performance } from '@/lib/performance/filters';
+import { AbsoluteTime } from '../absolute-time';
 import { BarChart } from '../chart/bar-chart';
 import type { BarSeries } from '../chart/bar-plot';
-import { OTHER, PALETTE } from '../chart/series-look';
+import { OTHER_STYLE, PALETTE } from '../chart/series-style';
 import { useCount, useDuration } from '../quantities';
-import { AbsoluteTime } from '../absolute-time';
 import { NumberTable } from './number-table';
 
-const useWords = () => {
+const useChartWords = () => {
   const t = useTranslations('chart');
   return { asChart: t('asChart'), asTable: t('asTable') };
 };
 
-/** Run time of all executions by when they began, of the classes that took most of it. */
+/** Total run time of executions by start time, stacked by the classes that used most of it. */
 export function TimeChart({
   performance: { period, buckets, now },
   jobClass,
@@ -24,16 +24,14 @@ export function TimeChart({
   const t = useTranslations('performance');
   const format = useFormatter();
   const duration = useDuration();
-  const words = useWords();
-  const [from, width] = [
-    Date.parse(period.from),
-    (Date.parse(period.to) - Date.parse(period.from)) / buckets,
-  ];
+  const words = useChartWords();
+  const from = Date.parse(period.from);
+  const width = (Date.parse(period.to) - from) / buckets;
   const starts = Array.from({ length: buckets }, (_, n) => from + n * width);
-  const short = width * buckets <= 90_000_000;
+  const isWithinDays = width * buckets <= 90_000_000;
   const labels = starts.map((at) =>
     format.dateTime(at, {
-      ...(short ? {} : { month: 'numeric', day: 'numeric' }),
+      ...(isWithinDays ? {} : { month: 'numeric', day: 'numeric' }),
       ...(width >= 86_400_000 ? {} : { hour: '2-digit', minute: '2-digit' }),
       hourCycle: 'h23',
     }),
@@ -46,17 +44,17 @@ export function TimeChart({
   }
   const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
   const ranked = [...sums].sort(([, a], [, b]) => sum(b) - sum(a));
-  const rest = ranked.slice(PALETTE.length);
+  const otherClasses = ranked.slice(PALETTE.length);
   const series: BarSeries[] = ranked.slice(0, PALETTE.length).map(([name, values], n) => ({
     name: name === null || isBlankName(name) ? t('noName') : name,
-    look: PALETTE[n] ?? OTHER,
+    style: PALETTE[n] ?? OTHER_STYLE,
     values,
   }));
-  if (rest.length > 0)
+  if (otherClasses.length > 0)
     series.push({
       name: t('other'),
-      look: OTHER,
-      values: starts.map((_, n) => sum(rest.map(([, values]) => values[n] ?? 0))),
+      style: OTHER_STYLE,
+      values: starts.map((_, n) => sum(otherClasses.map(([, values]) => values[n] ?? 0))),
     });
   if (series.length === 0) return null;
   return (
@@ -65,12 +63,12 @@ export function TimeChart({
       labels={labels}
       series={series}
       unit="seconds"
-      about={now.accuracy.kind === 'sample' ? t('about', { value: '' }) : ''}
+      estimatePrefix={now.accuracy.kind === 'sample' ? t('about', { value: '' }) : ''}
       words={words}
     >
       <NumberTable
         title={t('chartTitle')}
-        first={t('from')}
+        firstHead={t('from')}
         heads={[t('total'), ...series.map(({ name }) => name)]}
         rows={starts
           .map((at, n) => ({
@@ -88,41 +86,46 @@ export function TimeChart({
   );
 }
 
-/** How many executions took how long, in GoodJob's own steps. */
+/** The number of executions by run time, in the buckets of GoodJob's own histogram. */
 export function HistogramChart({ performance: { now } }: { performance: Performance }) {
   const t = useTranslations('performance');
   const duration = useDuration();
   const count = useCount();
-  const words = useWords();
-  const timed = now.histogram.reduce((sum, value) => sum + value, 0);
-  if (timed === 0) return null;
-  const untimed = now.accuracy.kind === 'exact' ? (now.total?.executions ?? 0) - timed : 0;
+  const words = useChartWords();
+  const timedExecutions = now.histogram.reduce((sum, value) => sum + value, 0);
+  if (timedExecutions === 0) return null;
+  const untimedExecutions =
+    now.accuracy.kind === 'exact' ? (now.total?.executions ?? 0) - timedExecutions : 0;
   const names = now.histogram.map((_, n) =>
     n < HISTOGRAM.length ? duration(HISTOGRAM[n] ?? 0) : t('slow'),
   );
   const rows = now.histogram.map((value, n) => {
-    const [from, to] = [HISTOGRAM[n - 1], HISTOGRAM[n]];
-    const name =
-      from === undefined
-        ? t('below', { to: duration(to ?? 0) })
-        : to === undefined
-          ? t('above', { from: duration(from) })
-          : t('between', { from: duration(from), to: duration(to) });
-    return { name, values: [value] };
+    const from = HISTOGRAM[n - 1];
+    const to = HISTOGRAM[n];
+    const name = () => {
+      if (from === undefined) return t('below', { to: duration(to ?? 0) });
+      if (to === undefined) return t('above', { from: duration(from) });
+      return t('between', { from: duration(from), to: duration(to) });
+    };
+    return { name: name(), values: [value] };
   });
   return (
     <BarChart
       title={t('histogram')}
       labels={names}
-      series={[{ name: t('timed'), look: PALETTE[0] ?? OTHER, values: now.histogram }]}
+      series={[{ name: t('timed'), style: PALETTE[0] ?? OTHER_STYLE, values: now.histogram }]}
       unit="count"
-      about={now.accuracy.kind === 'sample' ? t('about', { value: '' }) : ''}
+      estimatePrefix={now.accuracy.kind === 'sample' ? t('about', { value: '' }) : ''}
       words={words}
-      note={untimed > 0 ? t('untimed', { count: untimed, number: count(untimed) }) : null}
+      note={
+        untimedExecutions > 0
+          ? t('untimed', { count: untimedExecutions, number: count(untimedExecutions) })
+          : null
+      }
     >
       <NumberTable
         title={t('histogram')}
-        first={t('runTime')}
+        firstHead={t('runTime')}
         heads={[t('timed')]}
         rows={rows.filter(({ values }) => (values[0] ?? 0) > 0)}
         format={count}

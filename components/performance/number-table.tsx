@@ -1,20 +1,20 @@
 import type { ReactNode } from 'react';
 
-/** A chart's numbers. */
+/** The numbers of a chart as a table. */
 export function NumberTable({
   title,
-  first,
+  firstHead,
   heads,
   rows,
   format,
 }: {
   title: string;
-  first: string;
+  firstHead: string;
   heads: string[];
   rows: { name: ReactNode; values: number[] }[];
   format: (value: number) => string;
 }) {
-  const cell = 'px-2 py-1 text-right whitespace-nowrap';
+  const cellClass = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={title}>
       <table className="w-full border-collapse text-[13px]">
@@ -22,13 +22,13 @@ export function NumberTable({
         <thead>
           <tr className="border-b border-line text-soft">
             <th scope="col" className="px-2 py-1 text-left font-normal whitespace-nowrap">
-              {first}
+              {firstHead}
             </th>
             {heads.map((head, n) => (
               <th
                 key={n}
                 scope="col"
-                className={`${cell} max-w-48 truncate font-normal`}
+                className={`${cellClass} max-w-48 truncate font-normal`}
                 title={head}
               >
                 {head}
@@ -45,7 +45,7 @@ export function NumberTable({
               {values.map((value, n) => (
                 <td
                   key={n}
-                  className={`${cell} ${n === 0 && values.length > 1 ? 'font-semibold' : ''}`}
+                  className={`${cellClass} ${n === 0 && values.length > 1 ? 'font-semibold' : ''}`}
                 >
                   {value > 0 ? format(value) : ''}
                 </td>

@@ -1,18 +1,23 @@
-import { nameParams } from '@/lib/jobs/name-links';
-import type { Period } from '@/lib/performance/types';
+import { nameParams } from '@/lib/jobs/links';
+import type { Period } from '@/lib/performance/filters';
 
-/** The jobs of which an execution began in the period, or one that failed; of a class or a queue (absent: of any). */
+/**
+ * The link to the jobs with an execution (or a failed one) that began in the period. `names` limits
+ * them to a class or a queue.
+ */
 export function jobsHref(
   { from, to }: Period,
-  of: { jobClass?: string | null; queueName?: string | null },
-  failed = false,
+  names: { jobClass?: string | null; queueName?: string | null },
+  onlyFailed = false,
 ): string {
-  const q = `${failed ? 'attempt_failed' : 'attempted'}:${from}..${last(to)}`;
-  return `/jobs?${new URLSearchParams(nameParams({ class: of.jobClass, queue: of.queueName }, q))}`;
+  const q = `${onlyFailed ? 'attempt_failed' : 'attempted'}:${from}..${inclusiveEnd(to)}`;
+  const params = nameParams({ class: names.jobClass, queue: names.queueName }, q);
+  return `/jobs?${new URLSearchParams(params)}`;
 }
 
-/** A period ends before its `to`, a range with it: a microsecond before. */
-const last = (to: string) => new Date(Date.parse(to) - 1).toISOString().replace('Z', '999Z');
+/** A period excludes its `to` but a search range includes it, so this is a microsecond earlier. */
+const inclusiveEnd = (to: string) =>
+  new Date(Date.parse(to) - 1).toISOString().replace('Z', '999Z');
 
 export function classHref(jobClass: string, params: Record<string, string>): string {
   const query = String(new URLSearchParams(params));

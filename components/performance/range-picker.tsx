@@ -1,11 +1,16 @@
 import { useTimeZone, useTranslations } from 'next-intl';
-import { utcToZoned, zonedIso } from '@/lib/i18n/zoned-time';
-import { type PerformanceFilter, performanceParams } from '@/lib/performance/filters';
-import { type Period, RANGES, type RangeName } from '@/lib/performance/types';
+import { utcToZoned, zonedIso } from '@/lib/core/locale';
+import {
+  type PerformanceFilter,
+  type Period,
+  RANGES,
+  isRangeName,
+  performanceParams,
+} from '@/lib/performance/filters';
 import { RangeLinks } from '../range-links';
 import { buttonClass } from '../ui/button';
 
-/** The usual ranges, and any other one; a plain form, so that it needs no JavaScript. `action`: the page's address with the base path. */
+/** Links for preset ranges and a plain form for a custom one. `action` is the page's URL path. */
 export function RangePicker({
   filter,
   period,
@@ -19,18 +24,22 @@ export function RangePicker({
 }) {
   const t = useTranslations('performance');
   const zone = useTimeZone() ?? 'UTC';
-  const ranges = Object.keys(RANGES) as RangeName[];
-  const [from, to] = [Date.parse(period.from), Date.parse(period.to)];
+  const ranges = Object.keys(RANGES).filter(isRangeName);
+  const from = Date.parse(period.from);
+  const to = Date.parse(period.to);
   const offset = /(Z|[+-]\d\d:\d\d)$/.exec(zonedIso(from, zone))?.[1] ?? 'Z';
   return (
     <div className="mb-2 flex flex-wrap items-start gap-x-4 gap-y-2">
       <RangeLinks
         label={t('range')}
-        choices={ranges.map((range) => ({
-          href: `${path}?${new URLSearchParams(performanceParams(filter, { range, from: null, to: null }))}`,
-          text: t(`ranges.${range}`),
-          current: range === filter.range,
-        }))}
+        choices={ranges.map((range) => {
+          const params = performanceParams(filter, { range, from: null, to: null });
+          return {
+            href: `${path}?${new URLSearchParams(params)}`,
+            text: t(`ranges.${range}`),
+            current: range === filter.range,
+          };
+        })}
       />
       <details open={filter.range === 'custom'} className="min-w-0">
         <summary className="py-1 text-[13px] text-accent">{t('ranges.custom')}</summary>

@@ -1,17 +1,17 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { isBlankName } from '@/lib/jobs/name-links';
-import type { Measured } from '@/lib/performance/types';
+import { isBlankName } from '@/lib/jobs/links';
+import type { Measurement } from '@/lib/performance/filters';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 
-/** The slowest of the executions that were read, each with its job. */
-export function Slowest({ now }: { now: Measured }) {
+/** The slowest executions of the scan, linked to their jobs. */
+export function Slowest({ now }: { now: Measurement }) {
   const t = useTranslations('performance');
   const never = useTranslations('time')('never');
   const duration = useDuration();
   if (now.slowest.length === 0) return null;
-  const cell = 'px-2.5 py-1.5 text-right whitespace-nowrap';
+  const cellClass = 'px-2.5 py-1.5 text-right whitespace-nowrap';
   return (
     <section aria-labelledby="slowest" className="mt-6">
       <h2 id="slowest" className="mb-1.5 text-base font-semibold">
@@ -33,7 +33,7 @@ export function Slowest({ now }: { now: Measured }) {
                 {t('execution')}
               </th>
               {(['runTime', 'waitTime', 'queue', 'began', 'result'] as const).map((key) => (
-                <th key={key} scope="col" className={`${cell} font-normal`}>
+                <th key={key} scope="col" className={`${cellClass} font-normal`}>
                   {t(key)}
                 </th>
               ))}
@@ -55,17 +55,17 @@ export function Slowest({ now }: { now: Measured }) {
                     {execution.jobId}
                   </Link>
                 </th>
-                <td className={`${cell} font-semibold`}>{duration(execution.run)}</td>
-                <td className={cell}>
+                <td className={`${cellClass} font-semibold`}>{duration(execution.run)}</td>
+                <td className={cellClass}>
                   {execution.wait === null ? never : duration(execution.wait)}
                 </td>
-                <td className={`${cell} font-mono text-[13px]`}>
+                <td className={`${cellClass} font-mono text-[13px]`}>
                   {isBlankName(execution.queueName) ? t('noName') : execution.queueName}
                 </td>
-                <td className={cell}>
+                <td className={cellClass}>
                   <RelativeTime iso={execution.createdAt} />
                 </td>
-                <td className={`${cell} ${execution.failed ? 'text-danger' : ''}`}>
+                <td className={`${cellClass} ${execution.failed ? 'text-danger' : ''}`}>
                   {t(execution.failed ? 'failed' : 'succeeded')}
                 </td>
               </tr>

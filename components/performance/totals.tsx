@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import type { Performance } from '@/lib/performance/types';
+import type { Performance } from '@/lib/performance/filters';
 import { useCount, useDuration } from '../quantities';
 import { jobsHref } from './performance-links';
 
@@ -19,7 +19,7 @@ type Key =
   | 'wait95'
   | 'wait99';
 
-/** All executions of the page together, each figure above what it was before. */
+/** The totals of all executions, each with the value of the preceding period. */
 export function Totals({
   performance: { now, before, period },
   jobClass,
@@ -33,55 +33,58 @@ export function Totals({
   const duration = useDuration();
   const { total } = now;
   if (!total) return null;
-  const sampled = now.accuracy.kind === 'sample';
-  const about = (value: number) =>
-    sampled && value > 0 ? t('about', { value: count(value) }) : count(value);
-  const time = (value: number | null | undefined) =>
+  const isSample = now.accuracy.kind === 'sample';
+  const formatCount = (value: number) =>
+    isSample && value > 0 ? t('about', { value: count(value) }) : count(value);
+  const formatTime = (value: number | null | undefined) =>
     value === null || value === undefined ? never : duration(value);
-  const link = (value: number, failed: boolean) => (
+  const jobsLink = (value: number, onlyFailed: boolean) => (
     <Link
-      href={jobsHref(period, { jobClass: jobClass ?? undefined }, failed)}
+      href={jobsHref(period, { jobClass: jobClass ?? undefined }, onlyFailed)}
       prefetch={false}
       className="text-accent"
     >
-      {about(value)}
+      {formatCount(value)}
     </Link>
   );
-  const old = before.total;
+  const previous = before.total;
   const figures: [Key, ReactNode, string | null][] = [
     [
       'executions',
-      total.executions > 0 ? link(total.executions, false) : about(0),
-      old && count(old.executions),
+      total.executions > 0 ? jobsLink(total.executions, false) : formatCount(0),
+      previous && count(previous.executions),
     ],
     [
       'failures',
-      total.failures > 0 ? link(total.failures, true) : about(0),
-      old && count(old.failures),
+      total.failures > 0 ? jobsLink(total.failures, true) : formatCount(0),
+      previous && count(previous.failures),
     ],
-    ['totalTime', duration(total.total), old && duration(old.total)],
-    ['average', time(total.average), old && time(old.average)],
-    ['min', time(total.min), old && time(old.min)],
-    ['max', time(total.max), old && time(old.max)],
-    ['run50', time(total.run[0]), old && time(old.run[0])],
-    ['run95', time(total.run[1]), old && time(old.run[1])],
-    ['run99', time(total.run[2]), old && time(old.run[2])],
-    ['wait50', time(total.wait[0]), old && time(old.wait[0])],
-    ['wait95', time(total.wait[1]), old && time(old.wait[1])],
-    ['wait99', time(total.wait[2]), old && time(old.wait[2])],
+    ['totalTime', duration(total.total), previous && duration(previous.total)],
+    ['average', formatTime(total.average), previous && formatTime(previous.average)],
+    ['min', formatTime(total.min), previous && formatTime(previous.min)],
+    ['max', formatTime(total.max), previous && formatTime(previous.max)],
+    ['run50', formatTime(total.run[0]), previous && formatTime(previous.run[0])],
+    ['run95', formatTime(total.run[1]), previous && formatTime(previous.run[1])],
+    ['run99', formatTime(total.run[2]), previous && formatTime(previous.run[2])],
+    ['wait50', formatTime(total.wait[0]), previous && formatTime(previous.wait[0])],
+    ['wait95', formatTime(total.wait[1]), previous && formatTime(previous.wait[1])],
+    ['wait99', formatTime(total.wait[2]), previous && formatTime(previous.wait[2])],
   ];
   return (
     <dl
       aria-label={t('all')}
-      className="mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-md border border-line bg-line sm:grid-cols-3 lg:grid-cols-6"
+      className={
+        'mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-md border border-line bg-line ' +
+        'sm:grid-cols-3 lg:grid-cols-6'
+      }
       data-totals=""
     >
-      {figures.map(([key, value, then]) => (
+      {figures.map(([key, value, previousValue]) => (
         <div key={key} className="bg-canvas px-3 py-2" data-figure={key}>
           <dt className="text-[12.5px] text-soft">{t(key)}</dt>
           <dd className="text-base font-semibold">{value}</dd>
-          {then !== null && (
-            <dd className="text-[12px] text-soft">{t('before', { value: then })}</dd>
+          {previousValue !== null && (
+            <dd className="text-[12px] text-soft">{t('before', { value: previousValue })}</dd>
           )}
         </div>
       ))}

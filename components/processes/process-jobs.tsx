@@ -1,11 +1,11 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { isBlankName } from '@/lib/jobs/name-links';
-import type { ProcessRow } from '@/lib/processes/types';
+import { isBlankName } from '@/lib/jobs/links';
+import type { ProcessRow } from '@/lib/processes/queries';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 
-/** What it runs now; of a dead process, what it holds on to. */
+/** The jobs that a process runs, or that a dead process still locks. */
 export function ProcessJobs({ process }: { process: ProcessRow }) {
   const t = useTranslations('processes');
   const jobs = useTranslations('jobs');

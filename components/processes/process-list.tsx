@@ -4,66 +4,67 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { ProcessState } from '@/lib/good-job/processes';
-import type { ProcessesPage } from '@/lib/processes/types';
+import type { ProcessesPage } from '@/lib/processes/queries';
 import { fetchJson } from '../fetch-json';
-import { useLive } from '../live';
 import { Pager } from '../pager';
+import { usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { useCountText } from '../quantities';
-import { RefreshNote } from '../refresh-note';
 import { Tabs } from '../tabs';
 import { Button } from '../ui/button';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { ProcessCard } from './process-card';
 
 interface Props {
-  door: string;
+  endpoint: string;
   initial: ProcessesPage;
   params: Record<string, string>;
   state: ProcessState | null;
   queueName: string | null;
-  /** The raw state that the URL asks for. */
+  /** The raw state of the process in `?raw=`. */
   raw: { id: string; json: string } | null;
 }
 
 const STATES = ['live', 'stale', 'dead', 'unknown'] as const;
 
-/** On a primary no state is unknown. */
+/** Process states are only unknown on a standby. */
 const isStandby = ({ unknown }: ProcessesPage['counts']) =>
   unknown.kind !== 'exact' || unknown.count > 0;
 
-/** The processes with what they tell of themselves and what they run, kept fresh. */
-export function ProcessList({ door, initial, params, state, queueName, raw }: Props) {
+function tabHref(tab: ProcessState | null, queueName: string | null): string {
+  const query = String(
+    new URLSearchParams({
+      ...(tab ? { state: tab } : {}),
+      ...(queueName ? { queue_name: queueName } : {}),
+    }),
+  );
+  return query ? `/processes?${query}` : '/processes';
+}
+
+/** The processes with their reported state and their jobs, polled. */
+export function ProcessList({ endpoint, initial, params, state, queueName, raw }: Props) {
   const t = useTranslations('processes');
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const countText = useCountText();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
-  const [allRaw, setAllRaw] = useState(false);
+  const [isAllRawOpen, setAllRawOpen] = useState(false);
   const {
     data = initial,
     error,
     dataUpdatedAt,
-  } = useLiveQuery({
-    key: [door],
-    fetch: (signal) => fetchJson<ProcessesPage>(basePath + door, signal),
+  } = usePollingQuery({
+    key: [endpoint],
+    fetch: (signal) => fetchJson<ProcessesPage>(basePath + endpoint, signal),
     initial,
-    wanted: onScreen,
+    enabled: onScreen,
   });
-  const href = (of: ProcessState | null) => {
-    const query = String(
-      new URLSearchParams({
-        ...(of ? { state: of } : {}),
-        ...(queueName ? { queue_name: queueName } : {}),
-      }),
-    );
-    return query ? `/processes?${query}` : '/processes';
-  };
   const tabs = [
-    { href: href(null), text: t('all'), current: state === null },
-    ...STATES.filter((of) => of !== 'unknown' || isStandby(data.counts)).map((of) => ({
-      href: href(of),
-      text: `${t(`states.${of}`)} ${countText(data.counts[of]).text}`,
-      current: state === of,
+    { href: tabHref(null, queueName), text: t('all'), current: state === null },
+    ...STATES.filter((tab) => tab !== 'unknown' || isStandby(data.counts)).map((tab) => ({
+      href: tabHref(tab, queueName),
+      text: `${t(`states.${tab}`)} ${countText(data.counts[tab]).text}`,
+      current: state === tab,
     })),
   ];
   return (
@@ -92,7 +93,7 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
               key={process.id}
               process={process}
               raw={raw?.id === process.id ? raw.json : null}
-              open={allRaw}
+              open={isAllRawOpen}
             />
           ))}
         </ul>
@@ -100,8 +101,12 @@ export function ProcessList({ door, initial, params, state, queueName, raw }: Pr
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
         <Pager path="/processes" params={params} previous={data.previous} next={data.next} />
         {data.rows.length > 1 && (
-          <Button className="js-only" aria-expanded={allRaw} onClick={() => setAllRaw(!allRaw)}>
-            {t(allRaw ? 'rawHideAll' : 'rawShowAll')}
+          <Button
+            className="js-only"
+            aria-expanded={isAllRawOpen}
+            onClick={() => setAllRawOpen(!isAllRawOpen)}
+          >
+            {t(isAllRawOpen ? 'rawHideAll' : 'rawShowAll')}
           </Button>
         )}
         {error && <RefreshNote at={dataUpdatedAt} error={error} />}

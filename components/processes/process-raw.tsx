@@ -1,11 +1,13 @@
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { useLive } from '../live';
+import { usePolling } from '../polling/polling-provider';
 import { RawJson } from '../raw-json';
 import { Button, buttonClass } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
 
-/** All that the process tells, as JSON, fetched when it is asked for; `raw` is there when the URL asks (without JavaScript). */
+/**
+ * The reported state of a process as JSON, fetched on expanding; `raw` is set without JavaScript.
+ */
 export function ProcessRaw({
   id,
   raw,
@@ -18,8 +20,8 @@ export function ProcessRaw({
   otherKeys: string[];
 }) {
   const t = useTranslations('processes');
-  const { basePath } = useLive();
-  const [shown, setShown] = useState(open);
+  const { basePath } = usePolling();
+  const [isOpen, setOpen] = useState(open);
   if (raw)
     return (
       <div className="mt-2">
@@ -37,11 +39,11 @@ export function ProcessRaw({
         </a>
         <Button
           className="js-only"
-          aria-expanded={shown}
-          aria-label={t(shown ? 'rawHideOf' : 'rawShowOf', { id })}
-          onClick={() => setShown(!shown)}
+          aria-expanded={isOpen}
+          aria-label={t(isOpen ? 'rawHideOf' : 'rawShowOf', { id })}
+          onClick={() => setOpen(!isOpen)}
         >
-          {t(shown ? 'rawHide' : 'rawShow')}
+          {t(isOpen ? 'rawHide' : 'rawShow')}
         </Button>
         {otherKeys.length > 0 && (
           <span className="text-[13px] any-break text-soft">
@@ -49,7 +51,7 @@ export function ProcessRaw({
           </span>
         )}
       </div>
-      {shown && (
+      {isOpen && (
         <div className="mt-2">
           <RawJson path={`/api/processes/${id}/raw`} label={t('raw', { id })} />
         </div>

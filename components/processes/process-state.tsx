@@ -2,19 +2,19 @@ import { useTranslations } from 'next-intl';
 import type { ProcessState } from '@/lib/good-job/processes';
 import { Icon } from '../ui/icon';
 
-const LOOK = {
+const STATE_STYLES = {
   live: { icon: 'succeeded', classes: 'bg-succeeded-wash text-succeeded' },
   stale: { icon: 'clock', classes: 'bg-warn-wash text-warn' },
   dead: { icon: 'lost', classes: 'bg-discarded-wash text-discarded' },
   unknown: { icon: 'help', classes: 'bg-sunken text-soft' },
 } as const;
 
-/** Whether a process lives: colour, icon and word. */
+/** The state of a process as colour, icon and text. */
 export function ProcessStateBadge({ state }: { state: ProcessState }) {
   const t = useTranslations('processes');
   return (
-    <span title={t(`hints.${state}`)} className={`badge ${LOOK[state].classes}`}>
-      <Icon name={LOOK[state].icon} className="size-3.5" />
+    <span title={t(`hints.${state}`)} className={`badge ${STATE_STYLES[state].classes}`}>
+      <Icon name={STATE_STYLES[state].icon} className="size-3.5" />
       {t(`states.${state}`)}
     </span>
   );

@@ -1,12 +1,12 @@
 import { useTranslations } from 'next-intl';
-import type { ProcessRow } from '@/lib/processes/types';
-import { isTimestamp } from '@/lib/text';
+import { isTimestamp } from '@/lib/core/text';
+import type { ProcessRow } from '@/lib/processes/queries';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 
-type Scheduler = NonNullable<ProcessRow['told']>['schedulers'][number];
+type Scheduler = NonNullable<ProcessRow['reportedState']>['schedulers'][number];
 
-/** The pools of threads with the queues that they serve. */
+/** The thread pools of a process with their queues. */
 export function Schedulers({ schedulers, total }: { schedulers: Scheduler[]; total: number }) {
   const t = useTranslations('processes');
   const count = useCount();
@@ -45,7 +45,7 @@ function SchedulerLine({ scheduler }: { scheduler: Scheduler }) {
     activeCache,
     maxCache,
   } = scheduler;
-  const or = (value: number | null) => (value === null ? '?' : count(value));
+  const formatCount = (value: number | null) => (value === null ? '?' : count(value));
   return (
     <li
       title={name ?? undefined}
@@ -53,33 +53,37 @@ function SchedulerLine({ scheduler }: { scheduler: Scheduler }) {
     >
       <span className="min-w-0 font-mono any-break">
         <span className="text-soft">queues=</span>
-        {queues ?? name ?? t('notTold')}
+        {queues ?? name ?? t('notReported')}
       </span>
       <span className="font-mono whitespace-nowrap">
         <span className="text-soft">max_threads=</span>
-        {maxThreads ?? t('notTold')}
+        {maxThreads ?? t('notReported')}
       </span>
       <span className="whitespace-nowrap">
-        {t('busy', { busy: or(activeThreads), total: or(maxThreads) })}
+        {t('busy', { busy: formatCount(activeThreads), total: formatCount(maxThreads) })}
       </span>
       {[succeeded, errored, empty].some((value) => value !== null) && (
         <span className="text-soft">
-          {t('counts', { succeeded: or(succeeded), errored: or(errored), empty: or(empty) })}
+          {t('counts', {
+            succeeded: formatCount(succeeded),
+            errored: formatCount(errored),
+            empty: formatCount(empty),
+          })}
         </span>
       )}
       {(activeCache !== null || maxCache !== null) && (
         <span className="whitespace-nowrap text-soft">
-          {t('cache', { active: or(activeCache), max: or(maxCache) })}
+          {t('cache', { active: formatCount(activeCache), max: formatCount(maxCache) })}
         </span>
       )}
-      <Moment label={t('executionAt')} at={scheduler.executionAt} />
-      <Moment label={t('checkQueueAt')} at={scheduler.checkQueueAt} />
+      <ReportedTime label={t('executionAt')} at={scheduler.executionAt} />
+      <ReportedTime label={t('checkQueueAt')} at={scheduler.checkQueueAt} />
     </li>
   );
 }
 
-/** A time by the worker's own clock. */
-function Moment({ label, at }: { label: string; at: string | null }) {
+/** A time of the worker's clock. */
+function ReportedTime({ label, at }: { label: string; at: string | null }) {
   if (at === null) return null;
   return (
     <span className="text-soft">

@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/env';
+import { env } from '@/lib/config/environment';
 import { type QueueFilter, queueFilterParams } from '@/lib/queues/filters';
 import { Button, buttonClass } from '../ui/button';
 
-/** Filters the queues by name: a plain GET form, so the URL is the state and no JavaScript is needed. */
+/** Filters the queues by name: a plain GET form, so that it works without JavaScript. */
 export function QueueFilterForm({ filter }: { filter: QueueFilter }) {
   const t = useTranslations();
   const { range, name } = filter;

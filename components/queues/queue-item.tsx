@@ -2,22 +2,23 @@ import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Count } from '@/lib/jobs/types';
-import { jobsOfQueue } from '@/lib/queues/filters';
-import { type QueueRow, RANGES, type Range } from '@/lib/queues/types';
+import { type QueueRow, RANGES, type Range, queueJobsHref } from '@/lib/queues/filters';
 import { useCount, useCountText, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
 
 export const QUEUE_GRID =
-  'lg:grid lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_11rem_10rem] lg:items-baseline lg:gap-x-3';
+  'lg:grid ' +
+  'lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_11rem_10rem] ' +
+  'lg:items-baseline lg:gap-x-3';
 
-/** One queue: each number leads to its jobs. */
+/** One queue; each count links to its jobs. */
 export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
   const t = useTranslations();
   const duration = useDuration();
   const { name, flow } = queue;
-  const href = jobsOfQueue(name, {});
-  const shown = name === null ? t('queues.noQueue') : name || '""';
+  const href = queueJobsHref(name, {});
+  const displayName = name === null ? t('queues.noQueue') : name || '""';
   const never = <span className="text-soft">{t('time.never')}</span>;
   return (
     <li className="px-3 py-2.5" data-queue={name ?? ''}>
@@ -29,33 +30,33 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
               prefetch={false}
               className="font-mono font-semibold any-break text-accent no-underline hover:underline"
             >
-              {shown}
+              {displayName}
             </Link>
           ) : (
-            <span className="font-mono font-semibold any-break">{shown}</span>
+            <span className="font-mono font-semibold any-break">{displayName}</span>
           )}
-          <Marks queue={queue} />
+          <Warnings queue={queue} />
         </div>
         <dl className="mt-1.5 grid grid-cols-2 gap-x-5 gap-y-0.5 max-[22rem]:grid-cols-1 lg:contents">
           <Cell label={t('states.queued')}>
-            <JobCount count={queue.ready} href={jobsOfQueue(name, { state: 'queued' })} />
+            <JobCount count={queue.ready} href={queueJobsHref(name, { state: 'queued' })} />
           </Cell>
-          <Cell label={t('queues.oldest')} loud={queue.unserved}>
+          <Cell label={t('queues.oldest')} isWarning={queue.unserved}>
             {queue.oldestReadyAt ? <RelativeTime iso={queue.oldestReadyAt} /> : never}
           </Cell>
           <Cell label={t('states.scheduled')}>
-            <JobCount count={queue.scheduled} href={jobsOfQueue(name, { state: 'scheduled' })} />
+            <JobCount count={queue.scheduled} href={queueJobsHref(name, { state: 'scheduled' })} />
           </Cell>
           <Cell label={t('states.retried')}>
-            <JobCount count={queue.retried} href={jobsOfQueue(name, { state: 'retried' })} />
+            <JobCount count={queue.retried} href={queueJobsHref(name, { state: 'retried' })} />
           </Cell>
           <Cell label={t('states.running')}>
-            <JobCount count={queue.running} href={jobsOfQueue(name, { state: 'running' })} />
+            <JobCount count={queue.running} href={queueJobsHref(name, { state: 'running' })} />
           </Cell>
           <Cell label={t('queues.finished')}>
             {flow ? (
               <>
-                <JobCount count={flow.finished} href={jobsOfQueue(name, { within: range })} />{' '}
+                <JobCount count={flow.finished} href={queueJobsHref(name, { within: range })} />{' '}
                 <Rate count={flow.finished} range={range} />
               </>
             ) : (
@@ -66,8 +67,8 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
             {flow ? (
               <JobCount
                 count={flow.discarded}
-                href={jobsOfQueue(name, { state: 'discarded', within: range })}
-                bad
+                href={queueJobsHref(name, { state: 'discarded', within: range })}
+                isDanger
               />
             ) : (
               never
@@ -83,8 +84,8 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
               never
             )}
           </Cell>
-          <Cell label={t('queues.servedBy')} words>
-            <Served queue={queue} />
+          <Cell label={t('queues.servedBy')} isText>
+            <ServedBy queue={queue} />
           </Cell>
         </dl>
       </div>
@@ -92,21 +93,27 @@ export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
   );
 }
 
-/** Label and value on a phone; in the table the label is its column's head. `words`: no number, set from the left. */
+/**
+ * Label and value on a phone; on wide screens the column header is the label. `isText` aligns left.
+ */
 function Cell({
   label,
   children,
-  words = false,
-  loud = false,
+  isText = false,
+  isWarning = false,
 }: {
   label: string;
   children: ReactNode;
-  words?: boolean;
-  loud?: boolean;
+  isText?: boolean;
+  isWarning?: boolean;
 }) {
   return (
     <div
-      className={`flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-[13px] lg:block ${words ? 'col-span-full lg:col-span-1' : 'lg:text-right'} ${loud ? 'text-warn' : ''}`}
+      className={
+        'flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-[13px] lg:block ' +
+        (isText ? 'col-span-full lg:col-span-1 ' : 'lg:text-right ') +
+        (isWarning ? 'text-warn' : '')
+      }
     >
       <dt className="text-soft lg:sr-only">{label}</dt>
       <dd className="ml-auto min-w-0 lg:ml-0">{children}</dd>
@@ -117,11 +124,11 @@ function Cell({
 function JobCount({
   count,
   href,
-  bad = false,
+  isDanger = false,
 }: {
   count: Count;
   href: string | null;
-  bad?: boolean;
+  isDanger?: boolean;
 }) {
   const { text, title } = useCountText()(count);
   if (count.kind === 'exact' && count.count === 0) return <span className="text-soft">0</span>;
@@ -131,14 +138,14 @@ function JobCount({
       href={href}
       prefetch={false}
       title={title}
-      className={`no-underline hover:underline ${bad ? 'text-danger' : 'text-accent'}`}
+      className={`no-underline hover:underline ${isDanger ? 'text-danger' : 'text-accent'}`}
     >
       {text}
     </Link>
   );
 }
 
-/** Jobs a minute, over the whole range. */
+/** Jobs per minute, averaged over the range. */
 function Rate({ count, range }: { count: Count; range: Range }) {
   const t = useTranslations('queues');
   const format = useFormatter();
@@ -154,7 +161,7 @@ function Rate({ count, range }: { count: Count; range: Range }) {
   );
 }
 
-function Marks({ queue }: { queue: QueueRow }) {
+function Warnings({ queue }: { queue: QueueRow }) {
   const t = useTranslations();
   if (!queue.paused && !queue.unserved) return null;
   return (
@@ -180,7 +187,7 @@ function Marks({ queue }: { queue: QueueRow }) {
   );
 }
 
-function Served({ queue }: { queue: QueueRow }) {
+function ServedBy({ queue }: { queue: QueueRow }) {
   const t = useTranslations('queues');
   const count = useCount();
   const { name, processes, threads } = queue;

@@ -1,18 +1,14 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { useRef } from 'react';
-import { queueFilterParams } from '@/lib/queues/filters';
-import type { QueuesPage, Range } from '@/lib/queues/types';
-import { fetchJson } from '../fetch-json';
-import { useLive } from '../live';
+import { type QueuesPage, type Range, queueFilterParams } from '@/lib/queues/filters';
+import { RefreshNote } from '../polling/refresh-note';
+import { usePolledList } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
-import { RefreshNote } from '../refresh-note';
 import { Banner } from '../ui/banner';
-import { useLiveQuery, useOnScreen } from '../use-live-query';
 import { QUEUE_GRID, QueueItem } from './queue-item';
 
-/** All queues with what they hold and what became of their jobs in the range, kept fresh. */
+/** All queues with their waiting jobs and their throughput in the range, polled. */
 export function QueueList({
   initial,
   range,
@@ -24,31 +20,19 @@ export function QueueList({
 }) {
   const t = useTranslations('queues');
   const states = useTranslations('states');
-  const { basePath } = useLive();
-  const list = useRef<HTMLDivElement>(null);
-  const onScreen = useOnScreen(list);
-  const door = `/api/queues?${queueFilterParams({ range, name })}`;
-  const {
-    data = initial,
-    error,
-    dataUpdatedAt,
-  } = useLiveQuery({
-    key: [door],
-    fetch: (signal) => fetchJson<QueuesPage>(basePath + door, signal),
-    initial,
-    wanted: onScreen,
-  });
+  const endpoint = `/api/queues?${queueFilterParams({ range, name })}`;
+  const { listRef, data, error, dataUpdatedAt } = usePolledList(endpoint, initial);
   if (data.rows.length === 0)
     return (
       <div
-        ref={list}
+        ref={listRef}
         className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
       >
         {name === null ? t('empty') : t('noMatch')}
       </div>
     );
   return (
-    <div ref={list}>
+    <div ref={listRef}>
       <Notes page={data} />
       <div className="rounded-md border border-line">
         <div
@@ -78,20 +62,20 @@ export function QueueList({
           ))}
         </ul>
       </div>
-      <Reading page={data} range={range} />
+      <MeasurementNote page={data} range={range} />
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
     </div>
   );
 }
 
-/** What an operator has to know before the numbers. */
+/** Warnings about the worker processes. */
 function Notes({ page }: { page: QueuesPage }) {
   const t = useTranslations('queues');
   const count = useCount();
   const notes = [
     page.liveProcesses === 0 && t('noProcess'),
     page.silentProcesses > 0 &&
-      t('silent', { count: page.silentProcesses, number: count(page.silentProcesses) }),
+      t('silentProcesses', { count: page.silentProcesses, number: count(page.silentProcesses) }),
   ].filter((note) => note !== false);
   return notes.length === 0 ? null : (
     <div className="mb-3 flex flex-col gap-2">
@@ -104,27 +88,28 @@ function Notes({ page }: { page: QueuesPage }) {
   );
 }
 
-/** How the numbers were come by. */
-function Reading({ page, range }: { page: QueuesPage; range: Range }) {
+/** How the numbers were measured. */
+function MeasurementNote({ page, range }: { page: QueuesPage; range: Range }) {
   const t = useTranslations('queues');
   const count = useCount();
   const countText = useCountText();
   const { flow } = page;
-  const read = !flow
-    ? t('readLate')
-    : flow.isSample
-      ? t('readSample', {
-          looked: count(flow.looked),
-          finished: countText(flow.finished).text,
-          range: t(`ranges.${range}`),
-        })
-      : t('readAll', { number: countText(flow.finished).text, range: t(`ranges.${range}`) });
+  const sourceText = () => {
+    if (!flow) return t('scanTimedOut');
+    const finished = countText(flow.finished).text;
+    const rangeText = t(`ranges.${range}`);
+    return flow.isSample
+      ? t('scannedSample', { scanned: count(flow.scannedJobs), finished, range: rangeText })
+      : t('scannedAll', { number: finished, range: rangeText });
+  };
   return (
     <div className="mt-2 flex flex-col gap-0.5 text-[13px] text-soft">
       <p>
-        {read} {t('waitHint')}
+        {sourceText()} {t('waitHint')}
       </p>
-      {page.hidden > 0 && <p>{t('hidden', { count: page.hidden, number: count(page.hidden) })}</p>}
+      {page.omittedQueues > 0 && (
+        <p>{t('hidden', { count: page.omittedQueues, number: count(page.omittedQueues) })}</p>
+      )}
       {page.more && <p>{t('more')}</p>}
       {page.onlyOpen && <p>{t('onlyOpen')}</p>}
     </div>

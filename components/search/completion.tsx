@@ -1,39 +1,41 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { useEffect } from 'react';
+import { useEffect, useEffectEvent } from 'react';
 import { SearchOptions } from './search-options';
-import type { Typed } from './token-at';
+import type { TokenAtCaret } from './token-at';
 import { type Option, useCompletion } from './use-completion';
 
 interface Props {
   id: string;
   query: string;
   caret: number;
-  typed: Typed;
+  token: TokenAtCaret;
   active: number;
   onChoose: (option: Option) => void;
-  /** Told what there is to choose from. */
+  /** Called with the current options. */
   onOptions: (options: Option[]) => void;
 }
 
-/** What may be meant by what is being typed, below the box. */
+/** The completions of the token at the caret, below the search box. */
 export default function Completion({
   id,
   query,
   caret,
-  typed,
+  token,
   active,
   onChoose,
   onOptions,
 }: Props) {
   const t = useTranslations('search');
-  const options = useCompletion(query, caret, typed);
-  const shown = JSON.stringify(options);
+  const options = useCompletion(query, caret, token);
+  // `options` is a new array on every render, so its contents decide whether it changed.
+  const optionsJson = JSON.stringify(options);
+  const publishOptions = useEffectEvent(() => onOptions(options));
   useEffect(() => {
-    onOptions(JSON.parse(shown) as Option[]);
+    publishOptions();
     return () => onOptions([]);
-  }, [shown, onOptions]);
+  }, [optionsJson, onOptions]);
   return options.length > 0 ? (
     <SearchOptions
       id={id}

@@ -1,9 +1,9 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { MoreMessages } from '../shell/more-messages';
+import { MoreMessages } from '../i18n/more-messages';
 
-/** What each means is `searchHelp.<key>`. */
+/** Example queries; the message `searchHelp.<key>` explains each. */
 const EXAMPLES = [
   ['state:discarded class:InvoiceMailer*,ReportJob', 'discarded'],
   ['error:"Net::ReadTimeout"', 'error'],
@@ -19,7 +19,7 @@ const EXAMPLES = [
   ['d293ba0f', 'id'],
 ] as const;
 
-/** How a search is written, by example. */
+/** Explains the query language by examples. */
 export default function HelpPanel() {
   return (
     <MoreMessages>

@@ -5,6 +5,7 @@ import { useTranslations } from 'next-intl';
 import {
   type KeyboardEvent,
   type ReactNode,
+  type RefObject,
   Suspense,
   useId,
   useOptimistic,
@@ -14,141 +15,181 @@ import {
 } from 'react';
 import { flushSync } from 'react-dom';
 import type { ChipTerm } from '../jobs/query-terms';
-import { useHold } from '../live';
+import { usePausePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
+import { lazyScript, preload } from '../ui/lazy-script';
 import { SearchChips } from './search-chips';
 import { searchHref } from './search-href';
-import { typedAt } from './token-at';
+import { tokenAt } from './token-at';
 import type { Option } from './use-completion';
-import { lazyScript, preload } from '../ui/lazy-script';
 
-// What completes a search comes when a reader turns to the box.
-const load = () => import('./completion');
-const Completion = lazyScript(load);
+// Loaded when the search box gets focus.
+const loadCompletion = () => import('./completion');
+const Completion = lazyScript(loadCompletion);
 
 interface Props {
   path: string;
-  /** The filter's query parameters, GoodJob's own among them, without a cursor. */
+  /** The filter's query parameters, including GoodJob's own, without a cursor. */
   params: Record<string, string>;
   chips: ChipTerm[];
-  /** Beside the box: the choice of times, help. */
+  /** Controls beside the box: time filter and help. */
   children?: ReactNode;
 }
 
-/** The search in words: its conditions as chips, and the text of the one that is being written. */
-export function SearchBox({ path, params, chips: given, children }: Props) {
-  const t = useTranslations('search');
-  const router = useRouter();
-  const id = useId();
-  const input = useRef<HTMLInputElement>(null);
-  const [pending, startTransition] = useTransition();
-  const [chips, showChips] = useOptimistic(given);
+/** `chips` with `text` as chip `n`, or without that chip if `text` is blank. */
+function withText(chips: ChipTerm[], n: number, text: string): ChipTerm[] {
+  const chip: ChipTerm = { text: text.trim(), param: 'q', problem: null, time: null };
+  return [...chips.slice(0, n), ...(chip.text ? [chip] : []), ...chips.slice(n + 1)];
+}
+
+/** The text of the box with its caret and the token there. */
+function useQueryText(input: RefObject<HTMLInputElement | null>) {
   const [text, setText] = useState('');
   const [caret, setCaret] = useState(0);
-  const [composing, setComposing] = useState(false);
-  /** The chip that the text was, and goes back to on Escape. */
-  const [edited, setEdited] = useState<{ n: number; text: string } | null>(null);
-  const [open, setOpen] = useState(false);
-  const [active, setActive] = useState(-1);
-  const typed = typedAt(text, caret);
-  const [options, setOptions] = useState<Option[]>([]);
-  const completing = open && !composing;
-  const expanded = completing && options.length > 0;
-  useHold(open || text !== '');
-  // Another search than the one that was being edited: a link, the back button.
-  const current = JSON.stringify(given);
-  const [known, setKnown] = useState(current);
-  if (known !== current) {
-    setKnown(current);
-    setEdited(null);
-  }
-
-  function search(next: ChipTerm[]) {
-    setText('');
-    setEdited(null);
-    setOpen(false);
-    startTransition(() => {
-      showChips(next);
-      router.push(searchHref(path, params, next));
-    });
-    input.current?.focus();
-  }
-  const chipOfText = (): ChipTerm[] =>
-    text.trim() ? [{ text: text.trim(), param: 'q', problem: null, time: null }] : [];
-  const submit = () => {
-    if (text.trim() || edited)
-      search(
-        edited
-          ? chips.flatMap((chip, n) => (n === edited.n ? chipOfText() : [chip]))
-          : [...chips, ...chipOfText()],
-      );
-  };
-  /** At once: a frame later the caret would go back behind what a fast hand has typed since. */
-  const write = (value: string, at: number) => {
+  /** Synchronous: a frame later, setting the caret would undo keys typed since. */
+  const setTextAndCaret = (value: string, at: number) => {
     flushSync(() => {
       setText(value);
       setCaret(at);
     });
     input.current?.setSelectionRange(at, at);
   };
+  return { text, caret, token: tokenAt(text, caret), setText, setCaret, setTextAndCaret };
+}
+
+/** The completion list and its active option. */
+function useOptionList() {
+  const [open, setOpen] = useState(false);
+  const [active, setActive] = useState(-1);
+  const [options, setOptions] = useState<Option[]>([]);
+  const move = (direction: 1 | -1) => {
+    const current = active < 0 && direction < 0 ? 0 : active;
+    setActive((current + direction + options.length) % options.length);
+  };
+  return { open, setOpen, active, setActive, options, setOptions, move };
+}
+
+/** The chips, updated before the navigation ends, and the one being edited. */
+function useChips(currentChips: ChipTerm[]) {
+  const [chips, showChips] = useOptimistic(currentChips);
+  /** The chip being edited; Escape restores it. */
+  const [editedChip, setEditedChip] = useState<{ n: number; text: string } | null>(null);
+  // Navigation, such as the back button, replaced the search being edited.
+  const currentKey = JSON.stringify(currentChips);
+  const [lastKey, setLastKey] = useState(currentKey);
+  if (lastKey !== currentKey) {
+    setLastKey(currentKey);
+    setEditedChip(null);
+  }
+  const visibleChips = editedChip ? chips.filter((_, n) => n !== editedChip.n) : chips;
+  const originalIndex = (n: number) => (editedChip && n >= editedChip.n ? n + 1 : n);
+  return { chips, showChips, editedChip, setEditedChip, visibleChips, originalIndex };
+}
+
+/**
+ * The state of the search box and what its keys and buttons do. One long function, because they
+ * share the text, the chips and the list.
+ */
+function useSearchBox({ path, params, chips: currentChips }: Props) {
+  const router = useRouter();
+  const input = useRef<HTMLInputElement>(null);
+  const [isPending, startTransition] = useTransition();
+  const [isComposing, setIsComposing] = useState(false);
+  const chipState = useChips(currentChips);
+  const { chips, showChips, editedChip, setEditedChip, visibleChips, originalIndex } = chipState;
+  const query = useQueryText(input);
+  const { text, token, setText, setTextAndCaret } = query;
+  const list = useOptionList();
+  const isCompleting = list.open && !isComposing;
+  const isExpanded = isCompleting && list.options.length > 0;
+  usePausePolling(list.open || text !== '');
+
+  function search(next: ChipTerm[]) {
+    setText('');
+    setEditedChip(null);
+    list.setOpen(false);
+    startTransition(() => {
+      showChips(next);
+      router.push(searchHref(path, params, next));
+    });
+    input.current?.focus();
+  }
+  const submit = () => {
+    if (text.trim() || editedChip) search(withText(chips, editedChip?.n ?? chips.length, text));
+  };
   function edit(n: number) {
     const chip = chips[n];
     if (!chip) return;
-    setEdited({ n, text: chip.text });
-    write(chip.text, chip.text.length);
+    setEditedChip({ n, text: chip.text });
+    setTextAndCaret(chip.text, chip.text.length);
     input.current?.focus();
   }
-  function choose(option: Option) {
-    const next =
-      text.slice(0, typed.start) +
-      option.insert +
-      text.slice(typed.end).replace(/^\s+/, option.insert.endsWith(' ') ? '' : ' ');
-    write(next, typed.start + option.insert.length);
-    setActive(-1);
-    setOpen(!option.insert.endsWith(' '));
+  function applyOption(option: Option) {
+    const textAfter = text.slice(token.end).replace(/^\s+/, option.insert.endsWith(' ') ? '' : ' ');
+    const completed = text.slice(0, token.start) + option.insert + textAfter;
+    setTextAndCaret(completed, token.start + option.insert.length);
+    list.setActive(-1);
+    list.setOpen(!option.insert.endsWith(' '));
+  }
+  function onArrow(direction: 1 | -1) {
+    if (isExpanded) return list.move(direction);
+    list.setOpen(true);
+    list.setActive(0);
+  }
+  function onEscape() {
+    if (!isExpanded) {
+      setEditedChip(null);
+      setText('');
+    }
+    list.setOpen(false);
   }
   function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
-    // An input method has the keys for itself, also the Enter that ends it (229 where isComposing has ended already).
-    if (composing || event.nativeEvent.isComposing || event.keyCode === 229) return;
-    const chosen = expanded ? options[active] : undefined;
-    const atStart =
-      event.currentTarget.selectionStart === 0 && event.currentTarget.selectionEnd === 0;
-    if (event.key === 'Enter') {
-      if (chosen) choose(chosen);
-      else submit();
-    } else if (event.key === 'ArrowDown' || (event.key === 'ArrowUp' && expanded)) {
-      if (expanded)
-        setActive(
-          (active +
-            (event.key === 'ArrowDown' ? 1 : -1) +
-            options.length +
-            (active < 0 && event.key === 'ArrowUp' ? 1 : 0)) %
-            options.length,
-        );
-      else {
-        setOpen(true);
-        setActive(0);
-      }
-    } else if (event.key === 'Escape' && (expanded || edited)) {
-      if (!expanded) {
-        setEdited(null);
-        setText('');
-      }
-      setOpen(false);
-    } else if (event.key === 'Backspace' && atStart && chips.length > 0 && !edited && text === '')
-      edit(chips.length - 1);
-    else if (event.key === 'ArrowLeft' && atStart && chips.length > 0)
-      event.currentTarget.form
+    // An IME handles its own keys, including the final Enter (229 if isComposing is already false).
+    if (isComposing || event.nativeEvent.isComposing || event.keyCode === 229) return;
+    const { key, currentTarget } = event;
+    const activeOption = isExpanded ? list.options[list.active] : undefined;
+    const isBeforeText = currentTarget.selectionStart === 0 && currentTarget.selectionEnd === 0;
+    const isAtChips = isBeforeText && chips.length > 0;
+    if (key === 'Enter' && activeOption) applyOption(activeOption);
+    else if (key === 'Enter') submit();
+    else if (key === 'ArrowDown') onArrow(1);
+    else if (key === 'ArrowUp' && isExpanded) onArrow(-1);
+    else if (key === 'Escape' && (isExpanded || editedChip)) onEscape();
+    else if (key === 'Backspace' && isAtChips && !editedChip && text === '') edit(chips.length - 1);
+    else if (key === 'ArrowLeft' && isAtChips)
+      currentTarget.form
         ?.querySelectorAll<HTMLElement>('[data-chip]')
-        .item(chips.length - 1 - (edited ? 1 : 0))
+        .item(chips.length - 1 - (editedChip ? 1 : 0))
         ?.focus();
     else return;
     event.preventDefault();
   }
+  return {
+    input,
+    query,
+    list,
+    visibleChips,
+    isPending,
+    isCompleting,
+    isExpanded,
+    setIsComposing,
+    submit: () => {
+      if (!isComposing) submit();
+    },
+    editVisible: (n: number) => edit(originalIndex(n)),
+    removeVisible: (n: number) => search(visibleChips.filter((_, other) => other !== n)),
+    applyOption,
+    onKeyDown,
+  };
+}
 
-  const shown = edited ? chips.filter((_, n) => n !== edited.n) : chips;
-  const originalOf = (n: number) => (edited && n >= edited.n ? n + 1 : n);
+/** The search box: the conditions as chips, and the text of the one being edited. */
+export function SearchBox(props: Props) {
+  const t = useTranslations('search');
+  const optionsId = `${useId()}-options`;
+  const box = useSearchBox(props);
+  const { input, query, list, visibleChips } = box;
   return (
     <div className="js-only mb-3 flex flex-wrap items-start gap-2">
       <form
@@ -156,72 +197,96 @@ export function SearchBox({ path, params, chips: given, children }: Props) {
         className="contents"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!composing) submit();
+          box.submit();
         }}
       >
         <div className="relative min-w-0 flex-1 basis-72 max-sm:basis-full">
           <div
-            className="flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent focus-within:outline-2 focus-within:outline-accent"
+            className={
+              'flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent ' +
+              'focus-within:outline-2 focus-within:outline-accent'
+            }
             onClick={(event) => event.target === event.currentTarget && input.current?.focus()}
           >
             <Icon name="search" className="mr-0.5 text-soft" />
             <SearchChips
-              chips={shown}
-              onEdit={(n) => edit(originalOf(n))}
-              onRemove={(n) => search(shown.filter((_, other) => other !== n))}
+              chips={visibleChips}
+              onEdit={box.editVisible}
+              onRemove={box.removeVisible}
               onLeave={() => input.current?.focus()}
             />
-            <input
-              ref={input}
-              type="text"
-              role="combobox"
-              value={text}
-              aria-label={t('label')}
-              aria-expanded={expanded}
-              aria-controls={`${id}-options`}
-              aria-autocomplete="list"
-              aria-activedescendant={
-                expanded && active >= 0 ? `${id}-options-${active}` : undefined
-              }
-              placeholder={shown.length === 0 ? t('placeholder') : undefined}
-              autoComplete="off"
-              autoCapitalize="off"
-              spellCheck={false}
-              enterKeyHint="search"
-              className="min-w-24 flex-1 bg-transparent py-0.5 font-mono text-[13px] outline-none placeholder:font-sans placeholder:text-soft"
-              onChange={(event) => {
-                setText(event.target.value);
-                setCaret(event.target.selectionStart ?? event.target.value.length);
-                setActive(-1);
-                setOpen(event.target.value !== '');
-              }}
-              onSelect={(event) => setCaret(event.currentTarget.selectionStart ?? 0)}
-              onKeyDown={onKeyDown}
-              onCompositionStart={() => setComposing(true)}
-              onCompositionEnd={() => setComposing(false)}
-              onFocus={() => preload(load)}
-              onBlur={() => setOpen(false)}
-            />
+            <QueryInput box={box} optionsId={optionsId} />
           </div>
-          {completing && (
+          {box.isCompleting && (
             <Suspense>
               <Completion
-                id={`${id}-options`}
-                query={text}
-                caret={caret}
-                typed={typed}
-                active={active}
-                onChoose={choose}
-                onOptions={setOptions}
+                id={optionsId}
+                query={query.text}
+                caret={query.caret}
+                token={query.token}
+                active={list.active}
+                onChoose={box.applyOption}
+                onOptions={list.setOptions}
               />
             </Suspense>
           )}
         </div>
-        <button type="submit" disabled={pending} className={`${buttonClass('primary')} min-h-9`}>
-          {t(pending ? 'searching' : 'search')}
+        <button
+          type="submit"
+          disabled={box.isPending}
+          className={`${buttonClass('primary')} min-h-9`}
+        >
+          {t(box.isPending ? 'searching' : 'search')}
         </button>
       </form>
-      {children}
+      {props.children}
     </div>
+  );
+}
+
+function QueryInput({
+  box,
+  optionsId,
+}: {
+  box: ReturnType<typeof useSearchBox>;
+  optionsId: string;
+}) {
+  const t = useTranslations('search');
+  const { input, query, list, visibleChips, isExpanded } = box;
+  return (
+    <input
+      ref={input}
+      type="text"
+      role="combobox"
+      value={query.text}
+      aria-label={t('label')}
+      aria-expanded={isExpanded}
+      aria-controls={optionsId}
+      aria-autocomplete="list"
+      aria-activedescendant={
+        isExpanded && list.active >= 0 ? `${optionsId}-${list.active}` : undefined
+      }
+      placeholder={visibleChips.length === 0 ? t('placeholder') : undefined}
+      autoComplete="off"
+      autoCapitalize="off"
+      spellCheck={false}
+      enterKeyHint="search"
+      className={
+        'min-w-24 flex-1 bg-transparent py-0.5 font-mono text-[13px] outline-none ' +
+        'placeholder:font-sans placeholder:text-soft'
+      }
+      onChange={(event) => {
+        query.setText(event.target.value);
+        query.setCaret(event.target.selectionStart ?? event.target.value.length);
+        list.setActive(-1);
+        list.setOpen(event.target.value !== '');
+      }}
+      onSelect={(event) => query.setCaret(event.currentTarget.selectionStart ?? 0)}
+      onKeyDown={box.onKeyDown}
+      onCompositionStart={() => box.setIsComposing(true)}
+      onCompositionEnd={() => box.setIsComposing(false)}
+      onFocus={() => preload(loadCompletion)}
+      onBlur={() => list.setOpen(false)}
+    />
   );
 }

@@ -9,22 +9,22 @@ interface Props {
   chips: ChipTerm[];
   onEdit: (n: number) => void;
   onRemove: (n: number) => void;
-  /** Past the last chip: to the text. */
+  /** Moves focus from the last chip to the text. */
   onLeave: () => void;
 }
 
-/** The conditions of the search, each to be turned back into text or taken away; the arrow keys move along them. */
+/** The conditions of the search as editable chips; the arrow keys move between them. */
 export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
   const t = useTranslations('search');
   function onKeyDown(event: KeyboardEvent<HTMLButtonElement>, n: number) {
     const list = event.currentTarget.closest('ul');
-    const go = (to: number) =>
+    const focusChip = (to: number) =>
       to >= chips.length
         ? onLeave()
         : list?.querySelectorAll<HTMLElement>('[data-chip]')[Math.max(0, to)]?.focus();
     if (event.key === 'Delete' || event.key === 'Backspace') onRemove(n);
-    else if (event.key === 'ArrowLeft') go(n - 1);
-    else if (event.key === 'ArrowRight') go(n + 1);
+    else if (event.key === 'ArrowLeft') focusChip(n - 1);
+    else if (event.key === 'ArrowRight') focusChip(n + 1);
     else return;
     event.preventDefault();
   }
@@ -33,7 +33,10 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
       {chips.map((chip, n) => (
         <li
           key={`${n} ${chip.text}`}
-          className={`flex max-w-full items-center rounded border ${chip.problem ? 'border-danger bg-danger-wash text-danger' : 'border-line bg-sunken'}`}
+          className={
+            'flex max-w-full items-center rounded border ' +
+            (chip.problem ? 'border-danger bg-danger-wash text-danger' : 'border-line bg-sunken')
+          }
         >
           <button
             type="button"
@@ -55,7 +58,10 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
             type="button"
             onClick={() => onRemove(n)}
             aria-label={t('remove', { term: chip.text })}
-            className="flex min-h-[24px] min-w-[24px] cursor-pointer items-center justify-center rounded-r text-soft hover:text-ink"
+            className={
+              'flex min-h-[24px] min-w-[24px] cursor-pointer items-center justify-center rounded-r ' +
+              'text-soft hover:text-ink'
+            }
           >
             <Icon name="close" className="size-3" />
           </button>

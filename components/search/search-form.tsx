@@ -1,9 +1,9 @@
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/env';
+import { env } from '@/lib/config/environment';
 import type { ChipTerm } from '../jobs/query-terms';
 import { buttonClass } from '../ui/button';
 
-/** The search without JavaScript: all its conditions as one text. */
+/** The search without JavaScript, as one text field. */
 export function SearchForm({
   path,
   params,

@@ -2,19 +2,19 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
-import { useHold } from '../live';
+import { usePausePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
-import { Popover } from '../ui/popover';
 import { lazyScript } from '../ui/lazy-script';
+import { Popover } from '../ui/popover';
 
-// What a popover holds comes when it is first opened.
+// Loaded when the popover first opens.
 const HelpPanel = lazyScript(() => import('./help-panel'));
 
-/** The button that explains the search. */
+/** A button that opens the explanation of the query language. */
 export function SearchHelp() {
   const t = useTranslations('search');
   const [open, setOpen] = useState(false);
-  useHold(open);
+  usePausePolling(open);
   return (
     <Popover
       label={t('help')}

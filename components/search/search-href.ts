@@ -1,17 +1,16 @@
 import type { ChipTerm } from '../jobs/query-terms';
 
-/** The URL of a filter with these conditions in place of its own. */
+/** The URL of the filter `params` with `chips` as its conditions. */
 export function searchHref(
   path: string,
   params: Record<string, string>,
   chips: Pick<ChipTerm, 'text' | 'param'>[],
 ): string {
-  const kept = new Set(chips.map(({ param }) => param));
+  const chipParams = new Set<string>(chips.map(({ param }) => param));
   const next = new URLSearchParams(
     Object.entries(params).filter(
       ([name]) =>
-        name !== 'q' &&
-        (kept.has(name as ChipTerm['param']) || ['state', 'sort', 'limit'].includes(name)),
+        name !== 'q' && (chipParams.has(name) || ['state', 'sort', 'limit'].includes(name)),
     ),
   );
   const q = chips

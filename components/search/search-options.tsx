@@ -1,6 +1,6 @@
 import type { Option } from './use-completion';
 
-/** The completions of a search box, as a listbox that the box's own keys move in. */
+/** The completions as a listbox; the search box handles its keys. */
 export function SearchOptions({
   id,
   label,
@@ -19,7 +19,7 @@ export function SearchOptions({
       id={id}
       role="listbox"
       aria-label={label}
-      className="absolute top-full left-0 z-30 mt-1 max-h-72 w-max max-w-full min-w-56 overflow-y-auto rounded-md border border-line-strong bg-raised p-1 shadow-lg"
+      className="floating absolute top-full left-0 z-30 mt-1 max-h-72 w-max max-w-full min-w-56 overflow-y-auto p-1"
     >
       {options.map((option, n) => (
         <li
@@ -27,12 +27,15 @@ export function SearchOptions({
           id={`${id}-${n}`}
           role="option"
           aria-selected={n === active}
-          // Before the click takes the focus away from the box.
+          // On pointer down, because a click would first blur the search box.
           onPointerDown={(event) => {
             event.preventDefault();
             onChoose(option);
           }}
-          className={`flex cursor-pointer items-baseline justify-between gap-6 rounded px-2 py-1 ${n === active ? 'bg-accent-wash' : 'hover:bg-sunken'}`}
+          className={
+            'flex cursor-pointer items-baseline justify-between gap-6 rounded px-2 py-1 ' +
+            (n === active ? 'bg-accent-wash' : 'hover:bg-sunken')
+          }
         >
           <span className="font-mono text-[13px] any-break">{option.text}</span>
           {option.meaning && (

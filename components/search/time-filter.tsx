@@ -3,12 +3,12 @@
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import type { ChipTerm } from '../jobs/query-terms';
-import { useHold } from '../live';
+import { usePausePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
-import { Popover } from '../ui/popover';
 import { lazyScript } from '../ui/lazy-script';
+import { Popover } from '../ui/popover';
 
-// What a popover holds comes when it is first opened.
+// Loaded when the popover first opens.
 const TimePanel = lazyScript(() => import('./time-panel'));
 
 export interface SearchProps {
@@ -18,12 +18,12 @@ export interface SearchProps {
   chips: ChipTerm[];
 }
 
-/** Bounds a time of the jobs: spans before now, and exact ones in the viewer's zone. Takes the place of the bounds that were there. */
+/** Filters by a time of the jobs; a new range replaces the one of the same field. */
 export function TimeFilter({ path, params, chips }: SearchProps) {
   const t = useTranslations('search.time');
   const [open, setOpen] = useState(false);
-  useHold(open);
-  const bounded = chips.some(({ time }) => time !== null);
+  usePausePolling(open);
+  const hasTimeFilter = chips.some(({ time }) => time !== null);
   return (
     <Popover
       label={t('label')}
@@ -31,7 +31,7 @@ export function TimeFilter({ path, params, chips }: SearchProps) {
       onOpenChange={setOpen}
       button={
         <>
-          <Icon name="clock" className={bounded ? 'text-accent' : ''} />
+          <Icon name="clock" className={hasTimeFilter ? 'text-accent' : ''} />
           <span className="max-sm:sr-only">{t('label')}</span>
         </>
       }

@@ -3,7 +3,7 @@
 import { useRouter } from 'next/navigation';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, useState } from 'react';
-import { utcToZoned, zonedToUtc } from '@/lib/i18n/zoned-time';
+import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
 import { Button, buttonClass } from '../ui/button';
 import { useClosePopover } from '../ui/popover';
 import { searchHref } from './search-href';
@@ -12,8 +12,8 @@ import { timeTerm } from './time-term';
 
 const FIELDS = ['created', 'finished', 'scheduled', 'performed'] as const;
 type Field = (typeof FIELDS)[number];
-/** The time by which a state is looked at; it is that of its list's order, too. */
-const TIME_OF: Partial<Record<string, Field>> = {
+/** The default field for a state, which is also the order of its list. */
+const DEFAULT_FIELDS: Partial<Record<string, Field>> = {
   scheduled: 'scheduled',
   retried: 'scheduled',
   queued: 'scheduled',
@@ -21,13 +21,21 @@ const TIME_OF: Partial<Record<string, Field>> = {
   succeeded: 'finished',
   discarded: 'finished',
 };
+const INPUT_CLASS = 'mt-0.5 block control w-full text-sm text-ink';
 const SPANS = [
   ['1h', 'hour'],
   ['24h', 'day'],
   ['7d', 'week'],
 ] as const;
 
-/** Spans before now, and exact bounds in the viewer's zone. */
+/** Start of the day `daysAgo` days ago in the viewer's zone, in epoch ms. */
+function dayStartMs(daysAgo: number, zone: string): number {
+  const todayMs = Date.parse(utcToZoned(Date.now(), zone).slice(0, 10));
+  const date = new Date(todayMs - daysAgo * 86_400_000).toISOString().slice(0, 10);
+  return Date.parse(zonedToUtc(`${date}T00:00`, zone) ?? '');
+}
+
+/** Relative ranges, and exact ones in the viewer's zone. */
 export default function TimePanel({ path, params, chips }: SearchProps) {
   const t = useTranslations('search.time');
   const fields = useTranslations('search.fields');
@@ -37,40 +45,31 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
   const zone = useTimeZone() ?? 'UTC';
   const [field, setField] = useState<Field>(
     FIELDS.find((name) => chips.some(({ time }) => time === name)) ??
-      TIME_OF[params.state ?? ''] ??
+      DEFAULT_FIELDS[params.state ?? ''] ??
       'created',
   );
-  const [problem, setProblem] = useState(false);
-  const set = (text: string | null) => {
-    const others = chips.filter(({ time }) => time !== field);
+  const applyTerm = (text: string | null) => {
+    const otherChips = chips.filter(({ time }) => time !== field);
     router.push(
-      searchHref(path, params, text === null ? others : [...others, { text, param: 'q' }]),
+      searchHref(path, params, text === null ? otherChips : [...otherChips, { text, param: 'q' }]),
     );
     close();
   };
-  function setRange(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const [from, to] = ['from', 'to'].map((name) =>
-      form.get(name) ? zonedToUtc(String(form.get(name)), zone) : null,
+  const applyDays = (first: number, end: number | null) =>
+    applyTerm(
+      timeTerm(field, dayStartMs(first, zone), end === null ? null : dayStartMs(end, zone), zone),
     );
-    if ((!from && !to) || (from && to && from >= to)) return setProblem(true);
-    set(timeTerm(field, from ? Date.parse(from) : null, to ? Date.parse(to) : null, zone));
-  }
-  /** When a day began in the viewer's zone, today or so many before. */
-  const dayStart = (ago: number) => {
-    const day = new Date(Date.parse(utcToZoned(Date.now(), zone).slice(0, 10)) - ago * 86_400_000);
-    return Date.parse(zonedToUtc(`${day.toISOString().slice(0, 10)}T00:00`, zone) ?? '');
-  };
-  const input = 'mt-0.5 block control w-full';
   return (
     <div className="flex w-64 max-w-full max-sm:w-auto flex-col gap-3">
       <label className="text-[13px] text-soft">
         {t('field')}
         <select
           value={field}
-          onChange={(event) => setField(event.target.value as Field)}
-          className={`${input} text-sm text-ink`}
+          onChange={({ target }) => {
+            const option = FIELDS.find((candidate) => candidate === target.value);
+            if (option) setField(option);
+          }}
+          className={INPUT_CLASS}
         >
           {FIELDS.map((name) => (
             <option key={name} value={name}>
@@ -81,43 +80,69 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
       </label>
       <div className="flex flex-wrap gap-1.5">
         {SPANS.map(([span, name]) => (
-          <Button key={span} onClick={() => set(`${field}:>${span}`)}>
+          <Button key={span} onClick={() => applyTerm(`${field}:>${span}`)}>
             {spans(name)}
           </Button>
         ))}
-        <Button onClick={() => set(timeTerm(field, dayStart(0), null, zone))}>{t('today')}</Button>
-        <Button onClick={() => set(timeTerm(field, dayStart(1), dayStart(0), zone))}>
-          {t('yesterday')}
-        </Button>
+        <Button onClick={() => applyDays(0, null)}>{t('today')}</Button>
+        <Button onClick={() => applyDays(1, 0)}>{t('yesterday')}</Button>
       </div>
-      <form onSubmit={setRange} className="flex flex-col gap-2 border-t border-line pt-2">
-        {(['from', 'to'] as const).map((name) => (
-          <label key={name} className="text-[13px] text-soft">
-            {t(name, { zone })}
-            <input
-              type="datetime-local"
-              step={1}
-              name={name}
-              className={`${input} text-sm text-ink`}
-            />
-          </label>
-        ))}
-        {problem && (
-          <p role="alert" className="text-[13px] text-danger">
-            {t('bad')}
-          </p>
-        )}
-        <div className="flex flex-wrap gap-2">
-          <button type="submit" className={buttonClass('primary')}>
-            {t('apply')}
-          </button>
-          {chips.some(({ time }) => time === field) && (
-            <Button kind="quiet" onClick={() => set(null)}>
-              {t('clear')}
-            </Button>
-          )}
-        </div>
-      </form>
+      <RangeForm
+        zone={zone}
+        onRange={(fromMs, toMs) => applyTerm(timeTerm(field, fromMs, toMs, zone))}
+        onClear={chips.some(({ time }) => time === field) ? () => applyTerm(null) : null}
+      />
     </div>
+  );
+}
+
+/** Two times in the viewer's zone, at least one of them set. */
+function RangeForm({
+  zone,
+  onRange,
+  onClear,
+}: {
+  zone: string;
+  onRange: (fromMs: number | null, toMs: number | null) => void;
+  onClear: (() => void) | null;
+}) {
+  const t = useTranslations('search.time');
+  const [hasProblem, setHasProblem] = useState(false);
+  function setRange(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const instant = (name: string) => {
+      const text = String(form.get(name) ?? '');
+      return text ? zonedToUtc(text, zone) : null;
+    };
+    const from = instant('from');
+    const to = instant('to');
+    if ((!from && !to) || (from && to && from >= to)) return setHasProblem(true);
+    onRange(from ? Date.parse(from) : null, to ? Date.parse(to) : null);
+  }
+  return (
+    <form onSubmit={setRange} className="flex flex-col gap-2 border-t border-line pt-2">
+      {(['from', 'to'] as const).map((name) => (
+        <label key={name} className="text-[13px] text-soft">
+          {t(name, { zone })}
+          <input type="datetime-local" step={1} name={name} className={INPUT_CLASS} />
+        </label>
+      ))}
+      {hasProblem && (
+        <p role="alert" className="text-[13px] text-danger">
+          {t('bad')}
+        </p>
+      )}
+      <div className="flex flex-wrap gap-2">
+        <button type="submit" className={buttonClass('primary')}>
+          {t('apply')}
+        </button>
+        {onClear && (
+          <Button kind="quiet" onClick={onClear}>
+            {t('clear')}
+          </Button>
+        )}
+      </div>
+    </form>
   );
 }

@@ -1,13 +1,13 @@
-import { zonedIso } from '@/lib/i18n/zoned-time';
+import { zonedIso } from '@/lib/core/locale';
 
-/** A range in the query language, written in the viewer's zone. `from`, `to`: ms, null: no bound. */
+/** Prints a time range in the query language; `from` and `to` are epoch ms, null for no bound. */
 export function timeTerm(
   field: string,
   from: number | null,
   to: number | null,
   zone: string,
 ): string {
-  const at = (instant: number) => zonedIso(instant, zone);
-  if (from !== null && to !== null) return `${field}:${at(from)}..${at(to)}`;
-  return from !== null ? `${field}:>=${at(from)}` : `${field}:<=${at(to ?? 0)}`;
+  const format = (instant: number) => zonedIso(instant, zone);
+  if (from !== null && to !== null) return `${field}:${format(from)}..${format(to)}`;
+  return from !== null ? `${field}:>=${format(from)}` : `${field}:<=${format(to ?? 0)}`;
 }

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
-import { typedAt } from './token-at';
+import { tokenAt } from './token-at';
 
-const at = (marked: string) => typedAt(marked.replace('|', ''), marked.indexOf('|'));
+/** The token at the `|` of a query. */
+const atMark = (query: string) => tokenAt(query.replace('|', ''), query.indexOf('|'));
 
 it.each([
   ['|', { start: 0, end: 0, field: null, prefix: '' }],
@@ -17,6 +18,6 @@ it.each([
   ['Net::Re|', { start: 0, end: 7, field: null, prefix: 'Net::Re' }],
   ['class:Net::Re|', { start: 6, end: 13, field: 'class', prefix: 'Net::Re' }],
   ['請求|', { start: 0, end: 2, field: null, prefix: '請求' }],
-])('knows what is being typed in %s', (marked, typed) => {
-  expect(at(marked)).toEqual(typed);
+])('finds the token at the caret of %s', (query, token) => {
+  expect(atMark(query)).toEqual(token);
 });

@@ -1,19 +1,19 @@
-import { COLON, COMMA, MINUS, tokens } from '@/lib/jobs/query-tokens';
+import { COLON, COMMA, MINUS, tokenize } from '@/lib/search/terms';
 
-/** What is being typed: where it stands in the text, and what of it is known. */
-export interface Typed {
-  /** What a completion replaces. */
+/** The token at the caret, as completion needs it. */
+export interface TokenAtCaret {
+  /** The range that a completion replaces. */
   start: number;
   end: number;
-  /** Null: the name of a field is being typed, or a word. */
+  /** Null while the token is a field name or a word. */
   field: string | null;
-  /** What stands before the caret of the name or the value, without its quote. */
+  /** The part of the name or value before the caret, without its quote. */
   prefix: string;
 }
 
-/** The word under the caret of a query, or of its value the part after the last comma. */
-export function typedAt(query: string, caret: number): Typed {
-  const token = tokens(query).find(
+/** The token at the caret of a query; in a value, the part after the last comma. */
+export function tokenAt(query: string, caret: number): TokenAtCaret {
+  const token = tokenize(query).find(
     ({ start, text }) => start <= caret && caret <= start + text.length,
   );
   if (!token) return { start: caret, end: caret, field: null, prefix: '' };
@@ -24,11 +24,11 @@ export function typedAt(query: string, caret: number): Typed {
   if (!colon || COLON.test(before.charAt(colon[0].length + 1)))
     return { start: token.start + negation, end, field: null, prefix: before };
   const value = before.slice(colon[0].length + 1);
-  const quoted = /[^"“”＂]*$/.exec(value)?.[0] ?? '';
-  const open = (value.match(/["“”＂]/g)?.length ?? 0) % 2 === 1;
-  const part = open ? quoted : (value.split(COMMA).at(-1) ?? '');
+  const quotedPart = /[^"“”＂]*$/.exec(value)?.[0] ?? '';
+  const isQuoteOpen = (value.match(/["“”＂]/g)?.length ?? 0) % 2 === 1;
+  const part = isQuoteOpen ? quotedPart : (value.split(COMMA).at(-1) ?? '');
   return {
-    start: caret - part.length - (open ? 1 : 0),
+    start: caret - part.length - (isQuoteOpen ? 1 : 0),
     end,
     field: colon[0].normalize('NFKC').toLowerCase(),
     prefix: part,

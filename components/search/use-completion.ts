@@ -1,20 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
-import type { Completion } from '@/lib/jobs/completion';
+import type { Completion } from '@/lib/jobs/suggestions';
 import { fetchJson } from '../fetch-json';
-import { useLive } from '../live';
-import type { Typed } from './token-at';
+import { usePolling } from '../polling/polling-provider';
+import type { TokenAtCaret } from './token-at';
 
 export interface Option {
-  /** What it puts in the place of what was typed. */
+  /** The text that replaces the token. */
   insert: string;
   text: string;
-  /** What it means, in the reader's language. */
+  /** Explanation in the viewer's language. */
   meaning?: string;
 }
 
-/** In the order in which an operator reaches for them. */
+/** Ordered by how often operators need them. */
 const FIELDS = [
   'state',
   'class',
@@ -50,38 +50,43 @@ const SPANS = [
   ['>24h', 'day'],
   ['>7d', 'week'],
 ] as const;
-const MOST = 12;
-/** A pause in typing, ms. */
-const PAUSE = 120;
+const MAX_OPTIONS = 12;
+const DEBOUNCE_MS = 120;
 
 function useDebounced<T>(value: T): T {
-  const [settled, setSettled] = useState(value);
+  const [debounced, setDebounced] = useState(value);
   useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), PAUSE);
+    const timer = setTimeout(() => setDebounced(value), DEBOUNCE_MS);
     return () => clearTimeout(timer);
   }, [value]);
-  return settled;
+  return debounced;
 }
 
-/** What may be meant by what is being typed in a query: names and spans that every console knows, values that its database has. */
-export function useCompletion(query: string, caret: number, { field, prefix }: Typed): Option[] {
+/**
+ * The completions of the token at the caret: fields, states and spans, and values of the database.
+ */
+export function useCompletion(
+  query: string,
+  caret: number,
+  { field, prefix }: TokenAtCaret,
+): Option[] {
   const t = useTranslations();
-  const { basePath } = useLive();
-  // A word of one letter begins everything.
-  const asks = field === null ? prefix.length > 1 : field !== 'state' && !TIMES.has(field);
+  const { basePath } = usePolling();
+  // A word of one letter matches too much to be useful.
+  const needsValues = field === null ? prefix.length > 1 : field !== 'state' && !TIMES.has(field);
   const path = `/api/jobs/completion?${new URLSearchParams({ text: query, at: String(caret) })}`;
-  const settled = useDebounced(path);
+  const debouncedPath = useDebounced(path);
   const { data } = useQuery({
-    queryKey: [settled],
-    queryFn: ({ signal }) => fetchJson<Completion>(basePath + settled, signal),
-    enabled: asks && settled === path,
+    queryKey: [debouncedPath],
+    queryFn: ({ signal }) => fetchJson<Completion>(basePath + debouncedPath, signal),
+    enabled: needsValues && debouncedPath === path,
     staleTime: 10_000,
     retry: false,
-    // What was found for the letters before stays until these are answered.
-    placeholderData: (before) => before,
+    // Keeps the previous options until the response arrives.
+    placeholderData: (previous) => previous,
   });
-  const typed = prefix.normalize('NFKC').toLowerCase();
-  const values = asks
+  const normalizedPrefix = prefix.normalize('NFKC').toLowerCase();
+  const values = needsValues
     ? (data?.items ?? [])
         .filter(({ kind }) => kind === 'value')
         .map(({ insert }) => ({ insert: `${insert} `, text: insert }))
@@ -90,7 +95,7 @@ export function useCompletion(query: string, caret: number, { field, prefix }: T
     const names = FIELDS.map((name) => ({
       name,
       text: name === 'args' ? 'args.' : `${name}:`,
-    })).filter(({ text }) => text.startsWith(typed));
+    })).filter(({ text }) => text.startsWith(normalizedPrefix));
     return [
       ...names.map(({ name, text }) => ({
         insert: text,
@@ -98,19 +103,19 @@ export function useCompletion(query: string, caret: number, { field, prefix }: T
         meaning: t(`search.fields.${name}`),
       })),
       ...values,
-    ].slice(0, Math.max(MOST, names.length));
+    ].slice(0, Math.max(MAX_OPTIONS, names.length));
   }
   if (field === 'state')
-    return STATES.filter((state) => state.startsWith(typed)).map((state) => ({
+    return STATES.filter((state) => state.startsWith(normalizedPrefix)).map((state) => ({
       insert: `${state} `,
       text: state,
       meaning: t(`states.${state}`),
     }));
   if (TIMES.has(field))
-    return SPANS.filter(([span]) => span.startsWith(typed)).map(([span, name]) => ({
+    return SPANS.filter(([span]) => span.startsWith(normalizedPrefix)).map(([span, name]) => ({
       insert: `${span} `,
       text: span,
       meaning: t(`search.spans.${name}`),
     }));
-  return values.slice(0, MOST);
+  return values.slice(0, MAX_OPTIONS);
 }

@@ -1,5 +1,5 @@
 import { useTranslations } from 'next-intl';
-import type { AttentionCount } from '@/lib/attention/count';
+import type { AttentionCount } from '@/lib/attention/queries';
 
 const CLASSES: Record<AttentionCount['severity'], string> = {
   critical: 'bg-danger-wash text-danger',
@@ -7,14 +7,17 @@ const CLASSES: Record<AttentionCount['severity'], string> = {
   notice: 'bg-queued-wash text-queued',
 };
 
-/** How many findings there are, beside the link to /attention; nothing while there are none, or none are known yet. */
+/** The number of findings beside the link to /attention; nothing while it is zero or unknown. */
 export function NavAttention({ count }: { count: AttentionCount | null | undefined }) {
   const t = useTranslations('navCounts');
   if (!count) return null;
   return (
     <span
       data-attention-count=""
-      className={`ml-1 inline-block min-w-5 rounded-full px-1.5 text-center text-[12px] font-semibold ${CLASSES[count.severity]}`}
+      className={
+        'ml-1 inline-block min-w-5 rounded-full px-1.5 text-center text-[12px] font-semibold ' +
+        CLASSES[count.severity]
+      }
     >
       {count.findings}
       <span className="sr-only"> {t('findings', { count: count.findings })}</span>

@@ -3,28 +3,28 @@ import type { ReactNode } from 'react';
 import type { NavigationCounts } from '@/lib/navigation/counts';
 import { useCountText } from '../quantities';
 
-/** A number beside a name of the navigation. Each page says it again in words, so that nobody need hear eleven links with their numbers. */
+/** A count in the navigation, hidden from screen readers because each page states its own count. */
 function NavCount({
   children,
   title,
-  loud = false,
+  isDanger = false,
 }: {
   children: ReactNode;
   title: string;
-  loud?: boolean;
+  isDanger?: boolean;
 }) {
   return (
     <span
       aria-hidden="true"
       title={title}
-      className={`text-[12px] font-normal ${loud ? 'font-semibold text-danger' : 'text-soft'}`}
+      className={`text-[12px] font-normal ${isDanger ? 'font-semibold text-danger' : 'text-soft'}`}
     >
       {children}
     </span>
   );
 }
 
-const PAGE_OF = {
+const PAGES_BY_COUNT = {
   jobs: 'jobs',
   batches: 'batches',
   processes: 'processes',
@@ -33,31 +33,31 @@ const PAGE_OF = {
   discarded: 'cleaner',
 } as const;
 
-/** The numbers of the navigation by page, as GoodJob's own has them: no process at all is loud, no pause says nothing. */
+/** The counts of the navigation by page, as in GoodJob's dashboard. */
 export function useNavCounts(counts: NavigationCounts | null): Partial<Record<string, ReactNode>> {
   const t = useTranslations('navCounts');
-  const text = useCountText();
+  const countText = useCountText();
   if (!counts) return {};
   const { jobs, batches, discarded, processes, pauses, cron } = counts;
-  const of = (name: 'jobs' | 'batches' | 'discarded', count: typeof jobs) => (
-    <NavCount title={t(name, { number: text(count).text })}>{text(count).text}</NavCount>
+  const renderCount = (name: 'jobs' | 'batches' | 'discarded', count: typeof jobs) => (
+    <NavCount title={t(name, { number: countText(count).text })}>{countText(count).text}</NavCount>
   );
   return {
-    [PAGE_OF.jobs]: of('jobs', jobs),
-    [PAGE_OF.batches]: of('batches', batches),
-    [PAGE_OF.processes]: processes !== null && (
-      <NavCount title={t('processes', { count: processes })} loud={processes === 0}>
+    [PAGES_BY_COUNT.jobs]: renderCount('jobs', jobs),
+    [PAGES_BY_COUNT.batches]: renderCount('batches', batches),
+    [PAGES_BY_COUNT.processes]: processes !== null && (
+      <NavCount title={t('processes', { count: processes })} isDanger={processes === 0}>
         {processes}
       </NavCount>
     ),
-    [PAGE_OF.cron]: cron.enabled + cron.disabled > 0 && (
+    [PAGES_BY_COUNT.cron]: cron.enabled + cron.disabled > 0 && (
       <NavCount title={t('cron', cron)}>
         {cron.disabled > 0 ? `${cron.enabled}/${cron.enabled + cron.disabled}` : cron.enabled}
       </NavCount>
     ),
-    [PAGE_OF.pauses]: pauses > 0 && (
+    [PAGES_BY_COUNT.pauses]: pauses > 0 && (
       <NavCount title={t('pauses', { count: pauses })}>{pauses}</NavCount>
     ),
-    [PAGE_OF.discarded]: of('discarded', discarded),
+    [PAGES_BY_COUNT.discarded]: renderCount('discarded', discarded),
   };
 }

@@ -3,7 +3,7 @@
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { Badges } from '@/lib/navigation/badges';
+import type { Badges } from '@/lib/navigation/counts';
 import { Icon } from '../ui/icon';
 import { NavAttention } from './nav-attention';
 import { useNavCounts } from './nav-counts';
@@ -23,14 +23,16 @@ const PAGES = [
   'audit',
 ] as const;
 
-/** The links to all pages, with their numbers. `badges` null: the database could not be asked. */
-export function NavLinks({ badges: rendered }: { badges: Badges | null }) {
-  const badges = useBadges(rendered);
-  const numbers = useNavCounts(badges.counts);
+/** The links to all pages with their counts. `badges` null: the database is unavailable. */
+export function NavLinks({ badges: initialBadges }: { badges: Badges | null }) {
+  const badges = useBadges(initialBadges);
+  const counts = useNavCounts(badges.counts);
   const attention = <NavAttention count={badges.attention} />;
   const t = useTranslations('nav');
   const pathname = usePathname();
-  const here = PAGES.find((page) => pathname === `/${page}` || pathname.startsWith(`/${page}/`));
+  const currentPage = PAGES.find(
+    (page) => pathname === `/${page}` || pathname.startsWith(`/${page}/`),
+  );
   const links = (className: string) => (
     <ul className={className}>
       {PAGES.map((page) => (
@@ -38,11 +40,11 @@ export function NavLinks({ badges: rendered }: { badges: Badges | null }) {
           <Link
             href={`/${page}`}
             prefetch={false}
-            aria-current={page === here ? 'page' : undefined}
+            aria-current={page === currentPage ? 'page' : undefined}
             className="nav-link"
           >
             {t(page)}
-            {page === 'attention' ? attention : numbers[page]}
+            {page === 'attention' ? attention : counts[page]}
           </Link>
         </li>
       ))}
@@ -51,13 +53,18 @@ export function NavLinks({ badges: rendered }: { badges: Badges | null }) {
   return (
     <>
       {links('flex flex-wrap gap-1 max-sm:hidden')}
-      {/* On another page it is another one, and so closed again. */}
+      {/* The key closes the menu after a navigation. */}
       <details key={pathname} className="sm:hidden">
-        <summary className="flex cursor-pointer list-none items-center gap-1.5 rounded-md border border-line-strong bg-canvas px-2.5 py-1 [&::-webkit-details-marker]:hidden">
+        <summary
+          className={
+            'flex cursor-pointer list-none items-center gap-1.5 rounded-md border border-line-strong ' +
+            'bg-canvas px-2.5 py-1 [&::-webkit-details-marker]:hidden'
+          }
+        >
           <Icon name="unfold" />
           <span className="sr-only">{t('menu')}</span>
-          {here ? t(here) : t('menu')}
-          {here !== 'attention' && <span className="ml-auto">{attention}</span>}
+          {currentPage ? t(currentPage) : t('menu')}
+          {currentPage !== 'attention' && <span className="ml-auto">{attention}</span>}
         </summary>
         {links('mt-1 grid grid-cols-2 gap-1')}
       </details>

@@ -3,7 +3,7 @@
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useLocale, useTimeZone, useTranslations } from 'next-intl';
 import { type ReactNode, useSyncExternalStore } from 'react';
-import { useLive } from '../live';
+import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { DropDown } from '../ui/drop-down';
 import { Icon } from '../ui/icon';
@@ -17,27 +17,27 @@ const ZONES = [
   ['Asia/Tokyo', 'JST'],
 ] as const;
 
-const never = () => () => undefined;
+const subscribeToNothing = () => () => undefined;
 
 /**
- * Language, theme and time zone: links to this very page, so they work without JavaScript and keep it. In no
- * Suspense of its own: React sends the inside of one later, for a script to put in its place.
+ * Language, theme and time zone, as links to the current page that work without JavaScript. It
+ * needs to stay outside of Suspense, whose content React inserts by a script.
  */
 export function Preferences() {
   const t = useTranslations('prefs');
   const locale = useLocale();
   const zone = useTimeZone();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const pathname = usePathname();
   const params = useSearchParams();
-  // Known to the browser alone; null while the server renders.
+  // Only the browser knows its zone; null during server rendering.
   const browserZone = useSyncExternalStore(
-    never,
+    subscribeToNothing,
     () => Intl.DateTimeFormat().resolvedOptions().timeZone,
     () => null,
   );
   const theme = useSyncExternalStore(
-    never,
+    subscribeToNothing,
     () => document.documentElement.dataset.theme ?? 'auto',
     () => null,
   );
@@ -47,7 +47,13 @@ export function Preferences() {
     next.set(name, value);
     return `${basePath}${pathname === '/' ? '/jobs' : pathname}?${next}`;
   };
-  const choice = (name: string, value: string, label: string, current: boolean, lang?: string) => (
+  const renderChoice = (
+    name: string,
+    value: string,
+    label: string,
+    current: boolean,
+    lang?: string,
+  ) => (
     <li key={value}>
       <a
         href={href(name, value)}
@@ -59,30 +65,30 @@ export function Preferences() {
       </a>
     </li>
   );
-  const other = LANGUAGES.find(([code]) => code !== locale);
+  const otherLanguage = LANGUAGES.find(([code]) => code !== locale);
   return (
     <div className="flex items-center gap-1">
-      {other && (
+      {otherLanguage && (
         <a
-          href={href('_locale', other[0])}
-          lang={other[0]}
-          hrefLang={other[0]}
+          href={href('_locale', otherLanguage[0])}
+          lang={otherLanguage[0]}
+          hrefLang={otherLanguage[0]}
           className={buttonClass('quiet')}
         >
-          {other[1]}
+          {otherLanguage[1]}
         </a>
       )}
       <DropDown summary={<Icon name="settings" />} label={t('label')} className="flex w-max gap-4">
         <Group title={t('theme')}>
           {(['auto', 'light', 'dark'] as const).map((name) =>
-            choice('_theme', name, t(`themes.${name}`), theme === name),
+            renderChoice('_theme', name, t(`themes.${name}`), theme === name),
           )}
         </Group>
         <Group title={t('timeZone')}>
-          {ZONES.map(([name, label]) => choice('_time_zone', name, label, zone === name))}
+          {ZONES.map(([name, label]) => renderChoice('_time_zone', name, label, zone === name))}
           {browserZone &&
             !ZONES.some(([name]) => name === browserZone) &&
-            choice(
+            renderChoice(
               '_time_zone',
               browserZone,
               t('browserZone', { zone: browserZone }),

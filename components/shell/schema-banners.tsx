@@ -1,10 +1,12 @@
 import { useTranslations } from 'next-intl';
-import type { DetectedSchema } from '@/lib/good-job/schema';
+import type { DetectedSchema } from '@/lib/good-job/tables';
 import { Banner } from '../ui/banner';
 
-const code = (chunks: React.ReactNode) => <code className="font-mono text-[13px]">{chunks}</code>;
+const renderCode = (chunks: React.ReactNode) => (
+  <code className="font-mono text-[13px]">{chunks}</code>
+);
 
-/** What is not as it should be with the tables or the grants: one banner each, naming the remedy. */
+/** A banner with the remedy for each problem of the tables, the grants or the console's schema. */
 export function SchemaBanners({
   schema,
   consoleSchema,
@@ -31,7 +33,11 @@ export function SchemaBanners({
       {redactionOff && <Banner tone="danger">{t('redactionOff')}</Banner>}
       {tablesWithoutWrite.length > 0 && (
         <Banner tone="warning">
-          {t.rich('noWrite', { code, role: schema.role, tables: tablesWithoutWrite.join(', ') })}
+          {t.rich('noWrite', {
+            code: renderCode,
+            role: schema.role,
+            tables: tablesWithoutWrite.join(', '),
+          })}
         </Banner>
       )}
       {readOnly && tablesWithoutWrite.length === 0 && (
@@ -39,13 +45,13 @@ export function SchemaBanners({
       )}
       {missingMigrations.length > 0 && (
         <Banner tone="warning">
-          {t.rich('migrations', { code, count: missingMigrations.length })}
+          {t.rich('migrations', { code: renderCode, count: missingMigrations.length })}
           <details className="mt-1">
             <summary>{t('migrationDetails')}</summary>
             <ul className="mt-1 list-disc pl-5">
               {missingMigrations.map(({ migration, since, missing }) => (
                 <li key={migration}>
-                  {t.rich('migrationRow', { code, migration, since, missing })}
+                  {t.rich('migrationRow', { code: renderCode, migration, since, missing })}
                 </li>
               ))}
             </ul>

@@ -1,15 +1,15 @@
-import { useTranslations } from 'next-intl';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { env } from '@/lib/env';
-import type { Badges } from '@/lib/navigation/badges';
+import { env } from '@/lib/config/environment';
+import type { Badges } from '@/lib/navigation/counts';
 import { IconSprite } from '../ui/icon-sprite';
-import { LiveSelect } from './live-select';
 import { NavLinks } from './nav-links';
+import { PollingSelect } from './polling-select';
 import { Preferences } from './preferences';
-import { SignedIn } from './signed-in';
+import { ViewerMenu } from './viewer-menu';
 
-/** The frame of every page: header with navigation and settings, then the page. */
+/** The layout of every page: header with navigation and settings, then the content. */
 export function Shell({
   badges = null,
   children,
@@ -23,7 +23,10 @@ export function Shell({
       <IconSprite />
       <a
         href="#content"
-        className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded focus:bg-raised focus:px-3 focus:py-2"
+        className={
+          'sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded ' +
+          'focus:bg-raised focus:px-3 focus:py-2'
+        }
       >
         {t('app.skip')}
       </a>
@@ -48,9 +51,9 @@ export function Shell({
             <NavLinks badges={badges} />
           </nav>
           <div className="ml-auto flex items-center gap-1">
-            <LiveSelect />
+            <PollingSelect />
             <Preferences />
-            <SignedIn />
+            <ViewerMenu />
           </div>
         </div>
       </header>

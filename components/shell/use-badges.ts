@@ -1,16 +1,16 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import type { Badges } from '@/lib/navigation/badges';
+import type { Badges } from '@/lib/navigation/counts';
 import { fetchJson, subscribeToBadges } from '../fetch-json';
-import { useLive } from '../live';
+import { usePolling } from '../polling/polling-provider';
 
 const KEY = ['navigation'];
 const NONE: Badges = { counts: null, attention: null };
 
-/** The navigation's numbers: as the page came, as each poll of the page brings them, and anew after an action of the viewer. */
-export function useBadges(rendered: Badges | null): Badges {
+/** The navigation counts of the first paint, updated by every poll and after each action. */
+export function useBadges(initialBadges: Badges | null): Badges {
   const client = useQueryClient();
-  const { basePath } = useLive();
+  const { basePath } = usePolling();
   const { data } = useQuery({
     queryKey: KEY,
     queryFn: async ({ signal }) =>
@@ -18,23 +18,23 @@ export function useBadges(rendered: Badges | null): Badges {
         client.getQueryData<Badges>(KEY),
         await fetchJson<Badges>(`${basePath}/api/navigation`, signal),
       ),
-    initialData: rendered ?? NONE,
+    initialData: initialBadges ?? NONE,
     staleTime: Infinity,
-    enabled: rendered !== null,
+    enabled: initialBadges !== null,
   });
   useEffect(() => {
-    const take = (badges: Badges) =>
-      client.setQueryData<Badges>(KEY, (before) => merge(before, badges));
-    if (rendered) take(rendered);
-    return subscribeToBadges(take);
-  }, [client, rendered]);
+    const update = (badges: Badges) =>
+      client.setQueryData<Badges>(KEY, (previous) => merge(previous, badges));
+    if (initialBadges) update(initialBadges);
+    return subscribeToBadges(update);
+  }, [client, initialBadges]);
   return data;
 }
 
-/** What is not known yet stays as it was. */
-function merge(before: Badges | undefined, badges: Badges): Badges {
+/** Keeps the previous value of a count that is not known yet. */
+function merge(previous: Badges | undefined, badges: Badges): Badges {
   return {
-    counts: badges.counts ?? before?.counts ?? null,
-    attention: badges.attention === undefined ? before?.attention : badges.attention,
+    counts: badges.counts ?? previous?.counts ?? null,
+    attention: badges.attention === undefined ? previous?.attention : badges.attention,
   };
 }

@@ -7,6 +7,12 @@ const TONES = {
   danger: 'border-danger bg-danger-wash text-ink',
 } as const;
 
+const ICON_COLORS = {
+  info: 'text-soft',
+  warning: 'text-warn',
+  danger: 'text-danger',
+} as const;
+
 export function Banner({
   tone,
   children,
@@ -23,7 +29,7 @@ export function Banner({
     >
       <Icon
         name={tone === 'info' ? 'info' : 'warning'}
-        className={`mt-[3px] ${tone === 'danger' ? 'text-danger' : tone === 'warning' ? 'text-warn' : 'text-soft'}`}
+        className={`mt-[3px] ${ICON_COLORS[tone]}`}
       />
       <div className="min-w-0 flex-1">{children}</div>
     </div>

@@ -1,7 +1,7 @@
 import type { ButtonHTMLAttributes } from 'react';
 
-/** The looks are classes of globals.css (`.button-…`): they stand in every row of a list. */
-export type ButtonKind = 'plain' | 'primary' | 'danger' | 'quiet';
+/** The styles are classes of globals.css (`.button-…`), which keeps the rows of a list small. */
+type ButtonKind = 'plain' | 'primary' | 'danger' | 'quiet';
 
 export function buttonClass(kind: ButtonKind = 'plain'): string {
   return `button button-${kind}`;

@@ -1,6 +1,6 @@
 import { Fragment } from 'react';
 
-/** The name of a Ruby class in a narrow place: it breaks between its modules first. */
+/** The name of a Ruby class that wraps between its modules. */
 export function ClassName({ name }: { name: string }) {
   return name.split('::').map((part, n) => (
     <Fragment key={n}>

@@ -5,15 +5,18 @@ import { type ReactNode, type RefObject, useLayoutEffect, useRef } from 'react';
 interface Props {
   labelledBy: string;
   onClose: () => void;
-  /** Gets the focus when the dialog has closed; default: what had it before. A menu item is gone by then. */
+  /**
+   * Gets the focus after closing; default is the previously focused element, if it still exists.
+   */
   returnTo?: RefObject<HTMLElement | null>;
   children: ReactNode;
 }
 
-/** A modal: the browser's own <dialog> keeps the focus inside and closes on Escape. Begins at `data-focus-first`, else at its first control. */
+/** A modal <dialog>. Focus starts at `data-focus-first`, or else at the first control. */
 export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
-  // In a layout effect, whose cleanup still finds the dialog in the page: taken out while open it would keep the focus for nobody.
+  // A layout effect's cleanup still finds the dialog in the DOM; removed while open, it would trap
+  // the focus.
   useLayoutEffect(() => {
     const dialog = ref.current;
     const opener = returnTo?.current ?? document.activeElement;
@@ -29,7 +32,10 @@ export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
       ref={ref}
       aria-labelledby={labelledBy}
       onClose={onClose}
-      className="w-[min(34rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-lg border border-line-strong bg-raised p-5 text-ink shadow-2xl backdrop:bg-black/50"
+      className={
+        'w-[min(34rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-lg ' +
+        'border border-line-strong bg-raised p-5 text-ink shadow-2xl backdrop:bg-black/50'
+      }
     >
       {children}
     </dialog>

@@ -4,16 +4,16 @@ import type { ReactNode } from 'react';
 import { buttonClass } from './button';
 
 interface Props {
-  /** What is always in sight. */
+  /** The visible part. */
   summary: ReactNode;
-  /** Its name, where it is an icon alone. */
+  /** Accessible name for a summary that is only an icon. */
   label?: string;
   /** The panel's width and layout. */
   className: string;
   children: ReactNode;
 }
 
-/** A panel below its summary, which opens without JavaScript too; with it Escape closes it, and the focus going elsewhere. */
+/** A panel that opens without JavaScript; with it, Escape and a loss of focus close the panel. */
 export function DropDown({ summary, label, className, children }: Props) {
   return (
     <details
@@ -34,11 +34,8 @@ export function DropDown({ summary, label, className, children }: Props) {
       >
         {summary}
       </summary>
-      {/* It can hold the focus, so that a click on its text is none elsewhere. */}
-      <div
-        tabIndex={-1}
-        className={`absolute right-0 z-30 mt-1 rounded-md border border-line-strong bg-raised p-3 shadow-lg ${className}`}
-      >
+      {/* Focusable, so that a click on its text does not count as a loss of focus. */}
+      <div tabIndex={-1} className={`floating absolute right-0 z-30 mt-1 p-3 ${className}`}>
         {children}
       </div>
     </details>

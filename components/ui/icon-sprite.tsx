@@ -1,5 +1,5 @@
-/** Line icons, 16 px. */
-export const PATHS = {
+/** SVG paths of 16 px line icons. */
+export const ICON_PATHS = {
   scheduled: 'M8 4.5V8l2.5 1.5M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0Z',
   retried: 'M13 8a5 5 0 1 1-1.5-3.5L13 6m0-3.5V6H9.5',
   queued: 'M3 4h10M3 8h10M3 12h6',
@@ -24,15 +24,16 @@ export const PATHS = {
   close: 'm4 4 8 8m0-8-8 8',
 } as const;
 
-const SPRITE = Object.entries(PATHS)
+const SPRITE = Object.entries(ICON_PATHS)
   .map(
     ([name, path]) =>
-      `<symbol id="icon-${name}" viewBox="0 0 16 16"><path d="${path}" stroke-width="${name === 'more' ? 2.4 : 1.6}"/></symbol>`,
+      `<symbol id="icon-${name}" viewBox="0 0 16 16">` +
+      `<path d="${path}" stroke-width="${name === 'more' ? 2.4 : 1.6}"/></symbol>`,
   )
   .join('');
 
-/** All icons once, in the page's frame, as one piece of text; each use is a reference. Both keep pages small. */
+/** Defines all icons once per page; each use is a reference, which keeps pages small. */
 export function IconSprite() {
-  // eslint-disable-next-line react/no-danger -- made of this file's own constants alone
+  // eslint-disable-next-line react/no-danger -- made of constants of this file only
   return <svg aria-hidden="true" className="hidden" dangerouslySetInnerHTML={{ __html: SPRITE }} />;
 }

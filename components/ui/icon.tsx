@@ -1,8 +1,8 @@
-import type { PATHS } from './icon-sprite';
+import type { ICON_PATHS } from './icon-sprite';
 
-export type IconName = keyof typeof PATHS;
+export type IconName = keyof typeof ICON_PATHS;
 
-/** A use of an icon in the sprite; decorative: the text beside it says the same. */
+/** An icon of the sprite, hidden from screen readers: it only repeats the text beside it. */
 export function Icon({ name, className = '' }: { name: IconName; className?: string }) {
   return (
     <svg aria-hidden="true" className={`icon ${className}`}>

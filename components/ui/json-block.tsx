@@ -1,11 +1,14 @@
-/** JSON (or other preformatted text) as it is; long lines wrap so that a phone shows them. */
+/** JSON or other preformatted text; long lines wrap for phones. */
 export function JsonBlock({ text, label }: { text: string; label: string }) {
   return (
     <pre
       tabIndex={0}
       aria-label={label}
       role="group"
-      className="max-h-[70vh] overflow-auto rounded-md border border-line bg-sunken px-3 py-2 font-mono text-[12.5px] leading-normal break-words whitespace-pre-wrap text-ink any-break"
+      className={
+        'max-h-[70vh] overflow-auto rounded-md border border-line bg-sunken px-3 py-2 font-mono ' +
+        'text-[12.5px] leading-normal break-words whitespace-pre-wrap text-ink any-break'
+      }
     >
       {text}
     </pre>

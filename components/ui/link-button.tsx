@@ -2,13 +2,13 @@ import type { AnchorHTMLAttributes, Ref } from 'react';
 import { buttonClass } from './button';
 
 interface Props extends AnchorHTMLAttributes<HTMLAnchorElement> {
-  /** Where it leads without JavaScript, or in a tab of its own; with the base path. */
+  /** URL (with the base path) without JavaScript or in a new tab. */
   href: string;
   onPress: (byKeyboard: boolean) => void;
   ref?: Ref<HTMLElement>;
 }
 
-/** A quiet button of a row that is a link as well: one element, where a hundred rows would have a button and a link in its place. */
+/** A button that is also a link: one element instead of two keeps the rows of a list small. */
 export function LinkButton({ onPress, onKeyDown, ref, ...rest }: Props) {
   return (
     <a

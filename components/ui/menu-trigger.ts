@@ -2,7 +2,7 @@ import type { RefObject } from 'react';
 
 export interface MenuProps {
   label: string;
-  /** The page that has the same, for a reader without JavaScript; with the base path. */
+  /** URL (with the base path) of the page with the same actions, without JavaScript. */
   href: string;
   open: boolean;
   onOpenChange: (open: boolean) => void;
@@ -13,8 +13,8 @@ export interface MenuProps {
 export interface MenuItem {
   key: string;
   text: string;
-  /** Why it cannot be chosen now, in words. */
+  /** Why the item is disabled; null if it is enabled. */
   reason: string | null;
-  destructive?: boolean;
+  isDestructive?: boolean;
   onSelect: () => void;
 }

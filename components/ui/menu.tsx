@@ -2,20 +2,23 @@
 
 import { Suspense, useState } from 'react';
 import { Icon } from './icon';
+import { lazyScript, preload } from './lazy-script';
 import { LinkButton } from './link-button';
 import type { MenuProps } from './menu-trigger';
-import { lazyScript, preload } from './lazy-script';
 
-// A menu's code comes when a reader first reaches for one.
-const load = () => import('./opened-menu');
-const OpenedMenu = lazyScript(load);
+// Loaded when the viewer first hovers or focuses a menu.
+const loadMenu = () => import('./opened-menu');
+const OpenedMenu = lazyScript(loadMenu);
 
-/** A row's menu. A list has a hundred of them: until it is used it is nothing but its button. */
+/**
+ * A row's menu. It renders only its button until the first use, because a list has hundreds of
+ * them.
+ */
 export function Menu(props: MenuProps) {
-  const [used, setUsed] = useState<false | 'by keyboard' | 'by pointer'>(false);
+  const [openedBy, setOpenedBy] = useState<'keyboard' | 'pointer' | null>(null);
   const { label, href, trigger, onOpenChange } = props;
-  const use = (byKeyboard: boolean) => {
-    setUsed(byKeyboard ? 'by keyboard' : 'by pointer');
+  const openMenu = (byKeyboard: boolean) => {
+    setOpenedBy(byKeyboard ? 'keyboard' : 'pointer');
     onOpenChange(true);
   };
   const button = (
@@ -23,20 +26,20 @@ export function Menu(props: MenuProps) {
       ref={trigger}
       href={href}
       aria-haspopup="menu"
-      aria-expanded={used !== false}
+      aria-expanded={openedBy !== null}
       aria-label={label}
-      onPointerEnter={() => preload(load)}
-      onFocus={() => preload(load)}
-      onPress={use}
-      onKeyDown={(event) => event.key === 'ArrowDown' && use(true)}
+      onPointerEnter={() => preload(loadMenu)}
+      onFocus={() => preload(loadMenu)}
+      onPress={openMenu}
+      onKeyDown={(event) => event.key === 'ArrowDown' && openMenu(true)}
     >
       <Icon name="more" />
     </LinkButton>
   );
-  if (!used) return button;
+  if (!openedBy) return button;
   return (
     <Suspense fallback={button}>
-      <OpenedMenu {...props} byKeyboard={used === 'by keyboard'} />
+      <OpenedMenu {...props} byKeyboard={openedBy === 'keyboard'} />
     </Suspense>
   );
 }

@@ -6,7 +6,7 @@ import { buttonClass } from './button';
 import { Icon } from './icon';
 import type { MenuProps } from './menu-trigger';
 
-/** The menu from its first use on. */
+/** The complete menu, from its first use on. */
 export default function OpenedMenu({
   label,
   open,
@@ -26,20 +26,24 @@ export default function OpenedMenu({
       </Radix.Trigger>
       <Radix.Portal>
         <Radix.Content
-          // The library was not there yet to see the key that opened it first.
+          // The library was not loaded yet when the key opened the menu.
           ref={byKeyboard ? focusFirst : undefined}
           align="end"
           sideOffset={4}
           collisionPadding={8}
-          className="z-40 min-w-52 rounded-md border border-line-strong bg-raised p-1 shadow-lg"
+          className="floating z-40 min-w-52 p-1"
         >
           {open &&
-            items().map(({ key, text, reason, destructive, onSelect }) => (
+            items().map(({ key, text, reason, isDestructive, onSelect }) => (
               <Radix.Item
                 key={key}
                 disabled={reason !== null}
                 onSelect={onSelect}
-                className={`cursor-pointer rounded px-2.5 py-1.5 outline-none data-[disabled]:cursor-default data-[highlighted]:bg-accent-wash ${reason !== null ? 'text-soft' : destructive ? 'text-danger' : ''}`}
+                className={
+                  'cursor-pointer rounded px-2.5 py-1.5 outline-none data-[disabled]:cursor-default ' +
+                  'data-[highlighted]:bg-accent-wash ' +
+                  itemColor(reason !== null, isDestructive)
+                }
               >
                 {text}
                 {reason !== null && <span className="block text-[12.5px]">{reason}</span>}
@@ -49,6 +53,11 @@ export default function OpenedMenu({
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+function itemColor(isDisabled: boolean, isDestructive = false): string {
+  if (isDisabled) return 'text-soft';
+  return isDestructive ? 'text-danger' : '';
 }
 
 function focusFirst(content: HTMLElement | null): void {

@@ -12,7 +12,7 @@ import {
 import { buttonClass } from './button';
 
 interface Props {
-  /** The button's content; with `label` it may be an icon alone. */
+  /** The button's content; with `label` it may be just an icon. */
   button: ReactNode;
   label?: string;
   className?: string;
@@ -23,33 +23,33 @@ interface Props {
 
 const CloseContext = createContext<() => void>(() => undefined);
 
-/** Closes the popover around this, and gives its button the focus. */
+/** Returns a function that closes the enclosing popover and focuses its button. */
 export const useClosePopover = (): (() => void) => useContext(CloseContext);
 
-/** A button that opens a panel below it; Escape and whatever is done outside close it. */
+/** A button with a panel below it; Escape and any interaction outside close the panel. */
 export function Popover({ button, label, className = '', onOpenChange, children }: Props) {
   const id = useId();
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const trigger = useRef<HTMLButtonElement>(null);
-  const change = (to: boolean) => {
-    setOpen(to);
-    onOpenChange?.(to);
+  const changeOpen = (isOpen: boolean) => {
+    setOpen(isOpen);
+    onOpenChange?.(isOpen);
   };
   useEffect(() => {
     if (!open) return;
-    const outside = (event: Event) => {
-      if (event.target instanceof Node && !root.current?.contains(event.target)) change(false);
+    const closeIfOutside = (event: Event) => {
+      if (event.target instanceof Node && !root.current?.contains(event.target)) changeOpen(false);
     };
-    document.addEventListener('pointerdown', outside);
-    document.addEventListener('focusin', outside);
+    document.addEventListener('pointerdown', closeIfOutside);
+    document.addEventListener('focusin', closeIfOutside);
     return () => {
-      document.removeEventListener('pointerdown', outside);
-      document.removeEventListener('focusin', outside);
+      document.removeEventListener('pointerdown', closeIfOutside);
+      document.removeEventListener('focusin', closeIfOutside);
     };
   });
   const close = () => {
-    change(false);
+    changeOpen(false);
     trigger.current?.focus();
   };
   return (
@@ -69,7 +69,7 @@ export function Popover({ button, label, className = '', onOpenChange, children 
         aria-controls={open ? id : undefined}
         aria-label={label}
         title={label}
-        onClick={() => change(!open)}
+        onClick={() => changeOpen(!open)}
         className={`${buttonClass()} ${className}`}
       >
         {button}
@@ -79,7 +79,10 @@ export function Popover({ button, label, className = '', onOpenChange, children 
           id={id}
           role="group"
           aria-label={label}
-          className="absolute right-0 z-30 mt-1 w-max max-w-[calc(100vw-2rem)] rounded-md border border-line-strong bg-raised p-3 shadow-lg max-sm:fixed max-sm:inset-x-4 max-sm:w-auto"
+          className={
+            'floating absolute right-0 z-30 mt-1 w-max max-w-[calc(100vw-2rem)] p-3 max-sm:fixed ' +
+            'max-sm:inset-x-4 max-sm:w-auto'
+          }
         >
           <CloseContext value={close}>{children()}</CloseContext>
         </div>

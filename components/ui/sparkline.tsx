@@ -1,4 +1,6 @@
-/** Bars as high as their values, the highest as high as there is room; drawn with attributes, not inline styles. */
+/**
+ * Small bars scaled to the maximum; drawn with attributes because the CSP forbids inline styles.
+ */
 export function Sparkline({
   values,
   label,
@@ -8,7 +10,7 @@ export function Sparkline({
   label: string;
   className?: string;
 }) {
-  const highest = Math.max(...values, 1);
+  const maxValue = Math.max(...values, 1);
   return (
     <svg
       role="img"
@@ -23,9 +25,9 @@ export function Sparkline({
           <rect
             key={n}
             x={n * 4 + 0.4}
-            y={20 - Math.max(1.5, (value / highest) * 20)}
+            y={20 - Math.max(1.5, (value / maxValue) * 20)}
             width="3.2"
-            height={Math.max(1.5, (value / highest) * 20)}
+            height={Math.max(1.5, (value / maxValue) * 20)}
             className="fill-discarded"
           />
         ) : null,

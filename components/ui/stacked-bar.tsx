@@ -1,11 +1,11 @@
-export interface Segment {
+interface Segment {
   /** Share of the whole, 0 to 1. */
   share: number;
   className: string;
   key: string;
 }
 
-/** A bar of segments; drawn with attributes, not inline styles, which the CSP forbids. */
+/** A bar of segments; drawn with attributes because the CSP forbids inline styles. */
 export function StackedBar({
   segments,
   label,

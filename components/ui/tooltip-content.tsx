@@ -12,8 +12,8 @@ interface Props {
   children: ReactNode;
 }
 
-/** An open tooltip, placed where there is room. */
-export default function TooltipContent({ id, anchor, children, ...keep }: Props) {
+/** The content of an open tooltip. */
+export default function TooltipContent({ id, anchor, children, ...pointerHandlers }: Props) {
   return createPortal(
     <Popper.Root>
       <Popper.Anchor virtualRef={anchor} />
@@ -23,8 +23,8 @@ export default function TooltipContent({ id, anchor, children, ...keep }: Props)
         collisionPadding={8}
         id={id}
         role="tooltip"
-        className="z-50 max-w-[min(36rem,90vw)] rounded-md border border-line-strong bg-raised px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink shadow-lg"
-        {...keep}
+        className="floating z-50 max-w-[min(36rem,90vw)] px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap text-ink"
+        {...pointerHandlers}
       >
         {children}
       </Popper.Content>

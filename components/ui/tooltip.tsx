@@ -13,12 +13,12 @@ import {
 } from 'react';
 import { lazyScript } from './lazy-script';
 
-// What places it comes when the first one is shown.
+// Loaded when the first tooltip opens.
 const TooltipContent = lazyScript(() => import('./tooltip-content'));
 
-const OPENS_AFTER_MS = 200;
-/** Long enough for the pointer to get from the child to the content. */
-const CLOSES_AFTER_MS = 120;
+const OPEN_DELAY_MS = 200;
+/** Long enough to move the pointer from the child to the content. */
+const CLOSE_DELAY_MS = 120;
 
 interface ChildProps {
   ref?: Ref<HTMLElement>;
@@ -30,8 +30,8 @@ interface ChildProps {
 }
 
 /**
- * Shows `content` on hover and focus of its child, until Escape. The child must be able to take focus. A list has
- * a hundred of them: until it is open a tooltip is nothing but its child.
+ * Shows `content` on hover and focus of its child, which must be focusable. It renders nothing more
+ * until it opens, because a list has hundreds of tooltips.
  */
 export function Tooltip({
   content,
@@ -44,9 +44,9 @@ export function Tooltip({
   const child = useRef<HTMLElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const id = useId();
-  const turn = (to: boolean, ms: number) => {
+  const scheduleOpen = (isOpen: boolean, delayMs: number) => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => setOpen(to), ms);
+    timer.current = setTimeout(() => setOpen(isOpen), delayMs);
   };
   useEffect(() => () => clearTimeout(timer.current), []);
   useEffect(() => {
@@ -55,23 +55,24 @@ export function Tooltip({
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [open]);
-  const keep = {
-    onPointerEnter: () => turn(true, 0),
-    onPointerLeave: () => turn(false, CLOSES_AFTER_MS),
+  const pointerHandlers = {
+    onPointerEnter: () => scheduleOpen(true, 0),
+    onPointerLeave: () => scheduleOpen(false, CLOSE_DELAY_MS),
   };
   return (
     <>
       {cloneElement(children, {
         ref: child,
         'aria-describedby': open ? id : undefined,
-        onPointerEnter: (event) => event.pointerType !== 'touch' && turn(true, OPENS_AFTER_MS),
-        onPointerLeave: keep.onPointerLeave,
-        onFocus: () => turn(true, 0),
-        onBlur: () => turn(false, 0),
+        onPointerEnter: (event) =>
+          event.pointerType !== 'touch' && scheduleOpen(true, OPEN_DELAY_MS),
+        onPointerLeave: pointerHandlers.onPointerLeave,
+        onFocus: () => scheduleOpen(true, 0),
+        onBlur: () => scheduleOpen(false, 0),
       })}
       {open && (
         <Suspense>
-          <TooltipContent id={id} anchor={child} {...keep}>
+          <TooltipContent id={id} anchor={child} {...pointerHandlers}>
             {content}
           </TooltipContent>
         </Suspense>

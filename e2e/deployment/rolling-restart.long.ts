@@ -1,15 +1,15 @@
 import { insertJobs } from '../../test/harness/many-rows';
-import { ensureBuild } from '../support/build';
-import { type ConsoleServer, startConsole } from '../support/console-server';
-import { builtActions } from '../support/built-doors';
 import { callAction } from '../support/action-calls';
+import { ensureBuild } from '../support/build';
+import { builtActions } from '../support/built-endpoints';
+import { type ConsoleServer, startConsole } from '../support/console-server';
 import { useSite } from '../support/site';
 import { expect, httpTest as test } from '../support/test';
 
 const site = useSite('rolling restart');
 const JOBS = 60_000;
 
-test('a rolling restart of two servers in the middle of a bulk run changes every job exactly once, and nobody resumes it', async () => {
+test('a bulk run changes every job once across a rolling restart', async () => {
   ensureBuild();
   await insertJobs(site.db, JOBS);
   const start = () =>
@@ -17,13 +17,13 @@ test('a rolling restart of two servers in the middle of a bulk run changes every
   let servers: [ConsoleServer, ConsoleServer] = [site.server, await start()];
   try {
     const runId = await startRun(site.server);
-    // Twice round, so that a server that adopted the run is restarted too.
+    // Two rounds, so that a server that adopted the run is restarted too.
     for (const at of [5_000, 15_000, 30_000]) {
       await expect.poll(processed, { timeout: 300_000, intervals: [50] }).toBeGreaterThan(at);
-      const [old, other] = servers;
-      const next = await start();
-      await old.terminate();
-      servers = [other, next];
+      const [oldServer, remainingServer] = servers;
+      const nextServer = await start();
+      await oldServer.terminate();
+      servers = [remainingServer, nextServer];
     }
     await expect
       .poll(() => site.value('SELECT state FROM good_job_console.bulk_runs WHERE id = $1', runId), {
@@ -34,7 +34,10 @@ test('a rolling restart of two servers in the middle of a bulk run changes every
     for (const server of servers) await server.stop();
   }
   const { rows } = await site.db.query(
-    `SELECT (serialized_params ->> 'executions')::int AS executions, finished_at IS NULL AS open, count(*)::int AS jobs FROM good_jobs GROUP BY 1, 2`,
+    `SELECT (serialized_params ->> 'executions')::int AS executions, finished_at IS NULL AS open,
+        count(*)::int AS jobs
+      FROM good_jobs
+      GROUP BY 1, 2`,
   );
   expect(rows).toEqual([{ executions: 1, open: true, jobs: JOBS }]);
   expect(await site.value('SELECT counts FROM good_job_console.bulk_runs')).toEqual({ done: JOBS });
@@ -47,7 +50,8 @@ test('a rolling restart of two servers in the middle of a bulk run changes every
 
   function processed(): Promise<number> {
     return site.value(
-      'SELECT coalesce(sum(value::int), 0)::int FROM good_job_console.bulk_runs, jsonb_each_text(counts)',
+      `SELECT coalesce(sum(value::int), 0)::int
+        FROM good_job_console.bulk_runs, jsonb_each_text(counts)`,
     );
   }
 });
@@ -60,25 +64,25 @@ async function startRun(server: ConsoleServer): Promise<string> {
     const headers = { Cookie: server.cookie, Origin: server.origin };
     return (await callAction(`${server.origin}/jobs`, action, { args }, headers)).text;
   };
-  const choice = {
+  const request = {
     action: 'retry',
     target: { kind: 'filter', query: 'state=discarded', batchId: null },
   };
-  const preview = await call('previewBulkAction', [choice]);
-  const read = (name: string) => new RegExp(`"${name}":"([^"]+)"`).exec(preview)?.[1];
+  const preview = await call('previewBulkAction', [request]);
+  const readField = (name: string) => new RegExp(`"${name}":"([^"]+)"`).exec(preview)?.[1];
   const count = Number(/"total":\{"kind":"\w+","count":(\d+)/.exec(preview)?.[1]);
   const kind = /"total":\{"kind":"(\w+)"/.exec(preview)?.[1];
-  const started = await call('startBulkAction', [
+  const response = await call('startBulkAction', [
     {
-      ...choice,
+      ...request,
       scheduledAt: null,
-      cutOff: { at: read('at'), txid: read('txid') },
+      cutOff: { at: readField('at'), txid: readField('txid') },
       expected: { kind, count },
-      typed: count,
+      confirmedCount: count,
       reason: 'a rolling restart',
     },
   ]);
-  const runId = /"runId":"([0-9a-f-]{36})"/.exec(started)?.[1];
-  if (!runId) throw new Error(`The run was not started: ${preview} ${started}`);
+  const runId = /"runId":"([0-9a-f-]{36})"/.exec(response)?.[1];
+  if (!runId) throw new Error(`The run was not started: ${preview} ${response}`);
   return runId;
 }

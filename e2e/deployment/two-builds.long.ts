@@ -8,7 +8,7 @@ import { expect, httpTest as test } from '../support/test';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOT_COPIED = new Set(['.git', '.next', '.cache', 'node_modules', 'test-results']);
 
-// A second project below this one would be linted, typed and tested with it.
+// Linters and tests would otherwise pick up the second project.
 test.afterEach(({}, testInfo) => {
   rmSync(testInfo.outputPath('copy'), { recursive: true, force: true });
 });
@@ -20,12 +20,12 @@ test('two builds of one commit have the same action ids, build id and scripts', 
   for (const name of readdirSync(ROOT))
     if (!NOT_COPIED.has(name))
       cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
-  // Turbopack follows no link out of its root.
-  const linked = spawnSync('cp', ['-al', path.join(ROOT, 'node_modules'), copy]);
-  if (linked.status !== 0)
+  // Turbopack does not follow symbolic links out of its root, so hard links are preferred.
+  const linkResult = spawnSync('cp', ['-al', path.join(ROOT, 'node_modules'), copy]);
+  if (linkResult.status !== 0)
     symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-  const built = spawnSync('npm', ['run', 'build'], { cwd: copy, encoding: 'utf8' });
-  expect(built.status, built.stdout + built.stderr).toBe(0);
+  const buildResult = spawnSync('npm', ['run', 'build'], { cwd: copy, encoding: 'utf8' });
+  expect(buildResult.status, buildResult.stdout + buildResult.stderr).toBe(0);
   const second = path.join(copy, '.next/standalone');
   const actions = (folder: string) => {
     const text = readFileSync(
@@ -40,9 +40,9 @@ test('two builds of one commit have the same action ids, build id and scripts', 
       .sort();
   };
   expect(actions(second)).toEqual(actions(first));
-  const idOf = (folder: string) => readFileSync(path.join(folder, '.next/BUILD_ID'), 'utf8');
-  expect(idOf(second)).toBe(idOf(first));
-  // Tailwind looks for class names by the ignored files of the git checkout, which the copy is not: its CSS may differ.
+  const buildIdOf = (folder: string) => readFileSync(path.join(folder, '.next/BUILD_ID'), 'utf8');
+  expect(buildIdOf(second)).toBe(buildIdOf(first));
+  // CSS may differ: Tailwind scans by the ignore rules of git, and the copy is no checkout.
   const scripts = (folder: string) =>
     readdirSync(path.join(folder, '.next/static/chunks'))
       .filter((name) => name.endsWith('.js'))

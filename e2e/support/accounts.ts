@@ -1,4 +1,4 @@
-/** Who signs in in the tests, by whichever way; `nobody` is known and has no role. */
+/** The accounts of all sign-in methods; `nobody` has no role. */
 export const ACCOUNTS = [
   { name: 'viewer', email: 'viewer@example.com', groups: ['staff'] },
   { name: 'operator', email: 'operator@example.com', groups: ['staff', 'on-call'] },
@@ -7,7 +7,7 @@ export const ACCOUNTS = [
 ] as const;
 export type AccountName = (typeof ACCOUNTS)[number]['name'];
 
-/** The console's side of it. */
+/** The matching role settings of the console. */
 export const ROLE_ENV = {
   ROLE_VIEWERS: 'group:staff',
   ROLE_OPERATORS: 'group:on-call',

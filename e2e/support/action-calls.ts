@@ -1,4 +1,4 @@
-import type { BuiltAction } from './built-doors';
+import type { BuiltAction } from './built-endpoints';
 import { type ActionCall, ROUTES, type Rows } from './permission-matrix';
 import type { Site } from './site';
 
@@ -11,39 +11,48 @@ export function pageOf({ page }: BuiltAction, rows: Rows): string {
 export async function callAction(
   url: string,
   { id }: BuiltAction,
-  given: ActionCall,
+  call: ActionCall,
   headers: Record<string, string>,
 ): Promise<{ status: number; text: string }> {
-  const sent: Record<string, string> = { ...headers };
+  const requestHeaders: Record<string, string> = { ...headers };
   let body: string | FormData;
-  if ('args' in given) {
-    Object.assign(sent, {
+  if ('args' in call) {
+    Object.assign(requestHeaders, {
       'Next-Action': id,
       'Content-Type': 'text/plain;charset=UTF-8',
       Accept: 'text/x-component',
     });
-    body = JSON.stringify(given.args);
-  } else if ('stateForm' in given) {
-    Object.assign(sent, { 'Next-Action': id, Accept: 'text/x-component' });
+    body = JSON.stringify(call.args);
+  } else if ('stateForm' in call) {
+    Object.assign(requestHeaders, { 'Next-Action': id, Accept: 'text/x-component' });
     body = new FormData();
-    for (const [name, value] of Object.entries(given.stateForm)) body.set(`_1_${name}`, value); // as React’s client names them
+    // React's client prefixes the names of the fields.
+    for (const [name, value] of Object.entries(call.stateForm)) body.set(`_1_${name}`, value);
     body.set('0', '[null,"$K1"]');
   } else {
     body = new FormData();
     body.set(`$ACTION_ID_${id}`, '');
-    for (const [name, value] of Object.entries(given.form)) body.set(name, value);
+    for (const [name, value] of Object.entries(call.form)) body.set(name, value);
   }
-  const answer = await fetch(url, { method: 'POST', headers: sent, body, redirect: 'manual' });
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: requestHeaders,
+    body,
+    redirect: 'manual',
+  });
   return {
-    status: answer.status,
-    text: `${answer.headers.get('location') ?? ''}\n${await answer.text()}`,
+    status: response.status,
+    text: `${response.headers.get('location') ?? ''}\n${await response.text()}`,
   };
 }
 
-/** Everything but the record of who tried what. */
+/** A checksum of all tables except the audit log. */
 export async function fingerprint(site: Site): Promise<string> {
   const { rows: tables } = await site.db.query<{ name: string }>(
-    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('public', 'good_job_console') AND tablename <> 'audit_events' ORDER BY 1`,
+    `SELECT format('%I.%I', schemaname, tablename) AS name
+      FROM pg_tables
+      WHERE schemaname IN ('public', 'good_job_console') AND tablename <> 'audit_events'
+      ORDER BY 1`,
   );
   const parts = tables.map(
     ({ name }) =>

@@ -21,7 +21,7 @@ const OUTSIDE_PATH = [
 ];
 const isRoot = () => process.getuid?.() === 0;
 
-/** Nothing of the browser's own may go out, and nothing but the page under test may speak. */
+/** Flags that disable the browser's own network requests. */
 export function browserFlags(): string[] {
   return [
     '--disable-background-networking',
@@ -32,24 +32,27 @@ export function browserFlags(): string[] {
   ];
 }
 
-/** A browser whose libraries are missing is none. On Windows, where it brings them along, the question would open a window. */
-function runs(file: string): boolean {
+/**
+ * Whether the browser starts. On Windows it ships its libraries, and `--version` would open a
+ * window.
+ */
+function canRun(file: string): boolean {
   return (
     process.platform === 'win32' ||
     spawnSync(file, ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0
   );
 }
 
-/** A Chromium or Chrome that is on this machine; GJC_BROWSER names another. */
-export function findBrowser(): string | undefined {
+/** An installed Chromium or Chrome; GJC_BROWSER takes precedence. */
+function findBrowser(): string | undefined {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
-  const places = [
+  const candidates = [
     process.env.GJC_BROWSER ?? '',
     ...NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))),
     ...OUTSIDE_PATH,
     chromium.executablePath(),
   ];
-  return places.find((file) => file !== '' && existsSync(file) && runs(file));
+  return candidates.find((file) => file !== '' && existsSync(file) && canRun(file));
 }
 
 function run(command: string, args: string[]): boolean {
@@ -59,10 +62,10 @@ function run(command: string, args: string[]): boolean {
   );
 }
 
-/** The browser that the tests use, installed first where there is none; undefined: none can be had. */
+/** The browser of the tests, installed if missing; undefined if that fails. */
 export function ensureBrowser(): string | undefined {
-  const found = findBrowser();
-  if (found) return found;
+  const installed = findBrowser();
+  if (installed) return installed;
   console.log('No Chromium or Chrome was found; Playwright installs one.');
   if (
     run(process.execPath, [PLAYWRIGHT, 'install', ...(isRoot() ? ['--with-deps'] : []), 'chromium'])
@@ -82,12 +85,16 @@ export function ensureBrowser(): string | undefined {
 }
 
 export const NO_BROWSER =
-  'There is no Chromium or Chrome and none could be installed: browser tests are skipped. Install one (for example: sudo npx playwright install --with-deps chromium).';
+  'There is no Chromium or Chrome and none could be installed: browser tests are skipped. ' +
+  'Install one (for example: sudo npx playwright install --with-deps chromium).';
 
-/** What is worth saying about this machine before the tests begin: without a Japanese font pictures show boxes, the tests run all the same. */
+/** A warning if no Japanese font is installed; the tests do not depend on it. */
 export function missingFont(): string | undefined {
   if (process.platform !== 'linux') return undefined;
   const list = spawnSync('fc-list', [':lang=ja', 'family'], { encoding: 'utf8' });
   if (list.status === 0 && list.stdout.trim() !== '') return undefined;
-  return 'No Japanese font is installed, so screenshots show boxes (for example: sudo apt-get install fonts-ipafont-gothic).';
+  return (
+    'No Japanese font is installed, so screenshots show boxes ' +
+    '(for example: sudo apt-get install fonts-ipafont-gothic).'
+  );
 }

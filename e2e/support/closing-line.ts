@@ -6,7 +6,7 @@ import type {
   TestCase,
 } from 'playwright/types/testReporter';
 
-/** Closes the run with its counts on one line, skips included: what was not looked at must be seen. */
+/** Prints the counts of the run, including skipped tests with their reasons. */
 export default class ClosingLine implements Reporter {
   private tests: TestCase[] = [];
 
@@ -26,7 +26,9 @@ export default class ClosingLine implements Reporter {
     );
     for (const reason of reasons) console.log(`Skipped: ${reason}`);
     console.log(
-      `browser${process.env.GJC_E2E_PGBOUNCER === '1' ? ' behind PgBouncer' : ''}: ${count('expected', 'flaky')} passed, ${count('unexpected')} failed, ${count('skipped')} skipped`,
+      `browser${process.env.GJC_E2E_PGBOUNCER === '1' ? ' behind PgBouncer' : ''}: ` +
+        `${count('expected', 'flaky')} passed, ${count('unexpected')} failed, ` +
+        `${count('skipped')} skipped`,
     );
   }
 

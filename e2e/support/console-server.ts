@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { linkFileIn, signInLocally, tokenIn } from '../../test/harness/local-sign-in';
+import { findLinkFile, signInLocally, readLinkToken } from '../../test/harness/local-sign-in';
 import { ensureBuild } from './build';
 import { consoleUrl } from './pgbouncer';
 import { addSession } from './sessions';
@@ -9,11 +9,14 @@ export interface ConsoleServer {
   origin: string;
   port: number;
   basePath: string;
-  /** Where nobody signs in: the Cookie header of a session of this machine, which browser contexts have already; else ''. */
+  /**
+   * Without a sign-in: the Cookie header of a local session, which browser contexts already have;
+   * else ''.
+   */
   cookie: string;
-  /** What it printed so far, stdout and stderr. */
+  /** The output so far, stdout and stderr. */
   output(): string;
-  /** Without the delay for load balancers. */
+  /** Stops without the delay for load balancers. */
   stop(): Promise<void>;
   /** Sends SIGTERM; resolves when the process has ended. */
   terminate(): Promise<void>;
@@ -21,32 +24,37 @@ export interface ConsoleServer {
   kill(): Promise<void>;
 }
 
-export interface ConsoleOptions {
+interface ConsoleOptions {
   databaseUrl: string;
   basePath?: string;
-  /** More of its environment. */
+  /** Additional environment variables. */
   env?: Record<string, string>;
-  /** The start file of another build than the project's own. */
+  /** The start file of another build. */
   main?: string;
-  /** false: where nobody signs in, the link is left unused. */
+  /** False leaves the start link unused. */
   signIn?: boolean;
 }
 
-/** Not all of ours: a developer's own DATABASE_URL, PGHOST or DEFAULT_LOCALE is meant for something else. */
-function inherited(): Record<string, string> {
+/** Excludes variables such as DATABASE_URL or DEFAULT_LOCALE of the developer's environment. */
+function inheritedEnv(): Record<string, string> {
   const names = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot', 'LANG'];
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
   );
 }
 
-/** Nobody signs in, and the server answers this machine alone: it needs a start token. The demo's own tables need none. */
+/**
+ * Whether the server requires a start token: without a sign-in, except for an open or demo console.
+ */
 function needsToken(env: Record<string, string>): boolean {
   const mode = env.AUTH_MODE || 'none';
   return mode === 'none' && env.I_KNOW_THIS_IS_OPEN !== '1' && env.DEMO !== '1';
 }
 
-/** Starts the production server on a free port; rejects with what it printed when it ends before it listens. */
+/**
+ * Starts the production server on a free port; rejects with its output if it exits before it
+ * listens.
+ */
 export async function startConsole({
   databaseUrl,
   basePath = '',
@@ -55,10 +63,10 @@ export async function startConsole({
   main = process.env.GJC_E2E_MAIN ?? ensureBuild(),
 }: ConsoleOptions): Promise<ConsoleServer> {
   const child = spawn(process.execPath, [main], {
-    // Next's types demand NODE_ENV of every environment; the server sets its own.
+    // Next's types require NODE_ENV; the server sets its own.
     env: {
       NODE_ENV: 'production',
-      ...inherited(),
+      ...inheritedEnv(),
       DATABASE_URL: consoleUrl(databaseUrl),
       BASE_PATH: basePath,
       PORT: '0',
@@ -67,28 +75,32 @@ export async function startConsole({
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const kill = () => void child.kill('SIGKILL');
   process.once('exit', kill);
-  void gone.then(() => process.off('exit', kill));
+  void exited.then(() => process.off('exit', kill));
   let text = '';
   const isLocal = needsToken(env);
   const port = await new Promise<number>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         text += chunk.toString('utf8');
-        const listening = /listens on http:\/\/[^\s/]*:(\d+)/.exec(text);
-        if (listening && (!isLocal || linkFileIn(text))) resolve(Number(listening[1]));
+        const match = /listens on http:\/\/[^\s/]*:(\d+)/.exec(text);
+        if (match && (!isLocal || findLinkFile(text))) resolve(Number(match[1]));
       });
-    void gone.then(() => reject(new Error(`The console ended at once: ${text}`)));
+    void exited.then(() => reject(new Error(`The console ended at once: ${text}`)));
   });
   const origin = `http://localhost:${port}`;
   let cookie = '';
   if (isLocal && signIn) {
     const publicOrigin = env.PUBLIC_URL ? new URL(env.PUBLIC_URL).origin : undefined;
-    cookie = await signInLocally(origin + basePath, tokenIn(linkFileIn(text) ?? ''), publicOrigin);
-    const forget = await addSession(cookie, basePath);
-    void gone.then(forget);
+    cookie = await signInLocally(
+      origin + basePath,
+      readLinkToken(findLinkFile(text) ?? ''),
+      publicOrigin,
+    );
+    const removeSession = await addSession(cookie, basePath);
+    void exited.then(removeSession);
   }
   return {
     origin,
@@ -98,17 +110,17 @@ export async function startConsole({
     output: () => text,
     kill: async () => {
       kill();
-      await gone;
+      await exited;
     },
     terminate: async () => {
       child.kill('SIGTERM');
-      await gone;
+      await exited;
     },
     stop: async () => {
       child.kill('SIGINT');
-      const impatient = setTimeout(kill, 3_000);
-      await gone;
-      clearTimeout(impatient);
+      const killTimer = setTimeout(kill, 3_000);
+      await exited;
+      clearTimeout(killTimer);
     },
   };
 }

@@ -5,13 +5,13 @@ import { type AccountName, ROLE_ENV } from './accounts';
 import { startNginx } from './nginx';
 import { startOidcProvider } from './oidc-provider';
 import { startProxySignIn } from './proxy-sign-in';
-import { type Site, hydrated, startSite } from './site';
+import { type Site, waitForHydration, startSite } from './site';
 
-/** How the console is reached and who signs people in: what docs/sso.md describes, on this machine. */
-export interface Way {
+/** A set-up of docs/sso.md: sign-in method, proxy and path. */
+export interface Topology {
   basePath: string;
   signIn: 'proxy' | 'oidc';
-  /** null: nothing stands before the console. */
+  /** null: no proxy in front of the console. */
   nginx: { stripsPrefix: boolean } | null;
   env?: Record<string, string>;
 }
@@ -20,9 +20,9 @@ const SECRET = 'the-secret-of-nginx-and-the-console';
 
 export class Deployment {
   constructor(
-    readonly way: Way,
+    readonly topology: Topology,
     readonly site: Site,
-    /** As browsers see it, with the base path. */
+    /** The URL for browsers, with the base path. */
     readonly publicUrl: string,
     private readonly parts: { stop(): Promise<void> }[],
   ) {}
@@ -31,7 +31,7 @@ export class Deployment {
     return this.publicUrl + path;
   }
 
-  /** Goes there, signs in on the way, and arrives there. */
+  /** Opens a page, signs in and waits for the page. */
   async signIn(page: Page, as: AccountName, path = '/jobs'): Promise<void> {
     await page.goto(this.url(path));
     await page.getByRole('button', { name: as, exact: true }).click();
@@ -40,12 +40,12 @@ export class Deployment {
 
   async open(page: Page, path: string): Promise<void> {
     await page.goto(this.url(path));
-    await hydrated(page);
+    await waitForHydration(page);
   }
 
-  /** As a reader does it: by the console where it signs people in, else by what stands before it. */
+  /** Signs out at the console, or at the proxy if that handles the sign-in. */
   async signOut(page: Page): Promise<void> {
-    if (this.way.signIn === 'proxy')
+    if (this.topology.signIn === 'proxy')
       return void (await page.goto(new URL('/sign-out', this.publicUrl).href));
     await page.locator('header summary', { hasText: /Viewer|Operator|Admin/ }).click();
     await page.locator('form[action$="/auth/sign-out"] button').click();
@@ -53,12 +53,12 @@ export class Deployment {
     await page.waitForURL(this.url('/auth/signed-out*'));
   }
 
-  /** The session cookie, or the proxy's. */
+  /** Expects the sign-in form in place of the page. */
   async expectSignedOut(page: Page, path: string): Promise<void> {
     await page.goto(this.url(path));
     await expect(
       page.getByRole('button', { name: 'operator', exact: true }),
-      'somebody has to sign in',
+      'the sign-in form appears',
     ).toBeVisible();
   }
 
@@ -69,10 +69,10 @@ export class Deployment {
 
 export async function startDeployment(
   name: string,
-  way: Way,
+  topology: Topology,
   seed?: (db: pg.Client) => Promise<void>,
 ): Promise<Deployment> {
-  const { basePath, signIn, nginx, env = {} } = way;
+  const { basePath, signIn, nginx, env = {} } = topology;
   const port = await freePort();
   const publicUrl = `http://localhost:${port}${basePath}`;
   const parts: { stop(): Promise<void> }[] = [];
@@ -112,7 +112,7 @@ export async function startDeployment(
           signIn: proxy ? { port: proxy.port, secret: SECRET } : undefined,
         }),
       );
-    return new Deployment(way, site, publicUrl, parts);
+    return new Deployment(topology, site, publicUrl, parts);
   } catch (error) {
     for (const part of parts) await part.stop();
     throw error;

@@ -3,7 +3,7 @@ import { NO_BROWSER, ensureBrowser, missingFont } from './browser';
 import { ensureBuild } from './build';
 import { startPooler } from './pgbouncer';
 
-/** A browser, one build and one PostgreSQL for the whole run; the workers are started later and inherit the environment. */
+/** Provides a browser, a build and a PostgreSQL server; test workers inherit the environment. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   const browser = ensureBrowser();
   if (browser) process.env.GJC_BROWSER = browser;
@@ -21,11 +21,11 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   });
   if (!pooler) return stopServer;
   return async () => {
-    const carried = await pooler.transactions();
+    const transactionCount = await pooler.transactions();
     await pooler.stop();
     await stopServer?.();
-    // Or the run has shown nothing about it.
-    if (carried === 0) throw new Error('No console asked its database through PgBouncer.');
-    console.log(`PgBouncer (transaction mode) carried at least ${carried} transactions.`);
+    // Without any transaction the run would prove nothing about PgBouncer.
+    if (transactionCount === 0) throw new Error('No console asked its database through PgBouncer.');
+    console.log(`PgBouncer (transaction mode) carried at least ${transactionCount} transactions.`);
   };
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createTranslator } from 'next-intl';
+import { readFileSync } from 'node:fs';
 import type messages from '../../messages/en.json';
 
-export type Messages = typeof messages;
+type Messages = typeof messages;
 
 export const MESSAGES = Object.fromEntries(
   ['en', 'ja'].map((locale) => [
@@ -13,6 +13,6 @@ export const MESSAGES = Object.fromEntries(
   ]),
 ) as Record<'en' | 'ja', Messages>;
 
-/** What the product says under a key, so that a better wording breaks no test. */
+/** Translate a message key, so that tests do not depend on the wording. */
 export const en = createTranslator({ locale: 'en', messages: MESSAGES.en });
 export const ja = createTranslator({ locale: 'ja', messages: MESSAGES.ja });

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const NO_NGINX =
   'There is no nginx on this machine (Debian: apt-get install nginx), so nothing was tested behind it.';
 
-/** Debian puts it where an ordinary user's PATH does not look. */
+/** Searches /usr/sbin as well, which is not in the PATH of ordinary users on Debian. */
 export function findNginx(): string | undefined {
   const folders = ['/usr/sbin', ...(process.env.PATH ?? '').split(path.delimiter)].filter(Boolean);
   return folders.map((folder) => path.join(folder, 'nginx')).find((file) => existsSync(file));
@@ -22,26 +22,28 @@ export interface Nginx {
 }
 
 /** A server block with nothing but `proxy_pass`: loopback Host, HTTP/1.0, no forwarded header. */
-export interface BareNginxOptions {
+interface BareNginxOptions {
   port: number;
   console: number;
   bare: true;
 }
 
-export interface NginxOptions {
+interface NginxOptions {
   port: number;
   /** `/ops/good_job`, or '' for the whole host. */
   basePath: string;
   console: number;
-  /** The console gets addresses without the prefix. */
+  /** Whether nginx removes the prefix before the console. */
   stripsPrefix: boolean;
-  /** Asks this port's /authenticate about each request, and tells the console who it is, with the secret. */
+  /**
+   * Authenticates each request at this port and sends the account with the secret to the console.
+   */
   signIn?: { port: number; secret: string };
 }
 
 const START_TIMEOUT_MS = 10_000;
 
-/** The parts that docs/sso.md shows. */
+/** The locations of docs/sso.md. */
 function locations({ basePath, console: to, stripsPrefix, signIn }: NginxOptions): string {
   const identity = signIn
     ? `auth_request /authenticate;
@@ -89,7 +91,7 @@ function locations({ basePath, console: to, stripsPrefix, signIn }: NginxOptions
 `;
 }
 
-/** All that nginx writes is in one temporary folder. */
+/** The configuration; all files that nginx writes are in `folder`. */
 function configuration(folder: string, options: NginxOptions | BareNginxOptions): string {
   const inside =
     'bare' in options
@@ -103,7 +105,9 @@ error_log stderr warn;
 events { worker_connections 256; }
 http {
   access_log off;
-  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+    .join(' ')}
   server {
     listen 127.0.0.1:${options.port};
     ${inside}
@@ -112,7 +116,7 @@ http {
 `;
 }
 
-function answers(port: number): Promise<boolean> {
+function acceptsConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => resolve(true));
     socket.once('error', () => resolve(false));
@@ -120,7 +124,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** Starts the machine's nginx with all that it needs in a folder of its own; rejects with what it printed when it does not start. */
+/** Starts nginx with a temporary folder; rejects with its output if it does not start. */
 export async function startNginx(options: NginxOptions | BareNginxOptions): Promise<Nginx> {
   const program = findNginx();
   if (!program) throw new Error(NO_NGINX);
@@ -132,21 +136,22 @@ export async function startNginx(options: NginxOptions | BareNginxOptions): Prom
     ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', 'stderr'],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  let said = '';
-  child.stderr?.on(
-    'data',
-    (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-10_000)),
-  );
-  child.once('error', (error) => (said += error.message));
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  // SIGTERM: the master takes its worker along.
+  let output = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    output = (output + chunk.toString('utf8')).slice(-10_000);
+  });
+  child.once('error', (error) => {
+    output += error.message;
+  });
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  // On SIGTERM the master process stops its worker too.
   const stopAtOnce = () => void child.kill('SIGTERM');
   process.once('exit', stopAtOnce);
   const stop = async () => {
     process.off('exit', stopAtOnce);
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
       child.kill('SIGTERM');
-      await gone;
+      await exited;
     }
     rmSync(folder, { recursive: true, force: true });
   };
@@ -155,9 +160,9 @@ export async function startNginx(options: NginxOptions | BareNginxOptions): Prom
     Date.now() < limit && child.exitCode === null;
     await sleep(20)
   ) {
-    if (await answers(options.port))
+    if (await acceptsConnections(options.port))
       return { port: options.port, origin: `http://localhost:${options.port}`, stop };
   }
   await stop();
-  throw new Error(`nginx did not start: ${said.trim()}`);
+  throw new Error(`nginx did not start: ${output.trim()}`);
 }

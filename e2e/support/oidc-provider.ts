@@ -3,21 +3,25 @@ import type { AddressInfo } from 'node:net';
 import Provider, { type Configuration } from 'oidc-provider';
 import { ACCOUNTS } from './accounts';
 
-export interface OidcProvider {
+interface OidcProvider {
   issuer: string;
   client: { id: string; secret: string };
   stop(): Promise<void>;
 }
 
-/** The library's own page asks for a font from elsewhere. */
+/** Replaces the library's own page, which loads a remote font. */
 const logoutSource = (ctx: { body: unknown }, form: string) =>
-  void (ctx.body = `<!doctype html><title>Provider</title>${form}<button form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>`);
+  void Object.assign(ctx, {
+    body:
+      `<!doctype html><title>Provider</title>${form}` +
+      '<button form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>',
+  });
 
 const CLIENT = { id: 'good-job-console', secret: 'a-secret-of-the-tests-of-the-console' };
 
 /**
- * A certified OpenID Provider on localhost that demands PKCE and signs out by the client's request. It asks for a name
- * and nothing else. `publicUrl` is the console's.
+ * A certified OpenID Provider on localhost with PKCE and RP-initiated logout, which only asks for
+ * an account name. `publicUrl` is that of the console.
  */
 export async function startOidcProvider(publicUrl: string): Promise<OidcProvider> {
   const server = createServer();
@@ -56,7 +60,7 @@ export async function startOidcProvider(publicUrl: string): Promise<OidcProvider
         }
       );
     },
-    // Nobody is asked for consent: the organisation has given it.
+    // Skips the consent screen, as an organisation-wide consent does.
     async loadExistingGrant(ctx) {
       const { client, session } = ctx.oidc;
       if (!client || !session?.accountId) return undefined;
@@ -67,15 +71,16 @@ export async function startOidcProvider(publicUrl: string): Promise<OidcProvider
     },
   };
   const warn = console.warn;
-  console.warn = () => undefined; // keys and storage for development: they are just that
+  // Silences warnings about development keys and storage, which are intended here.
+  console.warn = () => undefined;
   const provider = new Provider(issuer, configuration);
   console.warn = warn;
-  const answer = provider.callback();
+  const handleRequest = provider.callback();
   server.on('request', (request, response) => {
     const url = new URL(request.url ?? '/', issuer);
-    if (!url.pathname.startsWith('/interaction/')) return void answer(request, response);
+    if (!url.pathname.startsWith('/interaction/')) return void handleRequest(request, response);
     const as = url.searchParams.get('as');
-    const done = as
+    const interaction = as
       ? provider.interactionFinished(
           request,
           response,
@@ -86,10 +91,12 @@ export async function startOidcProvider(publicUrl: string): Promise<OidcProvider
           void response
             .setHeader('Content-Type', 'text/html; charset=utf-8')
             .end(
-              `<!doctype html><title>Provider</title><form>${ACCOUNTS.map(({ name }) => `<button name="as" value="${name}">${name}</button>`).join('')}</form>`,
+              `<!doctype html><title>Provider</title><form>${ACCOUNTS.map(
+                ({ name }) => `<button name="as" value="${name}">${name}</button>`,
+              ).join('')}</form>`,
             ),
         );
-    done.catch((error: unknown) => response.writeHead(400).end(String(error)));
+    interaction.catch((error: unknown) => response.writeHead(400).end(String(error)));
   });
   return {
     issuer,

@@ -5,8 +5,8 @@ import { ensureBuild } from './build';
 const TEXT = /\.(js|mjs|json|html|css|txt|map|meta|rsc|body)$|BUILD_ID$/;
 
 /**
- * Makes the build of another release in `folder`: the same pages with another build id, another id of each Server Action
- * and another name of each static file. Returns its start file.
+ * Copies the build to `folder` as another release: with another build id, other ids of Server
+ * Actions and other names of static files. Returns its start file.
  */
 export function makeOtherBuild(folder: string): string {
   const main = process.env.GJC_E2E_MAIN ?? ensureBuild();
@@ -17,7 +17,7 @@ export function makeOtherBuild(folder: string): string {
   };
   const replacements = new Map([
     [read('BUILD_ID'), 'another-build'],
-    // The first byte says which arguments the action uses.
+    // The first byte encodes the arguments of the action.
     ...Object.keys(node).map(
       (id) => [id, id.slice(0, 2) + [...id.slice(2)].reverse().join('')] as const,
     ),
@@ -32,7 +32,7 @@ export function makeOtherBuild(folder: string): string {
       encoding: 'utf8',
     }).filter((name) => TEXT.test(name)))
       replaceIn(path.join(folder, part, file), (text) =>
-        text.replace(pattern, (found) => replacements.get(found) ?? found),
+        text.replace(pattern, (match) => replacements.get(match) ?? match),
       );
   const chunks = path.join(folder, '.next/static/chunks');
   const templates = path.join(folder, 'templates/static/chunks');

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import type { Permission } from '../../lib/auth/permissions';
+import type { Permission } from '../../lib/auth/roles';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
-import type { JobAction } from '../../lib/good-job/actions';
+import type { JobAction } from '../../lib/good-job/types';
 import {
   DISCARDED,
   RUNNING,
@@ -14,35 +14,38 @@ import {
 } from '../../test/harness/rows';
 
 /*
- * Who may do what, door by door. A Server Action, a route or a page that has no line here fails
- * permission-matrix.spec.ts: whoever adds one says here what it needs.
+ * The permission of each Server Action, route and page. permission-matrix.spec.ts fails for one
+ * that is missing here.
  */
 
-export interface ActionCase {
+interface ActionCase {
   name: string;
-  /** What the viewer must be allowed; null: it reads, and whoever may look may have it. */
+  /** Required permission; null for a read that every role may do. */
   permission: Permission | null;
-  /** It shows something, and changes nothing but the record of it. */
-  shows?: true;
-  /** Makes rows of its own that it would change, and says how it is called. */
-  given(db: pg.Client): Promise<ActionCall>;
+  /** Changes nothing except the audit log. */
+  isReadOnly?: true;
+  /** Inserts the rows that the action would change and returns the call. */
+  prepare(db: pg.Client): Promise<ActionCall>;
 }
-/** `args` as a page with JavaScript sends them, `form` as a page without sends its fields; `stateForm`: the action takes the state before the fields. */
+/**
+ * `args` of a page with JavaScript, `form` fields of a page without; `stateForm` for an action that
+ * takes the form state first.
+ */
 export type ActionCall =
   { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
 
 export interface RouteCase {
-  /** An address of it, with an id that is there. */
+  /** A URL of the route with an existing id. */
   path(rows: Rows): string;
-  /** It is answered whoever asks. */
-  anybody?: true;
-  /** What it needs beyond being let in. */
+  /** Needs no sign-in. */
+  isPublic?: true;
+  /** Required permission in addition to a role. */
   permission?: Permission;
-  /** What it answers with; 200 if not given. */
+  /** HTTP status; default 200. */
   status?: number;
 }
 
-/** What routes show. */
+/** Ids and names of the inserted rows. */
 export interface Rows {
   job: string;
   execution: string;
@@ -76,8 +79,12 @@ export async function insertRows(db: pg.Client): Promise<Rows> {
 async function insertRun(db: pg.Client, action: BulkAction, state: string): Promise<string> {
   const id = randomUUID();
   await db.query(
-    `INSERT INTO good_job_console.bulk_runs (id, viewer, role, request_id, action, target, filter, cut_off_at, cut_off_txid, expected, expected_kind, state, collected, lease_owner, lease_expires_at)
-     VALUES ($1, 'tester', 'admin', 'test', $2, 'filter', 'state=discarded', now(), 1, 0, 'exact', $3, true, gen_random_uuid(), now() + interval '1 hour')`,
+    `INSERT INTO good_job_console.bulk_runs
+       (id, viewer, role, request_id, action, target, filter, cut_off_at, cut_off_txid, expected,
+        expected_kind, state, collected, lease_owner, lease_expires_at)
+     VALUES
+       ($1, 'tester', 'admin', 'test', $2, 'filter', 'state=discarded', now(), 1, 0,
+        'exact', $3, true, gen_random_uuid(), now() + interval '1 hour')`,
     [id, action, state],
   );
   return id;
@@ -99,7 +106,7 @@ const jobActions = (call: (action: JobAction, id: string) => ActionCall) =>
   perAction(STATE_FOR, (action) => ({
     name: action,
     permission: `job.${action}`,
-    given: async (db) => call(action, await insertJob(db, STATE_FOR[action])),
+    prepare: async (db) => call(action, await insertJob(db, STATE_FOR[action])),
   }));
 
 async function discardedBatch(db: pg.Client): Promise<string> {
@@ -108,7 +115,7 @@ async function discardedBatch(db: pg.Client): Promise<string> {
   return batch;
 }
 
-const bulkTargets: Record<BulkAction, (db: pg.Client) => Promise<object>> = {
+const BULK_TARGETS: Record<BulkAction, (db: pg.Client) => Promise<object>> = {
   retry: async (db) => ({ kind: 'ids', ids: [await insertJob(db, DISCARDED)] }),
   reschedule: async (db) => ({ kind: 'ids', ids: [await insertJob(db)] }),
   discard: async (db) => ({ kind: 'ids', ids: [await insertJob(db)] }),
@@ -116,16 +123,19 @@ const bulkTargets: Record<BulkAction, (db: pg.Client) => Promise<object>> = {
   batch_retry: async (db) => ({ kind: 'batch', batchId: await discardedBatch(db) }),
 };
 
-async function cutOffOf(db: pg.Client): Promise<{ at: string; txid: string }> {
+async function snapshotNow(db: pg.Client): Promise<{ at: string; txid: string }> {
   const { rows } = await db.query<{ at: string; txid: string }>(
-    `SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, txid_snapshot_xmax(txid_current_snapshot())::text AS txid`,
+    `SELECT to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
+        txid_snapshot_xmax(txid_current_snapshot())::text AS txid`,
   );
   return rows[0] ?? { at: '', txid: '' };
 }
 
 const setSetting = (db: pg.Client, key: string, value: unknown) =>
   db.query(
-    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), $1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+      VALUES (now(), now(), $1, $2)
+      ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
     [key, JSON.stringify(value)],
   );
 
@@ -133,7 +143,7 @@ const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
   perAction({ pause: null, unpause: null }, (action) => ({
     name: action,
     permission: `pause.${action}`,
-    given: async (db) => {
+    prepare: async (db) => {
       const name = randomUUID();
       if (action === 'unpause')
         await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
@@ -145,7 +155,7 @@ const cronKeys = (call: (fields: Record<string, string>) => ActionCall) =>
   perAction({ enable: null, disable: null, enqueue: null }, (action) => ({
     name: action,
     permission: `cron.${action}`,
-    given: async (db) => {
+    prepare: async (db) => {
       const key = randomUUID();
       await insertJob(db, { ...SUCCEEDED, cron_key: key, cron_at: '2026-11-20T10:00:00Z' });
       if (action === 'enable') await setSetting(db, 'cron_keys_disabled', [key]);
@@ -159,12 +169,12 @@ const repairs = (
   {
     name: 'check_batches',
     permission: 'batch.check',
-    given: async (db) => call({ repair: 'check_batches', ids: [await insertBatch(db)] }),
+    prepare: async (db) => call({ repair: 'check_batches', ids: [await insertBatch(db)] }),
   },
   {
     name: 'release_jobs',
     permission: 'job.release',
-    given: async (db) =>
+    prepare: async (db) =>
       call({
         repair: 'release_jobs',
         ids: [
@@ -180,7 +190,7 @@ const repairs = (
   {
     name: 'unpause',
     permission: 'pause.unpause',
-    given: async (db) => {
+    prepare: async (db) => {
       const name = randomUUID();
       await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
       return call({ repair: 'unpause', by: 'queue', name });
@@ -188,18 +198,18 @@ const repairs = (
   },
 ];
 
-const bulkControls: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
+const BULK_CONTROLS: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
 
-/** By file and exported name. */
+/** Actions by file and exported name. */
 export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
-  'lib/jobs/reveal-action.ts#revealAction': [
+  'lib/jobs/actions.ts#revealAction': [
     {
       name: 'reveal',
       permission: 'argument.reveal',
-      shows: true,
-      given: async (db) => ({
+      isReadOnly: true,
+      prepare: async (db) => ({
         stateForm: { job: await insertJob(db), execution: '', reason: 'an incident' },
       }),
     },
@@ -212,131 +222,134 @@ export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/attention/actions.ts#submitRepair': repairs(({ repair, ids, by = '', name = '' }) => ({
     form: { repair, ...(ids ? { id: ids[0] ?? '' } : { by, name }) },
   })),
-  'lib/bulk/actions.ts#previewBulkAction': perAction(bulkTargets, (action) => ({
+  'lib/bulk/actions.ts#previewBulkAction': perAction(BULK_TARGETS, (action) => ({
     name: action,
     permission: permissionOf(action),
-    shows: true,
-    given: async (db) => ({ args: [{ action, target: await bulkTargets[action](db) }] }),
+    isReadOnly: true,
+    prepare: async (db) => ({ args: [{ action, target: await BULK_TARGETS[action](db) }] }),
   })),
-  'lib/bulk/actions.ts#startBulkAction': perAction(bulkTargets, (action) => ({
+  'lib/bulk/actions.ts#startBulkAction': perAction(BULK_TARGETS, (action) => ({
     name: action,
     permission: permissionOf(action),
-    given: async (db) => {
-      const target = await bulkTargets[action](db);
+    prepare: async (db) => {
+      const target = await BULK_TARGETS[action](db);
       return {
         args: [
           {
             action,
             target,
             scheduledAt: null,
-            cutOff: await cutOffOf(db),
+            cutOff: await snapshotNow(db),
             expected: { kind: 'exact', count: 1 },
-            typed: null,
+            confirmedCount: null,
           },
         ],
       };
     },
   })),
-  'lib/bulk/actions.ts#controlBulkAction': perAction(bulkControls, (control) => ({
+  'lib/bulk/actions.ts#controlBulkAction': perAction(BULK_CONTROLS, (control) => ({
     name: control,
     permission: 'job.retry',
-    given: async (db) => ({ args: [{ id: await insertRun(db, 'retry', 'running'), control }] }),
+    prepare: async (db) => ({ args: [{ id: await insertRun(db, 'retry', 'running'), control }] }),
   })),
-  'lib/bulk/actions.ts#submitBulkControl': perAction(bulkControls, (control) => ({
+  'lib/bulk/actions.ts#submitBulkControl': perAction(BULK_CONTROLS, (control) => ({
     name: `${control} of a deletion`,
     permission: 'job.destroy',
-    given: async (db) => ({ form: { id: await insertRun(db, 'destroy', 'running'), control } }),
+    prepare: async (db) => ({ form: { id: await insertRun(db, 'destroy', 'running'), control } }),
   })),
   'lib/bulk/actions.ts#retryBatchAction': [
     {
       name: 'retry',
       permission: 'batch.retry',
-      given: async (db) => ({ args: [{ id: await discardedBatch(db) }] }),
+      prepare: async (db) => ({ args: [{ id: await discardedBatch(db) }] }),
     },
   ],
   'lib/bulk/actions.ts#submitBatchRetry': [
     {
       name: 'retry',
       permission: 'batch.retry',
-      given: async (db) => ({ form: { id: await discardedBatch(db) } }),
+      prepare: async (db) => ({ form: { id: await discardedBatch(db) } }),
     },
   ],
 };
 
-const at = (path: string): RouteCase => ({ path: () => path });
+const page = (path: string): RouteCase => ({ path: () => path });
 
-/** By pattern, pages and doors that answer GET. */
+/** Pages and GET endpoints by pattern. */
 export const ROUTES: Record<string, RouteCase> = {
-  '/': at('/'),
+  '/': page('/'),
   '/[...path]': { path: () => '/no/such/page', status: 404 },
-  '/jobs': at('/jobs'),
+  '/jobs': page('/jobs'),
   '/jobs/[id]': { path: ({ job }) => `/jobs/${job}` },
   '/jobs/[id]/[action]': { path: ({ job }) => `/jobs/${job}/retry` },
-  '/batches': at('/batches'),
+  '/batches': page('/batches'),
   '/batches/[id]': { path: ({ batch }) => `/batches/${batch}` },
   '/batches/[id]/retry': { path: ({ batch }) => `/batches/${batch}/retry` },
-  '/bulk': at('/bulk'),
+  '/bulk': page('/bulk'),
   '/bulk/[id]': { path: ({ run }) => `/bulk/${run}` },
   '/jobs/[id]/reveal': { path: ({ job }) => `/jobs/${job}/reveal` },
-  '/attention': at('/attention'),
-  '/attention/repair': at('/attention/repair?repair=check_batches'),
-  '/api/attention': at('/api/attention'),
-  '/audit': at('/audit'),
-  '/cron_entries': at('/cron_entries'),
+  '/attention': page('/attention'),
+  '/attention/repair': page('/attention/repair?repair=check_batches'),
+  '/api/attention': page('/api/attention'),
+  '/audit': page('/audit'),
+  '/cron_entries': page('/cron_entries'),
   '/cron_entries/[key]': { path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}` },
   '/cron_entries/[key]/[action]': {
     path: ({ cronKey }) => `/cron_entries/${encodeURIComponent(cronKey)}/disable`,
   },
-  '/pauses': at('/pauses'),
+  '/pauses': page('/pauses'),
   '/pauses/[action]': {
     path: ({ jobClass }) => `/pauses/pause?type=job_class&value=${encodeURIComponent(jobClass)}`,
   },
-  '/queues': at('/queues'),
-  '/processes': at('/processes'),
-  '/cleaner': at('/cleaner'),
-  '/performance': at('/performance'),
+  '/queues': page('/queues'),
+  '/processes': page('/processes'),
+  '/cleaner': page('/cleaner'),
+  '/performance': page('/performance'),
   '/performance/[class]': {
     path: ({ jobClass }) => `/performance/${encodeURIComponent(jobClass)}`,
   },
-  '/api/navigation': at('/api/navigation'),
-  '/api/cron_entries': at('/api/cron_entries'),
+  '/api/navigation': page('/api/navigation'),
+  '/api/cron_entries': page('/api/cron_entries'),
   '/api/cron_entries/[key]': {
     path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}`,
   },
-  '/api/pauses': at('/api/pauses'),
-  '/api/pauses/values': at('/api/pauses/values?kind=queue&typed=def'),
-  '/api/queues': at('/api/queues'),
-  '/api/processes': at('/api/processes'),
+  '/api/pauses': page('/api/pauses'),
+  '/api/pauses/values': page('/api/pauses/values?kind=queue&typed=def'),
+  '/api/queues': page('/api/queues'),
+  '/api/processes': page('/api/processes'),
   '/api/processes/[id]/raw': { path: (rows) => `/api/processes/${rows.process}/raw` },
-  '/api/audit': at('/api/audit'),
-  '/api/audit/export': at('/api/audit/export?format=csv'),
-  '/api/jobs': at('/api/jobs'),
+  '/api/audit': page('/api/audit'),
+  '/api/audit/export': page('/api/audit/export?format=csv'),
+  '/api/jobs': page('/api/jobs'),
   '/api/jobs/[id]': { path: ({ job }) => `/api/jobs/${job}` },
   '/api/jobs/[id]/version': { path: ({ job }) => `/api/jobs/${job}/version` },
   '/api/jobs/[id]/warnings': { path: ({ job }) => `/api/jobs/${job}/warnings` },
   '/api/jobs/[id]/raw': { path: ({ job }) => `/api/jobs/${job}/raw` },
   '/api/jobs/[id]/download': { path: ({ job }) => `/api/jobs/${job}/download`, status: 405 },
-  '/api/jobs/counts': at('/api/jobs/counts'),
-  '/api/jobs/chart': at('/api/jobs/chart'),
-  '/api/jobs/completion': at('/api/jobs/completion?text=cla'),
-  '/api/jobs/export': at('/api/jobs/export?format=csv'),
+  '/api/jobs/counts': page('/api/jobs/counts'),
+  '/api/jobs/chart': page('/api/jobs/chart'),
+  '/api/jobs/completion': page('/api/jobs/completion?text=cla'),
+  '/api/jobs/export': page('/api/jobs/export?format=csv'),
   '/api/executions/[id]/raw': { path: ({ execution }) => `/api/executions/${execution}/raw` },
-  '/api/batches': at('/api/batches'),
+  '/api/batches': page('/api/batches'),
   '/api/batches/[id]/jobs': { path: ({ batch }) => `/api/batches/${batch}/jobs` },
   '/api/batches/[id]/callback-jobs': { path: ({ batch }) => `/api/batches/${batch}/callback-jobs` },
   '/api/batches/[id]/status': { path: ({ batch }) => `/api/batches/${batch}/status` },
-  '/api/bulk': at('/api/bulk'),
+  '/api/bulk': page('/api/bulk'),
   '/api/bulk/[id]': { path: ({ run }) => `/api/bulk/${run}` },
-  '/healthz': { path: () => '/healthz', anybody: true },
-  '/readyz': { path: () => '/readyz', anybody: true },
-  '/icon.svg': { path: () => '/icon.svg', anybody: true },
+  '/healthz': { path: () => '/healthz', isPublic: true },
+  '/readyz': { path: () => '/readyz', isPublic: true },
+  '/icon.svg': { path: () => '/icon.svg', isPublic: true },
 };
 
-export interface GatewayRoute {
+interface GatewayRoute {
   path: string;
-  /** Its status without a session of this machine while nobody signs in. */
+  /** HTTP status without a session in a console without a sign-in. */
   withoutSession: number;
 }
 
-/** Endpoints of the gateway in the mode without sign-in, which the build does not know. `/metrics` has its own access rule. */
+/**
+ * Endpoints of the gateway without a sign-in, which are not part of the build; `/metrics` has its
+ * own rule.
+ */
 export const GATEWAY_ROUTES: GatewayRoute[] = [{ path: '/auth/start', withoutSession: 200 }];

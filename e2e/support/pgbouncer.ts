@@ -1,10 +1,12 @@
 import { type PgBouncer, startPgBouncer } from '../../test/harness/pgbouncer';
 
-/** Set when PgBouncer stands between the consoles of this run and their databases: its port, and the server's host and port. */
+/**
+ * Environment variables with the port of PgBouncer and the host of its server, if the run uses one.
+ */
 const PORT = 'GJC_E2E_PGBOUNCER_PORT';
 const SERVER = 'GJC_E2E_PGBOUNCER_SERVER';
 
-/** In front of the run's own server, for the consoles that are started later; undefined: this run goes without. */
+/** Starts PgBouncer for the consoles of this run; undefined if the run does not use it. */
 export async function startPooler(serverUrl: string | undefined): Promise<PgBouncer | undefined> {
   if (process.env.GJC_E2E_PGBOUNCER !== '1' || !serverUrl) return undefined;
   const pooler = await startPgBouncer(serverUrl);
@@ -13,7 +15,7 @@ export async function startPooler(serverUrl: string | undefined): Promise<PgBoun
   return pooler;
 }
 
-/** The URL that a console gets for a database: through PgBouncer where there is one. The tests' own sessions take the direct way. */
+/** The database URL of a console, through PgBouncer if the run uses it; tests connect directly. */
 export function consoleUrl(databaseUrl: string): string {
   const port = process.env[PORT];
   const url = new URL(databaseUrl);

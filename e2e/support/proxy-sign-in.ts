@@ -2,12 +2,14 @@ import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ACCOUNTS } from './accounts';
 
-export interface ProxySignIn {
+interface ProxySignIn {
   port: number;
   stop(): Promise<void>;
 }
 
-/** What stands behind nginx's auth_request in place of oauth2-proxy: a form with names, and who has which cookie. */
+/**
+ * A stand-in for oauth2-proxy behind nginx's auth_request: a form with account names and a cookie.
+ */
 export async function startProxySignIn(): Promise<ProxySignIn> {
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
@@ -36,7 +38,12 @@ export async function startProxySignIn(): Promise<ProxySignIn> {
         .end();
     if (url.pathname === '/sign-out')
       response.setHeader('Set-Cookie', 'proxy_session=; Path=/; Max-Age=0');
-    const fields = `<input type="hidden" name="return_to" value="${returnTo.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}">${ACCOUNTS.map(({ name }) => `<button name="as" value="${name}">${name}</button>`).join('')}`;
+    const escapedUrl = returnTo.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
+    const buttons = ACCOUNTS.map(
+      ({ name }) => `<button name="as" value="${name}">${name}</button>`,
+    );
+    const fields =
+      `<input type="hidden" name="return_to" value="${escapedUrl}">` + buttons.join('');
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
     response.end(`<!doctype html><title>Sign in</title><form action="/sign-in">${fields}</form>`);
   });

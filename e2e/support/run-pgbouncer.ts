@@ -3,13 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { NO_PGBOUNCER, findPgBouncer } from '../../test/harness/pgbouncer';
 
 /*
- * npm run test:pgbouncer: the browser tests of jobs, batches and what writes, with PgBouncer in transaction mode between the
- * console and its database. Arguments go to Playwright.
+ * npm run test:pgbouncer: runs the browser tests of jobs, batches and writes with PgBouncer in
+ * transaction mode. Arguments are passed to Playwright.
  */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright/cli.js', import.meta.url));
-/** Of the spec files' names. */
+/** Prefixes of spec files. */
 const SPECS = [
   'attention',
   'batch-',
@@ -20,8 +20,8 @@ const SPECS = [
   'hostile-input',
   'job-',
   'jobs-',
-  'live',
   'pauses',
+  'polling',
   'search-box',
   'source-batch',
   'without-javascript',

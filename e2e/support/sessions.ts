@@ -1,8 +1,8 @@
 import type { Browser, BrowserContext } from 'playwright/test';
 
 /*
- * Consoles without sign-in answer who has a session of this machine. Every browser context of the tests gets the
- * sessions of all consoles that this worker has started, before and after the context.
+ * Consoles without a sign-in require a local session. Every browser context gets the sessions of
+ * all consoles of this test worker, whether they start before or after it.
  */
 interface SessionCookie {
   name: string;
@@ -20,7 +20,7 @@ const contexts = new Set<BrowserContext>();
 
 export const sessionCookies = (): SessionCookie[] => [...cookies.values()];
 
-/** Adds a session, given as a Cookie header. Returns how to forget it. */
+/** Adds the session of a Cookie header; returns a function that removes it. */
 export async function addSession(cookie: string, basePath: string): Promise<() => void> {
   const [name = '', value = ''] = cookie.split('=');
   const session: SessionCookie = {
@@ -38,18 +38,18 @@ export async function addSession(cookie: string, basePath: string): Promise<() =
   return () => void cookies.delete(name);
 }
 
-export async function giveSessions(context: BrowserContext): Promise<void> {
+async function addSessionCookies(context: BrowserContext): Promise<void> {
   contexts.add(context);
   context.once('close', () => contexts.delete(context));
   await context.addCookies(sessionCookies());
 }
 
 /** Makes every context of this browser start with the sessions. */
-export function giveSessionsOf(browser: Browser): void {
+export function addSessionsToContexts(browser: Browser): void {
   const newContext = browser.newContext.bind(browser);
   browser.newContext = async (options) => {
     const context = await newContext(options);
-    await giveSessions(context);
+    await addSessionCookies(context);
     return context;
   };
 }

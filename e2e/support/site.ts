@@ -1,22 +1,22 @@
 import pg from 'pg';
 import type { Page, Response } from 'playwright/test';
-import { consoleSchemaScript } from '../../lib/audit/setup';
+import { consoleSchemaScript } from '../../lib/console-schema/setup';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
 import { type ConsoleServer, startConsole } from './console-server';
 import { httpTest } from './test';
 
 export interface SiteOptions {
-  /** DATABASE_SCHEMA; default: public. */
+  /** DATABASE_SCHEMA; default public. */
   schema?: string;
-  /** Statements on the fresh tables, e.g. to make an older schema of them. */
+  /** Statements on the fresh tables, for example to create an older schema. */
   sql?: string[];
-  /** Whether the console's own schema is there (`npm run setup`); default: true. */
+  /** Whether to create the console's schema (`npm run setup`); default true. */
   consoleSchema?: boolean;
-  /** The server's environment, on top of DATABASE_URL, BASE_PATH and PORT. */
+  /** Additional environment variables of the server. */
   env?: Record<string, string>;
-  /** Rows, before the server starts. `db` is a session in UTC with the schema on its search path. */
+  /** Inserts rows before the server starts. `db` is in UTC with the schema on its search path. */
   seed?: (db: pg.Client, url: string) => Promise<void>;
-  /** The URL that the server gets in place of the database's own (another role, another host). */
+  /** Replaces the database URL of the server, for example to use another role. */
   serverUrl?: (url: string, db: pg.Client) => Promise<string> | string;
 }
 
@@ -30,25 +30,25 @@ export async function connect(url: string, schema = 'public'): Promise<pg.Client
   return client;
 }
 
-/** A console with a database of its own, and a session beside it that seeds and looks. */
+/** A console with its own database, and a database session for the test. */
 export class Site {
   constructor(
     readonly databaseUrl: string,
     readonly db: pg.Client,
     readonly server: ConsoleServer,
-    private readonly end: () => Promise<void>,
+    private readonly dropDatabase: () => Promise<void>,
   ) {}
 
-  /** An address under the base path. */
+  /** The URL of a path under the base path. */
   url(path: string): string {
     return this.server.origin + this.server.basePath + path;
   }
 
-  /** Goes there and waits until React answers to clicks. */
+  /** Opens a page and waits for hydration. */
   async open(page: Page, path: string): Promise<Response> {
     const response = await page.goto(this.url(path));
     if (!response) throw new Error(`No answer for ${path}.`);
-    await hydrated(page);
+    await waitForHydration(page);
     return response;
   }
 
@@ -61,12 +61,12 @@ export class Site {
   async stop(): Promise<void> {
     await this.server.stop();
     await this.db.end();
-    await this.end();
+    await this.dropDatabase();
   }
 }
 
-/** Until then a click on a link that opens a dialog would follow the link. */
-export async function hydrated(page: Page): Promise<void> {
+/** Waits for hydration: before it, a link that opens a dialog would navigate. */
+export async function waitForHydration(page: Page): Promise<void> {
   await page.waitForFunction(() =>
     [...document.querySelectorAll('button, main a')].every((element) =>
       Object.keys(element).some((key) => key.startsWith('__reactProps$')),
@@ -101,7 +101,7 @@ export async function startSite(
   return new Site(database.url, db, server, database.drop);
 }
 
-/** A site for all tests of one file: started before the first, stopped after the last. */
+/** A site for all tests of a file, started before the first and stopped after the last. */
 export function useSite(name: string, options: SiteOptions = {}): Site {
   let site: Site | undefined;
   httpTest.beforeAll(async ({ basePath }) => {
@@ -109,7 +109,7 @@ export function useSite(name: string, options: SiteOptions = {}): Site {
   });
   httpTest.afterEach(async ({}, testInfo) => {
     if (testInfo.status !== testInfo.expectedStatus)
-      await testInfo.attach('what the server printed', {
+      await testInfo.attach('server output', {
         body: site?.server.output().slice(-20_000) ?? '',
         contentType: 'text/plain',
       });

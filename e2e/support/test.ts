@@ -1,33 +1,33 @@
 import { type BrowserContext, expect, test as base } from 'playwright/test';
 import { NO_BROWSER, browserFlags } from './browser';
-import { giveSessionsOf, sessionCookies } from './sessions';
+import { addSessionsToContexts, sessionCookies } from './sessions';
 
 export interface WorkerOptions {
-  /** BASE_PATH of the servers that this project's specs start. */
+  /** BASE_PATH of the servers of this Playwright project. */
   basePath: string;
 }
 
-/** What a browser complained of: console errors, uncaught errors, CSP violations, answers of 500 and above. */
-export class Problems {
-  private readonly found: string[] = [];
-  /** A test that stops its own server may leave a page behind that still asks for its icon; raw JSON has none, so the browser looks for one by itself. */
+/** Collects console errors, uncaught errors, CSP violations and responses of 500 and above. */
+class Problems {
+  private readonly problems: string[] = [];
+  /** Always allowed: requests to a stopped server, and for the icon that raw JSON lacks. */
   private readonly allowed: RegExp[] = [/net::ERR_CONNECTION_REFUSED/, /favicon\.ico/];
 
   watch(context: BrowserContext): void {
     context.on('console', (message) => {
       if (message.type() === 'error')
-        this.found.push(`console: ${message.text()} (${message.location().url})`);
+        this.problems.push(`console: ${message.text()} (${message.location().url})`);
     });
     context.on('weberror', (error) =>
-      this.found.push(`uncaught: ${String(error.error().stack ?? error.error())}`),
+      this.problems.push(`uncaught: ${String(error.error().stack ?? error.error())}`),
     );
     context.on('response', (response) => {
       if (response.status() >= 500)
-        this.found.push(`answer: status of ${response.status()} (${response.url()})`);
+        this.problems.push(`response: status of ${response.status()} (${response.url()})`);
     });
   }
 
-  /** The page is meant to answer with this status, which the browser reports as an error. */
+  /** Allows the error that the browser reports for an expected status. */
   allowStatus(status: number): void {
     this.allowed.push(new RegExp(`status of ${status}\\b`));
   }
@@ -37,7 +37,9 @@ export class Problems {
   }
 
   list(): string[] {
-    return this.found.filter((problem) => !this.allowed.some((pattern) => pattern.test(problem)));
+    return this.problems.filter(
+      (problem) => !this.allowed.some((pattern) => pattern.test(problem)),
+    );
   }
 }
 
@@ -46,11 +48,11 @@ interface Fixtures {
   browserOrSkip: void;
 }
 
-/** For specs that speak HTTP themselves: they need no browser. */
+/** For specs with plain HTTP requests, which need no browser. */
 export const httpTest = base.extend<object, WorkerOptions>({
   browser: [
     async ({ browser }, use) => {
-      giveSessionsOf(browser);
+      addSessionsToContexts(browser);
       await use(browser);
     },
     { scope: 'worker' },
@@ -69,11 +71,11 @@ export const httpTest = base.extend<object, WorkerOptions>({
   ],
 });
 
-/** Fails a test on whatever its browser complained of. */
+/** Fails a test if its browser reported a problem. */
 export const test = httpTest.extend<Fixtures>({
   browserOrSkip: [
     async ({}, use, testInfo) => {
-      // An ordinary user may have no browser and not be able to install one: counted and named. Under CI the set-up has failed already.
+      // Skipped locally without a browser; in CI the global set-up has already failed.
       if (!process.env.GJC_BROWSER) testInfo.skip(true, NO_BROWSER);
       await use();
     },
@@ -84,7 +86,7 @@ export const test = httpTest.extend<Fixtures>({
     await use(problems);
     expect(
       problems.list(),
-      'console errors, uncaught errors, CSP violations and failed answers',
+      'console errors, uncaught errors, CSP violations and failed responses',
     ).toEqual([]);
   },
   context: async ({ context, problems }, use) => {

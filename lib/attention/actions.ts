@@ -1,11 +1,18 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
-import { PAUSE_KINDS } from '../good-job/settings';
-import { nameText, uuidText } from '../input';
-import { isUuid } from '../text';
-import { repair } from './mutations';
+import { isUuid } from '../core/text';
+import { PAUSE_KINDS } from '../good-job/types';
+import {
+  nameText,
+  uuidText,
+  type ActionResult,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../http/server-action';
+import { repair } from './repair';
 import type { RepairResult } from './types';
 
 const input = z.discriminatedUnion('repair', [
@@ -20,27 +27,30 @@ const input = z.discriminatedUnion('repair', [
   }),
 ]);
 
-async function carryOut(given: unknown): Promise<ActionResult<RepairResult>> {
-  return runAction(input, given, repair, 'repair');
+async function runRepair(request: unknown): Promise<ActionResult<RepairResult>> {
+  return runAction(input, request, repair, 'repair');
 }
 
-/** The door of the pages with JavaScript. */
+/** Runs a repair and returns its outcome, for pages with JavaScript. */
 export async function repairFinding(
-  given: z.input<typeof input> & WithReason,
+  request: z.input<typeof input> & WithReason,
 ): Promise<ActionResult<RepairResult>> {
-  return carryOut(given);
+  return runRepair(request);
 }
 
-/** The same from the confirmation page's form, without JavaScript: answers with /attention, or the page of the job that it came from, and what became of it, as numbers only. */
-export async function submitRepair(sent: FormData): Promise<string> {
-  const form = readForm(sent, ['repair', 'by', 'name', 'reason', 'back'], ['id']);
-  const what = form?.get('repair') ?? null;
+/**
+ * Runs a repair from the confirmation page's form, for pages without JavaScript. Returns the URL of
+ * /attention, or of the job's page that linked to the form, with the counts in the query.
+ */
+export async function submitRepair(formData: FormData): Promise<string> {
+  const form = readForm(formData, ['repair', 'by', 'name', 'reason', 'back'], ['id']);
+  const kind = form?.get('repair') ?? null;
   const ids = form?.getAll('id') ?? [];
-  const result = await carryOut(
+  const result = await runRepair(
     form && {
-      ...(what === 'unpause'
-        ? { repair: what, by: form.get('by'), name: form.get('name') }
-        : { repair: what, ids: ids.length > 0 ? ids : null }),
+      ...(kind === 'unpause'
+        ? { repair: kind, by: form.get('by'), name: form.get('name') }
+        : { repair: kind, ids: ids.length > 0 ? ids : null }),
       reason: form.get('reason'),
     },
   );
@@ -53,7 +63,7 @@ export async function submitRepair(sent: FormData): Promise<string> {
   const isFromJob = form?.get('back') === 'job' && id !== undefined && isUuid(id);
   const page = isFromJob ? `/jobs/${id}` : '/attention';
   return navigateTo(
-    `${page}?${new URLSearchParams({ did: String(what), ...outcome })}`,
+    `${page}?${new URLSearchParams({ did: String(kind), ...outcome })}`,
     result.ok ? null : result.error,
   );
 }

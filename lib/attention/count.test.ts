@@ -1,44 +1,51 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { attentionCount } from './count';
-import { repair } from './mutations';
-import { getAttention } from './queries';
+import { attentionCount, getAttention } from './queries';
+import { repair } from './repair';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('attention count');
-  // The configuration is read for ATTENTION_READY_MINUTES.
-  process.env.DATABASE_URL = gj.url;
+  testConsole = await TestConsole.open('attention count');
+  // The environment, read for ATTENTION_READY_MINUTES, needs a database URL.
+  process.env.DATABASE_URL = testConsole.url;
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
-test('the count is what was found last, is never waited for, and goes with the repair', async () => {
-  await insertBatch(gj.client);
-  expect(await attentionCount(gj.ctx()), 'no search yet').toBeUndefined();
-  await expect.poll(() => attentionCount(gj.ctx())).toEqual({ findings: 1, severity: 'critical' });
-  expect((await getAttention(gj.ctx())).checks[0]).toMatchObject({
+test('returns the count of the last search without waiting, until a repair', async () => {
+  await insertBatch(testConsole.client);
+  expect(await attentionCount(testConsole.ctx()), 'no search yet').toBeUndefined();
+  await expect
+    .poll(() => attentionCount(testConsole.ctx()))
+    .toEqual({ findings: 1, severity: 'critical' });
+  expect((await getAttention(testConsole.ctx())).checks[0]).toMatchObject({
     kind: 'hanging_batches',
     result: 'found',
   });
-  await repair(gj.ctx(), { repair: 'check_batches', ids: null });
-  expect(await attentionCount(gj.ctx())).toBeNull();
+  await repair(testConsole.ctx(), { repair: 'check_batches', ids: null });
+  expect(await attentionCount(testConsole.ctx())).toBeNull();
 });
 
-test('many viewers ask the database once; a database that does not answer leaves the page alone', async () => {
-  let asked = 0;
+test('runs one search for many viewers and keeps its count while the database is down', async () => {
+  let reads = 0;
   const other = await TestConsole.open('attention count, many');
   try {
     const ctx = other.ctx({
-      db: { ...other.db, read: (fn, options) => ((asked += 1), other.db.read(fn, options)) },
+      db: {
+        ...other.db,
+        read: (fn, options) => {
+          reads += 1;
+          return other.db.read(fn, options);
+        },
+      },
     });
     await Promise.all(Array.from({ length: 20 }, () => getAttention(ctx)));
-    expect(asked).toBeLessThan(20);
-    expect(asked).toBeGreaterThan(0);
-    const broken = other.ctx({
+    expect(reads).toBeLessThan(20);
+    expect(reads).toBeGreaterThan(0);
+    const unavailable = other.ctx({
       db: { ...other.db, read: () => Promise.reject(new Error('down')) },
     });
-    expect(await attentionCount(broken)).toBeNull();
+    expect(await attentionCount(unavailable)).toBeNull();
   } finally {
     await other.close();
   }

@@ -1,29 +1,35 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params } from '../../test/harness/rows';
+import {
+  DISCARDED,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  serializedParams,
+} from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { HIDDEN } from '../redaction/redaction';
-import { findAttention } from './find';
+import { REDACTION_MARKER } from '../redaction/redaction';
+import { findAttention } from './queries';
 import type { FindingKind } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
   vi.stubEnv('DATABASE_URL', 'postgres://localhost/none');
-  gj = await TestConsole.open('attention_large');
+  testConsole = await TestConsole.open('attention_large');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const SECRET = 'zq7kxw9vjt3m';
 const TWO_HOURS_AGO = new Date(Date.now() - 7_200_000).toISOString();
 const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
 
 async function find(kind: FindingKind) {
-  const { checks } = await findAttention(gj.ctx());
-  const check = checks.find((one) => one.kind === kind);
+  const { checks } = await findAttention(testConsole.ctx());
+  const check = checks.find((candidate) => candidate.kind === kind);
   return check?.result === 'found' ? check.finding : null;
 }
 
-test('findings hide an error and a description whose unread rest may hold their secrets', async () => {
-  const batch = await insertBatch(gj.client, {
+test('hides errors and descriptions that exceed the size limit and may contain secrets', async () => {
+  const batch = await insertBatch(testConsole.client, {
     description: `Import for ${SECRET}`,
     serialized_properties: JSON.stringify({ note: 'x'.repeat(70_000), password: SECRET }),
     updated_at: HOUR_AGO,
@@ -31,16 +37,20 @@ test('findings hide an error and a description whose unread rest may hold their 
   const large = { arguments: ['x'.repeat(70_000), { password: SECRET }] };
   const insert = (error: string, payload: Record<string, unknown>, columns = {}) => {
     const id = crypto.randomUUID();
-    return insertJob(gj.client, {
+    return insertJob(testConsole.client, {
       id,
       ...DISCARDED,
       error,
-      serialized_params: params(id, payload),
+      serialized_params: serializedParams(id, payload),
       ...columns,
     });
   };
-  // A success that is older than the failures: successes are not removed at once.
-  await insertJob(gj.client, { job_class: 'OtherJob', ...SUCCEEDED, finished_at: TWO_HOURS_AGO });
+  // A stored success proves that GoodJob keeps successes.
+  await insertJob(testConsole.client, {
+    job_class: 'OtherJob',
+    ...SUCCEEDED,
+    finished_at: TWO_HOURS_AGO,
+  });
   for (let n = 0; n < 6; n += 1)
     await insert(`Login: ${SECRET} refused`, large, { job_class: 'FailingJob' });
   await insert(
@@ -52,13 +62,13 @@ test('findings hide an error and a description whose unread rest may hold their 
     },
   );
   expect(await find('hanging_batches')).toMatchObject({
-    items: [{ id: batch, description: HIDDEN, tooLarge: true }],
+    items: [{ id: batch, description: REDACTION_MARKER, tooLarge: true }],
   });
   expect(await find('failing_classes')).toMatchObject({
-    items: [{ jobClass: 'FailingJob', error: HIDDEN, tooLarge: true }],
+    items: [{ jobClass: 'FailingJob', error: REDACTION_MARKER, tooLarge: true }],
   });
   expect(await find('discarded_callbacks')).toMatchObject({
-    items: [{ jobClass: 'CallbackJob', error: HIDDEN, tooLarge: true }],
+    items: [{ jobClass: 'CallbackJob', error: REDACTION_MARKER, tooLarge: true }],
   });
-  expect(JSON.stringify(await findAttention(gj.ctx()))).not.toContain(SECRET);
+  expect(JSON.stringify(await findAttention(testConsole.ctx()))).not.toContain(SECRET);
 });

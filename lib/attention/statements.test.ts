@@ -13,42 +13,40 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
-import { attentionCount } from './count';
-import { findAttention } from './find';
-import { getAttention } from './queries';
+import { attentionCount, findAttention, getAttention } from './queries';
 
-let console_: TestConsole;
+let testConsole: TestConsole;
 let folder: string;
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 const HOUR = 3_600;
 
 beforeAll(async () => {
-  console_ = await TestConsole.open('attention statements');
+  testConsole = await TestConsole.open('attention statements');
   folder = await mkdtemp(path.join(tmpdir(), 'attention-'));
   await writeFile(
     path.join(folder, 'cron.yml'),
     'every_minute:\n  cron: "* * * * *"\n  class: ReportJob\n',
   );
   Object.assign(process.env, {
-    DATABASE_URL: console_.url,
+    DATABASE_URL: testConsole.url,
     CRON_FILE: path.join(folder, 'cron.yml'),
   });
-  await insertEverythingWrong();
+  await insertRowsForFindings();
 });
 afterAll(async () => {
-  await console_.close();
+  await testConsole.close();
   await rm(folder, { recursive: true });
 });
 
-/** Something for every finding, except those of the catalogue. */
-async function insertEverythingWrong(): Promise<void> {
-  const { client } = console_;
+/** Rows for every kind of finding, except stale statistics and stalled runs. */
+async function insertRowsForFindings(): Promise<void> {
+  const { client } = testConsole;
   const batch = await insertBatch(client, { enqueued_at: ago(HOUR) });
   await insertJob(client, { ...SUCCEEDED, batch_id: batch });
   const dead = await insertProcess(client, { lock_type: null, updated_at: ago(HOUR) });
-  const taken = { ...RUNNING, performed_at: ago(HOUR), locked_at: ago(HOUR) };
-  await insertJob(client, { ...taken, lock_type: 1, locked_by_id: dead });
-  await insertJob(client, { ...taken, lock_type: 1, locked_by_id: null });
+  const running = { ...RUNNING, performed_at: ago(HOUR), locked_at: ago(HOUR) };
+  await insertJob(client, { ...running, lock_type: 1, locked_by_id: dead });
+  await insertJob(client, { ...running, lock_type: 1, locked_by_id: null });
   await insertProcess(client, {
     lock_type: null,
     created_at: ago(3 * HOUR),
@@ -60,7 +58,9 @@ async function insertEverythingWrong(): Promise<void> {
   await insertJob(client, { queue_name: 'late', scheduled_at: ago(HOUR) });
   await insertJob(client, { queue_name: 'paused', scheduled_at: ago(HOUR) });
   await client.query(
-    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now() - interval '1 day', now() - interval '1 day', 'pauses', '{"queues": ["paused"]}')`,
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+     VALUES (now() - interval '1 day', now() - interval '1 day',
+             'pauses', '{"queues": ["paused"]}')`,
   );
   for (let n = 0; n < 8; n += 1)
     await insertJob(client, { ...DISCARDED, job_class: 'BrokenJob', finished_at: ago(60 + n) });
@@ -72,11 +72,11 @@ async function insertEverythingWrong(): Promise<void> {
   });
 }
 
-it('searches for everything with at most 20 statements when everything is wrong', async () => {
-  const counted = countStatements(console_.db);
-  const { checks } = await findAttention(console_.ctx({ db: counted.db, bulkRuns: false }));
-  const found = checks.flatMap(({ kind, result }) => (result === 'found' ? [kind] : []));
-  expect(found.sort()).toEqual([
+it('runs all checks with at most 20 statements even if every one has a finding', async () => {
+  const counted = countStatements(testConsole.db);
+  const { checks } = await findAttention(testConsole.ctx({ db: counted.db, bulkRuns: false }));
+  const kinds = checks.flatMap(({ kind, result }) => (result === 'found' ? [kind] : []));
+  expect(kinds.sort()).toEqual([
     'discarded_callbacks',
     'failing_classes',
     'hanging_batches',
@@ -91,10 +91,10 @@ it('searches for everything with at most 20 statements when everything is wrong'
   expect(counted.statements.length).toBeLessThanOrEqual(20);
 });
 
-it('costs all viewers together one search, the number in the navigation included', async () => {
-  expireAfterWrite(console_.ctx().gj.schema.identity);
-  const counted = countStatements(console_.db);
-  const ctx = console_.ctx({ db: counted.db });
+it('shares one search between all viewers and the count in the navigation', async () => {
+  expireAfterWrite(testConsole.ctx().tables.schema.identity);
+  const counted = countStatements(testConsole.db);
+  const ctx = testConsole.ctx({ db: counted.db });
   await Promise.all(Array.from({ length: 20 }, () => getAttention(ctx)));
   const first = counted.statements.length;
   expect(first).toBeLessThanOrEqual(20);

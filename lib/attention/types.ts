@@ -1,11 +1,12 @@
-import type { ErrorCode } from '../errors';
 import type { StalledRun } from '../bulk/types';
-import type { MissingMigration } from '../good-job/schema';
-import type { PauseKind } from '../good-job/settings';
-import type { Outcome } from '../good-job/outcomes';
+import type { ErrorCode } from '../core/errors';
+import type { Params } from '../core/search-params';
+import { isUuid } from '../core/text';
+import type { MissingMigration } from '../good-job/tables';
+import { type Outcome, PAUSE_KINDS, type PauseKind } from '../good-job/types';
 import type { Count } from '../jobs/types';
 
-/** Worst first within a severity, too. */
+/** In the order of the page within a severity. */
 export const FINDING_KINDS = [
   'hanging_batches',
   'lost_jobs',
@@ -22,70 +23,74 @@ export const FINDING_KINDS = [
 ] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
-/** critical: it will not mend itself. warning: somebody should look. notice: good to know. */
+/** critical: stuck until an operator acts. warning: needs a review. notice: for information. */
 export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What the console can do about it itself; the other findings say what to do, or lead to where it is done. */
+/** The repairs that the console offers; other findings link to a page or explain what to do. */
 export const REPAIRS = ['check_batches', 'release_jobs', 'unpause'] as const;
 export type Repair = (typeof REPAIRS)[number];
 
-/** Of each finding so many are listed. */
+/** Items listed per finding. */
 export const ITEMS_SHOWN = 10;
 
-/** An enqueued batch that nobody will look at again. */
+/** An enqueued batch whose completion check is due but will not run. */
 export interface HangingBatch {
   id: string;
   description: string | null;
-  /** The description or the properties were too large to be read, so the description is hidden. */
+  /** The description or properties exceed the size limit, so the description is hidden. */
   tooLarge: boolean;
-  /** Its last job or callback finished; null: it has too many to say. */
+  /** When its last job or callback finished; null: it has too many jobs to scan. */
   since: string | null;
 }
 
-/** A job that counts as running, or as taken, while nobody live holds it. */
+/** A running or claimed job without a live holder. */
 export interface LostJob {
   id: string;
   jobClass: string | null;
   queueName: string | null;
-  /** It was started, or at least taken, then. */
+  /** When it was started, else claimed. */
   since: string;
   started: boolean;
-  /** It still names its process, which keeps workers away from it. */
+  /** `locked_by_id`, which keeps skiplocked and hybrid workers away from the job. */
   processId: string | null;
-  /** Null: its process has no row any more. */
+  /** The last heartbeat of its process; null: the process has no row anymore. */
   processSeenAt: string | null;
   host: string | null;
 }
 
-/** A queue with jobs that wait. */
+/** A queue with waiting jobs. */
 export interface WaitingQueue {
   queue: string;
+  /** When its oldest ready job became ready. */
   since: string;
-  /** Those that a worker could take now. */
+  /** Jobs that a worker could take now. */
   count: Count;
-  /** Its queued jobs that have waited for as long, path and query: those that are paused or taken are among them. */
-  where: string;
+  /**
+   * Path and query of its queued jobs that have waited as long, including paused and claimed ones.
+   */
+  href: string;
 }
 
-/** A cron key whose run is missing. */
+/** A cron key with a missing run. */
 export interface OverdueKey {
   key: string;
-  /** It was due then. */
+  /** When the run was due. */
   since: string;
 }
 
 export interface FailingClass {
   jobClass: string;
-  /** The first of its failures in the window. */
+  /** The first failure in the window. */
   since: string;
+  /** The last failure. */
   lastAt: string;
   count: Count;
   error: string | null;
-  /** The error or the payload of its job is too large to be read, so the error is hidden. */
+  /** The error or payload of its job exceeds the size limit, so the error is hidden. */
   tooLarge: boolean;
-  /** Those that were counted, path and query. */
-  where: string;
+  /** Path and query of the jobs that `count` counts. */
+  href: string;
 }
 
 export interface DiscardedCallback {
@@ -94,7 +99,7 @@ export interface DiscardedCallback {
   batchId: string;
   since: string;
   error: string | null;
-  /** The error or the payload is too large to be read, so the error is hidden. */
+  /** The error or payload exceeds the size limit, so the error is hidden. */
   tooLarge: boolean;
 }
 
@@ -105,18 +110,19 @@ export interface PausedJobs {
   count: Count;
 }
 
-/** What the database lacks: a migration of GoodJob's, or (null) the console's own schema, or its newest tables. */
+/** A missing GoodJob migration, a missing schema of the console, or one of an older version. */
 export type SchemaGap =
   { gap: 'migration'; migration: MissingMigration } | { gap: 'console_schema' | 'console_version' };
 
 export interface StaleTable {
   table: string;
-  /** When it was last analyzed, as far as the server remembers. */
+  /** The last ANALYZE; null: none since the statistics were reset. */
   since: string | null;
-  /** Rows changed since; null: never analyzed. */
+  /** Rows changed since the last ANALYZE; null: never analyzed. */
   changed: number | null;
+  /** Estimated rows; null: never analyzed. */
   rows: number | null;
-  /** What to run. */
+  /** The SQL statement to run. */
   statement: string;
 }
 
@@ -135,49 +141,74 @@ export interface Items {
   stale_statistics: StaleTable;
 }
 
-/** Something that is wrong: since when, how many, and the worst ITEMS_SHOWN of them. */
+/** A problem with its worst ITEMS_SHOWN items. */
 export interface FindingOf<Kind extends FindingKind> {
   kind: Kind;
   severity: Severity;
-  /** The earliest; null: not known. */
+  /** The earliest `since` of all items; null: unknown. */
   since: string | null;
-  /** Of what `items` lists: batches, jobs, queues, classes, … */
+  /** The number of all items: batches, jobs, queues or classes. */
   count: Count;
   items: Items[Kind][];
-  /** Where all of them are seen, path and query. */
-  where: string | null;
+  /** Path and query of the page that lists all items. */
+  href: string | null;
   repair: Repair | null;
 }
 export type Finding = { [Kind in FindingKind]: FindingOf<Kind> }[FindingKind];
 
-/** What became of looking for one kind. */
+/** The result of one check. */
 export type Check =
   | { kind: FindingKind; result: 'clear' }
   | { kind: FindingKind; result: 'found'; finding: Finding }
-  /** It could not be found out in time, or not completely. */
+  /** The check timed out, was incomplete, or cannot run on a standby. */
   | { kind: FindingKind; result: 'unknown'; reason: ErrorCode | 'standby' };
 
-/** What the page shows and polls. */
+/** The results of all checks, which the page renders and polls. */
 export interface Attention {
   /** ISO 8601 UTC, by the database's clock. */
   checkedAt: string;
-  /** Minutes that a ready job may wait. */
+  /** How long a ready job may wait (ATTENTION_READY_MINUTES). */
   readyMinutes: number;
-  /** Every kind once: findings first, the worst at the top. */
+  /** Each kind once: findings first, the most severe at the top. */
   checks: Check[];
 }
 
-/** What is to be repaired. `ids` null: all that are found when it is carried out. */
+/** The target of a repair. `ids` null: all rows that a search finds when the repair runs. */
 export type RepairTarget =
   | { repair: 'check_batches' | 'release_jobs'; ids: string[] | null }
   | { repair: 'unpause'; by: PauseKind; name: string };
 
-/** What a repair came to. */
+/** The outcome of a repair. */
 export interface RepairResult {
   /** Rows by outcome. */
   counts: Partial<Record<Outcome['outcome'], number>>;
-  /** The first of those that were not repaired. */
-  notDone: Outcome[];
-  /** Callbacks that were enqueued. */
+  /** The first rows that were not repaired. */
+  failures: Outcome[];
+  /** Callback jobs that were enqueued. */
   events: number;
+}
+
+/** Returns the query parameters of /attention/repair. */
+export function repairParams(target: RepairTarget): Record<string, string> {
+  const { repair } = target;
+  if (repair === 'unpause') return { repair, by: target.by, name: target.name };
+  return target.ids === null ? { repair } : { repair, id: target.ids.join(',') };
+}
+
+/**
+ * Parses the query parameters of /attention/repair. Returns null for any invalid one, never a
+ * target with more rows than the link had.
+ */
+export function readRepairTarget(params: Params): RepairTarget | null {
+  const repair = REPAIRS.find((kind) => kind === params.get('repair'));
+  if (!repair) return null;
+  if (repair === 'unpause') {
+    const by = PAUSE_KINDS.find((kind) => kind === params.get('by'));
+    const name = params.get('name');
+    return by && name ? { repair, by, name } : null;
+  }
+  const id = params.get('id');
+  if (id === null) return { repair, ids: null };
+  const ids = id.split(',');
+  return ids.every(isUuid) ? { repair, ids } : null;
 }

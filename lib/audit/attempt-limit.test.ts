@@ -1,32 +1,33 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { captureOutput } from '../../test/harness/gateway';
 import { TestConsole } from '../../test/harness/test-console';
-import { printed } from '../../test/harness/door';
-import { requireBulk, startBulk } from '../bulk/start';
-import { recordAttempt } from '../ctx';
-import { ConsoleError } from '../errors';
-import { flushAttempts } from './attempt-limit';
+import { requireBulk, startBulk } from '../bulk/mutations';
+import { recordFailure } from '../context/audited-transaction';
+import { ConsoleError } from '../core/errors';
+import { flushAttempts } from './recorder';
 
-/* What a viewer may not do, tried again and again, fills neither the table of records nor the log. */
-let gj: TestConsole;
+/* Repeated attempts must not fill the audit table or the log. */
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('attempt limit');
+  testConsole = await TestConsole.open('attempt limit');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(async () => {
   await flushAttempts();
-  await gj.client.query('DELETE FROM good_job_console.audit_events');
+  await testConsole.client.query('DELETE FROM good_job_console.audit_events');
 });
 
-let people = 0;
-/** A viewer of whom nothing has been counted yet. */
-const somebody = (options: Parameters<TestConsole['ctx']>[0] = {}) => {
-  const ctx = gj.ctx({ role: 'viewer', ...options });
-  return Object.assign(ctx, { viewer: { ...ctx.viewer, id: `person-${(people += 1)}` } });
+let viewerCount = 0;
+/** Returns the context of a new viewer, without counted attempts. */
+const newViewer = (options: Parameters<TestConsole['ctx']>[0] = {}) => {
+  const ctx = testConsole.ctx({ role: 'viewer', ...options });
+  viewerCount += 1;
+  return Object.assign(ctx, { viewer: { ...ctx.viewer, id: `person-${viewerCount}` } });
 };
 const filter = (query: string) => ({ kind: 'filter' as const, query, batchId: null });
 const records = async () =>
   (
-    await gj.client.query<{
+    await testConsole.client.query<{
       viewer: string;
       error: string;
       outcome: string;
@@ -34,25 +35,29 @@ const records = async () =>
       attempts: number | null;
       details: Record<string, unknown>;
     }>(
-      `SELECT viewer, error, outcome, pg_column_size(e.*)::int AS bytes, (details ->> 'attempts')::int AS attempts, details FROM good_job_console.audit_events e ORDER BY id`,
+      `SELECT viewer, error, outcome, pg_column_size(e.*)::int AS bytes,
+              (details ->> 'attempts')::int AS attempts, details
+         FROM good_job_console.audit_events e
+        ORDER BY id`,
     )
   ).rows;
-const numberOf = (rows: { attempts: number | null }[]) =>
+const countAttempts = (rows: { attempts: number | null }[]) =>
   rows.reduce((sum, { attempts }) => sum + (attempts ?? 1), 0);
-const tried = (fn: () => Promise<unknown>) => fn().catch(() => undefined);
+const ignoreError = (fn: () => Promise<unknown>) => fn().catch(() => undefined);
 
-describe('a thousand attempts that changed nothing', () => {
+describe('recordFailure', () => {
   it.each([
     ['previews without permission', 'forbidden', 'state=discarded'],
     ['previews of a long filter', 'forbidden', `q=${'a'.repeat(7_900)}`],
-  ])('%s are eleven records, which say how many there were', async (_, error, query) => {
-    const ctx = somebody();
-    for (let n = 0; n < 1_000; n += 1) await tried(() => requireBulk(ctx, 'retry', filter(query)));
+  ])('writes ten records and a summary for 1000 %s', async (_, error, query) => {
+    const ctx = newViewer();
+    for (let n = 0; n < 1_000; n += 1)
+      await ignoreError(() => requireBulk(ctx, 'retry', filter(query)));
     expect(await records()).toHaveLength(10);
     await flushAttempts();
     const rows = await records();
     expect(rows).toHaveLength(11);
-    expect(numberOf(rows)).toBe(1_000);
+    expect(countAttempts(rows)).toBe(1_000);
     expect(new Set(rows.map((row) => `${row.viewer} ${row.error} ${row.outcome}`))).toEqual(
       new Set([`${ctx.viewer.id} ${error} refused`]),
     );
@@ -63,60 +68,63 @@ describe('a thousand attempts that changed nothing', () => {
     ['a query that takes too long', new ConsoleError('query_timeout'), 'query_timeout'],
     ['a lock', new ConsoleError('locked'), null],
   ])(
-    'that %s ended are eleven records as well, which say how many there were',
+    'writes ten records and a summary for 100 attempts that failed with %s',
     async (_, error, code) => {
-      const ctx = somebody({ role: 'admin' });
+      const ctx = newViewer({ role: 'admin' });
       for (let n = 0; n < 100; n += 1)
-        await recordAttempt(ctx, 'job.retry', { targetIds: [crypto.randomUUID()] }, error);
+        await recordFailure(ctx, 'job.retry', { targetIds: [crypto.randomUUID()] }, error);
       await flushAttempts();
       const rows = await records();
       expect(rows).toHaveLength(11);
-      expect(numberOf(rows)).toBe(100);
+      expect(countAttempts(rows)).toBe(100);
       expect(new Set(rows.map((row) => row.error))).toEqual(new Set([code]));
     },
   );
-  it('starts with a filter that is none are bounded as well, and so is what is on record of them', async () => {
-    const ctx = somebody({ role: 'admin' });
+  it('limits number and size of the records for bulk runs with an invalid filter', async () => {
+    const ctx = newViewer({ role: 'admin' });
     const request = {
       action: 'retry' as const,
       target: filter(`class=${'あ'.repeat(7_000)}`),
       scheduledAt: null,
       cutOff: { at: '2026-01-01T00:00:00.000000Z', txid: '1' },
       expected: { kind: 'exact' as const, count: 1 },
-      typed: null,
+      confirmedCount: null,
     };
-    for (let n = 0; n < 100; n += 1) await tried(() => startBulk(ctx, request));
+    for (let n = 0; n < 100; n += 1) await ignoreError(() => startBulk(ctx, request));
     await flushAttempts();
     const rows = await records();
     expect(rows).toHaveLength(11);
-    expect(numberOf(rows)).toBe(100);
+    expect(countAttempts(rows)).toBe(100);
     for (const { bytes } of rows) expect(bytes).toBeLessThan(8_000);
     expect(rows[0]?.details.filter).toMatch(/^class=あ+…$/);
   });
-  it('at the same time are counted as they are one after the other', async () => {
-    const ctx = somebody();
+  it('counts concurrent attempts like sequential ones', async () => {
+    const ctx = newViewer();
     await Promise.all(
-      Array.from({ length: 300 }, () => tried(() => requireBulk(ctx, 'destroy', filter('')))),
+      Array.from({ length: 300 }, () => ignoreError(() => requireBulk(ctx, 'destroy', filter('')))),
     );
     await flushAttempts();
     const rows = await records();
     expect(rows).toHaveLength(11);
-    expect(numberOf(rows)).toBe(300);
+    expect(countAttempts(rows)).toBe(300);
   });
-  it('of one viewer hide nothing of another’s, nor another refusal of their own', async () => {
-    const [loud, other] = [somebody(), somebody()];
-    for (let n = 0; n < 50; n += 1) await tried(() => requireBulk(loud, 'retry', filter('')));
-    await tried(() => requireBulk(other, 'retry', filter('')));
-    await tried(() => requireBulk(loud, 'destroy', filter('')));
+  it('counts attempts separately for each viewer and action', async () => {
+    const repeating = newViewer();
+    const other = newViewer();
+    for (let n = 0; n < 50; n += 1)
+      await ignoreError(() => requireBulk(repeating, 'retry', filter('')));
+    await ignoreError(() => requireBulk(other, 'retry', filter('')));
+    await ignoreError(() => requireBulk(repeating, 'destroy', filter('')));
     expect((await records()).slice(10)).toMatchObject([
       { viewer: other.viewer.id, attempts: null },
-      { viewer: loud.viewer.id, attempts: null },
+      { viewer: repeating.viewer.id, attempts: null },
     ]);
   });
-  it('without the console’s own schema are as few lines of the log', async () => {
-    const ctx = Object.assign(somebody(), { recordsAttempts: false });
-    const { audits } = await printed(async () => {
-      for (let n = 0; n < 500; n += 1) await tried(() => requireBulk(ctx, 'retry', filter('')));
+  it('limits the log lines in the same way without the console’s own schema', async () => {
+    const ctx = Object.assign(newViewer(), { recordsAttempts: false });
+    const { audits } = await captureOutput(async () => {
+      for (let n = 0; n < 500; n += 1)
+        await ignoreError(() => requireBulk(ctx, 'retry', filter('')));
       await flushAttempts();
     });
     expect(audits).toHaveLength(11);
@@ -124,11 +132,11 @@ describe('a thousand attempts that changed nothing', () => {
   });
 });
 
-describe('the record of an attempt', () => {
-  it('names 25 targets at most, and their number', async () => {
+describe('boundAttempt', () => {
+  it('records at most 25 target ids and truncates long names and details', async () => {
     const targetIds = Array.from({ length: 500 }, () => crypto.randomUUID());
-    await recordAttempt(
-      somebody(),
+    await recordFailure(
+      newViewer(),
       'job.discard',
       {
         targetType: 'job',
@@ -140,14 +148,15 @@ describe('the record of an attempt', () => {
     );
     const [row] = await records();
     expect(row?.bytes).toBeLessThan(8_000);
-    const { rows } = await gj.client.query(
-      'SELECT cardinality(target_ids) AS ids, length(target_name) AS name, details FROM good_job_console.audit_events',
+    const { rows } = await testConsole.client.query(
+      `SELECT cardinality(target_ids) AS ids, length(target_name) AS name, details
+         FROM good_job_console.audit_events`,
     );
     expect(rows).toEqual([{ ids: 25, name: 501, details: { too_large: true } }]);
   });
-  it('hides what is hidden before it cuts', async () => {
-    await recordAttempt(
-      somebody(),
+  it('truncates only after redaction', async () => {
+    await recordFailure(
+      newViewer(),
       'job.retry',
       { details: { filter: `${'x '.repeat(990)}password=Tr0ub4dor-and-3` } },
       new ConsoleError('forbidden'),

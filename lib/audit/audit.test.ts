@@ -1,31 +1,43 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { DISCARDED, SUCCEEDED, insertBatch, insertJob, params, row } from '../../test/harness/rows';
+import { z } from 'zod';
+import {
+  DISCARDED,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  serializedParams,
+  readRow,
+} from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { exportAudit } from '../audit-log/export';
+import { parseAuditFilter } from '../audit-log/filters';
+import { listAudit } from '../audit-log/queries';
 import { retryBatch } from '../batches/mutations';
-import { controlRun } from '../bulk/control';
-import { transaction } from '../ctx';
+import { controlRun } from '../bulk/mutations';
+import { grantsFor } from '../console-schema/setup';
+import { auditedTransaction } from '../context/audited-transaction';
+import { ConsoleError } from '../core/errors';
 import type { Database } from '../db/database';
-import { ConsoleError } from '../errors';
 import { changeJobs } from '../jobs/mutations';
-import { type AuditEvent, recordAudit } from './audit';
-import { exportAudit } from './export';
-import { parseAuditFilter } from './filters';
-import { grantsFor } from './grants';
-import { outcomeOf } from './outcome';
-import { printAudit, printRefusedAtDoor } from './print';
-import { listAudit } from './queries';
+import {
+  type AuditEvent,
+  outcomeOf,
+  printAudit,
+  printRefusedByGateway,
+  recordAudit,
+} from './recorder';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('audit');
+  testConsole = await TestConsole.open('audit');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-interface Kept {
+interface StoredEvent {
   action: string;
   outcome: string;
   before: Record<string, Record<string, unknown>> | null;
@@ -34,22 +46,21 @@ interface Kept {
 }
 const events = async (id: string) =>
   (
-    await gj.client.query<Kept>(
+    await testConsole.client.query<StoredEvent>(
       'SELECT * FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id',
       [id],
     )
   ).rows;
-const last = async () =>
+const lastEvent = async () =>
   (
-    await gj.client.query<Kept>(
+    await testConsole.client.query<StoredEvent>(
       'SELECT * FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1',
     )
   ).rows[0];
-const spied = () => vi.spyOn(console, 'log').mockImplementation(() => undefined);
-const printed = (print: ReturnType<typeof spied>) =>
-  print.mock.calls.map(
-    ([line]) => (JSON.parse(String(line)) as { audit: Record<string, unknown> }).audit,
-  );
+const spyOnLog = () => vi.spyOn(console, 'log').mockImplementation(() => undefined);
+const auditLine = z.strictObject({ audit: z.record(z.string(), z.unknown()) });
+const auditLines = (log: ReturnType<typeof spyOnLog>) =>
+  log.mock.calls.map(([line]) => auditLine.parse(JSON.parse(String(line))).audit);
 
 const EVENT: AuditEvent = {
   viewer: 'a',
@@ -62,7 +73,7 @@ const EVENT: AuditEvent = {
   details: {},
 };
 
-test('the outcome of a record is what its line in the log says, and follows its counts', async () => {
+test('stores the same outcome as the log line and updates it with the counts', async () => {
   const shapes: Partial<AuditEvent>[] = [
     {},
     { counts: { done: 2 } },
@@ -77,25 +88,27 @@ test('the outcome of a record is what its line in the log says, and follows its 
   ];
   for (const shape of shapes) {
     const event = { ...EVENT, ...shape };
-    const id = await gj.db.write((tx) => recordAudit(tx, event));
-    const { rows } = await gj.client.query<Kept>(
+    const id = await testConsole.db.write((tx) => recordAudit(tx, event));
+    const { rows } = await testConsole.client.query<StoredEvent>(
       'SELECT outcome FROM good_job_console.audit_events WHERE id = $1',
       [id],
     );
     expect(rows[0]?.outcome, JSON.stringify(shape)).toBe(outcomeOf(event));
-    await gj.client.query(
+    await testConsole.client.query(
       `UPDATE good_job_console.audit_events SET counts = '{"done": 1, "locked": 2}' WHERE id = $1`,
       [id],
     );
-    expect((await last())?.outcome).toBe(outcomeOf({ ...event, counts: { done: 1, locked: 2 } }));
+    expect((await lastEvent())?.outcome).toBe(
+      outcomeOf({ ...event, counts: { done: 1, locked: 2 } }),
+    );
   }
 });
 
-describe('what was refused', () => {
-  test('by role: who, what and why they wanted it, and nothing is changed', async () => {
-    const id = await insertJob(gj.client, DISCARDED);
+describe('refused actions', () => {
+  test('records an action that the role does not permit, with viewer and reason', async () => {
+    const id = await insertJob(testConsole.client, DISCARDED);
     await expect(
-      changeJobs(gj.ctx({ role: 'viewer', reason: 'ticket 4711' }), 'retry', [id]),
+      changeJobs(testConsole.ctx({ role: 'viewer', reason: 'ticket 4711' }), 'retry', [id]),
     ).rejects.toMatchObject({ code: 'forbidden' });
     expect(await events(id)).toMatchObject([
       {
@@ -110,9 +123,9 @@ describe('what was refused', () => {
         after: null,
       },
     ]);
-    expect((await row(gj.client, 'good_jobs', id)).finished_at).not.toBeNull();
-    const batch = await insertBatch(gj.client);
-    await expect(retryBatch(gj.ctx({ role: 'viewer' }), batch)).rejects.toMatchObject({
+    expect((await readRow(testConsole.client, 'good_jobs', id)).finished_at).not.toBeNull();
+    const batch = await insertBatch(testConsole.client);
+    await expect(retryBatch(testConsole.ctx({ role: 'viewer' }), batch)).rejects.toMatchObject({
       code: 'forbidden',
     });
     expect(await events(batch)).toMatchObject([
@@ -120,15 +133,17 @@ describe('what was refused', () => {
     ]);
   });
 
-  test('under READ_ONLY it is printed: the console writes nothing at all', async () => {
-    const print = spied();
+  test('prints a refused action under READ_ONLY without opening a transaction', async () => {
+    const log = spyOnLog();
     const write = vi.fn(() => Promise.reject(new Error('A transaction was opened.')));
     const id = crypto.randomUUID();
     await expect(
-      changeJobs(gj.ctx({ readOnly: true, db: { ...gj.db, write } }), 'destroy', [id]),
+      changeJobs(testConsole.ctx({ readOnly: true, db: { ...testConsole.db, write } }), 'destroy', [
+        id,
+      ]),
     ).rejects.toMatchObject({ code: 'read_only' });
     expect(write).not.toHaveBeenCalled();
-    expect(printed(print)).toMatchObject([
+    expect(auditLines(log)).toMatchObject([
       {
         viewer: 'tester',
         action: 'job.destroy',
@@ -139,28 +154,30 @@ describe('what was refused', () => {
     ]);
   });
 
-  test('without a reason where one is required; with one it is kept', async () => {
-    const id = await insertJob(gj.client, DISCARDED);
-    await expect(changeJobs(gj.ctx({ reasonRequired: true }), 'retry', [id])).rejects.toMatchObject(
-      { code: 'reason_required' },
-    );
+  test('rejects an action without the required reason and stores a given one', async () => {
+    const id = await insertJob(testConsole.client, DISCARDED);
+    await expect(
+      changeJobs(testConsole.ctx({ reasonRequired: true }), 'retry', [id]),
+    ).rejects.toMatchObject({ code: 'reason_required' });
     expect(await events(id)).toMatchObject([{ outcome: 'refused', error: 'reason_required' }]);
-    await changeJobs(gj.ctx({ reasonRequired: true, reason: '顧客からの依頼' }), 'retry', [id]);
+    await changeJobs(testConsole.ctx({ reasonRequired: true, reason: '顧客からの依頼' }), 'retry', [
+      id,
+    ]);
     expect((await events(id)).at(-1)).toMatchObject({ outcome: 'done', reason: '顧客からの依頼' });
-    // Stopping a run asks for none.
-    expect(await controlRun(gj.ctx({ reasonRequired: true }), crypto.randomUUID(), 'pause')).toBe(
-      'missing',
-    );
+    // Pausing a run needs no reason.
+    expect(
+      await controlRun(testConsole.ctx({ reasonRequired: true }), crypto.randomUUID(), 'pause'),
+    ).toBe('missing');
   });
 });
 
-describe('what failed', () => {
-  test('is rolled back and recorded with its code, in a transaction of its own', async () => {
-    const id = await insertJob(gj.client);
+describe('failed actions', () => {
+  test('records a rolled back action with its error code', async () => {
+    const id = await insertJob(testConsole.client);
     const attempt = { targetType: 'job' as const, targetIds: [id] };
     const failing = (error: unknown) =>
-      transaction(
-        gj.ctx(),
+      auditedTransaction(
+        testConsole.ctx(),
         'job.discard',
         async (tx) => {
           await tx.audit({ ...attempt, counts: { done: 1 }, details: {} });
@@ -178,33 +195,41 @@ describe('what failed', () => {
     ]);
   });
 
-  test('is printed where the database is gone, and a run’s own steps are no attempts', async () => {
-    const print = spied();
-    const gone: Database = {
-      ...gj.db,
+  test('prints a failure while the database is down, except for chunks of a bulk run', async () => {
+    const log = spyOnLog();
+    const unavailable: Database = {
+      ...testConsole.db,
       write: () => Promise.reject(new ConsoleError('database_down')),
     };
     await expect(
-      changeJobs(gj.ctx({ db: gone }), 'retry', [crypto.randomUUID()]),
+      changeJobs(testConsole.ctx({ db: unavailable }), 'retry', [crypto.randomUUID()]),
     ).rejects.toMatchObject({ code: 'database_down' });
     await expect(
-      transaction(gj.ctx({ db: gone }), 'job.retry', () => Promise.resolve(), null),
+      auditedTransaction(
+        testConsole.ctx({ db: unavailable }),
+        'job.retry',
+        () => Promise.resolve(),
+        null,
+      ),
     ).rejects.toMatchObject({ code: 'database_down' });
-    expect(printed(print)).toMatchObject([
+    expect(auditLines(log)).toMatchObject([
       { action: 'job.retry', outcome: 'failed', error: 'database_down' },
     ]);
   });
 });
 
-describe('before and after', () => {
-  test('retry: the columns and, of the payload, what it changes', async () => {
+describe('recorded rows', () => {
+  test('records the columns and the changed payload keys of a retry', async () => {
     const id = crypto.randomUUID();
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, {
       id,
       ...DISCARDED,
-      serialized_params: params(id, { arguments: [{ password: 'hunter2' }], executions: 3 }),
+      serialized_params: serializedParams(id, {
+        arguments: [{ password: 'hunter2' }],
+        executions: 3,
+      }),
     });
-    await changeJobs(gj.ctx(), 'retry', [id]);
+    await changeJobs(testConsole.ctx(), 'retry', [id]);
     const [event] = await events(id);
     expect(event?.before?.[id]).toMatchObject({
       error_event: 'unhandled',
@@ -221,9 +246,9 @@ describe('before and after', () => {
     expect(JSON.stringify(event)).not.toContain('arguments');
   });
 
-  test('destroy: all of the row, redacted, its digits kept, and bounded', async () => {
+  test('records the whole row of a destroy, redacted, bounded and with all digits', async () => {
     const id = crypto.randomUUID();
-    const payload = params(id, {
+    const payload = serializedParams(id, {
       arguments: [
         {
           password: 'hunter2',
@@ -231,10 +256,12 @@ describe('before and after', () => {
         },
       ],
     }).replace('"executions":0', '"executions":12345678901234567890');
-    await insertJob(gj.client, { id, ...SUCCEEDED, serialized_params: payload });
-    await changeJobs(gj.ctx(), 'destroy', [id]);
-    const { rows } = await gj.client.query<{ before: string; after: string | null }>(
-      'SELECT before::text, after::text FROM good_job_console.audit_events WHERE $1 = ANY(target_ids)',
+    await insertJob(testConsole.client, { id, ...SUCCEEDED, serialized_params: payload });
+    await changeJobs(testConsole.ctx(), 'destroy', [id]);
+    const { rows } = await testConsole.client.query<{ before: string; after: string | null }>(
+      `SELECT before::text, after::text
+         FROM good_job_console.audit_events
+        WHERE $1 = ANY(target_ids)`,
       [id],
     );
     expect(rows[0]?.after).toBeNull();
@@ -244,88 +271,87 @@ describe('before and after', () => {
     expect(rows[0]?.before.length).toBeLessThan(4_500);
   });
 
-  test('nothing in it repeats what the arguments hide, though they are not kept', async () => {
-    const print = spied();
+  test('redacts secrets of the arguments in all recorded columns', async () => {
+    const log = spyOnLog();
     const secret = 'zq7kxw9vjt3m';
-    const insert = (id: string, also: object = {}) =>
-      insertJob(gj.client, {
+    const insert = (id: string, moreArguments: object = {}) =>
+      insertJob(testConsole.client, {
         id,
         error: `Login: ${secret} was refused`,
-        serialized_params: params(id, {
+        serialized_params: serializedParams(id, {
           job_class: 'EchoJob',
-          arguments: [{ token: secret, ...also }],
+          arguments: [{ token: secret, ...moreArguments }],
         }),
       });
-    const [retried, discarded, large] = [
-      crypto.randomUUID(),
-      crypto.randomUUID(),
-      crypto.randomUUID(),
-    ];
-    await insert(retried);
-    await insert(discarded);
-    await insert(large, { noise: Array.from({ length: 8_000 }, () => crypto.randomUUID()) });
-    await gj.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [
-      [retried, large],
+    const retriedId = crypto.randomUUID();
+    const discardedId = crypto.randomUUID();
+    const largeId = crypto.randomUUID();
+    await insert(retriedId);
+    await insert(discardedId);
+    await insert(largeId, { noise: Array.from({ length: 8_000 }, () => crypto.randomUUID()) });
+    await testConsole.client.query(`UPDATE good_jobs SET finished_at = now() WHERE id = ANY($1)`, [
+      [retriedId, largeId],
     ]);
-    await changeJobs(gj.ctx(), 'retry', [retried, large]);
-    await changeJobs(gj.ctx(), 'discard', [discarded]);
-    const kept = [...(await events(retried)), ...(await events(discarded))];
-    expect(kept.map(({ action }) => action)).toEqual(['job.retry', 'job.discard']);
-    expect(kept[0]?.before?.[retried]?.error).toBe('Login: [REDACTED] was refused');
-    expect(kept[0]?.before?.[large]?.error).toBe('[REDACTED]');
-    expect(JSON.stringify(kept)).not.toContain(secret);
-    expect(JSON.stringify(kept)).not.toContain('without_arguments');
+    await changeJobs(testConsole.ctx(), 'retry', [retriedId, largeId]);
+    await changeJobs(testConsole.ctx(), 'discard', [discardedId]);
+    const storedEvents = [...(await events(retriedId)), ...(await events(discardedId))];
+    expect(storedEvents.map(({ action }) => action)).toEqual(['job.retry', 'job.discard']);
+    expect(storedEvents[0]?.before?.[retriedId]?.error).toBe('Login: [REDACTED] was refused');
+    expect(storedEvents[0]?.before?.[largeId]?.error).toBe('[REDACTED]');
+    expect(JSON.stringify(storedEvents)).not.toContain(secret);
+    expect(JSON.stringify(storedEvents)).not.toContain('without_arguments');
     const filter = parseAuditFilter(new URLSearchParams(), 'UTC');
-    expect(JSON.stringify(await listAudit(gj.ctx(), filter))).not.toContain(secret);
+    expect(JSON.stringify(await listAudit(testConsole.ctx(), filter))).not.toContain(secret);
     for (const format of ['csv', 'ndjson'] as const)
-      for await (const part of exportAudit(gj.ctx(), filter, format))
+      for await (const part of exportAudit(testConsole.ctx(), filter, format))
         expect(part).not.toContain(secret);
-    // Without the console's schema it is printed.
-    const plain = await TestConsole.open('audit_printed', { consoleSchema: false });
-    await insertJob(plain.client, {
-      id: retried,
+    // Without the console's own schema the record is printed.
+    const consoleWithoutSchema = await TestConsole.open('audit_printed', { consoleSchema: false });
+    await insertJob(consoleWithoutSchema.client, {
+      id: retriedId,
       ...DISCARDED,
       error: `Login: ${secret} was refused`,
-      serialized_params: params(retried, { arguments: [{ token: secret }] }),
+      serialized_params: serializedParams(retriedId, { arguments: [{ token: secret }] }),
     });
-    await changeJobs(plain.ctx(), 'retry', [retried]);
-    await plain.close();
-    expect(printed(print)).toMatchObject([{ action: 'job.retry', outcome: 'done' }]);
-    expect(JSON.stringify(print.mock.calls)).not.toContain(secret);
+    await changeJobs(consoleWithoutSchema.ctx(), 'retry', [retriedId]);
+    await consoleWithoutSchema.close();
+    expect(auditLines(log)).toMatchObject([{ action: 'job.retry', outcome: 'done' }]);
+    expect(JSON.stringify(log.mock.calls)).not.toContain(secret);
   });
 
-  test('only rows that were changed; of many the counts alone', async () => {
-    const [ready, open] = [await insertJob(gj.client, DISCARDED), await insertJob(gj.client)];
-    await changeJobs(gj.ctx(), 'retry', [ready, open]);
-    const [event] = await events(ready);
-    expect(Object.keys(event?.before ?? {})).toEqual([ready]);
-    expect(Object.keys(event?.after ?? {})).toEqual([ready]);
+  test('records only changed rows, and only counts for more than 25 rows', async () => {
+    const discardedId = await insertJob(testConsole.client, DISCARDED);
+    const queuedId = await insertJob(testConsole.client);
+    await changeJobs(testConsole.ctx(), 'retry', [discardedId, queuedId]);
+    const [event] = await events(discardedId);
+    expect(Object.keys(event?.before ?? {})).toEqual([discardedId]);
+    expect(Object.keys(event?.after ?? {})).toEqual([discardedId]);
     const many = await Promise.all(
-      Array.from({ length: 26 }, () => insertJob(gj.client, DISCARDED)),
+      Array.from({ length: 26 }, () => insertJob(testConsole.client, DISCARDED)),
     );
-    await changeJobs(gj.ctx(), 'retry', many);
+    await changeJobs(testConsole.ctx(), 'retry', many);
     expect(await events(many[0] ?? '')).toMatchObject([
       { counts: { done: 26 }, before: null, after: null },
     ]);
   });
 
-  test('batch retry: the batch', async () => {
+  test('records the row of a retried batch', async () => {
     const at = new Date().toISOString();
-    const batch = await insertBatch(gj.client, {
+    const batch = await insertBatch(testConsole.client, {
       finished_at: at,
       jobs_finished_at: at,
       discarded_at: at,
     });
-    await insertJob(gj.client, { batch_id: batch, ...DISCARDED });
-    await retryBatch(gj.ctx(), batch);
+    await insertJob(testConsole.client, { batch_id: batch, ...DISCARDED });
+    await retryBatch(testConsole.ctx(), batch);
     const [event] = await events(batch);
     expect(event).toMatchObject({
       outcome: 'done',
       after: { [batch]: { finished_at: null, jobs_finished_at: null, discarded_at: null } },
     });
     expect(event?.before?.[batch]?.finished_at).not.toBeNull();
-    await retryBatch(gj.ctx(), crypto.randomUUID());
-    expect(await last()).toMatchObject({
+    await retryBatch(testConsole.ctx(), crypto.randomUUID());
+    expect(await lastEvent()).toMatchObject({
       action: 'batch.retry',
       outcome: 'unchanged',
       counts: { missing: 1 },
@@ -333,13 +359,13 @@ describe('before and after', () => {
   });
 });
 
-test('the console’s own role may add records and count on, and take nothing back', async () => {
+test('lets the granted role insert records and update counts but nothing else', async () => {
   const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
-  const owner = await gj.session();
+  const owner = await testConsole.session();
   await owner.query(
     `CREATE ROLE ${role} LOGIN PASSWORD 'secret'; ${grantsFor('public', role).record.join('\n')}`,
   );
-  const login = new URL(gj.url);
+  const login = new URL(testConsole.url);
   login.username = role;
   login.password = 'secret';
   const client = new pg.Client({ connectionString: login.href });
@@ -347,68 +373,74 @@ test('the console’s own role may add records and count on, and take nothing ba
   try {
     const columns = 'viewer, role, request_id, action, target_type, target_ids, counts, details';
     const { rows } = await client.query<{ id: string }>(
-      `INSERT INTO good_job_console.audit_events (${columns}) VALUES ('a', 'b', 'c', 'd', 'job', '{}', '{}', '{}') RETURNING id`,
+      `INSERT INTO good_job_console.audit_events (${columns})
+       VALUES ('a', 'b', 'c', 'd', 'job', '{}', '{}', '{}')
+       RETURNING id`,
     );
     await client.query(
       `UPDATE good_job_console.audit_events SET counts = '{"locked": 1}' WHERE id = $1`,
       [rows[0]?.id],
     );
-    expect(await last()).toMatchObject({ outcome: 'unchanged' });
-    const all = await owner.query<{ name: string }>(
-      `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'good_job_console.audit_events'::regclass AND attnum > 0 AND attname NOT IN ('id', 'counts') AND attgenerated = ''`,
+    expect(await lastEvent()).toMatchObject({ outcome: 'unchanged' });
+    const protectedColumns = await owner.query<{ name: string }>(
+      `SELECT attname AS name
+         FROM pg_attribute
+        WHERE attrelid = 'good_job_console.audit_events'::regclass
+          AND attnum > 0
+          AND attname NOT IN ('id', 'counts')
+          AND attgenerated = ''`,
     );
-    for (const { name } of all.rows)
+    for (const { name } of protectedColumns.rows)
       await expect(
         client.query(`UPDATE good_job_console.audit_events SET ${name} = ${name}`),
         name,
       ).rejects.toMatchObject({ code: '42501' });
-    for (const statement of ['DELETE FROM', 'TRUNCATE', 'DROP TABLE', 'ALTER TABLE']) {
-      await expect(
-        client.query(
-          `${statement} good_job_console.audit_events${statement === 'ALTER TABLE' ? ' DROP COLUMN reason' : ''}`,
-        ),
-        statement,
-      ).rejects.toMatchObject({ code: '42501' });
-    }
+    for (const statement of [
+      'DELETE FROM good_job_console.audit_events',
+      'TRUNCATE good_job_console.audit_events',
+      'DROP TABLE good_job_console.audit_events',
+      'ALTER TABLE good_job_console.audit_events DROP COLUMN reason',
+    ])
+      await expect(client.query(statement), statement).rejects.toMatchObject({ code: '42501' });
   } finally {
     await client.end();
     await owner.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }
 });
 
-describe('printed lines', () => {
-  test('one JSON object each, rows with their digits', () => {
-    const print = spied();
+describe('printAudit and printRefusedByGateway', () => {
+  test('prints one JSON object per line and keeps the digits of rows', () => {
+    const log = spyOnLog();
     printAudit({ ...EVENT, before: '{"x":{"n":12345678901234567890}}', after: null });
-    expect(print.mock.calls[0]?.[0]).toContain('"before":{"x":{"n":12345678901234567890}}');
-    expect(printed(print)).toMatchObject([{ viewer: 'a', outcome: 'done', action: 'job.retry' }]);
+    expect(log.mock.calls[0]?.[0]).toContain('"before":{"x":{"n":12345678901234567890}}');
+    expect(auditLines(log)).toMatchObject([{ viewer: 'a', outcome: 'done', action: 'job.retry' }]);
   });
 
-  test('hold nothing that a terminal obeys or that ends a line or turns it round', () => {
-    const print = spied();
+  test('escapes control characters, line separators and bidirectional controls', () => {
+    const log = spyOnLog();
     const reason = 'a\r\n{"audit":1}\u001b[2J\u009b2J\u007f\u2028\u202e\u{e0041}b 請求';
     printAudit({ ...EVENT, reason });
-    printRefusedAtDoor(
+    printRefusedByGateway(
       { requestId: 'r', error: 'bad_url', status: 400, method: 'GET', path: '/\u009b2J' },
       1,
     );
-    for (const [line] of print.mock.calls as [string][])
+    for (const [line] of log.mock.calls as [string][])
       expect(line).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
-    expect(printed(print)).toMatchObject([{ reason }, { path: '/\u009b2J' }]);
+    expect(auditLines(log)).toMatchObject([{ reason }, { path: '/\u009b2J' }]);
   });
 
-  test('at the door: no query, and no more than a disk can bear', () => {
-    const print = spied();
-    const refused = {
+  test('prints at most 300 unauthenticated requests per minute, without their queries', () => {
+    const log = spyOnLog();
+    const request = {
       requestId: 'r',
       error: 'foreign_origin',
       status: 403,
       method: 'POST',
       path: '/jobs?token=secret',
     };
-    for (let n = 0; n < 340; n += 1) printRefusedAtDoor(refused, 1_000_000);
-    printRefusedAtDoor(refused, 1_070_000);
-    const lines = printed(print);
+    for (let n = 0; n < 340; n += 1) printRefusedByGateway(request, 1_000_000);
+    printRefusedByGateway(request, 1_070_000);
+    const lines = auditLines(log);
     expect(lines[0]).toMatchObject({
       action: 'door',
       outcome: 'refused',
@@ -421,20 +453,21 @@ describe('printed lines', () => {
     expect(lines[300]).toMatchObject({ action: 'door', notPrinted: 40, of: 'strangers' });
   });
 
-  test('at the door: of somebody without a role no more than leaves room for the others', () => {
-    const print = spied();
-    const refused = { requestId: 'r', error: 'no_role', status: 403, method: 'GET', path: '/jobs' };
+  test('prints at most 60 requests per minute of one viewer without a role', () => {
+    const log = spyOnLog();
+    const request = { requestId: 'r', error: 'no_role', status: 403, method: 'GET', path: '/jobs' };
     for (let n = 0; n < 1_000; n += 1)
-      printRefusedAtDoor({ ...refused, viewer: 'loud' }, 2_000_000);
-    printRefusedAtDoor({ ...refused, viewer: 'other' }, 2_000_001);
-    printRefusedAtDoor({ ...refused, viewer: 'loud' }, 2_070_000);
-    const lines = printed(print);
+      printRefusedByGateway({ ...request, viewer: 'repeating' }, 2_000_000);
+    printRefusedByGateway({ ...request, viewer: 'other' }, 2_000_001);
+    printRefusedByGateway({ ...request, viewer: 'repeating' }, 2_070_000);
+    const lines = auditLines(log);
     expect(lines).toHaveLength(63);
     expect(lines[60]).toMatchObject({ viewer: 'other', error: 'no_role' });
     expect(lines[61]).toMatchObject({ notPrinted: 940, of: 'recognised' });
-    for (let n = 0; n < 400; n += 1) printRefusedAtDoor(refused, 1_080_000);
-    print.mockClear();
-    printRefusedAtDoor({ ...refused, viewer: 'mallory', error: 'no_role' }, 1_080_000);
-    expect(printed(print)).toMatchObject([{ viewer: 'mallory', error: 'no_role' }]); // not lost in a stranger's noise
+    // Unauthenticated requests do not use up the limit of authenticated viewers.
+    for (let n = 0; n < 400; n += 1) printRefusedByGateway(request, 1_080_000);
+    log.mockClear();
+    printRefusedByGateway({ ...request, viewer: 'mallory', error: 'no_role' }, 1_080_000);
+    expect(auditLines(log)).toMatchObject([{ viewer: 'mallory', error: 'no_role' }]);
   });
 });

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { type AuditEvent, recordAudit } from './audit';
-import { MAX_SNAPSHOT_BYTES } from './bounds';
-import { exportAudit } from './export';
-import { parseAuditFilter } from './filters';
-import { historyOf, listAudit } from './queries';
+import { exportAudit } from '../audit-log/export';
+import { parseAuditFilter } from '../audit-log/filters';
+import { historyOf, listAudit } from '../audit-log/queries';
+import { type AuditEvent, recordAudit } from './recorder';
+import { MAX_SNAPSHOT_BYTES } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('large_records');
+  testConsole = await TestConsole.open('large_records');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const filterOf = (query: string) => parseAuditFilter(new URLSearchParams(query), 'UTC');
-const record = (event: Partial<AuditEvent>) =>
-  gj.db.write((tx) =>
+const writeRecord = (event: Partial<AuditEvent>) =>
+  testConsole.db.write((tx) =>
     recordAudit(tx, {
       viewer: 'tester',
       role: 'admin',
@@ -28,42 +28,42 @@ const record = (event: Partial<AuditEvent>) =>
     }),
   );
 const rowsOf = (bytes: number) => {
-  const one = (n: number) => [
+  const row = (n: number) => [
     `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
     { error: 'word '.repeat(400) },
   ];
   return JSON.stringify(
-    Object.fromEntries(Array.from({ length: Math.ceil(bytes / 2_060) }, (_, n) => one(n))),
+    Object.fromEntries(Array.from({ length: Math.ceil(bytes / 2_060) }, (_, n) => row(n))),
   );
 };
 
-async function exported(query: string): Promise<string> {
+async function exportNdjson(query: string): Promise<string> {
   let file = '';
-  for await (const part of exportAudit(gj.ctx(), filterOf(query), 'ndjson')) file += part;
+  for await (const part of exportAudit(testConsole.ctx(), filterOf(query), 'ndjson')) file += part;
   return file;
 }
 
-test('a record beyond 64 kB says on the page that it is too large, and an export has it', async () => {
+test('marks a record beyond 64 kB as too large for a page and exports it', async () => {
   const id = crypto.randomUUID();
-  await record({ targetIds: [id], before: rowsOf(70_000), after: '{}' });
-  const [row] = (await listAudit(gj.ctx(), filterOf(`target=${id}`))).rows;
+  await writeRecord({ targetIds: [id], before: rowsOf(70_000), after: '{}' });
+  const [row] = (await listAudit(testConsole.ctx(), filterOf(`target=${id}`))).rows;
   expect(row).toMatchObject({ tooLarge: true, outcome: 'done' });
   expect(JSON.stringify(row).length).toBeLessThan(2_000);
-  expect((await historyOf(gj.ctx(), 'job', id))?.rows).toMatchObject([{ tooLarge: true }]);
-  expect((await exported(`target=${id}`)).length).toBeGreaterThan(70_000);
+  expect((await historyOf(testConsole.ctx(), 'job', id))?.rows).toMatchObject([{ tooLarge: true }]);
+  expect((await exportNdjson(`target=${id}`)).length).toBeGreaterThan(70_000);
 });
 
-test('a record that no release of the console writes does not fill the memory of an export', async () => {
+test('replaces a record beyond the snapshot limit in an export', async () => {
   const id = crypto.randomUUID();
-  await record({ targetIds: [id], before: rowsOf(2 * MAX_SNAPSHOT_BYTES) });
-  expect(await exported(`target=${id}`)).toContain('"before":"[too large to export]"');
+  await writeRecord({ targetIds: [id], before: rowsOf(2 * MAX_SNAPSHOT_BYTES) });
+  expect(await exportNdjson(`target=${id}`)).toContain('"before":"[too large to export]"');
 });
 
-test('an export of the audit is on record: who, which records, which format and how many', async () => {
+test('records who exported how many records with which filter and format', async () => {
   const id = crypto.randomUUID();
-  for (let n = 0; n < 60; n += 1) await record({ targetIds: [id] });
-  expect((await exported(`target=${id}`)).split('\n')).toHaveLength(61);
-  const [row] = (await listAudit(gj.ctx(), filterOf('action=audit.export'))).rows;
+  for (let n = 0; n < 60; n += 1) await writeRecord({ targetIds: [id] });
+  expect((await exportNdjson(`target=${id}`)).split('\n')).toHaveLength(61);
+  const [row] = (await listAudit(testConsole.ctx(), filterOf('action=audit.export'))).rows;
   expect(row).toMatchObject({
     viewer: 'tester',
     action: 'audit.export',
@@ -78,12 +78,12 @@ test('an export of the audit is on record: who, which records, which format and 
   });
 });
 
-test('an export whose reader leaves is on record as incomplete', async () => {
-  const parts = exportAudit(gj.ctx(), filterOf('action=job.retry'), 'csv');
+test('records an aborted export as incomplete', async () => {
+  const parts = exportAudit(testConsole.ctx(), filterOf('action=job.retry'), 'csv');
   await parts.next();
   await parts.next();
   await parts.return();
-  const [row] = (await listAudit(gj.ctx(), filterOf('action=audit.export'))).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filterOf('action=audit.export'))).rows;
   expect(JSON.parse(row?.details ?? '{}')).toMatchObject({
     complete: false,
     format: 'csv',
@@ -91,19 +91,19 @@ test('an export whose reader leaves is on record as incomplete', async () => {
   });
 });
 
-test('bidirectional controls in reasons and names are shown as escapes', async () => {
+test('escapes bidirectional controls in reasons and names', async () => {
   const id = crypto.randomUUID();
-  await record({
+  await writeRecord({
     targetIds: [id],
     reason: 'harmless \u202egnissim',
     viewerName: 'A\u2066dmin',
     targetName: 'low\u200f',
   });
-  const [row] = (await listAudit(gj.ctx(), filterOf(`target=${id}`))).rows;
+  const [row] = (await listAudit(testConsole.ctx(), filterOf(`target=${id}`))).rows;
   expect(row).toMatchObject({
     reason: String.raw`harmless \u202egnissim`,
     viewerName: String.raw`A\u2066dmin`,
     targetName: String.raw`low\u200f`,
   });
-  expect(await exported(`target=${id}`)).not.toMatch(/[\u202e\u2066\u200f]/);
+  expect(await exportNdjson(`target=${id}`)).not.toMatch(/[\u202e\u2066\u200f]/);
 });

@@ -1,11 +1,20 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { TextBudget } from '../core/text-budget';
+import { z } from 'zod';
+import {
+  type Json,
+  compactJson,
+  memberOf,
+  object,
+  parseJson,
+  scalar,
+  stringOf,
+} from '../core/json';
+import { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
 import { MAX_STORED_JSON_BYTES, limitedJsonInMemory } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { type Json, compactJson, get, object, parseJson, scalar, stringOf } from '../good-job/json';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
-import type { GoodJob } from '../good-job/tables';
-import { HIDDEN, redaction } from '../redaction/redaction';
+import type { GoodJobTables } from '../good-job/tables';
+import { REDACTION_MARKER, redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
 import {
   MAX_COLUMN_BYTES,
@@ -13,19 +22,20 @@ import {
   MAX_SNAPSHOT_BYTES,
   MAX_SNAPSHOT_MS,
   NOT_RECORDED,
-} from './bounds';
+} from './types';
 
 /*
- * The rows that an act changes, before and after, by primary key. They are read and redacted while the act holds its
- * locks, so SQL bounds what is read: a column, the rows and all of it together.
+ * Reads the rows that an action changes, before and after. Reading and redaction run while the
+ * action holds its locks, so SQL limits the size of each column, the number of rows and the total
+ * size.
  */
 
-/** A column as JSON; `too large` was not read. */
+/** A column as JSON; 'too large': not read. */
 type Column = Json | 'too large';
-/** Rows by id; 'too large': the rows before it used up the bytes of a snapshot. */
+/** Rows by id; 'too large': not read, because earlier rows used up the byte limit. */
 export type Snapshot = Map<string, Map<string, Column> | 'too large'>;
 
-/** Selects the JSON text of a column, or NULL where the column is too large. */
+/** SQL for the JSON text of a column; NULL if it is too large. */
 interface ColumnSql {
   name: string;
   json: Sql;
@@ -52,7 +62,7 @@ const limitedColumn = (name: string): ColumnSql => ({
     ELSE ${limitedJsonInMemory(sql`r.${raw(name)}`, MAX_COLUMN_BYTES)} END`,
 });
 
-/** What the actions of lib/good-job change of a job; `updated_at` says no more than the record's own time. */
+/** The columns that actions change. Not `updated_at`, which equals the time of the record. */
 const JOB_COLUMNS: ColumnSql[] = [
   text('job_class'),
   text('queue_name'),
@@ -69,44 +79,63 @@ const JOB_COLUMNS: ColumnSql[] = [
   limitedColumn('arguments'),
 ];
 
-/** Texts that anybody may have written: hidden whole where a hidden value of the row is unknown. */
+/**
+ * Columns with free text, which may repeat a secret: redacted if secrets of the row are unknown.
+ */
 const FREE_TEXTS = new Set(['queue_name', 'error']);
 
-/** These jobs as they are now; empty for more than MAX_ROWS. */
-export async function readJobs(tx: Tx, gj: GoodJob, ids: string[]): Promise<Snapshot> {
+/** Reads the current state of jobs; returns an empty snapshot for more than MAX_ROWS. */
+export async function readJobs(tx: Tx, tables: GoodJobTables, ids: string[]): Promise<Snapshot> {
   const params = sql`r.serialized_params`;
   const isLarge = sql`coalesce(pg_column_size(${params}) > ${MAX_STORED_JSON_BYTES}::int, false)`;
   const isObject = sql`NOT ${isLarge} AND jsonb_typeof(${params}) = 'object'`;
-  // OFFSET 0: the payload is decompressed once, and not by each expression that uses it.
+  // OFFSET 0 makes Postgres decompress the payload once per row, not once per expression.
   const source = sql`(
     SELECT r.*, ${isLarge} AS is_large,
-           CASE WHEN ${isObject} THEN ${params} - 'arguments' WHEN NOT ${isLarge} THEN ${params} END AS params,
+           CASE
+             WHEN ${isObject} THEN ${params} - 'arguments'
+             WHEN NOT ${isLarge} THEN ${params}
+           END AS params,
            CASE WHEN ${isObject} THEN ${params} -> 'arguments' END AS arguments
-      FROM ${gj.jobs} r WHERE r.id = ANY(${ids}::uuid[]) OFFSET 0)`;
+      FROM ${tables.jobs} r
+     WHERE r.id = ANY(${ids}::uuid[])
+    OFFSET 0)`;
   return read(tx, source, JOB_COLUMNS, ids);
 }
 
-/** These batches as they are now; empty for more than MAX_ROWS. */
-export async function readBatches(tx: Tx, gj: GoodJob, ids: string[]): Promise<Snapshot> {
+/** Reads the current state of batches; returns an empty snapshot for more than MAX_ROWS. */
+export async function readBatches(tx: Tx, tables: GoodJobTables, ids: string[]): Promise<Snapshot> {
   const names = ['enqueued_at', 'discarded_at', 'jobs_finished_at', 'finished_at'].filter((name) =>
-    gj.has('good_job_batches', name),
+    tables.has('good_job_batches', name),
   );
-  return read(tx, gj.batches, names.map(time), ids);
+  return read(tx, tables.batches, names.map(time), ids);
 }
+
+const snapshotRow = z.strictObject({
+  id: z.string(),
+  /** One JSON text for each column; null if earlier rows used up the byte limit. */
+  values: z.array(z.string().nullable()).nullable(),
+});
 
 async function read(tx: Tx, source: Sql, columns: ColumnSql[], ids: string[]): Promise<Snapshot> {
   if (ids.length === 0 || ids.length > MAX_ROWS) return new Map();
-  const rows = await tx.query<{ id: string; values: (string | null)[] | null }>(sql`
-    WITH rows AS MATERIALIZED (
-      SELECT r.id, ARRAY[${join(columns.map(({ json }) => json))}] AS values
-        FROM ${source} r
-       WHERE r.id = ANY(${ids}::uuid[])),
-    sizes AS (
-      SELECT r.*, (SELECT sum(octet_length(v)) FROM unnest(r.values) v) AS bytes FROM rows r)
-    SELECT r.id, CASE WHEN sum(r.bytes) OVER (ORDER BY r.id) <= ${MAX_SNAPSHOT_BYTES / 2}
-             THEN r.values END AS values
-      FROM sizes r
-     ORDER BY r.id`);
+  const rows = await tx.query(
+    snapshotRow,
+    sql`
+      WITH rows AS MATERIALIZED (
+        SELECT r.id, ARRAY[${join(columns.map(({ json }) => json))}] AS values
+          FROM ${source} r
+         WHERE r.id = ANY(${ids}::uuid[])),
+      sizes AS (
+        SELECT r.*, (SELECT sum(octet_length(v)) FROM unnest(r.values) v) AS bytes
+          FROM rows r)
+      SELECT r.id,
+             CASE
+               WHEN sum(r.bytes) OVER (ORDER BY r.id) <= ${MAX_SNAPSHOT_BYTES / 2} THEN r.values
+             END AS values
+        FROM sizes r
+       ORDER BY r.id`,
+  );
   return new Map(
     rows.map(({ id, values }) => [id, values === null ? 'too large' : columnsOf(columns, values)]),
   );
@@ -122,25 +151,25 @@ function columnsOf(columns: ColumnSql[], values: (string | null)[]): Map<string,
 }
 
 /**
- * `before` and `after` of the rows that were changed, as redacted JSON text for the record; a row that was deleted is
- * in `before` alone. Rows that do not fit into the bytes or the time of a snapshot are recorded as NOT_RECORDED.
+ * Returns `before` and `after` of the changed rows as redacted JSON text; a deleted row is only in
+ * `before`. Rows beyond the limits of bytes or time become NOT_RECORDED.
  */
 export function changesOf(
   before: Snapshot,
   after: Snapshot,
-  changed: string[],
+  changedIds: string[],
   budget = new TextBudget({ maxBytes: MAX_SNAPSHOT_BYTES, maxMs: MAX_SNAPSHOT_MS }),
 ): { before: string | null; after: string | null } {
-  const old: [string, Json][] = [];
-  const current: [string, Json][] = [];
-  for (const id of changed) {
+  const oldRows: [string, Json][] = [];
+  const newRows: [string, Json][] = [];
+  for (const id of changedIds) {
     const rows = { before: before.get(id), after: after.get(id) };
-    const redacted = redactedPair(id, rows, budget);
-    if (rows.before) old.push([id, redacted?.before ?? scalar(NOT_RECORDED)]);
-    if (rows.after) current.push([id, redacted?.after ?? scalar(NOT_RECORDED)]);
+    const redacted = redactPair(id, rows, budget);
+    if (rows.before) oldRows.push([id, redacted?.before ?? scalar(NOT_RECORDED)]);
+    if (rows.after) newRows.push([id, redacted?.after ?? scalar(NOT_RECORDED)]);
   }
   const print = (rows: [string, Json][]) => (rows.length > 0 ? compactJson(object(rows)) : null);
-  return { before: print(old), after: print(current) };
+  return { before: print(oldRows), after: print(newRows) };
 }
 
 interface Pair<T> {
@@ -148,20 +177,22 @@ interface Pair<T> {
   after?: T;
 }
 
-/** Null: one of the rows was not read, or there is no budget left to redact them. */
-function redactedPair(
+/**
+ * Redacts a row before and after the action; null if one was not read or the budget is exhausted.
+ */
+function redactPair(
   id: string,
   rows: Pair<Map<string, Column> | 'too large'>,
   budget: TextBudget,
 ): Pair<Json> | null {
   if (rows.before === 'too large' || rows.after === 'too large') return null;
-  const both = [rows.before, rows.after].filter((row) => row !== undefined);
-  const bytes = both.reduce((sum, row) => sum + sizeOf(row), 0);
-  if (budget.exhausted || !budget.spend(bytes)) return null;
+  const existingRows = [rows.before, rows.after].filter((row) => row !== undefined);
+  const bytes = existingRows.reduce((sum, row) => sum + sizeOf(row), 0);
+  if (budget.isExhausted || !budget.spend(bytes)) return null;
   const secrets = new SecretRegistry();
-  secrets.overflowed = both.some((row) => [...row.values()].includes('too large'));
-  // Both rows first: what one of them hides may be repeated in the other.
-  for (const row of both) redactRow(row, entriesOf(row), secrets);
+  secrets.overflowed = existingRows.some((row) => [...row.values()].includes('too large'));
+  // Collects the secrets of both rows first, because each may repeat a secret of the other.
+  for (const row of existingRows) redactRow(row, entriesOf(row), secrets);
   return {
     before: rows.before && recordOf(id, rows.before, rows.after, secrets),
     after: rows.after && recordOf(id, rows.after, rows.before, secrets),
@@ -175,7 +206,7 @@ function sizeOf(row: Map<string, Column>): number {
   return bytes;
 }
 
-/** The row as GoodJob stores it, with the arguments in its payload: the redaction rules of a class name paths in it. */
+/** Restores the row as GoodJob stores it, because redaction rules use paths in the payload. */
 function entriesOf(row: Map<string, Column>, changedFrom?: Map<string, Column>): [string, Json][] {
   const entries = [...row].filter(
     (column): column is [string, Json] => column[1] !== 'too large' && !isPayload(column[0]),
@@ -186,15 +217,15 @@ function entriesOf(row: Map<string, Column>, changedFrom?: Map<string, Column>):
 
 const isPayload = (name: string) => name === 'params' || name === 'arguments';
 
-/** Of a row that is still there only the keys that changed; of a deleted row all, with its arguments. */
+/** Returns the changed payload keys of an existing row, or the whole payload of a deleted row. */
 function payloadOf(row: Map<string, Column>, changedFrom?: Map<string, Column>): Json | null {
   const params = row.get('params');
   if (params === undefined || params === 'too large') return null;
   if (params.kind !== 'object') return changedFrom ? null : params;
-  const old = changedFrom?.get('params');
+  const oldParams = changedFrom?.get('params');
   const isChanged = (key: string, value: Json) => {
-    const other = old && old !== 'too large' ? get(old, key) : undefined;
-    return !other || compactJson(other) !== compactJson(value);
+    const oldValue = oldParams && oldParams !== 'too large' ? memberOf(oldParams, key) : undefined;
+    return !oldValue || compactJson(oldValue) !== compactJson(value);
   };
   const entries = params.entries.filter(({ key, value }) => !changedFrom || isChanged(key, value));
   const args = row.get('arguments');
@@ -218,13 +249,13 @@ function redactRow(
 ): Json {
   const jobClass = row.get('job_class');
   return redaction().redactJson(object(entries), {
-    of: 'row',
+    kind: 'row',
     jobClass: jobClass && jobClass !== 'too large' ? (stringOf(jobClass) ?? null) : null,
     secrets,
   });
 }
 
-/** What is recorded of one row; `other` is the same row on the other side of the act. */
+/** Returns the record of one row; `other` is the same row after the action, or before it. */
 function recordOf(
   id: string,
   row: Map<string, Column>,
@@ -236,14 +267,14 @@ function recordOf(
   const entries: [string, Json][] = [];
   for (const [name, value] of row) {
     if (isPayload(name)) continue;
-    const json = get(redacted, name) ?? value;
+    const json = memberOf(redacted, name) ?? value;
     if (json === 'too large') entries.push([name, tooLarge]);
     else entries.push([name, FREE_TEXTS.has(name) ? hideUnknown(json, secrets) : json]);
   }
-  const payload = get(redacted, 'serialized_params');
+  const payload = memberOf(redacted, 'serialized_params');
   const params = payload && hideUnknownIn(payload, id, secrets);
   if (row.get('params') === 'too large') entries.push(['serialized_params', tooLarge]);
-  // The acts that keep a row leave its arguments as they are.
+  // Only deletion needs the arguments: no action changes them.
   else if (params?.kind === 'object' && !other && row.get('arguments') === 'too large')
     entries.push([
       'serialized_params',
@@ -253,7 +284,7 @@ function recordOf(
   return object(entries);
 }
 
-/** A text that could repeat a hidden value that was not read is hidden whole. */
+/** Redacts a text if secrets of the row are unknown, because the text may repeat one. */
 function hideUnknown(json: Json, secrets: SecretRegistry): Json {
   const value = stringOf(json);
   if (value === undefined || !secrets.overflowed) return json;
@@ -263,18 +294,23 @@ function hideUnknown(json: Json, secrets: SecretRegistry): Json {
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 
-/** The same in a payload, but for what GoodJob itself writes there: numbers, times, the class and the job's id. */
+/**
+ * The same for a payload, except for values that GoodJob writes: numbers, times, class and job id.
+ */
 function hideUnknownIn(payload: Json, id: string, secrets: SecretRegistry): Json {
-  if (!secrets.overflowed || redaction().off) return payload;
-  if (payload.kind !== 'object') return isNull(payload) ? payload : scalar(HIDDEN);
+  if (!secrets.overflowed || redaction().isOff) return payload;
+  if (payload.kind !== 'object') return isNull(payload) ? payload : scalar(REDACTION_MARKER);
   return {
     kind: 'object',
     entries: payload.entries.map(({ key, value }) => {
-      const written = stringOf(value);
-      const isOwn = key === 'job_class' || (written && (written === id || TIME.test(written)));
+      const text = stringOf(value);
+      const isFromGoodJob = key === 'job_class' || (text && (text === id || TIME.test(text)));
       const isEmpty = value.kind !== 'scalar' && compactJson(value).length <= 2;
-      if (isOwn || isEmpty) return { key, value };
-      return { key, value: value.kind === 'scalar' ? hideUnknown(value, secrets) : scalar(HIDDEN) };
+      if (isFromGoodJob || isEmpty) return { key, value };
+      return {
+        key,
+        value: value.kind === 'scalar' ? hideUnknown(value, secrets) : scalar(REDACTION_MARKER),
+      };
     }),
   };
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_ROWS } from './bounds';
-import { leavesOutRows } from './unrecorded-rows';
+import { MAX_ROWS, omitsRows } from './types';
 
-const record = (changes: Partial<Parameters<typeof leavesOutRows>[0]>) => ({
+const record = (changes: Partial<Parameters<typeof omitsRows>[0]>) => ({
   action: 'job.retry',
   bulkRun: null,
   changes: [],
@@ -11,14 +10,14 @@ const record = (changes: Partial<Parameters<typeof leavesOutRows>[0]>) => ({
   ...changes,
 });
 
-describe('a record says that its rows are left out', () => {
+describe('leavesOutRows', () => {
   it.each([
-    ['of a bulk run', record({ bulkRun: 'a' }), true],
-    ['of many rows', record({ counts: { done: MAX_ROWS + 1 } }), true],
-    ['but not of a pause', record({ action: 'pause.pause' }), false],
-    ['nor of a cron entry', record({ action: 'cron.disable' }), false],
-    ['nor of a revealed value', record({ action: 'argument.reveal' }), false],
-    ['nor of an export', record({ action: 'job.export', counts: { done: 999 } }), false],
-    ['nor of a run that changed nothing', record({ bulkRun: 'a', counts: {} }), false],
-  ])('%s', (_, row, expected) => expect(leavesOutRows(row)).toBe(expected));
+    [true, 'a bulk run', record({ bulkRun: 'a' })],
+    [true, 'an action on many rows', record({ counts: { done: MAX_ROWS + 1 } })],
+    [false, 'a pause', record({ action: 'pause.pause' })],
+    [false, 'a cron entry', record({ action: 'cron.disable' })],
+    [false, 'a revealed value', record({ action: 'argument.reveal' })],
+    [false, 'an export', record({ action: 'job.export', counts: { done: 999 } })],
+    [false, 'a run that changed nothing', record({ bulkRun: 'a', counts: {} })],
+  ])('returns %s for %s', (expected, _, row) => expect(omitsRows(row)).toBe(expected));
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Identity, readRoleRules, roleOf } from './roles';
-import { decodeViewer, encodeViewer } from './viewer';
+import { readRoleRules } from '../config/authentication';
+import { type Identity, decodeViewer, encodeViewer, roleOf } from './roles';
 
-const who = (identity: Partial<Identity>): Identity => ({
+const identityOf = (identity: Partial<Identity>): Identity => ({
   id: 'x',
   user: 'x',
   email: null,
@@ -17,16 +17,18 @@ const rules = readRoleRules({
 });
 
 describe('roleOf', () => {
-  it('takes the strongest that any rule gives', () => {
-    expect(roleOf(who({ groups: ['ops', 'ops admins'] }), rules)).toBe('admin');
-    expect(roleOf(who({ groups: ['ops'], email: 'a@example.com' }), rules)).toBe('operator');
-    expect(roleOf(who({ email: 'a@example.com' }), rules)).toBe('viewer');
-    expect(roleOf(who({ user: '42' }), rules)).toBe('admin');
-    expect(roleOf(who({ user: 'boss@example.com', groups: ['group:ops'] }), rules)).toBeNull();
+  it('returns the strongest role that any rule grants', () => {
+    expect(roleOf(identityOf({ groups: ['ops', 'ops admins'] }), rules)).toBe('admin');
+    expect(roleOf(identityOf({ groups: ['ops'], email: 'a@example.com' }), rules)).toBe('operator');
+    expect(roleOf(identityOf({ email: 'a@example.com' }), rules)).toBe('viewer');
+    expect(roleOf(identityOf({ user: '42' }), rules)).toBe('admin');
+    expect(
+      roleOf(identityOf({ user: 'boss@example.com', groups: ['group:ops'] }), rules),
+    ).toBeNull();
   });
-  it('reads addresses without case, groups and users with it', () => {
-    expect(roleOf(who({ email: 'BOSS@Example.COM' }), rules)).toBe('admin');
-    expect(roleOf(who({ groups: ['Ops'] }), rules)).toBeNull();
+  it('compares addresses case-insensitively, groups and users case-sensitively', () => {
+    expect(roleOf(identityOf({ email: 'BOSS@Example.COM' }), rules)).toBe('admin');
+    expect(roleOf(identityOf({ groups: ['Ops'] }), rules)).toBeNull();
   });
   it.each([
     'a@evil-example.com',
@@ -39,15 +41,17 @@ describe('roleOf', () => {
     'boss@example.com@evil.org',
     'boss@example.com ',
     'a@exampleXcom',
-  ])('is not deceived by %s', (email) => expect(roleOf(who({ email }), rules)).toBeNull());
-  it('folds the case of ASCII alone: the Kelvin sign is no k', () => {
+  ])('grants no role to the look-alike address %s', (email) =>
+    expect(roleOf(identityOf({ email }), rules)).toBeNull(),
+  );
+  it('folds only ASCII case, so the Kelvin sign does not match k', () => {
     const kim = readRoleRules({ admin: ['kim@example.com'], operator: [], viewer: [] });
-    expect(roleOf(who({ email: '\u212Aim@example.com' }), kim)).toBeNull();
-    expect(roleOf(who({ email: 'KIM@example.com' }), kim)).toBe('admin');
+    expect(roleOf(identityOf({ email: '\u212Aim@example.com' }), kim)).toBeNull();
+    expect(roleOf(identityOf({ email: 'KIM@example.com' }), kim)).toBe('admin');
   });
-  it('lets anybody who is signed in look, where that is said', () => {
-    const open = readRoleRules({ admin: [], operator: [], viewer: ['*'] });
-    expect(roleOf(who({}), open)).toBe('viewer');
+  it('grants the viewer role to every user for * and rejects * for other roles', () => {
+    const openRules = readRoleRules({ admin: [], operator: [], viewer: ['*'] });
+    expect(roleOf(identityOf({}), openRules)).toBe('viewer');
     for (const name of ['admin', 'operator'] as const)
       expect(() => readRoleRules({ admin: [], operator: [], viewer: [], [name]: ['*'] })).toThrow(
         /ROLE_/,
@@ -66,33 +70,34 @@ describe('roleOf', () => {
     '/x/',
     '@*.example.com',
     'mail:a@example.com',
-  ])('does not take the rule %s', (text) =>
+  ])('rejects the rule %s', (text) =>
     expect(() => readRoleRules({ admin: [text], operator: [], viewer: [] })).toThrow(
       /^ROLE_ADMINS /,
     ),
   );
-  it('is quick with hostile addresses', () => {
-    const started = performance.now();
+  it('matches hostile addresses in linear time', () => {
+    const startedAt = performance.now();
     for (const email of [
       'a'.repeat(100_000) + '@',
       '@'.repeat(100_000),
       `${'a@'.repeat(50_000)}example.com`,
     ])
-      roleOf(who({ email }), rules);
-    expect(performance.now() - started).toBeLessThan(200);
+      roleOf(identityOf({ email }), rules);
+    expect(performance.now() - startedAt).toBeLessThan(200);
   });
 });
 
-describe('the viewer in the header', () => {
+describe('encodeViewer and decodeViewer', () => {
   it.each(['alice', '山田 太郎', 'a:b%0d%0a', 'x\r\nx-gjc-viewer: admin:x', 'ユーザー@例え.jp'])(
-    'carries %s as ASCII, and back',
+    'encodes %s as ASCII and decodes it again',
     (id) => {
       const header = encodeViewer({ id, role: 'operator' });
       expect(header).toMatch(/^[\x21-\x7e]+$/);
       expect(decodeViewer(header)).toEqual({ id, role: 'operator', email: null, name: null });
     },
   );
-  it.each([null, '', 'admin', 'root:x', 'admin:', ':x', '__proto__:x'])('%s is nobody', (header) =>
-    expect(decodeViewer(header)).toBeNull(),
+  it.each([null, '', 'admin', 'root:x', 'admin:', ':x', '__proto__:x'])(
+    'rejects the viewer header %s',
+    (header) => expect(decodeViewer(header)).toBeNull(),
   );
 });

@@ -1,49 +1,61 @@
-import { EnvError } from '../env-values';
-import { ROLES, type Role } from './permissions';
+import { ROLES, Role, Rule, RoleRules, lowerAscii } from '../config/authentication';
 
-/** Who somebody is, as the proxy, the token or the provider vouched for it. */
-export interface Identity {
-  /** As the audit names them. */
+/** The minimum role for each permission. Mutations enforce it; the UI only mirrors it. */
+export const PERMISSIONS = {
+  'job.reschedule': 'operator',
+  'job.retry': 'operator',
+  'job.discard': 'operator',
+  'job.force_discard': 'admin',
+  'job.destroy': 'admin',
+  /** Returns the job of a dead worker to its queue, as GoodJob's process clean-up does. */
+  'job.release': 'operator',
+  'batch.retry': 'operator',
+  /** Runs the completion check of a batch that no worker will check. */
+  'batch.check': 'operator',
+  /** A bulk run of more rows than BULK_OPERATOR_LIMIT. */
+  'bulk.large': 'admin',
+  'pause.pause': 'admin',
+  'pause.unpause': 'admin',
+  'cron.enable': 'admin',
+  'cron.disable': 'admin',
+  'cron.enqueue': 'admin',
+  /** Shows a redacted value: a read, but recorded in the audit. */
+  'argument.reveal': 'admin',
+} as const satisfies Record<string, Role>;
+export type Permission = keyof typeof PERMISSIONS;
+
+/** All permissions. `Object.keys` loses the type of the keys. */
+export const PERMISSION_NAMES = Object.keys(PERMISSIONS) as Permission[];
+
+/** The authenticated viewer of a request. */
+export interface Viewer {
+  /** User name or e-mail address in the audit; `local` without sign-in. */
   id: string;
-  /** What `user:` rules are compared with; mostly the same as `id`. */
+  /** Display name and address from the identity provider, shown in the audit. */
+  name?: string | null;
+  email?: string | null;
+  role: Role;
+}
+
+export type Denial = 'read_only' | 'forbidden';
+
+/** Returns why a viewer lacks a permission, or null if they have it. */
+export function denial(viewer: Viewer, permission: Permission, readOnly: boolean): Denial | null {
+  if (readOnly) return 'read_only';
+  return ROLES.indexOf(viewer.role) >= ROLES.indexOf(PERMISSIONS[permission]) ? null : 'forbidden';
+}
+
+/** An identity that the proxy, the token or the OIDC provider has asserted. */
+export interface Identity {
+  /** The id in the audit. */
+  id: string;
+  /** The id that `user:` rules match; usually the same as `id`. */
   user: string;
-  /** Vouched for; null when there is none or nobody verified it. */
+  /** A verified address; null if there is none or it is not verified. */
   email: string | null;
-  /** For people to read; nothing goes by it. */
+  /** Only for display; no rule uses it. */
   name: string | null;
   groups: string[];
-}
-
-type Rule = { kind: 'group' | 'email' | 'domain' | 'user'; value: string } | { kind: 'anyone' };
-export type RoleRules = Record<Role, Rule[]>;
-
-/** Case folding beyond ASCII would make equals of addresses that are not: the Kelvin sign's small letter is k. */
-const lowerAscii = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-const DOMAIN = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
-
-function readRule(name: string, text: string): Rule {
-  if (text === '*') {
-    if (name !== 'ROLE_VIEWERS')
-      throw new EnvError(`${name} must name people or groups: * is for ROLE_VIEWERS alone.`);
-    return { kind: 'anyone' };
-  }
-  if (text.startsWith('group:') && text.length > 6) return { kind: 'group', value: text.slice(6) };
-  if (text.startsWith('user:') && text.length > 5) return { kind: 'user', value: text.slice(5) };
-  const [local, domain, ...more] = text.split('@');
-  if (domain !== undefined && DOMAIN.test(domain) && more.length === 0 && !/[\s*:]/.test(text))
-    return local === ''
-      ? { kind: 'domain', value: lowerAscii(domain) }
-      : { kind: 'email', value: lowerAscii(text) };
-  throw new EnvError(
-    `${name} must be a comma list of group:NAME, user:ID, an e-mail address or @domain, and has "${text}".`,
-  );
-}
-
-/** Reads the three lists; throws EnvError with one sentence for a rule that is none. */
-export function readRoleRules(lists: Record<Role, string[]>): RoleRules {
-  const rules = (role: Role) =>
-    lists[role].map((text) => readRule(`ROLE_${role.toUpperCase()}S`, text));
-  return { viewer: rules('viewer'), operator: rules('operator'), admin: rules('admin') };
 }
 
 function matches(rule: Rule, { user, email, groups }: Identity): boolean {
@@ -57,7 +69,8 @@ function matches(rule: Rule, { user, email, groups }: Identity): boolean {
     case 'email':
       return email !== null && lowerAscii(email) === rule.value;
     case 'domain':
-      // What is after the only @, whole: neither a subdomain nor an address that hides another.
+      // Requires exactly one @ and compares the whole domain, so that neither a subdomain nor a
+      // second address in the local part matches.
       return (
         email !== null &&
         /^[^@]+@[^@]+$/.test(email) &&
@@ -66,16 +79,44 @@ function matches(rule: Rule, { user, email, groups }: Identity): boolean {
   }
 }
 
-/** The strongest role that a rule gives; null: may not even look. */
+/** Returns the strongest role that a rule grants; null if none does. */
 export function roleOf(identity: Identity, rules: RoleRules): Role | null {
   return ROLES.findLast((role) => rules[role].some((rule) => matches(rule, identity))) ?? null;
 }
 
-/** The groups that any rule speaks of: all that is worth keeping of a long list. */
+/** Returns the groups that occur in rules; a session stores only these of a long list. */
 export function groupsOfRules(rules: RoleRules): Set<string> {
   return new Set(
     ROLES.flatMap((role) => rules[role]).flatMap((rule) =>
       rule.kind === 'group' ? [rule.value] : [],
     ),
   );
+}
+
+/** Header with the viewer for the pages; the gateway removes it from client requests. */
+export const VIEWER_HEADER = 'x-gjc-viewer';
+
+/**
+ * The viewer without sign-in: every request in the open mode, else the holder of the local session.
+ */
+export const LOCAL_VIEWER: Viewer = { id: 'local', role: 'admin' };
+
+/** Encodes a viewer as `role:id:email:name`, percent-encoded because headers must be ASCII. */
+export function encodeViewer({ role, id, email, name }: Viewer): string {
+  return [role, id, email ?? '', name ?? ''].map(encodeURIComponent).join(':');
+}
+
+/**
+ * Decodes the viewer header; returns null if it is missing or invalid. Throws URIError for
+ * malformed percent-encoding, which only the gateway could have sent.
+ */
+export function decodeViewer(header: string | null): Viewer | null {
+  const [role = '', id = '', email = '', name = ''] = (header ?? '')
+    .split(':')
+    .map(decodeURIComponent);
+  return isRole(role) && id !== '' ? { id, role, email: email || null, name: name || null } : null;
+}
+
+function isRole(role: string): role is Role {
+  return ROLES.some((candidate) => candidate === role);
 }

@@ -1,88 +1,86 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { HIDDEN } from '../redaction/redaction';
-import { parseBatchFilter } from './filters';
+import { REDACTION_MARKER } from '../redaction/redaction';
 import { getBatch, getBatchRow, getRawBatch, listBatches } from './queries';
+import { parseBatchFilter } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('large_batches');
+  testConsole = await TestConsole.open('large_batches');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
 const SECRET = 'zq7kxw9vjt3m';
-const listed = async (id: string) =>
-  (await listBatches(gj.ctx(), parseBatchFilter(new URLSearchParams()))).rows.find(
+const findInList = async (id: string) =>
+  (await listBatches(testConsole.ctx(), parseBatchFilter(new URLSearchParams()))).rows.find(
     (row) => row.id === id,
   );
-const insert = (columns: Record<string, unknown>) => insertBatch(gj.client, columns);
+const insert = (columns: Record<string, unknown>) => insertBatch(testConsole.client, columns);
 const properties = (value: object) => JSON.stringify(value);
 
-test('a description that repeats a secret from behind the limit of the properties is hidden whole', async () => {
+it('redacts a whole description if the properties are too large to be searched for secrets', async () => {
   const id = await insert({
     description: `Import for ${SECRET}`,
     on_finish: `Notify ${SECRET}`,
     on_success: 'Imports::DoneJob',
     serialized_properties: properties({ note: 'x'.repeat(70_000), password: SECRET }),
   });
-  for (const row of [await listed(id), await getBatchRow(gj.ctx(), id)])
+  for (const row of [await findInList(id), await getBatchRow(testConsole.ctx(), id)])
     expect(row).toMatchObject({
-      description: HIDDEN,
-      onFinish: HIDDEN,
+      description: REDACTION_MARKER,
+      onFinish: REDACTION_MARKER,
       onSuccess: 'Imports::DoneJob',
       tooLarge: true,
     });
-  expect(JSON.stringify(await getBatch(gj.ctx(), id))).not.toContain(SECRET);
+  expect(JSON.stringify(await getBatch(testConsole.ctx(), id))).not.toContain(SECRET);
 });
 
-test('a description beyond 64 kB is hidden whole: its end may name a secret of its beginning', async () => {
+it('redacts a whole description beyond 64 kB, because its end may name a secret', async () => {
   const description = `Import ${SECRET} ${'word '.repeat(20_000)} password=${SECRET}`;
   const id = await insert({ description });
-  expect(await listed(id)).toMatchObject({ description: HIDDEN, tooLarge: true });
-  const batch = await getBatch(gj.ctx(), id);
+  expect(await findInList(id)).toMatchObject({ description: REDACTION_MARKER, tooLarge: true });
+  const batch = await getBatch(testConsole.ctx(), id);
   expect(batch?.attributes.json).toBeNull();
   expect(JSON.stringify(batch)).not.toContain(SECRET);
-  const all = await getRawBatch(gj.ctx(), id);
+  const all = await getRawBatch(testConsole.ctx(), id);
   expect(all?.json).toContain('password=[REDACTED]');
   expect(all?.json).not.toContain(SECRET);
 });
 
-test('a description of 64 kB is read whole, and its secret is hidden in its beginning', async () => {
+it('redacts a secret in a description of up to 64 kB by its mention at the end', async () => {
   const id = await insert({
     description: `Import ${SECRET} ${'word '.repeat(12_000)} password=${SECRET}`,
   });
-  const row = await listed(id);
+  const row = await findInList(id);
   expect(row?.tooLarge).toBe(false);
   expect(row?.description).toMatch(/^Import \[REDACTED\] word/);
 });
 
-test('attributes are printed up to 64 kB at first, and up to 2 MB when all are asked for', async () => {
+it('prints attributes up to 64 kB on the page and up to 2 MB on request', async () => {
   const json = (length: number) => properties({ note: 'é'.repeat(length / 2 - 10) });
-  const [small, medium, large] = [
-    await insert({ serialized_properties: json(64 * 1024) }),
-    await insert({ serialized_properties: json(2 * 1024 * 1024) }),
-    await insert({ serialized_properties: json(2 * 1024 * 1024 + 100) }),
-  ];
-  const first = async (id: string) => (await getBatch(gj.ctx(), id))?.attributes;
-  const all = (id: string) => getRawBatch(gj.ctx(), id);
-  expect((await first(small))?.json).toContain('éé');
-  expect((await first(medium))?.json).toBeNull();
-  expect((await all(medium))?.json).toContain('éé');
-  expect(await all(large)).toMatchObject({ json: null });
-  expect((await all(large))?.bytes).toBeGreaterThan(1_000);
+  const small = await insert({ serialized_properties: json(64 * 1024) });
+  const medium = await insert({ serialized_properties: json(2 * 1024 * 1024) });
+  const large = await insert({ serialized_properties: json(2 * 1024 * 1024 + 100) });
+  const pageAttributes = async (id: string) => (await getBatch(testConsole.ctx(), id))?.attributes;
+  const allAttributes = (id: string) => getRawBatch(testConsole.ctx(), id);
+  expect((await pageAttributes(small))?.json).toContain('éé');
+  expect((await pageAttributes(medium))?.json).toBeNull();
+  expect((await allAttributes(medium))?.json).toContain('éé');
+  expect(await allAttributes(large)).toMatchObject({ json: null });
+  expect((await allAttributes(large))?.bytes).toBeGreaterThan(1_000);
 });
 
-test('properties that are stored small and are 40 MB large are not read', async () => {
+it('does not decompress properties of 40 MB that are stored compressed', async () => {
   const id = await insert({ description: 'Import', serialized_properties: '{}' });
-  await gj.client.query(
+  await testConsole.client.query(
     `UPDATE good_job_batches
         SET serialized_properties = jsonb_build_object('password', repeat('a', 40000000))
       WHERE id = $1`,
     [id],
   );
   const before = process.memoryUsage().rss;
-  expect(await listed(id)).toMatchObject({ description: HIDDEN, tooLarge: true });
-  expect((await getRawBatch(gj.ctx(), id))?.json).toBeNull();
+  expect(await findInList(id)).toMatchObject({ description: REDACTION_MARKER, tooLarge: true });
+  expect((await getRawBatch(testConsole.ctx(), id))?.json).toBeNull();
   expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
 });

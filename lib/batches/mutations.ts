@@ -1,37 +1,45 @@
 import 'server-only';
-import { countOutcomes } from '../audit/audit';
+import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
-import { checkBulkLimit, hasBulkLimit } from '../bulk-limit';
-import { type Ctx, type WriteTx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
 import {
+  type WriteTx,
+  auditedTransaction,
+  checkBulkLimit,
+  hasBulkLimit,
+} from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import {
+  type BatchRetryChunk,
   type BatchRetryProgress,
-  START,
+  INITIAL_PROGRESS,
   countDiscarded,
   retryBatchChunk,
 } from '../good-job/batch-retry';
-import type { BatchEvent } from '../good-job/callbacks';
-import { type Outcome, Refusal, type RefusalCode } from '../good-job/outcomes';
+import { type BatchEvent, RefusalError } from '../good-job/callbacks';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
+import type { Outcome, RefusalCode } from '../good-job/types';
 
-/** What a batch retry came to. */
 export interface BatchRetryResult {
   outcome: 'done' | 'missing' | 'locked' | 'refused' | 'unchanged';
   code?: RefusalCode;
-  /** Jobs retried. */
+  /** The number of retried jobs. */
   retried: number;
-  /** Discarded members that could not be retried: the first SKIPPED_SHOWN of them, and how many there were. */
+  /** The first MAX_SKIPPED discarded members that could not be retried. */
   skipped: Outcome[];
+  /** The number of all members that could not be retried. */
   skippedCount: number;
-  /** Callbacks that were enqueued again at once, because no job of the batch is unfinished. */
+  /** The callbacks that were enqueued again, because no job of the batch is unfinished. */
   events: BatchEvent[];
 }
 
-const SKIPPED_SHOWN = 20;
+const MAX_SKIPPED = 20;
 
 /**
- * Batch#retry: every discarded member, in transactions of at most 500, each with its audit record. What earlier
- * chunks did stays done when a later one meets a lock; the result says how far it came. Throws ConsoleError `forbidden`,
- * `read_only` or `bulk_too_large`.
+ * Retries every discarded member (`GoodJob::Batch#retry`) in audited transactions of at most 500
+ * jobs. If one fails, the earlier ones stay committed and the result counts them.
+ *
+ * Throws ConsoleError `forbidden`, `read_only` or `bulk_too_large`.
  */
 export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryResult> {
   const result: BatchRetryResult = {
@@ -41,39 +49,20 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
     skippedCount: 0,
     events: [],
   };
-  let progress: BatchRetryProgress = START;
-  const about = { targetType: 'batch' as const, targetIds: [batchId] };
+  let progress: BatchRetryProgress = INITIAL_PROGRESS;
   for (;;) {
     try {
-      const chunk = await transaction(
-        ctx,
-        'batch.retry',
-        async (tx) => {
-          let before: Snapshot = new Map();
-          const done = await retryBatchChunk(tx, ctx.gj, batchId, progress, async () => {
-            if (progress === START) await mayRetry(tx, ctx, batchId);
-            before = await readBatches(tx, ctx.gj, [batchId]);
-          });
-          await tx.audit({
-            ...about,
-            counts: done.outcome === 'missing' ? { missing: 1 } : countOutcomes(done.jobs),
-            details: { outcome: done.outcome, events: done.events, last_chunk: done.next === null },
-            ...changesOf(before, await readBatches(tx, ctx.gj, [batchId]), [...before.keys()]),
-          });
-          return done;
-        },
-        about,
-      );
+      const chunk = await retryChunk(ctx, batchId, progress);
       const skipped = chunk.jobs.filter((job) => job.outcome !== 'done');
       result.retried += chunk.jobs.length - skipped.length;
       result.skippedCount += skipped.length;
-      result.skipped.push(...skipped.slice(0, SKIPPED_SHOWN - result.skipped.length));
+      result.skipped.push(...skipped.slice(0, MAX_SKIPPED - result.skipped.length));
       result.events.push(...chunk.events);
       result.outcome = chunk.outcome;
       if (chunk.next === null) return result;
       progress = { afterId: chunk.next, retried: result.retried, skipped: result.skippedCount };
     } catch (error) {
-      if (error instanceof Refusal) return { ...result, outcome: 'refused', code: error.code };
+      if (error instanceof RefusalError) return { ...result, outcome: 'refused', code: error.code };
       if (error instanceof ConsoleError && error.code === 'locked')
         return { ...result, outcome: 'locked' };
       throw error;
@@ -81,8 +70,60 @@ export async function retryBatch(ctx: Ctx, batchId: string): Promise<BatchRetryR
   }
 }
 
-/** All of them, before the first is touched: a batch that is retried by half would count as finished with open jobs in it. */
-async function mayRetry(tx: WriteTx, ctx: Ctx, batchId: string): Promise<void> {
+async function retryChunk(
+  ctx: Ctx,
+  batchId: string,
+  progress: BatchRetryProgress,
+): Promise<BatchRetryChunk> {
+  const target = { targetType: 'batch' as const, targetIds: [batchId] };
+  return auditedTransaction(
+    ctx,
+    'batch.retry',
+    async (tx) => {
+      let before: Snapshot = new Map();
+      const chunk = await retryBatchChunk(tx, ctx.tables, batchId, progress, async () => {
+        if (progress === INITIAL_PROGRESS) await checkRetryLimit(tx, ctx, batchId);
+        before = await readBatches(tx, ctx.tables, [batchId]);
+      });
+      await tx.audit({
+        ...target,
+        counts: chunk.outcome === 'missing' ? { missing: 1 } : countOutcomes(chunk.jobs),
+        details: { outcome: chunk.outcome, events: chunk.events, last_chunk: chunk.next === null },
+        ...changesOf(before, await readBatches(tx, ctx.tables, [batchId]), [...before.keys()]),
+      });
+      return chunk;
+    },
+    target,
+  );
+}
+
+/**
+ * Checks the whole batch first: a half-retried batch would be finished and still have open jobs.
+ */
+async function checkRetryLimit(tx: WriteTx, ctx: Ctx, batchId: string): Promise<void> {
   if (hasBulkLimit(ctx))
-    checkBulkLimit(ctx, await countDiscarded(tx, ctx.gj, batchId, ctx.bulkOperatorLimit + 1));
+    checkBulkLimit(ctx, await countDiscarded(tx, ctx.tables, batchId, ctx.bulkOperatorLimit + 1));
+}
+
+/** `large`: nothing was changed, because the batch needs a run and a confirmation. */
+export type BatchRetryResponse = BatchRetryResult | { outcome: 'large' };
+
+/**
+ * Whether the batch has more discarded jobs than one transaction takes, and a run can be stored.
+ */
+export async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
+  if (!ctx.bulkRuns) return false;
+  const count = await ctx.db.read(
+    (tx) => countDiscarded(tx, ctx.tables, batchId, MAX_JOBS_PER_TRANSACTION + 1),
+    { byIndexOnly: true },
+  );
+  return count > MAX_JOBS_PER_TRANSACTION;
+}
+
+/** Retries a batch at once unless it is large; throws like retryBatch(). */
+export async function retryBatchUnlessLarge(
+  ctx: Ctx,
+  batchId: string,
+): Promise<BatchRetryResponse> {
+  return (await isLargeRetry(ctx, batchId)) ? { outcome: 'large' } : retryBatch(ctx, batchId);
 }

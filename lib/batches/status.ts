@@ -1,84 +1,86 @@
 import 'server-only';
-import sql from 'sql-template-tag';
-import { timestampMs } from '../core/timestamp-ms';
-import type { Ctx } from '../ctx';
-import { isHanging } from '../good-job/completion';
+import sql, { type Sql } from 'sql-template-tag';
+import { z } from 'zod';
+import type { Ctx } from '../context/types';
+import { cut, timestampMs } from '../core/text';
+import type { Tx } from '../db/database';
+import { isHanging } from '../good-job/batches';
 import { isHeld } from '../good-job/locks';
-import { isPaused } from '../good-job/pauses';
-import { type LivePools, livePools } from '../good-job/processes';
-import { servesQueue } from '../good-job/queue-strings';
-import type { Tx } from '../db/types';
-import type { GoodJob } from '../good-job/tables';
+import { type LivePools, livePools, servesQueue } from '../good-job/processes';
+import { isPaused } from '../good-job/settings';
 import { isInState, readyAt } from '../good-job/states';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { cut } from '../text';
-import { countBatchJobs, countIfSmall } from './progress';
-import { isStalled } from './stalled';
+import { countBatchJobs, countIfSmall, isStalled } from './queries';
 import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
 
-interface Signals {
-  now: string;
+const signalsRow = z.strictObject({
+  now: z.string(),
   /** Waiting jobs that are paused. */
-  paused: number;
-  /** Running jobs that no live process holds, among the first OPEN_JOBS_SEEN of them. */
-  lost: number;
-  stalled: boolean;
-  /** Its completion check is due, and nobody runs it. */
-  hangs: boolean;
+  paused: z.number(),
+  /** Running jobs without a live worker, among the first MAX_OPEN_JOBS_READ running jobs. */
+  lost: z.number(),
+  /** Null: the batch was deleted. */
+  stalled: z.boolean().nullable(),
+  /** The completion check is due and no worker will run it; null: the batch was deleted. */
+  hangs: z.boolean().nullable(),
+  /** Queues of the batch's ready jobs that are not paused; null: there are none. */
+  readyQueues: z.array(z.string()).nullable(),
+  /** The first and the last due time of the waiting jobs. */
+  nextAt: z.string().nullable(),
+  lastAt: z.string().nullable(),
+  callbacksOpen: z.number(),
+  callbacksDiscarded: z.number(),
+  /** Jobs of the batch that finished in the last RATE_WINDOW_SECONDS seconds. */
+  recentlyFinished: z.number(),
+});
+
+interface Signals extends z.infer<typeof signalsRow> {
   liveProcesses: number;
-  /** Queues in which jobs are ready that nothing holds up, and of them those that no live process serves. */
-  readyQueues: string[] | null;
+  /** Those of `readyQueues` that no live process serves. */
   unservedQueues: string[];
-  /** The first and the last time at which a waiting job is due. */
-  nextAt: string | null;
-  lastAt: string | null;
-  callbacksOpen: number;
-  callbacksDiscarded: number;
-  /** Jobs of the batch that finished in the last RATE_WINDOW. */
-  recentlyFinished: number;
 }
 
-/** Running jobs, and jobs that are ready, that are read to say why nothing moves. */
-const OPEN_JOBS_SEEN = 1_000;
-const RATE_WINDOW_S = 300;
-/** Queues named. */
-const QUEUES_SHOWN = 5;
-const QUEUE_SHOWN = 100;
+/** Limit of the running and of the ready jobs that are read to explain a stuck batch. */
+const MAX_OPEN_JOBS_READ = 1_000;
+const RATE_WINDOW_SECONDS = 300;
+const MAX_LISTED_QUEUES = 5;
+const MAX_QUEUE_NAME_CHARACTERS = 100;
 
-/**
- * What the head of a batch page says: progress per state, elapsed, the expected end while it runs, and when it
- * stands still, why.
- */
+/** The status of a batch: progress, elapsed time, expected end, and the reasons why it is stuck. */
 export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchStatus> {
   const progress = (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? {
     total: 0,
     more: false,
     states: null,
   };
-  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.gj, batch.id, progress), {
+  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.tables, batch.id, progress), {
     byIndexOnly: true,
   });
   return statusFrom(batch, progress, signals);
 }
 
-/** The same for a batch of at most `limit` jobs, in one short transaction; null: it has more, or is not there. */
+/**
+ * `getBatchStatus` in one short transaction; null if the batch is missing or has more than `limit`
+ * jobs.
+ */
 export async function getSmallBatchStatus(
   ctx: Ctx,
   batch: Promise<BatchRow | null>,
   id: string,
   limit: number,
 ): Promise<BatchStatus | null> {
-  const [row, found] = await Promise.all([
+  const [row, counts] = await Promise.all([
     batch,
     ctx.db.read(
       async (tx) => {
-        const progress = await countIfSmall(tx, ctx.gj, id, limit);
-        return progress && { progress, signals: await readSignals(tx, ctx.gj, id, progress) };
+        const progress = await countIfSmall(tx, ctx.tables, id, limit);
+        return progress && { progress, signals: await readSignals(tx, ctx.tables, id, progress) };
       },
       { byIndexOnly: true },
     ),
   ]);
-  return row && found && statusFrom(row, found.progress, found.signals);
+  return row && counts && statusFrom(row, counts.progress, counts.signals);
 }
 
 function openJobs({ states, total }: Progress): number | null {
@@ -91,7 +93,7 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
   return {
     batch,
     progress,
-    stalled: signals.stalled,
+    stalled: signals.stalled ?? false,
     finishedShare:
       states && progress.total > 0 && batch.enqueuedAt !== null
         ? (states.succeeded + states.discarded) / progress.total
@@ -108,11 +110,11 @@ function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): Batc
         ? signals.lastAt
         : null,
     stuck: stuckReasons(batch, progress, open, signals),
-    retryOffered: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
+    canRetry: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
 }
 
-/** Null: one of the times is infinite. */
+/** The seconds between two times; null if one of them is infinite. */
 function seconds(from: string, to: string): number | null {
   const ms = timestampMs(to) - timestampMs(from);
   return Number.isFinite(ms) ? Math.max(0, ms / 1000) : null;
@@ -121,8 +123,8 @@ function seconds(from: string, to: string): number | null {
 function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | null {
   if (signals.recentlyFinished === 0 || signals.stalled) return null;
   const window = Math.min(
-    RATE_WINDOW_S,
-    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now) ?? RATE_WINDOW_S),
+    RATE_WINDOW_SECONDS,
+    Math.max(1, seconds(batch.enqueuedAt ?? batch.createdAt, signals.now) ?? RATE_WINDOW_SECONDS),
   );
   const perSecond = signals.recentlyFinished / window;
   const byRate = Date.parse(signals.now) + (open / perSecond) * 1000;
@@ -132,44 +134,68 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
 
 async function readSignals(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   batchId: string,
   progress: Progress,
 ): Promise<Signals> {
   const open = openJobs(progress);
-  const seen = open === 0 ? 0 : OPEN_JOBS_SEEN;
-  const live = await livePools(tx, gj);
-  // OFFSET 0: the planner would look for this batch among everybody's open jobs, and there may be millions.
-  const members = sql`(SELECT * FROM ${gj.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
+  const limit = open === 0 ? 0 : MAX_OPEN_JOBS_READ;
+  const live = await livePools(tx, tables);
+  // OFFSET 0 keeps the planner from searching this batch among all open jobs.
+  const members = sql`(SELECT * FROM ${tables.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
   const isWaiting = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
-  const [row] = await tx.query<Omit<Signals, 'liveProcesses' | 'unservedQueues'>>(sql`
-    SELECT clock_timestamp() AS now,
-      ${open === 0 ? sql`(SELECT ${isHanging(gj)} FROM ${gj.batches} b WHERE b.id = ${batchId})` : sql`false`} AS hangs,
-      (SELECT ${isStalled(gj, live)} FROM ${gj.batches} b WHERE b.id = ${batchId}) AS stalled,
-      (SELECT count(*)::int FROM (SELECT * FROM ${members} j WHERE j.finished_at IS NULL AND j.performed_at IS NOT NULL LIMIT ${seen}) j
-        WHERE NOT ${isHeld(gj)}) AS lost,
-      (SELECT array_agg(DISTINCT j.queue_name) FROM (
-        SELECT j.queue_name FROM ${members} j WHERE ${isWaiting} AND ${readyAt} <= now() AND j.queue_name IS NOT NULL
-           AND NOT coalesce(${isPaused(gj)}, false) LIMIT ${seen}) j) AS "readyQueues",
-      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND j.finished_at IS NULL) AS "callbacksOpen",
-      (SELECT count(*)::int FROM ${gj.jobs} j WHERE j.batch_callback_id = ${batchId} AND ${isInState('discarded')}) AS "callbacksDiscarded",
-      m.*
-    FROM (SELECT count(*) FILTER (WHERE ${isWaiting} AND ${isPaused(gj)})::int AS paused,
+  const ofBatch = (value: Sql) =>
+    sql`(SELECT ${value} FROM ${tables.batches} b WHERE b.id = ${batchId})`;
+  const countCallbacks = (condition: Sql) => sql`
+    (SELECT count(*)::int
+       FROM ${tables.jobs} j
+      WHERE j.batch_callback_id = ${batchId} AND ${condition})`;
+  const [row] = await tx.query(
+    signalsRow,
+    sql`
+      SELECT clock_timestamp() AS now,
+             ${open === 0 ? ofBatch(isHanging(tables)) : sql`false`} AS hangs,
+             ${ofBatch(isStalled(tables, live))} AS stalled,
+             (SELECT count(*)::int
+                FROM (
+                  SELECT *
+                    FROM ${members} j
+                   WHERE j.finished_at IS NULL AND j.performed_at IS NOT NULL
+                   LIMIT ${limit}) j
+               WHERE NOT ${isHeld(tables)}) AS lost,
+             (SELECT array_agg(DISTINCT j.queue_name)
+                FROM (
+                  SELECT j.queue_name
+                    FROM ${members} j
+                   WHERE ${isWaiting}
+                     AND ${readyAt} <= now()
+                     AND j.queue_name IS NOT NULL
+                     AND NOT coalesce(${isPaused(tables)}, false)
+                   LIMIT ${limit}) j) AS "readyQueues",
+             ${countCallbacks(sql`j.finished_at IS NULL`)} AS "callbacksOpen",
+             ${countCallbacks(isInState('discarded'))} AS "callbacksDiscarded",
+             m.*
+        FROM (
+          SELECT count(*) FILTER (WHERE ${isWaiting} AND ${isPaused(tables)})::int AS paused,
                  min(${readyAt}) FILTER (WHERE ${isWaiting}) AS "nextAt",
                  max(${readyAt}) FILTER (WHERE ${isWaiting}) AS "lastAt",
-                 count(*) FILTER (WHERE j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_S}))::int AS "recentlyFinished"
-            FROM ${members} j) m`);
-  if (!row) throw new Error('The database gave no row for an aggregate.');
+                 count(*) FILTER (
+                   WHERE j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_SECONDS})
+                 )::int AS "recentlyFinished"
+            FROM ${members} j) m`,
+  );
+  if (!row) throw new Error('The database returned no row for an aggregate.');
   return {
     ...row,
     liveProcesses: live.processes,
-    unservedQueues: live.processes > 0 && row.readyQueues ? unservedOf(live, row.readyQueues) : [],
+    unservedQueues:
+      live.processes > 0 && row.readyQueues ? unservedQueues(live, row.readyQueues) : [],
   };
 }
 
-/** Those of these queues that no live process serves; none, where a process does not tell what it serves. */
-function unservedOf({ pools, silent }: LivePools, queues: string[]): string[] {
-  return silent > 0
+/** The queues that no live process serves; empty if a process does not report its queues. */
+function unservedQueues({ pools, nonReporting }: LivePools, queues: string[]): string[] {
+  return nonReporting > 0
     ? []
     : queues.filter((queue) => !pools.some(({ served }) => servesQueue(served, queue)));
 }
@@ -178,38 +204,38 @@ function stuckReasons(
   batch: BatchRow,
   progress: Progress,
   open: number | null,
-  s: Signals,
+  signals: Signals,
 ): Stuck[] {
   const reasons: Stuck[] = [];
   const { states } = progress;
   if (batch.enqueuedAt === null && batch.finishedAt === null)
     reasons.push({ kind: 'not_enqueued' });
-  if (s.hangs) reasons.push({ kind: 'never_completes' });
+  if (signals.hangs) reasons.push({ kind: 'never_completes' });
   if (open !== null && open > 0 && states) {
     const waiting = states.scheduled + states.retried + states.queued;
-    if (s.lost > 0)
+    if (signals.lost > 0)
       reasons.push({
         kind: 'lost_workers',
-        count: s.lost,
-        more: states.running > OPEN_JOBS_SEEN,
+        count: signals.lost,
+        more: states.running > MAX_OPEN_JOBS_READ,
       });
-    if (waiting > 0 && s.paused >= waiting) reasons.push({ kind: 'paused', count: waiting });
-    else if (states.queued > 0 && s.liveProcesses === 0)
+    if (waiting > 0 && signals.paused >= waiting) reasons.push({ kind: 'paused', count: waiting });
+    else if (states.queued > 0 && signals.liveProcesses === 0)
       reasons.push({ kind: 'no_process', count: states.queued });
-    else if (s.unservedQueues.length > 0)
+    else if (signals.unservedQueues.length > 0)
       reasons.push({
         kind: 'queues_unserved',
-        count: s.unservedQueues.length,
-        queues: s.unservedQueues
-          .slice(0, QUEUES_SHOWN)
-          .map((queue) => cut(redaction().redactText(queue), QUEUE_SHOWN)),
+        count: signals.unservedQueues.length,
+        queues: signals.unservedQueues
+          .slice(0, MAX_LISTED_QUEUES)
+          .map((queue) => cut(redaction().redactText(queue), MAX_QUEUE_NAME_CHARACTERS)),
       });
-    else if (states.queued === 0 && states.running === 0 && s.nextAt)
-      reasons.push({ kind: 'waits_until', at: s.nextAt, count: waiting });
+    else if (states.queued === 0 && states.running === 0 && signals.nextAt)
+      reasons.push({ kind: 'waits_until', at: signals.nextAt, count: waiting });
   }
-  if (batch.jobsFinishedAt !== null && s.callbacksOpen > 0)
-    reasons.push({ kind: 'callbacks_open', count: s.callbacksOpen });
-  if (s.callbacksDiscarded > 0)
-    reasons.push({ kind: 'callbacks_discarded', count: s.callbacksDiscarded });
+  if (batch.jobsFinishedAt !== null && signals.callbacksOpen > 0)
+    reasons.push({ kind: 'callbacks_open', count: signals.callbacksOpen });
+  if (signals.callbacksDiscarded > 0)
+    reasons.push({ kind: 'callbacks_discarded', count: signals.callbacksDiscarded });
   return reasons;
 }

@@ -1,16 +1,29 @@
-import type { JobState } from '../good-job/states';
+import {
+  type Cursor,
+  type NotUnderstood,
+  PAGE_SIZE,
+  type Params,
+  cursorParams,
+  parseCursor,
+  parseLimit,
+} from '../core/search-params';
+import { cut } from '../core/text';
+import type { JobState } from '../good-job/types';
 
-/** Jobs of a batch by state. */
+/** The job counts of a batch. */
 export interface Progress {
   total: number;
-  /** The total is a lower bound: the batch has more jobs than could be counted in time. */
+  /** The total is a lower bound, because counting took too long. */
   more: boolean;
-  /** Null when `more`: a part of the jobs says nothing about the whole. */
+  /** Null if `more`, because the counted jobs are not representative of the others. */
   states: Record<JobState, number> | null;
 }
 
 export const BATCH_STATES = ['pending', 'running', 'finished', 'discarded'] as const;
-/** pending: not enqueued yet; running: enqueued, not finished; finished; discarded: a job was, finished or not. */
+/**
+ * pending: not enqueued; running: enqueued, not finished; discarded: a job was discarded, finished
+ * or not.
+ */
 export type BatchState = (typeof BATCH_STATES)[number];
 
 export interface BatchRow {
@@ -19,7 +32,10 @@ export interface BatchRow {
   onFinish: string | null;
   onSuccess: string | null;
   onDiscard: string | null;
-  /** The description or the properties were too large to be read, so texts that could repeat them are hidden. */
+  /**
+   * The description or the properties are too large to read, so texts that may repeat them are
+   * redacted.
+   */
   tooLarge: boolean;
   createdAt: string;
   sortAt: string;
@@ -29,20 +45,20 @@ export interface BatchRow {
   finishedAt: string | null;
 }
 
-/** `progress` is null when it could not be counted. */
+/** `progress` is null if it could not be counted. */
 export interface BatchListRow extends BatchRow {
   progress: Progress | null;
-  /** Its completion check is due, and nobody runs it. */
+  /** The completion check is due and no worker will run it. */
   hangs: boolean;
-  /** No unfinished job of it can run as things are. */
+  /** No unfinished job can run at present. */
   stalled: boolean;
 }
 
-/** 属性: all columns as GoodJob prints them. */
+/** All columns as GoodJob prints them. */
 export interface BatchAttributes {
-  /** Null: they are too large to be shown. */
+  /** Null if they are too large to be shown. */
   json: string | null;
-  /** Of all columns, as they are stored. */
+  /** The stored size of all columns. */
   bytes: number;
 }
 
@@ -51,40 +67,89 @@ export interface BatchDetail {
   attributes: BatchAttributes;
 }
 
-/** Why a batch that is not finished does not go on; each is a message `batches.stuck.<kind>`. */
+/** Why a batch is stuck; each kind is a message `batches.stuck.<kind>`. */
 export type Stuck =
-  /** Jobs were added and it was never enqueued: no callback will run. */
+  /** The batch was never enqueued, so no callback will run. */
   | { kind: 'not_enqueued' }
-  /** No unfinished job (or callback job), and nobody ran the completion check: it will never finish by itself. */
+  /** The completion check is due and no worker will run it. */
   | { kind: 'never_completes' }
-  /** All waiting jobs wait because their queue, class or label is paused. */
+  /** The queue, class or a label of every waiting job is paused. */
   | { kind: 'paused'; count: number }
-  /** Jobs count as running, and no live process holds them. `more`: the count is a lower bound. */
+  /** Running jobs without a live worker. `more`: the count is a lower bound. */
   | { kind: 'lost_workers'; count: number; more: boolean }
-  /** Jobs are ready, and no live process serves anything. */
+  /** Jobs are ready, but no process is alive. */
   | { kind: 'no_process'; count: number }
-  /** Jobs are ready in queues that no live process serves: how many queues, and the first of them. */
+  /**
+   * No live process serves the queues of ready jobs. `count`: all queues; `queues`: the first ones.
+   */
   | { kind: 'queues_unserved'; count: number; queues: string[] }
-  /** Nothing to do before that time. */
+  /** No job is due before that time. */
   | { kind: 'waits_until'; at: string; count: number }
-  /** The jobs are done, a callback job is not. */
+  /** The jobs are finished, but a callback job is not. */
   | { kind: 'callbacks_open'; count: number }
   | { kind: 'callbacks_discarded'; count: number };
 
-/** What the batch page polls: progress, its expected end and what holds it up. */
+/** The status that the batch page polls. */
 export interface BatchStatus {
   batch: BatchRow;
   progress: Progress;
-  /** No unfinished job of it can run as things are. */
+  /** No unfinished job can run at present. */
   stalled: boolean;
-  /** Share of jobs finished, 0 to 1; null while jobs can be added, and when the counts are not exact. */
+  /**
+   * Share of finished jobs, 0 to 1; null while jobs can be added or if the counts are not exact.
+   */
   finishedShare: number | null;
   /** Seconds from enqueueing to the end, or to now. */
   elapsed: number | null;
-  /** By the rate of the last minutes, and not before the last job is due; null: no such rate, or nothing is left to do. */
+  /** Estimated from the rate of the last minutes; null if there is none or no job is open. */
   expectedAt: string | null;
-  /** When its last waiting job is due; null when no job waits for a time. */
+  /** The due time of the last waiting job; null if no job waits for a time. */
   notBefore: string | null;
   stuck: Stuck[];
-  retryOffered: boolean;
+  canRetry: boolean;
+}
+
+export interface BatchFilter {
+  state: BatchState | null;
+  /** Rows per page. */
+  limit: number;
+  cursor: Cursor | null;
+  notUnderstood: NotUnderstood[];
+}
+
+const isBatchState = (value: string): value is BatchState =>
+  (BATCH_STATES as readonly string[]).includes(value);
+
+/** Parses the filter of the batch list from the URL parameters. */
+export function parseBatchFilter(params: Params): BatchFilter {
+  const state = params.get('state');
+  const cursor = parseCursor(params);
+  const limit = parseLimit(params);
+  const notUnderstood: NotUnderstood[] = [];
+  if (state && !isBatchState(state)) notUnderstood.push({ name: 'state', value: cut(state, 80) });
+  if (cursor === 'not_understood')
+    notUnderstood.push({
+      name: 'after_id',
+      value: cut(params.get('after_id') ?? params.get('before_id') ?? '', 80),
+    });
+  if (limit === null)
+    notUnderstood.push({ name: 'limit', value: cut(params.get('limit') ?? '', 80) });
+  return {
+    state: state && isBatchState(state) ? state : null,
+    limit: limit ?? PAGE_SIZE,
+    cursor: cursor === 'not_understood' ? null : cursor,
+    notUnderstood,
+  };
+}
+
+/** The filter as URL parameters, for the first page if there is no cursor. */
+export function batchFilterParams(
+  { state, limit }: Pick<BatchFilter, 'state' | 'limit'>,
+  cursor: Cursor | null = null,
+): Record<string, string> {
+  return {
+    ...(state ? { state } : {}),
+    ...(limit === PAGE_SIZE ? {} : { limit: String(limit) }),
+    ...(cursor ? cursorParams(cursor) : {}),
+  };
 }

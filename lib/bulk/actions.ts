@@ -2,23 +2,36 @@
 
 import { z } from 'zod';
 import {
+  type BatchRetryResponse,
+  type BatchRetryResult,
+  retryBatchUnlessLarge,
+} from '../batches/mutations';
+import { isUuid } from '../core/text';
+import {
+  cutOffInput,
+  textUpTo,
+  timestampText,
+  uuidText,
   type ActionResult,
   type FormFields,
   type WithReason,
   navigateTo,
   readForm,
   runAction,
-} from '../action';
-import { cutOffInput, textUpTo, timestampText, uuidText } from '../input';
-import { isUuid } from '../text';
-import type { BatchRetryResult } from '../batches/mutations';
-import { type BatchRetryAnswer, retryBatchUnlessLarge } from './batch-retry';
-import { CONTROLS, type ControlOutcome, controlRun } from './control';
+} from '../http/server-action';
+import { controlRun, requireBulk, startBulk } from './mutations';
 import { previewBulk } from './preview';
-import { type BulkStart, requireBulk, startBulk } from './start';
 import { isReadable } from './target';
-import { readNumber } from './typed-number';
-import { BULK_ACTIONS, type BulkPreview, MAX_SELECTED } from './types';
+import {
+  BULK_ACTIONS,
+  type BulkPreview,
+  type BulkStart,
+  CONTROLS,
+  COUNT_KINDS,
+  type ControlOutcome,
+  MAX_SELECTED,
+  readNumber,
+} from './types';
 
 const count = z.int().min(0);
 const target = z.discriminatedUnion('kind', [
@@ -31,29 +44,29 @@ const target = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('batch'), batchId: uuidText }),
 ]);
 const choice = { action: z.enum(BULK_ACTIONS), target };
-const isForTarget = (given: { action: string; target: { kind: string } }) =>
-  (given.action === 'batch_retry') === (given.target.kind === 'batch');
-const chosen = z.strictObject(choice).refine(isForTarget);
-const confirmed = z
+const matchesTarget = (input: { action: string; target: { kind: string } }) =>
+  (input.action === 'batch_retry') === (input.target.kind === 'batch');
+const previewInput = z.strictObject(choice).refine(matchesTarget);
+const startInput = z
   .strictObject({
     ...choice,
-    /** ISO 8601 with its zone; null: now. */
+    /** ISO 8601 with an offset; null means now. */
     scheduledAt: timestampText.nullable(),
     cutOff: cutOffInput,
-    expected: z.strictObject({ kind: z.enum(['exact', 'at_least', 'estimate']), count }),
-    typed: count.nullable(),
+    expected: z.strictObject({ kind: z.enum(COUNT_KINDS), count }),
+    confirmedCount: count.nullable(),
   })
-  .refine(isForTarget);
-const batch = z.strictObject({ id: uuidText });
-const control = z.strictObject({ id: uuidText, control: z.enum(CONTROLS) });
+  .refine(matchesTarget);
+const batchInput = z.strictObject({ id: uuidText });
+const controlInput = z.strictObject({ id: uuidText, control: z.enum(CONTROLS) });
 
-/** What an action would do to the selected rows, or to all that a filter matches; null: the filter has a part that cannot be read. */
+/** Previews a bulk action; the value is null if a part of the filter cannot be parsed. */
 export async function previewBulkAction(
-  given: z.input<typeof chosen>,
+  input: z.input<typeof previewInput>,
 ): Promise<ActionResult<BulkPreview | null>> {
   return runAction(
-    chosen,
-    given,
+    previewInput,
+    input,
     async (ctx, { action, target }) => {
       await requireBulk(ctx, action, target);
       return isReadable(target) ? previewBulk(ctx, action, target) : null;
@@ -62,35 +75,37 @@ export async function previewBulkAction(
   );
 }
 
-/** Starts what was previewed and confirmed. */
+/** Starts a run that was previewed and confirmed. */
 export async function startBulkAction(
-  given: z.input<typeof confirmed> & WithReason,
+  input: z.input<typeof startInput> & WithReason,
 ): Promise<ActionResult<BulkStart>> {
-  return runAction(confirmed, given, startBulk, 'startBulk');
+  return runAction(startInput, input, startBulk, 'startBulk');
 }
 
+/** Pauses, resumes or cancels a run. */
 export async function controlBulkAction(
-  given: z.input<typeof control>,
+  input: z.input<typeof controlInput>,
 ): Promise<ActionResult<ControlOutcome>> {
   return runAction(
-    control,
-    given,
-    (ctx, input) => controlRun(ctx, input.id, input.control),
+    controlInput,
+    input,
+    (ctx, { id, control }) => controlRun(ctx, id, control),
     'controlBulk',
   );
 }
 
-/** The same from the run's page without JavaScript. */
-export async function submitBulkControl(sent: FormData): Promise<string> {
-  const form = readForm(sent, ['id', 'control']);
+/** `controlBulkAction` for the form of the run's page, without JavaScript. */
+export async function submitBulkControl(formData: FormData): Promise<string> {
+  const form = readForm(formData, ['id', 'control']);
   const id = form?.get('id') ?? null;
   const result = await runAction(
-    control,
+    controlInput,
     form && { id, control: form.get('control') },
     (ctx, input) => controlRun(ctx, input.id, input.control),
     'controlBulk',
   );
-  const outcome = !result.ok ? result.error : result.value === 'done' ? null : result.value;
+  const value = result.ok ? result.value : result.error;
+  const outcome = value === 'done' ? null : value;
   const page = `/bulk/${id !== null && isUuid(id) ? id : ''}`;
   return navigateTo(
     outcome ? `${page}?${new URLSearchParams({ outcome })}` : page,
@@ -98,47 +113,61 @@ export async function submitBulkControl(sent: FormData): Promise<string> {
   );
 }
 
-/** Batch retry; of a large batch nothing is done yet. */
+/** Retries a batch, unless it is large: then nothing is changed. */
 export async function retryBatchAction(
-  given: z.input<typeof batch> & WithReason,
-): Promise<ActionResult<BatchRetryAnswer>> {
-  return runAction(batch, given, (ctx, { id }) => retryBatchUnlessLarge(ctx, id), 'retryBatch');
+  input: z.input<typeof batchInput> & WithReason,
+): Promise<ActionResult<BatchRetryResponse>> {
+  return runAction(
+    batchInput,
+    input,
+    (ctx, { id }) => retryBatchUnlessLarge(ctx, id),
+    'retryBatch',
+  );
 }
 
-/** The same from the confirmation page's form, without JavaScript; of a large batch that page asks for the number. */
-export async function submitBatchRetry(sent: FormData): Promise<string> {
-  const form = readForm(sent, ['id', 'reason', ...LARGE_RETRY_FIELDS]);
+/** `retryBatchAction` for the confirmation page's form, without JavaScript. */
+export async function submitBatchRetry(formData: FormData): Promise<string> {
+  const form = readForm(formData, ['id', 'reason', ...LARGE_RETRY_FIELDS]);
   const id = form?.get('id') ?? null;
   const page = `/batches/${id !== null && isUuid(id) ? id : ''}`;
   if (form?.get('expected') != null) return submitLargeRetry(form, page);
   const result = await runAction(
-    batch,
+    batchInput,
     form && { id, reason: form.get('reason') },
-    (ctx, given) => retryBatchUnlessLarge(ctx, given.id),
+    (ctx, input) => retryBatchUnlessLarge(ctx, input.id),
     'retryBatch',
   );
-  if (result.ok && result.value.outcome === 'large') return navigateTo(`${page}/retry`);
-  return navigateTo(
-    `${page}?${new URLSearchParams(didRetry(result as ActionResult<BatchRetryResult>))}`,
-    result.ok ? null : result.error,
-  );
+  if (!result.ok) {
+    const params = new URLSearchParams({ did: 'batch_retry', outcome: result.error });
+    return navigateTo(`${page}?${params}`, result.error);
+  }
+  if (result.value.outcome === 'large') return navigateTo(`${page}/retry`);
+  return navigateTo(`${page}?${new URLSearchParams(retryResultParams(result.value))}`, null);
 }
 
-const LARGE_RETRY_FIELDS = ['cut_off_at', 'cut_off_txid', 'expected', 'kind', 'typed'] as const;
+const LARGE_RETRY_FIELDS = [
+  'cut_off_at',
+  'cut_off_txid',
+  'expected',
+  'kind',
+  'confirmed_count',
+] as const;
 
 async function submitLargeRetry(
   form: FormFields<'id' | 'reason' | (typeof LARGE_RETRY_FIELDS)[number]>,
   page: string,
 ): Promise<string> {
   const result = await runAction(
-    confirmed,
+    startInput,
     {
       action: 'batch_retry',
       target: { kind: 'batch', batchId: form.get('id') },
       scheduledAt: null,
       cutOff: { at: form.get('cut_off_at'), txid: form.get('cut_off_txid') },
       expected: { kind: form.get('kind'), count: readNumber(form.get('expected') ?? '') },
-      typed: form.get('typed') ? readNumber(form.get('typed') ?? '') : null,
+      confirmedCount: form.get('confirmed_count')
+        ? readNumber(form.get('confirmed_count') ?? '')
+        : null,
       reason: form.get('reason'),
     },
     startBulk,
@@ -155,9 +184,8 @@ async function submitLargeRetry(
   return navigateTo(`${page}/retry?${new URLSearchParams({ outcome })}`);
 }
 
-function didRetry(result: ActionResult<BatchRetryResult>): Record<string, string> {
-  if (!result.ok) return { did: 'batch_retry', outcome: result.error };
-  const { code, outcome, retried, skippedCount } = result.value;
+function retryResultParams(result: BatchRetryResult): Record<string, string> {
+  const { code, outcome, retried, skippedCount } = result;
   return {
     did: 'batch_retry',
     outcome: code ?? outcome,

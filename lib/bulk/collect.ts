@@ -1,233 +1,286 @@
 import 'server-only';
 import sql, { type Sql, empty, raw } from 'sql-template-tag';
-import { codeOf } from '../db/error-code';
-import type { Tx } from '../db/types';
-import { type CutOff, asOf, isUnchangedSince } from '../good-job/cut-off';
-import type { GoodJob } from '../good-job/tables';
-import type { RedactedMatch, ScannedJob } from '../jobs/recheck';
-import { type Order, beyond, orderBy } from '../keyset';
-import { COUNTED_AT_MOST, bulkSearchBudget, scanFirst } from './preview';
-import { type RunRow, TARGETS, targetOf } from './run-rows';
+import { z } from 'zod';
+import { codeOf } from '../core/errors';
+import type { Tx } from '../db/database';
+import { type Order, afterCursorSql, orderBySql } from '../db/text-limit';
+import { type RowSnapshot, asOf, isUnchangedSince } from '../good-job/locks';
+import { type GoodJobTables, idRow } from '../good-job/tables';
+import { type RedactedMatch, type ScannedJob, scannedJob } from '../jobs/recheck';
+import { MAX_COUNTED, bulkSearchBudget, scanCandidates } from './preview';
+import { type RunRow, TARGETS, targetOf } from './runs';
 import { isActionable, targetJobs } from './target';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
 /*
- * Which jobs a run takes up: those that match, in a state that the action is for, as they were at the cut-off and
- * not written since. They are listed in bulk_run_targets: at once when that is done in two seconds, as nearly always,
- * else in windows of one index, each a transaction of its own, in turn with the work on what was found.
+ * Lists the jobs of a run in bulk_run_targets: those that match at the cut-off, in an actionable
+ * state, and not written since. Usually one statement suffices; else the run scans an index in
+ * windows.
  */
 
-/** The statement that lists them all may take so long; the write's own limit comes back after it. */
-const AT_ONCE_MS = 2_000;
+const LIST_ALL_TIMEOUT_MS = 2_000;
 
-/** Parts of a run's targets; what works on one part does not wait for what works on another. */
+/** Parts of a run's targets that are processed concurrently. */
 export const PARTS = 4;
 
-/** The jobs of a batch are in one part: who acts on one of them has the batch locked. An id's last byte is random. */
-const partOf = sql`get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
+/**
+ * All jobs of a batch are in one part, because an action locks the batch. The last byte of an id is
+ * random.
+ */
+const partSql = sql`
+  get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
 
-/** The jobs of the target that the action is for, as they were at the cut-off. */
+export const countRow = z.strictObject({ count: z.number() });
+
+/** Matches the target's jobs that the action applies to, as of the cut-off. */
 async function actionableMatch(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   action: BulkAction,
   target: BulkTarget,
-  cutOff: CutOff,
+  cutOff: RowSnapshot,
 ): Promise<RedactedMatch> {
-  const match = await targetJobs(tx, gj, target);
+  const match = await targetJobs(tx, tables, target);
   return match.map(
     (condition) =>
       sql`${asOf(condition, cutOff)} AND ${isActionable(action)} AND ${isUnchangedSince(cutOff)}`,
   );
 }
 
-/** Lists the jobs of `from` (`good_jobs j WHERE …`) that match as targets; how many. */
-async function list(
+/** Inserts the matching jobs of `from` (`good_jobs j WHERE …`) as targets. Returns their number. */
+async function listTargets(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   match: RedactedMatch,
   from: Sql,
 ): Promise<number> {
   if (!match.needsRecheck) {
-    const [listed] = await tx.query<{ count: number }>(sql`
-      WITH listed AS (INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${from} RETURNING 1) SELECT count(*)::int AS count FROM listed`);
-    return listed?.count ?? 0;
+    const [row] = await tx.query(
+      countRow,
+      sql`
+        WITH listed AS (
+          INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+          SELECT ${runId}::uuid, 1, ${partSql}, j.id
+            FROM ${from}
+          RETURNING 1)
+        SELECT count(*)::int AS count
+          FROM listed`,
+    );
+    return row?.count ?? 0;
   }
-  const scanned = await tx.query<ScannedJob>(
+  const scanned = await tx.query(
+    scannedJob,
     match.scanSql(sql`(SELECT j.*, j.xmin FROM ${from}) j`),
   );
-  return listVisible(tx, gj, runId, match, scanned);
+  return listVisible(tx, tables, runId, match, scanned);
 }
 
-/** Lists the visible matches as targets. Large jobs are none: the preview has said so. */
+/**
+ * Inserts the visible matches as targets; the preview has announced that large jobs are skipped.
+ */
 async function listVisible(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   match: RedactedMatch,
   scanned: readonly ScannedJob[],
 ): Promise<number> {
   const { ids } = await match.visibleIds(tx, scanned, bulkSearchBudget());
-  await tx.query(
-    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT ${runId}::uuid, 1, ${partOf}, j.id FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`,
-  );
+  await tx.execute(sql`
+    INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+    SELECT ${runId}::uuid, 1, ${partSql}, j.id
+      FROM ${tables.jobs} j
+     WHERE j.id = ANY(${[...ids]}::uuid[])`);
   return ids.size;
 }
 
-/** All of them; null: there are too many, or too many to search among. */
+/** Lists all targets and returns their number; null if there are too many. */
 async function listAll(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   match: RedactedMatch,
 ): Promise<number | null> {
-  if (!match.needsRecheck)
-    return unlessMore(
-      await list(
-        tx,
-        gj,
-        runId,
-        match,
-        sql`${gj.jobs} j WHERE ${match.sql} LIMIT ${COUNTED_AT_MOST + 1}`,
-      ),
-    );
-  const { scanned, isAll } = await scanFirst(tx, gj, match, sql`true`);
-  return isAll ? listVisible(tx, gj, runId, match, scanned) : null;
+  if (!match.needsRecheck) {
+    const from = sql`${tables.jobs} j WHERE ${match.sql} LIMIT ${MAX_COUNTED + 1}`;
+    const count = await listTargets(tx, tables, runId, match, from);
+    return count > MAX_COUNTED ? null : count;
+  }
+  const { scanned, isAll } = await scanCandidates(tx, tables, match, sql`true`);
+  return isAll ? listVisible(tx, tables, runId, match, scanned) : null;
 }
 
-const unlessMore = (listed: number) => (listed > COUNTED_AT_MOST ? null : listed);
-
-/** Selected jobs are targets whatever has become of them: each gets its outcome. */
+/** Inserts all selected jobs as targets, so that each gets an outcome; returns their number. */
 export async function listSelected(tx: Tx, runId: string, ids: string[]): Promise<number> {
   const rows = await tx.query(
-    sql`INSERT INTO ${TARGETS} (run_id, pass, part, job_id) SELECT DISTINCT ${runId}::uuid, 1, 0, id FROM unnest(${ids}::uuid[]) id RETURNING 1`,
+    idRow,
+    sql`
+      INSERT INTO ${TARGETS} (run_id, pass, part, job_id)
+      SELECT DISTINCT ${runId}::uuid, 1, 0, id
+        FROM unnest(${ids}::uuid[]) id
+      RETURNING job_id AS id`,
   );
   return rows.length;
 }
 
-/** Of selected jobs those that the action would change: in a state that it is for, and not written since the cut-off. */
-export async function countTouched(
+/**
+ * The number of the target's jobs that the action would change: actionable and not written since
+ * the cut-off.
+ */
+export async function countChangeable(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   action: BulkAction,
   target: BulkTarget,
-  cutOff: CutOff,
+  cutOff: RowSnapshot,
 ): Promise<number> {
-  const { sql: condition } = await actionableMatch(tx, gj, action, target, cutOff);
-  const [row] = await tx.query<{ count: number }>(
-    sql`SELECT count(*)::int AS count FROM ${gj.jobs} j WHERE ${condition}`,
+  const { sql: condition } = await actionableMatch(tx, tables, action, target, cutOff);
+  const [row] = await tx.query(
+    countRow,
+    sql`SELECT count(*)::int AS count FROM ${tables.jobs} j WHERE ${condition}`,
   );
   return row?.count ?? 0;
 }
 
-/** Lists all targets by one statement, and so as they are at one moment; null: there are too many, or they are too hard to find. */
+const timeoutRow = z.strictObject({ timeout: z.string() });
+
+/**
+ * Lists all targets with one statement and returns their number. Null if there are too many or the
+ * statement takes longer than LIST_ALL_TIMEOUT_MS; then nothing is listed.
+ */
 export async function listAtOnce(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   runId: string,
   action: BulkAction,
   target: BulkTarget,
-  cutOff: CutOff,
+  cutOff: RowSnapshot,
 ): Promise<number | null> {
-  const match = await actionableMatch(tx, gj, action, target, cutOff);
-  await tx.query(sql`SAVEPOINT at_once`);
-  const [before] = await tx.query<{ ms: string }>(
-    sql`SELECT current_setting('statement_timeout') AS ms`,
+  const match = await actionableMatch(tx, tables, action, target, cutOff);
+  await tx.execute(sql`SAVEPOINT at_once`);
+  const [previous] = await tx.query(
+    timeoutRow,
+    sql`SELECT current_setting('statement_timeout') AS timeout`,
   );
-  await tx.query(sql`SET LOCAL statement_timeout = ${raw(String(AT_ONCE_MS))}`);
+  await tx.execute(sql`SET LOCAL statement_timeout = ${raw(String(LIST_ALL_TIMEOUT_MS))}`);
   try {
-    const listed = await listAll(tx, gj, runId, match);
-    await tx.query(sql`SELECT set_config('statement_timeout', ${before?.ms ?? '0'}, true)`);
-    if (listed !== null) return listed;
+    const count = await listAll(tx, tables, runId, match);
+    await tx.execute(
+      sql`SELECT set_config('statement_timeout', ${previous?.timeout ?? '0'}, true)`,
+    );
+    if (count !== null) return count;
   } catch (error) {
-    // query_canceled: the rest of the transaction goes on without it.
+    // query_canceled
     if (codeOf(error) !== '57014') throw error;
   }
-  await tx.query(sql`ROLLBACK TO SAVEPOINT at_once`);
+  await tx.execute(sql`ROLLBACK TO SAVEPOINT at_once`);
   return null;
 }
 
-/** Rows of the index that a window looks at: bounds what one statement costs when nothing matches. */
+/** Index rows per window; bounds the cost of a statement if nothing matches. */
 export const FIRST_WINDOW = 5_000;
-export const LARGEST_WINDOW = 50_000;
+export const MAX_WINDOW = 50_000;
 
-export interface Place {
-  at: string | null;
-  id: string;
-}
+/** The last row of a window in the order of the scan. */
+const scanPosition = z.strictObject({
+  /** Null in a scan by id. */
+  at: z.string().nullable(),
+  id: z.string(),
+});
+export type ScanPosition = z.infer<typeof scanPosition>;
 
-export interface Collected {
-  found: number;
-  /** Where to go on; null: that was the last window. */
-  to: Place | null;
+interface CollectedWindow {
+  /** The number of new targets. */
+  count: number;
+  /** Where the next window starts; null after the last window. */
+  end: ScanPosition | null;
 }
 
 /**
- * Lists the targets among the next `size` jobs of the walk. A row that has not been written since the cut-off keeps
- * its place in any order, so each is met once.
+ * Lists the targets among the next `size` jobs of the scan. Each is listed once, because a row that
+ * was not written since the cut-off keeps its position.
  */
 export async function collectWindow(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   run: RunRow,
   size: number,
-): Promise<Collected> {
-  const { order, base } = walkOf(gj, run.action);
-  const from: Sql = run.collectedTo ? sql`AND ${bound(order, run.collectedTo, 'beyond')}` : empty;
-  const [end] = await tx.query<Place>(sql`
-    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE ${base} ${from} ${orderBy(order, null)} OFFSET ${size - 1} LIMIT 1`);
-  const match = await actionableMatch(tx, gj, run.action, targetOf(run), run.cutOff);
-  const window: Sql = end ? sql`AND ${bound(order, end, 'up to')}` : empty;
-  const cut = match.needsRecheck
-    ? await endOfBytes(tx, gj, order, match, sql`${base} ${from} ${window}`)
+): Promise<CollectedWindow> {
+  const { order, base } = scanOf(tables, run.action);
+  const from: Sql = run.collectedTo
+    ? sql`AND ${windowBound(order, run.collectedTo, 'after')}`
+    : empty;
+  const [windowEnd] = await tx.query(
+    scanPosition,
+    sql`
+      SELECT ${positionTime(order)} AS at, j.id
+        FROM ${tables.jobs} j
+       WHERE ${base} ${from} ${orderBySql(order, null)}
+      OFFSET ${size - 1}
+       LIMIT 1`,
+  );
+  const match = await actionableMatch(tx, tables, run.action, targetOf(run), run.cutOff);
+  const toWindowEnd: Sql = windowEnd ? sql`AND ${windowBound(order, windowEnd, 'until')}` : empty;
+  const byteLimit = match.needsRecheck
+    ? await findByteLimit(tx, tables, order, match, sql`${base} ${from} ${toWindowEnd}`)
     : undefined;
-  const last = cut ?? end;
-  const to: Sql = last ? sql`AND ${bound(order, last, 'up to')}` : empty;
-  const listed = await list(
+  const end = byteLimit ?? windowEnd;
+  const toEnd: Sql = end ? sql`AND ${windowBound(order, end, 'until')}` : empty;
+  const matches = match.needsRecheck ? match.baseSql : match.sql;
+  const count = await listTargets(
     tx,
-    gj,
+    tables,
     run.id,
     match,
-    sql`${gj.jobs} j WHERE ${base} ${from} ${to} AND ${match.needsRecheck ? match.baseSql : match.sql}`,
+    sql`${tables.jobs} j WHERE ${base} ${from} ${toEnd} AND ${matches}`,
   );
-  return { found: listed, to: last ?? null };
+  return { count, end: end ?? null };
 }
 
-/** Bytes of the jobs among which one window searches: it is one transaction, and its run waits for it. */
-const WINDOW_BYTES = 2_000_000;
+/** Maximum of text bytes that a window searches in one transaction. */
+const MAX_WINDOW_BYTES = 2_000_000;
 
-/** The job of a window at which its bytes are used up; undefined: they are not. */
-async function endOfBytes(
+/** The job at which a window exceeds MAX_WINDOW_BYTES; undefined if it does not. */
+async function findByteLimit(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   order: Order,
   match: RedactedMatch,
   where: Sql,
-): Promise<Place | undefined> {
-  const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${where} AND ${match.baseSql} ${orderBy(order, null)}) j`;
-  const [place] = await tx.query<Place>(sql`
-    SELECT ${order === BY_ID ? sql`NULL::timestamptz` : order.key} AS at, j.id FROM ${gj.jobs} j WHERE j.id = (
-      SELECT s.id FROM (${match.scanSql(source, { maxBytes: WINDOW_BYTES, also: sql`false` })}) s WHERE s.exhausted LIMIT 1)`);
-  return place;
+): Promise<ScanPosition | undefined> {
+  const source = sql`(
+    SELECT j.*, j.xmin
+      FROM ${tables.jobs} j
+     WHERE ${where} AND ${match.baseSql} ${orderBySql(order, null)}) j`;
+  const scan = match.scanSql(source, { maxBytes: MAX_WINDOW_BYTES, also: sql`false` });
+  const [position] = await tx.query(
+    scanPosition,
+    sql`
+      SELECT ${positionTime(order)} AS at, j.id
+        FROM ${tables.jobs} j
+       WHERE j.id = (SELECT s.id FROM (${scan}) s WHERE s.exhausted LIMIT 1)`,
+  );
+  return position;
 }
 
 const BY_ID: Order = { key: sql`j.id`, direction: 'asc' };
 const BY_END: Order = { key: sql`j.finished_at`, direction: 'desc' };
 
-/** An edge of a window, in terms that an index on the key alone can take. */
-function bound(order: Order, { at, id }: Place, side: 'beyond' | 'up to'): Sql {
-  if (order === BY_ID)
-    return side === 'beyond' ? sql`j.id > ${id}::uuid` : sql`j.id <= ${id}::uuid`;
-  return side === 'beyond'
-    ? beyond(order, { direction: 'after', id, at })
+const positionTime = (order: Order): Sql => (order === BY_ID ? sql`NULL::timestamptz` : order.key);
+
+/** A bound of a window, written so that an index on the key alone can use it. */
+function windowBound(order: Order, { at, id }: ScanPosition, side: 'after' | 'until'): Sql {
+  if (order === BY_ID) return side === 'after' ? sql`j.id > ${id}::uuid` : sql`j.id <= ${id}::uuid`;
+  return side === 'after'
+    ? afterCursorSql(order, { direction: 'after', id, at })
     : sql`${order.key} >= ${at} AND (${order.key}, j.id) >= (${at}, ${id}::uuid)`;
 }
 
-/** The smallest index that holds every job the action is for. */
-function walkOf(gj: GoodJob, action: BulkAction): { order: Order; base: Sql } {
+/** The scan of the smallest index that contains every actionable job. */
+function scanOf(tables: GoodJobTables, action: BulkAction): { order: Order; base: Sql } {
   const has = (migration: string) =>
-    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
+    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   const kind = jobActionOf(action);
   // index_good_jobs_on_discarded
   if (kind === 'retry' && has('add_index_good_jobs_discarded'))

@@ -1,15 +1,18 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import { isBlank } from '../good-job/blank';
-import { cutOffNow } from '../good-job/cut-off';
-import { paramsProblem } from '../good-job/params';
-import { type JobState, stateOf } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
-import { type RedactedMatch, type ScannedJob, SearchBudget } from '../jobs/recheck';
-import { isActionable, settleTarget, targetJobs } from './target';
+import { z } from 'zod';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import { isBlankSql } from '../core/text';
+import type { Tx } from '../db/database';
+import { takeSnapshot } from '../good-job/locks';
+import { paramsProblem } from '../good-job/payload';
+import { stateOf } from '../good-job/states';
+import type { GoodJobTables } from '../good-job/tables';
+import { JOB_STATES, type JobState } from '../good-job/types';
+import { explain } from '../jobs/count-rules';
+import { type RedactedMatch, type ScannedJob, SearchBudget, scannedJob } from '../jobs/recheck';
+import { isActionable, resolveTarget, targetJobs } from './target';
 import {
   type BulkAction,
   type BulkCount,
@@ -18,128 +21,156 @@ import {
   jobActionOf,
 } from './types';
 
-/** Jobs that a preview looks at; beyond it a number is a lower bound. */
-export const COUNTED_AT_MOST = 200_000;
+/** Jobs that a preview counts; beyond it a number is a lower bound. */
+export const MAX_COUNTED = 200_000;
 const COUNT_BUDGET_MS = 2_500;
 const SKIPPED_BUDGET_MS = 1_500;
 
 /**
- * What a bulk action would do to these jobs: how many it takes up, how many more match in states it is not for, and
- * what is known already to come to nothing. Its cut-off is the one to start with: the run then takes up no job that
- * this preview has not counted. Throws ConsoleError `bad_request` for a filter that could not be read.
+ * The jobs that a bulk action would change, those it would skip, and the other matches by state. A
+ * run that starts with the preview's cut-off changes no job that the preview did not count.
+ *
+ * Throws ConsoleError `bad_request` if the filter cannot be parsed.
  */
 export async function previewBulk(
   ctx: Ctx,
   action: BulkAction,
   target: BulkTarget,
 ): Promise<BulkPreview> {
-  const { settled, cutOff, match } = await ctx.db.read(async (tx) => {
-    const words = await settleTarget(tx, ctx.gj, target);
+  const { resolved, cutOff, match } = await ctx.db.read(async (tx) => {
+    const resolvedTarget = await resolveTarget(tx, ctx.tables, target);
     return {
-      settled: words,
-      cutOff: await cutOffNow(tx),
-      match: await targetJobs(tx, ctx.gj, words),
+      resolved: resolvedTarget,
+      cutOff: await takeSnapshot(tx),
+      match: await targetJobs(tx, ctx.tables, resolvedTarget),
     };
   });
   if (match.needsRecheck)
-    return { target: settled, cutOff, ...(await countRechecked(ctx, action, match)) };
+    return { target: resolved, cutOff, ...(await countRechecked(ctx, action, match)) };
   const matches = match.sql;
-  const [counted, skipped] = await Promise.all([
+  const [counts, skipped] = await Promise.all([
     countStates(ctx, action, matches),
     countSkipped(ctx, action, matches),
   ]);
-  return { target: settled, cutOff, ...counted, skipped, unsearched: 0 };
+  return { target: resolved, cutOff, ...counts, skipped, unsearched: 0 };
 }
 
-/** Where matches are rechecked: jobs of the rest of the filter among which they are searched. */
-export const SEARCHED_AT_MOST = 100_000;
+/** Jobs that are searched if matches must be rechecked. */
+const MAX_SEARCHED = 100_000;
 
-/** Bytes of the jobs among which a preview searches twice: those that the action is for, and the others. Without the first kilobyte of each. */
-const SEARCHED_BYTES = 1_000_000;
+/** Text bytes of one search, without the first kilobyte of each job. */
+const MAX_SEARCHED_BYTES = 1_000_000;
 
-/** A run reads no large job: its preview has said that they are not changed. */
+/** The budget of a bulk search; it excludes large jobs, as the preview announces. */
 export const bulkSearchBudget = (): SearchBudget =>
-  new SearchBudget({ bytes: SEARCHED_BYTES, largeBytes: 0 });
+  new SearchBudget({ bytes: MAX_SEARCHED_BYTES, largeBytes: 0 });
 
 /**
- * Candidates and large jobs among the first jobs on which `base` holds; null: there are more of those, or their texts
- * are too many. It is all of them that are limited and not the candidates, whose number would tell of what is hidden.
+ * The candidates and large jobs among the first jobs that satisfy `base`; `isAll` is false if a
+ * limit ended the scan. The limit counts all jobs, because the number of candidates would reveal
+ * redacted texts.
  */
-export async function scanFirst(
+export async function scanCandidates(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   match: RedactedMatch,
   base: Sql,
 ): Promise<{ scanned: ScannedJob[]; isAll: boolean }> {
-  const source = sql`(SELECT j.*, j.xmin FROM ${gj.jobs} j WHERE ${match.baseSql} AND ${base} LIMIT ${SEARCHED_AT_MOST + 1}) j`;
-  const rows = await tx.query<ScannedJob>(
+  const source = sql`(
+    SELECT j.*, j.xmin
+      FROM ${tables.jobs} j
+     WHERE ${match.baseSql} AND ${base}
+     LIMIT ${MAX_SEARCHED + 1}) j`;
+  const rows = await tx.query(
+    scannedJob,
     match.endedScanSql(source, {
-      lastN: SEARCHED_AT_MOST + 1,
-      limit: SEARCHED_AT_MOST + 1,
-      maxBytes: SEARCHED_BYTES,
+      lastN: MAX_SEARCHED + 1,
+      limit: MAX_SEARCHED + 1,
+      maxBytes: MAX_SEARCHED_BYTES,
     }),
   );
-  const scanned = rows.filter(({ n, exhausted }) => n <= SEARCHED_AT_MOST && !exhausted);
+  const scanned = rows.filter(({ n, exhausted }) => n <= MAX_SEARCHED && !exhausted);
   return { scanned, isAll: scanned.length === rows.length };
 }
 
-interface Again {
-  state: JobState;
-  actionable: boolean;
-  count: number;
-  running: number;
-  blank: number;
-  unreadable: number;
-}
+const stateCountRow = z.strictObject({
+  state: z.enum(JOB_STATES),
+  actionable: z.boolean(),
+  count: z.number(),
+});
+/** The jobs of one state, with those that the action would skip. */
+const recheckedCountRow = stateCountRow.extend({
+  running: z.number(),
+  blank: z.number(),
+  unreadable: z.number(),
+});
+type RecheckedCount = z.infer<typeof recheckedCountRow>;
 
-/** The same where matches are rechecked. No planner is asked: it knows of what is hidden. */
+/**
+ * Counts rechecked matches. Planner estimates are not used, because they would reveal redacted
+ * texts.
+ */
 async function countRechecked(
   ctx: Ctx,
   action: BulkAction,
   match: RedactedMatch,
 ): Promise<Pick<BulkPreview, 'total' | 'states' | 'more' | 'skipped' | 'unsearched'>> {
-  const [to, others] = await Promise.all(
-    [isActionable(action), sql`(${isActionable(action)}) IS NOT TRUE`].map((base) =>
-      recheckedOf(ctx, action, match, base),
-    ),
-  );
-  const count = to?.rows.reduce((sum, row) => sum + row.count, 0) ?? 0;
-  const sum = (name: 'running' | 'blank' | 'unreadable') =>
-    to?.rows.reduce((total, row) => total + row[name], 0) ?? 0;
-  const unsearched = to?.unsearched ?? 0;
+  const [actionable, others] = await Promise.all([
+    searchJobs(ctx, action, match, isActionable(action)),
+    searchJobs(ctx, action, match, sql`(${isActionable(action)}) IS NOT TRUE`),
+  ]);
+  const sum = (name: 'count' | 'running' | 'blank' | 'unreadable') =>
+    actionable?.rows.reduce((total, row) => total + row[name], 0) ?? 0;
+  const unsearched = actionable?.unsearched ?? 0;
+  const isExact = actionable?.isAll && unsearched === 0;
+  const rows = [...(actionable?.rows ?? []), ...(others?.rows ?? [])];
   return {
     unsearched,
-    total: { kind: to?.isAll && unsearched === 0 ? 'exact' : 'at_least', count },
-    states: to || others ? byState([...(to?.rows ?? []), ...(others?.rows ?? [])]) : null,
-    more: !to?.isAll || !others?.isAll || unsearched + others.unsearched > 0,
-    skipped: to?.isAll
+    total: { kind: isExact ? 'exact' : 'at_least', count: sum('count') },
+    states: actionable || others ? countByState(rows) : null,
+    more: !actionable?.isAll || !others?.isAll || unsearched + others.unsearched > 0,
+    skipped: actionable?.isAll
       ? { running: sum('running'), blankError: sum('blank'), unreadable: sum('unreadable') }
       : null,
   };
 }
 
-/** Null: they could not be searched in time. */
-async function recheckedOf(
+/** Searches the jobs that satisfy `base`; null if that takes longer than COUNT_BUDGET_MS. */
+async function searchJobs(
   ctx: Ctx,
   action: BulkAction,
   match: RedactedMatch,
   base: Sql,
-): Promise<{ rows: Again[]; isAll: boolean; unsearched: number } | null> {
-  const read = await inTime(ctx, COUNT_BUDGET_MS, (tx) => scanFirst(tx, ctx.gj, match, base));
-  if (!read) return null;
+): Promise<{ rows: RecheckedCount[]; isAll: boolean; unsearched: number } | null> {
+  const candidates = await readWithinBudget(ctx, COUNT_BUDGET_MS, (tx) =>
+    scanCandidates(tx, ctx.tables, match, base),
+  );
+  if (!candidates) return null;
   return ctx.db.read(async (tx) => {
-    const { ids, unsearched } = await match.visibleIds(tx, read.scanned, bulkSearchBudget());
-    const rows = await tx.query<Again>(sql`
-      SELECT state, actionable, count(*)::int AS count, (count(*) FILTER (WHERE running))::int AS running,
-             (count(*) FILTER (WHERE blank AND NOT unreadable))::int AS blank, (count(*) FILTER (WHERE unreadable))::int AS unreadable
-        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable, ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])) j
-       GROUP BY state, actionable`);
-    return { rows, isAll: read.isAll, unsearched };
+    const { ids, unsearched } = await match.visibleIds(tx, candidates.scanned, bulkSearchBudget());
+    const rows = await tx.query(
+      recheckedCountRow,
+      sql`
+        SELECT state, actionable, count(*)::int AS count,
+               (count(*) FILTER (WHERE running))::int AS running,
+               (count(*) FILTER (WHERE blank AND NOT unreadable))::int AS blank,
+               (count(*) FILTER (WHERE unreadable))::int AS unreadable
+          FROM (
+            SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable,
+                   ${skippedColumns(action)}
+              FROM ${ctx.tables.jobs} j
+             WHERE j.id = ANY(${[...ids]}::uuid[])) j
+         GROUP BY state, actionable`,
+    );
+    return { rows, isAll: candidates.isAll, unsearched };
   });
 }
 
-/** A preview that takes too long says so; it is no reason not to show the rest. */
-async function inTime<T>(
+/**
+ * The result of the read, or null after `timeoutMs`, so that the rest of the preview is still
+ * shown.
+ */
+async function readWithinBudget<T>(
   ctx: Ctx,
   timeoutMs: number,
   fn: (tx: Tx) => Promise<T>,
@@ -155,70 +186,101 @@ async function countStates(
   action: BulkAction,
   matches: Sql,
 ): Promise<Pick<BulkPreview, 'total' | 'states' | 'more'>> {
-  const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
-    tx.query<{ state: JobState; actionable: boolean; count: number }>(sql`
-      SELECT state, actionable, count(*)::int AS count
-        FROM (SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable FROM ${ctx.gj.jobs} j WHERE ${matches} LIMIT ${COUNTED_AT_MOST + 1}) jobs
-       GROUP BY state, actionable`),
+  const rows = await readWithinBudget(ctx, COUNT_BUDGET_MS, (tx) =>
+    tx.query(
+      stateCountRow,
+      sql`
+        SELECT state, actionable, count(*)::int AS count
+          FROM (
+            SELECT ${stateOf} AS state, ${isActionable(action)} AS actionable
+              FROM ${ctx.tables.jobs} j
+             WHERE ${matches}
+             LIMIT ${MAX_COUNTED + 1}) jobs
+         GROUP BY state, actionable`,
+    ),
   );
   const all = rows?.reduce((sum, { count }) => sum + count, 0) ?? 0;
-  const actionable =
-    rows?.reduce((sum, { actionable, count }) => (actionable ? sum + count : sum), 0) ?? 0;
-  if (rows && all <= COUNTED_AT_MOST)
-    return { total: { kind: 'exact', count: actionable }, states: byState(rows), more: false };
-  // Among jobs of all states those that count may still be few.
+  const actionable = rows?.reduce((sum, row) => (row.actionable ? sum + row.count : sum), 0) ?? 0;
+  if (rows && all <= MAX_COUNTED)
+    return { total: { kind: 'exact', count: actionable }, states: countByState(rows), more: false };
+  // Too many jobs match, but the actionable ones may still be few enough to count.
   const total = await countActionable(ctx, action, matches);
-  return { total, states: rows && byState(rows), more: true };
+  return { total, states: rows && countByState(rows), more: true };
 }
 
-function byState(rows: { state: JobState; count: number }[]): BulkPreview['states'] {
+function countByState(rows: { state: JobState; count: number }[]): BulkPreview['states'] {
   const states: BulkPreview['states'] = {};
   for (const { state, count } of rows) states[state] = (states[state] ?? 0) + count;
   return states;
 }
 
-async function countActionable(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkCount> {
-  const rows = await inTime(ctx, COUNT_BUDGET_MS, (tx) =>
-    tx.query<{ count: number }>(sql`
-      SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
-  );
-  const count = rows?.[0]?.count;
-  if (count === undefined) return estimate(ctx, sql`${matches} AND ${isActionable(action)}`);
-  return count > COUNTED_AT_MOST
-    ? { kind: 'at_least', count: COUNTED_AT_MOST }
-    : { kind: 'exact', count };
-}
+const countRow = z.strictObject({ count: z.number() });
 
-/** The planner's, in 2-3 ms whatever the table's size. */
-async function estimate(ctx: Ctx, condition: Sql): Promise<BulkCount> {
-  const [row] = await ctx.db.read((tx) =>
-    tx.query<{ 'QUERY PLAN': string }>(
-      sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${condition}`,
+async function countActionable(ctx: Ctx, action: BulkAction, matches: Sql): Promise<BulkCount> {
+  const rows = await readWithinBudget(ctx, COUNT_BUDGET_MS, (tx) =>
+    tx.query(
+      countRow,
+      sql`
+        SELECT count(*)::int AS count
+          FROM (
+            SELECT 1
+              FROM ${ctx.tables.jobs} j
+             WHERE ${matches} AND ${isActionable(action)}
+             LIMIT ${MAX_COUNTED + 1}) jobs`,
     ),
   );
-  const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
-  return { kind: 'estimate', count: Math.round(plan?.Plan['Plan Rows'] ?? 0) };
+  const count = rows?.[0]?.count;
+  if (count === undefined) return estimateCount(ctx, sql`${matches} AND ${isActionable(action)}`);
+  return count > MAX_COUNTED ? { kind: 'at_least', count: MAX_COUNTED } : { kind: 'exact', count };
+}
+
+/** The planner's estimate, which takes 2-3 ms whatever the size of the table. */
+async function estimateCount(ctx: Ctx, condition: Sql): Promise<BulkCount> {
+  const plan = await ctx.db.read((tx) =>
+    explain(tx, sql`SELECT 1 FROM ${ctx.tables.jobs} j WHERE ${condition}`),
+  );
+  return { kind: 'estimate', count: Math.round(plan?.['Plan Rows'] ?? 0) };
 }
 
 function skippedColumns(action: BulkAction): Sql {
   return jobActionOf(action) === 'retry'
-    ? sql`${isBlank(sql`j.error`)} AS blank, ${paramsProblem(sql`j.serialized_params`)} IS NOT NULL AS unreadable, false AS running`
-    : sql`false AS blank, false AS unreadable, j.finished_at IS NULL AND j.performed_at IS NOT NULL AS running`;
+    ? sql`${isBlankSql(sql`j.error`)} AS blank,
+        ${paramsProblem(sql`j.serialized_params`)} IS NOT NULL AS unreadable,
+        false AS running`
+    : sql`false AS blank,
+        false AS unreadable,
+        j.finished_at IS NULL AND j.performed_at IS NOT NULL AS running`;
 }
 
-/** Running jobs that a worker will not let go, errors that are blank, payloads that nobody can run. */
+const skippedRow = z.strictObject({
+  running: z.number(),
+  blankError: z.number(),
+  unreadable: z.number(),
+  total: z.number(),
+});
+
+/** Counts the actionable jobs that the action would skip; null after SKIPPED_BUDGET_MS. */
 async function countSkipped(
   ctx: Ctx,
   action: BulkAction,
   matches: Sql,
 ): Promise<BulkPreview['skipped']> {
-  const rows = await inTime(ctx, SKIPPED_BUDGET_MS, (tx) =>
-    tx.query<{ running: number; blankError: number; unreadable: number; looked: number }>(sql`
-      SELECT count(*) FILTER (WHERE running)::int AS running, count(*) FILTER (WHERE blank AND NOT unreadable)::int AS "blankError",
-             count(*) FILTER (WHERE unreadable)::int AS unreadable, count(*)::int AS looked
-        FROM (SELECT ${skippedColumns(action)} FROM ${ctx.gj.jobs} j WHERE ${matches} AND ${isActionable(action)} LIMIT ${COUNTED_AT_MOST + 1}) jobs`),
+  const rows = await readWithinBudget(ctx, SKIPPED_BUDGET_MS, (tx) =>
+    tx.query(
+      skippedRow,
+      sql`
+        SELECT count(*) FILTER (WHERE running)::int AS running,
+               count(*) FILTER (WHERE blank AND NOT unreadable)::int AS "blankError",
+               count(*) FILTER (WHERE unreadable)::int AS unreadable,
+               count(*)::int AS total
+          FROM (
+            SELECT ${skippedColumns(action)}
+              FROM ${ctx.tables.jobs} j
+             WHERE ${matches} AND ${isActionable(action)}
+             LIMIT ${MAX_COUNTED + 1}) jobs`,
+    ),
   );
   const row = rows?.[0];
-  if (!row || row.looked > COUNTED_AT_MOST) return null;
+  if (!row || row.total > MAX_COUNTED) return null;
   return { running: row.running, blankError: row.blankError, unreadable: row.unreadable };
 }

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertJobs } from '@/test/harness/many-rows';
 import { TestConsole } from '@/test/harness/test-console';
+import { createRun } from './mutations';
 import { previewBulk } from './preview';
-import { getRun, listRuns } from './queries';
-import { createRun } from './start';
+import { getRun, listRuns } from './runs';
 
-let console_: TestConsole;
-beforeAll(async () => void (console_ = await TestConsole.open('bulk_queries')));
-afterAll(() => console_.close());
+let testConsole: TestConsole;
+beforeAll(async () => void (testConsole = await TestConsole.open('bulk_queries')));
+afterAll(() => testConsole.close());
 
-it('has the reason that a run was started for, without its hidden values', async () => {
-  await insertJobs(console_.client, 3);
+it('returns the reason of a run with its secrets redacted', async () => {
+  await insertJobs(testConsole.client, 3);
   const start = async (reason?: string) => {
-    const ctx = console_.ctx({ reason });
+    const ctx = testConsole.ctx({ reason });
     const preview = await previewBulk(ctx, 'retry', {
       kind: 'filter',
       query: 'state=discarded',
@@ -24,16 +24,16 @@ it('has the reason that a run was started for, without its hidden values', async
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: null,
+      confirmedCount: null,
     });
   };
   const id = await start('fixed in #4711, password=hunter2hunter2');
-  const reason = (await getRun(console_.ctx(), id))?.reason;
+  const reason = (await getRun(testConsole.ctx(), id))?.reason;
   expect(reason).toContain('fixed in #4711');
   expect(reason).not.toContain('hunter2');
-  const without = await start();
-  expect((await listRuns(console_.ctx(), null)).rows).toMatchObject([
-    { id: without, reason: null },
+  const withoutReason = await start();
+  expect((await listRuns(testConsole.ctx(), null)).rows).toMatchObject([
+    { id: withoutReason, reason: null },
     { id, reason },
   ]);
 });

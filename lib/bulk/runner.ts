@@ -2,72 +2,100 @@ import 'server-only';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sql from 'sql-template-tag';
-import { type Ctx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
-import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
-import { Refusal } from '../good-job/outcomes';
-import { onShutdown } from '../shutdown';
-import { FIRST_WINDOW, LARGEST_WINDOW, PARTS } from './collect';
-import { type PauseReason, leaseEnd, updateRun } from './run-rows';
-import { type Parts, type StepOptions, type StepResult, type Target, release, step } from './step';
+import { auditedTransaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import { onShutdown, processState } from '../core/shared-state';
+import { RefusalError } from '../good-job/callbacks';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
+import { FIRST_WINDOW, MAX_WINDOW, PARTS } from './collect';
+import { type PauseReason, leaseEnd, updateRun } from './runs';
+import {
+  type Parts,
+  type StepOptions,
+  type StepResult,
+  type Target,
+  releaseRun,
+  runStep,
+} from './step';
 import { type BulkAction, permissionOf } from './types';
-import { WakeSignal } from './wake-signal';
 
 /*
- * Works on the runs that this server has the lease of, all of them in turn, some transactions at a time: workers that
- * are busy leave a single connection a small share of the database. Nothing but the lease is in memory; any server can
- * go on where this one stops.
+ * Processes the runs that this server has leased, several transactions at a time, because busy
+ * GoodJob workers leave a single connection a small share of the database. All progress is in the
+ * database, so any server can continue a run.
  */
 
-interface Work {
-  stopping: boolean;
+/** Every waiter resolves at the next signal. */
+class WakeSignal {
+  private readonly waiters = new Set<() => void>();
+
+  async wait(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.waiters.add(done);
+    });
+  }
+
+  signal(): void {
+    for (const done of [...this.waiters]) done();
+  }
+}
+
+interface ActiveRun {
+  isStopping: boolean;
   wakeUp: WakeSignal;
+  /** Resolves when this server no longer processes the run. */
   ended: Promise<void>;
 }
 
 interface Runner {
-  /** This server, in leases. */
+  /** The id of this server in leases. */
   server: string;
-  /** The process is about to end: runs are left to other servers. */
+  /** The process is about to exit, so runs are left to other servers. */
   isStopping: boolean;
-  runs: Map<string, Work>;
-  /** Each settles when the step before in its lane is over. */
-  lanes: Promise<unknown>[];
+  runs: Map<string, ActiveRun>;
+  /** The last step of each worker index; steps with the same index run one after the other. */
+  workers: Promise<unknown>[];
 }
 
-/** Modules are instantiated more than once in one server; its runs must not be. */
-const shared = globalThis as typeof globalThis & { goodJobConsoleBulk?: Runner };
-const runner = (shared.goodJobConsoleBulk ??= {
+const runner = processState<Runner>('bulk runner', () => ({
   server: randomUUID(),
   isStopping: false,
   runs: new Map(),
-  lanes: [],
-});
+  workers: [],
+}));
 
-/** Transactions at a time, whichever runs they are of: the other half of the pool is for pages. */
-const lanesOf = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
+/** Concurrent transactions of all runs together; half of the pool is left for pages. */
+const workerCount = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
 
 const ALL_PARTS: Parts = { first: 0, last: PARTS - 1 };
-const partsOf = (lane: number, lanes: number): Parts => ({
-  first: Math.floor((lane * PARTS) / lanes),
-  last: Math.floor(((lane + 1) * PARTS) / lanes) - 1,
+const partsOfWorker = (index: number, workers: number): Parts => ({
+  first: Math.floor((index * PARTS) / workers),
+  last: Math.floor(((index + 1) * PARTS) / workers) - 1,
 });
 
+/** The id of this server in leases. */
 export function serverId(): string {
   return runner.server;
 }
 
-/** While a step takes long the lease is renewed from beside it. */
-const RENEW_MS = 2_000;
-/** A database that is away gets so long before the run is left to whoever resumes it. */
-const PATIENCE_MS = 60_000;
-/** A lane other than the first waits this long for the first to find out what failed. */
-const ALONE_MS = 20;
-/** An idle lane looks again when another lane made progress that concerns it, and after this time at the latest. */
-const IDLE_MS = 1_000;
-/** A window that took this long is large enough; one that took twice as long was too large. */
-const WINDOW_MS = 500;
-const DOWN = new Set<string>([
+/** Renews the lease during long steps. */
+const LEASE_RENEW_MS = 2_000;
+/** After this time without the database, the run is left to be resumed. */
+const DATABASE_DOWN_LIMIT_MS = 60_000;
+/** In serial mode, the other workers check this often whether it has ended. */
+const SERIAL_POLL_MS = 20;
+/** An idle worker polls at this interval, unless another worker wakes it. */
+const IDLE_POLL_MS = 1_000;
+/** The window grows below this duration and shrinks above twice this duration. */
+const WINDOW_TARGET_MS = 500;
+const DATABASE_DOWN_CODES = new Set<string>([
   'database_down',
   'database_busy',
   'database_login',
@@ -75,28 +103,36 @@ const DOWN = new Set<string>([
   'console_locked',
 ]);
 
+/** Whether this server is shutting down. */
 export function isStopping(): boolean {
   return runner.isStopping;
 }
 
+/** Whether this server processes the run. */
 export function isWorkingOn(runId: string): boolean {
   return runner.runs.has(runId);
 }
 
 /**
- * Continues a run whose lease this server has just taken. Returns at once. A server that is stopping gives the lease
- * back, so that another one adopts the run.
+ * Starts to process a run whose lease this server has just taken, in the background. A server that
+ * is stopping returns the lease, so that another one adopts the run.
  */
-export function work(ctx: Ctx, runId: string, action: BulkAction): void {
+export function enqueueRun(ctx: Ctx, runId: string, action: BulkAction): void {
   if (runner.runs.has(runId)) return;
-  if (runner.isStopping)
-    return void giveBack(ctx, runId, action).catch((error: unknown) => console.error(error));
-  const one: Work = { stopping: false, wakeUp: new WakeSignal(), ended: Promise.resolve() };
-  runner.runs.set(runId, one);
+  if (runner.isStopping) {
+    void returnLease(ctx, runId, action).catch((error: unknown) => console.error(error));
+    return;
+  }
+  const active: ActiveRun = {
+    isStopping: false,
+    wakeUp: new WakeSignal(),
+    ended: Promise.resolve(),
+  };
+  runner.runs.set(runId, active);
   onShutdown('bulk runs', stopRuns);
-  const renewing = setInterval(() => void renew(ctx, runId, action), RENEW_MS);
+  const renewing = setInterval(() => void renewLease(ctx, runId, action), LEASE_RENEW_MS);
   renewing.unref();
-  one.ended = run(ctx, runId, action, one)
+  active.ended = processRun(ctx, runId, action, active)
     .catch((error: unknown) => console.error(error))
     .finally(() => {
       clearInterval(renewing);
@@ -104,188 +140,202 @@ export function work(ctx: Ctx, runId: string, action: BulkAction): void {
     });
 }
 
-/** Lets every run finish its transaction and gives its lease back; from then on none is worked on. */
+/** Lets every run finish its transaction and returns its lease; no run starts afterwards. */
 export async function stopRuns(): Promise<void> {
   runner.isStopping = true;
-  const all = [...runner.runs.values()];
-  for (const one of all) {
-    one.stopping = true;
-    one.wakeUp.signal();
+  const activeRuns = [...runner.runs.values()];
+  for (const active of activeRuns) {
+    active.isStopping = true;
+    active.wakeUp.signal();
   }
-  await Promise.all(all.map(({ ended }) => ended));
+  await Promise.all(activeRuns.map(({ ended }) => ended));
 }
 
-/** Whether this server works on the run; `ended` settles when it no longer does. */
-export function workOn(runId: string): { ended: Promise<void> } | null {
+/** The run if this server processes it, else null; `ended` resolves when it stops. */
+export function getActiveRun(runId: string): { ended: Promise<void> } | null {
   return runner.runs.get(runId) ?? null;
 }
 
-/** One step at a time in a lane, whichever run it is of. */
-function inTurn<T>(lane: number, fn: () => Promise<T>): Promise<T> {
-  const mine = (runner.lanes[lane] ?? Promise.resolve()).then(fn);
-  runner.lanes[lane] = mine.catch(() => undefined);
-  return mine;
+/** Runs `fn` after the previous step of this worker index, whichever run that belongs to. */
+function inTurn<T>(index: number, fn: () => Promise<T>): Promise<T> {
+  const step = (runner.workers[index] ?? Promise.resolve()).then(fn);
+  runner.workers[index] = step.catch(() => undefined);
+  return step;
 }
 
-/** How a run is worked on at the moment; shared by its lanes. */
-interface Pace {
+/** How a run is processed at the moment; shared by its workers. */
+interface Throttle {
   chunk: number;
   window: number;
-  giveUpNext: boolean;
-  /** Something failed: one lane alone finds out what. */
-  alone: boolean;
-  over: boolean;
+  skipNext: boolean;
+  /** Something failed: only the first worker continues, with all parts, to find the cause. */
+  serial: boolean;
+  isOver: boolean;
   busyBatches: Set<string>;
   elapsedMs: () => number;
-  /** Wakes idle lanes. */
+  /** Wakes idle workers. */
   wakeUp: WakeSignal;
 }
 
-function endPace(pace: Pace): void {
-  pace.over = true;
-  pace.wakeUp.signal();
+interface RunContext {
+  ctx: Ctx;
+  runId: string;
+  action: BulkAction;
+  active: ActiveRun;
+  throttle: Throttle;
 }
 
-async function run(ctx: Ctx, runId: string, action: BulkAction, one: Work): Promise<void> {
-  let counted = performance.now();
+function endRun(throttle: Throttle): void {
+  throttle.isOver = true;
+  throttle.wakeUp.signal();
+}
+
+async function processRun(
+  ctx: Ctx,
+  runId: string,
+  action: BulkAction,
+  active: ActiveRun,
+): Promise<void> {
+  let recordedAt = performance.now();
   const elapsedMs = () => {
-    const since = performance.now() - counted;
-    counted += since;
-    return since;
+    const elapsed = performance.now() - recordedAt;
+    recordedAt += elapsed;
+    return elapsed;
   };
-  const pace: Pace = {
+  const throttle: Throttle = {
     chunk: MAX_JOBS_PER_TRANSACTION,
     window: FIRST_WINDOW,
-    giveUpNext: false,
-    alone: false,
-    over: false,
+    skipNext: false,
+    serial: false,
+    isOver: false,
     busyBatches: new Set(),
     elapsedMs,
-    wakeUp: one.wakeUp,
+    wakeUp: active.wakeUp,
   };
-  // A batch retry is all of one part.
-  const count = action === 'batch_retry' ? 1 : lanesOf(ctx);
-  const lanes = await Promise.allSettled(
-    Array.from({ length: count }, (_, lane) =>
-      walkLane(ctx, runId, action, one, lane, partsOf(lane, count), pace),
+  // All jobs of a batch retry are in one part.
+  const workers = action === 'batch_retry' ? 1 : workerCount(ctx);
+  const run: RunContext = { ctx, runId, action, active, throttle };
+  const results = await Promise.allSettled(
+    Array.from({ length: workers }, (_, index) =>
+      runWorker(run, index, partsOfWorker(index, workers)),
     ),
   );
-  const failed = lanes.find((lane) => lane.status === 'rejected');
-  if (failed) throw failed.reason;
-  await giveBack(ctx, runId, action);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
+  await returnLease(ctx, runId, action);
 }
 
-async function giveBack(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
-  await transaction(
+async function returnLease(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
+  await auditedTransaction(
     ctx,
     permissionOf(action),
-    (tx) => release(tx, { id: runId }, runner.server),
+    (tx) => releaseRun(tx, { id: runId }, runner.server),
     null,
   );
 }
 
-async function walkLane(
-  ctx: Ctx,
-  runId: string,
-  action: BulkAction,
-  one: Work,
-  lane: number,
-  own: Parts,
-  pace: Pace,
-): Promise<void> {
+async function runWorker(run: RunContext, index: number, ownParts: Parts): Promise<void> {
+  const { ctx, runId, action, active, throttle } = run;
   let downSince: number | null = null;
-  let wasAlone = pace.alone;
+  let wasSerial = throttle.serial;
   let from: Target | null = null;
-  while (!one.stopping && !pace.over) {
-    if (pace.alone && lane > 0) {
-      await sleep(ALONE_MS);
+  while (!active.isStopping && !throttle.isOver) {
+    if (throttle.serial && index > 0) {
+      await sleep(SERIAL_POLL_MS);
       continue;
     }
     try {
-      const begun = performance.now();
-      const { chunk, window, giveUpNext, alone, busyBatches, elapsedMs } = pace;
-      if (alone !== wasAlone) from = null;
-      wasAlone = alone;
-      let inHand: Target[] = [];
-      const options: StepOptions = {
-        server: runner.server,
-        chunk,
-        window,
-        giveUpNext,
-        parts: alone ? ALL_PARTS : own,
-        from,
-        taken: (targets) => (inHand = targets),
-        busyBatches,
-        elapsedMs,
-      };
-      const result = await inTurn(lane, () => step(ctx, runId, action, options));
-      from = result === 'worked' ? (inHand.at(-1) ?? null) : null;
-      if (result === 'stopped' || result === 'lost') endPace(pace);
-      else if (result === 'idle') await pace.wakeUp.wait(IDLE_MS);
-      else succeeded(pace, result, performance.now() - begun);
+      const startedAt = performance.now();
+      const { serial } = throttle;
+      if (serial !== wasSerial) from = null;
+      wasSerial = serial;
+      const options = stepOptions(throttle, serial ? ALL_PARTS : ownParts, from);
+      const step = await inTurn(index, () => runStep(ctx, runId, action, options));
+      const { result } = step;
+      from = result === 'worked' ? step.lastTarget : null;
+      if (result === 'stopped' || result === 'lost') endRun(throttle);
+      else if (result === 'idle') await throttle.wakeUp.wait(IDLE_POLL_MS);
+      else adaptToSuccess(throttle, result, performance.now() - startedAt);
       downSince = null;
     } catch (error) {
       const reason = reasonOf(error);
       from = null;
-      if (DOWN.has(reason)) {
+      if (DATABASE_DOWN_CODES.has(reason)) {
         downSince ??= performance.now();
-        if (performance.now() - downSince > PATIENCE_MS) {
-          endPace(pace);
+        if (performance.now() - downSince > DATABASE_DOWN_LIMIT_MS) {
+          endRun(throttle);
           throw error;
         }
         await sleep(1_000);
-      } else if (!pace.alone) {
-        pace.alone = true;
-        pace.wakeUp.signal();
-      } else if (lane === 0 && !slower(pace, reason)) {
-        console.error(error);
-        endPace(pace);
-        await pause(ctx, runId, action, reason);
-      }
+      } else await handleFailure(run, index, error, reason);
     }
   }
 }
 
-function succeeded(pace: Pace, result: StepResult, took: number): void {
-  if (result === 'collected')
-    pace.window =
-      took > WINDOW_MS * 2
-        ? Math.max(500, pace.window >> 1)
-        : took < WINDOW_MS
-          ? Math.min(LARGEST_WINDOW, pace.window * 2)
-          : pace.window;
-  else pace.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, pace.chunk * 2);
-  if (result === 'second_pass') pace.busyBatches.clear();
-  // New targets for every lane.
-  if (result !== 'worked') pace.wakeUp.signal();
-  pace.giveUpNext = false;
-  if (pace.chunk === MAX_JOBS_PER_TRANSACTION) pace.alone = false;
+function stepOptions(throttle: Throttle, parts: Parts, from: Target | null): StepOptions {
+  const { chunk, window, skipNext, busyBatches, elapsedMs } = throttle;
+  return { server: runner.server, chunk, window, skipNext, parts, from, busyBatches, elapsedMs };
 }
 
-/** What was too much at once may do in smaller parts; a single job that spoils it is met alone at last. False: it is, and it cannot be passed over. */
-function slower(pace: Pace, reason: PauseReason): boolean {
-  if (pace.window > FIRST_WINDOW || pace.chunk > 1) {
-    pace.window = Math.max(100, Math.min(FIRST_WINDOW, pace.window >> 1));
-    pace.chunk = Math.max(1, Math.floor(pace.chunk / 5));
+/** Switches to serial mode, then to smaller steps, and at last pauses the run. */
+async function handleFailure(
+  { ctx, runId, action, throttle }: RunContext,
+  index: number,
+  error: unknown,
+  reason: PauseReason,
+): Promise<void> {
+  if (!throttle.serial) {
+    throttle.serial = true;
+    throttle.wakeUp.signal();
+  } else if (index === 0 && !reduceLoad(throttle, reason)) {
+    console.error(error);
+    endRun(throttle);
+    await pauseRun(ctx, runId, action, reason);
+  }
+}
+
+function adaptToSuccess(throttle: Throttle, result: StepResult, tookMs: number): void {
+  if (result === 'collected') throttle.window = nextWindow(throttle.window, tookMs);
+  else throttle.chunk = Math.min(MAX_JOBS_PER_TRANSACTION, throttle.chunk * 2);
+  if (result === 'second_pass') throttle.busyBatches.clear();
+  // Every other result makes new targets available to all workers.
+  if (result !== 'worked') throttle.wakeUp.signal();
+  throttle.skipNext = false;
+  if (throttle.chunk === MAX_JOBS_PER_TRANSACTION) throttle.serial = false;
+}
+
+function nextWindow(window: number, tookMs: number): number {
+  if (tookMs > WINDOW_TARGET_MS * 2) return Math.max(500, window >> 1);
+  return tookMs < WINDOW_TARGET_MS ? Math.min(MAX_WINDOW, window * 2) : window;
+}
+
+/**
+ * Reduces the window and the chunk after a failure, down to the one job that causes it. False if
+ * that job cannot be skipped.
+ */
+function reduceLoad(throttle: Throttle, reason: PauseReason): boolean {
+  if (throttle.window > FIRST_WINDOW || throttle.chunk > 1) {
+    throttle.window = Math.max(100, Math.min(FIRST_WINDOW, throttle.window >> 1));
+    throttle.chunk = Math.max(1, Math.floor(throttle.chunk / 5));
     return true;
   }
-  if (reason !== 'locked' || pace.giveUpNext) return false;
-  pace.giveUpNext = true;
+  if (reason !== 'locked' || throttle.skipNext) return false;
+  throttle.skipNext = true;
   return true;
 }
 
 function reasonOf(error: unknown): PauseReason {
   if (error instanceof ConsoleError) return error.code;
-  return error instanceof Refusal ? error.code : 'unexpected';
+  return error instanceof RefusalError ? error.code : 'unexpected';
 }
 
-async function pause(
+async function pauseRun(
   ctx: Ctx,
   runId: string,
   action: BulkAction,
   reason: PauseReason,
 ): Promise<void> {
-  await transaction(
+  await auditedTransaction(
     ctx,
     permissionOf(action),
     async (tx) => {
@@ -293,16 +343,17 @@ async function pause(
         tx,
         runId,
         runner.server,
-        sql`state = CASE state WHEN 'running' THEN 'paused' ELSE state END, pause_reason = ${reason}`,
+        sql`state = CASE state WHEN 'running' THEN 'paused' ELSE state END,
+            pause_reason = ${reason}`,
       );
-      await release(tx, { id: runId }, runner.server);
+      await releaseRun(tx, { id: runId }, runner.server);
     },
     null,
   );
 }
 
-async function renew(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
-  await transaction(
+async function renewLease(ctx: Ctx, runId: string, action: BulkAction): Promise<void> {
+  await auditedTransaction(
     ctx,
     permissionOf(action),
     (tx) => updateRun(tx, runId, runner.server, sql`lease_expires_at = ${leaseEnd}`),

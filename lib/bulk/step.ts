@@ -1,318 +1,386 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
-import { countOutcomes } from '../audit/audit';
-import { type Ctx, transaction } from '../ctx';
-import type { Tx } from '../db/types';
+import { z } from 'zod';
+import { countOutcomes } from '../audit/recorder';
+import { auditedTransaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import type { Tx } from '../db/database';
 import { actOnJobs } from '../good-job/actions';
 import { completeBatchRetry } from '../good-job/batch-retry';
-import { lockBatches } from '../good-job/claim';
-import type { Outcome } from '../good-job/outcomes';
-import type { GoodJob } from '../good-job/tables';
-import { type Place, collectWindow } from './collect';
-import { type RunRow, RUNS, SAMPLES, TARGETS, leaseEnd, readRun, updateRun } from './run-rows';
-import { type OutcomeCounts, SAMPLES_KEPT, jobActionOf, permissionOf, processedOf } from './types';
+import { lockBatches } from '../good-job/batches';
+import { type GoodJobTables, idRow } from '../good-job/tables';
+import type { Outcome } from '../good-job/types';
+import { type ScanPosition, collectWindow, countRow } from './collect';
+import {
+  RUNS,
+  type RunRow,
+  TARGETS,
+  insertSamples,
+  leaseEnd,
+  parseCounts,
+  readRun,
+  updateRun,
+} from './runs';
+import { type OutcomeCounts, jobActionOf, permissionOf, processedOf } from './types';
 
 /*
- * One transaction of a run: the jobs' changes, the outcomes, the cursor and the audit's counts are committed together
- * or not at all. Whatever ends the server between two of them loses nothing and repeats nothing.
+ * One transaction of a run. It commits the changed jobs, outcomes, cursor and audit counts
+ * together, so a crash between two steps loses and repeats nothing.
  */
 
 /**
- * A worker has a batch for milliseconds. Somebody who has it longer costs the first pass a moment, and the second one
- * almost as long as any lock is waited for; from then on its jobs are passed over at once.
+ * A worker locks a batch for milliseconds, so a longer lock only delays the first pass. The second
+ * pass waits almost for the whole lock_timeout.
  */
-const BATCH_PATIENCE_MS = { first: 250, second: 1_800 };
+const BATCH_LOCK_TIMEOUT_MS = { firstPass: 250, secondPass: 1_800 };
 
 export interface StepOptions {
   server: string;
-  /** Jobs at most. */
+  /** Maximum number of jobs. */
   chunk: number;
-  /** Rows of the walk at most that a collecting step looks at. */
+  /** Maximum number of index rows that a collecting step scans. */
   window: number;
-  /** The next job's own locks could not be had in time: it counts as held. */
-  giveUpNext: boolean;
-  /** The parts of the targets that are its lane's. */
+  /** Skips the next job as `locked`, because waiting for its locks timed out. */
+  skipNext: boolean;
+  /** The parts of the targets that this worker processes. */
   parts: Parts;
-  /** Of these parts none before it is left, as far as this server knows; null: look from the first. */
+  /** The last target that this worker processed; null to start at the first one. */
   from: Target | null;
-  /** The targets that this step has taken in hand. */
-  taken: (targets: Target[]) => void;
-  /** Batches that somebody has had locked for long; grows. */
+  /** Ids of batches that were locked for too long; the step adds to it. */
   busyBatches: Set<string>;
-  /** Milliseconds of work that no step has recorded yet; they count as recorded from then on. */
+  /** Returns the milliseconds since the last call, for the run's `active_ms`. */
   elapsedMs: () => number;
 }
 
-/** Parts from the first to the last, both included. */
+/** An inclusive range of parts. */
 export interface Parts {
   first: number;
   last: number;
 }
 
-/** A job of a run, and where it stands in the table of targets for as long as it is locked. */
-export interface Target {
-  id: string;
-  part: number;
-  ctid: string;
-}
+/** A job of a run. `ctid`: its row in bulk_run_targets, valid while the row is locked. */
+const targetRow = z.strictObject({ id: z.string(), part: z.number(), ctid: z.string() });
+export type Target = z.infer<typeof targetRow>;
 
 /**
- * `idle`: all that is left in this pass is in another transaction's hands. `lost`: another server has the lease.
- * `stopped`: the run is over, or somebody paused or cancelled it.
+ * `idle`: other transactions have locked all remaining targets of this pass. `lost`: another server
+ * has the lease. `stopped`: the run has ended, or a user paused or cancelled it.
  */
 export type StepResult = 'worked' | 'collected' | 'second_pass' | 'idle' | 'stopped' | 'lost';
 
+interface Step {
+  result: StepResult;
+  /** The last target that the step has locked; null if it locked none. */
+  lastTarget: Target | null;
+}
+
+/** Rolls back a step whose server no longer has the lease. */
 class LeaseLost extends Error {}
 
-export async function step(
+/** Runs one transaction of a run: a chunk of jobs, a window of targets, or the end of a pass. */
+export async function runStep(
   ctx: Ctx,
   runId: string,
   action: RunRow['action'],
   options: StepOptions,
-): Promise<StepResult> {
+): Promise<Step> {
   const { server } = options;
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       permissionOf(action),
       async (tx) => {
-        // A transaction number, which the cut-off is compared with; and no table is read from end to end while an index
-        // will do: 500 ids of a small table look like most of it.
+        // txid_current() assigns the transaction id that isUnchangedSince() needs. Without
+        // enable_seqscan the planner would scan a small table for 500 ids.
         const run = await readRun(
           tx,
           runId,
           sql`, txid_current(), set_config('enable_seqscan', 'off', true)`,
         );
-        if (!run || run.leaseOwner !== server) return 'lost';
-        if (run.state !== 'running') return release(tx, run, server);
-        const targets = isMeasured(run) ? [] : await nextTargets(tx, run, options);
-        options.taken(targets);
-        return targets.length > 0
-          ? takeUp(tx, ctx.gj, run, targets, options)
-          : goOn(tx, ctx.gj, run, options);
+        if (!run || run.leaseOwner !== server) return { result: 'lost', lastTarget: null };
+        if (run.state !== 'running')
+          return { result: await releaseRun(tx, run, server), lastTarget: null };
+        const targets = mustMeasure(run) ? [] : await lockNextTargets(tx, run, options);
+        const result =
+          targets.length > 0
+            ? await processChunk(tx, ctx.tables, run, targets, options)
+            : await advanceRun(tx, ctx.tables, run, options);
+        return { result, lastTarget: targets.at(-1) ?? null };
       },
       null,
     );
   } catch (error) {
-    if (error instanceof LeaseLost) return 'lost';
+    if (error instanceof LeaseLost) return { result: 'lost', lastTarget: null };
     throw error;
   }
 }
 
-/** An exact number was confirmed, and the list of jobs is not complete: none is changed before it is known to be no longer. */
-function isMeasured({ collected, expected }: RunRow): boolean {
+/**
+ * Whether the list must be complete before any job changes, to compare it with the confirmed
+ * number.
+ */
+function mustMeasure({ collected, expected }: RunRow): boolean {
   return !collected && expected.kind === 'exact';
 }
 
-/** What ends a pass or a run is done by one transaction at a time. */
+/** Serializes the transactions that end a pass or a run. */
 async function lockRun(tx: Tx, runId: string): Promise<void> {
-  await tx.query(
-    sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0))`,
+  await tx.execute(
+    sql`SELECT pg_advisory_xact_lock(
+          hashtextextended('good_job_console.bulk_runs/' || ${runId}, 0))`,
   );
 }
 
-/** Changes the run's row, last of all rows, and has its audit record say the same. */
-async function change(
+/**
+ * Updates the run and its audit record; throws LeaseLost. Called last, to lock the row only
+ * briefly.
+ */
+async function changeRun(
   tx: Tx,
   run: RunRow,
   { server, elapsedMs }: StepOptions,
   changes = empty,
 ): Promise<void> {
-  const kept = await updateRun(
+  const hasLease = await updateRun(
     tx,
     run.id,
     server,
-    sql`lease_expires_at = ${leaseEnd}, active_ms = active_ms + ${Math.round(elapsedMs())} ${changes}`,
+    sql`lease_expires_at = ${leaseEnd},
+        active_ms = active_ms + ${Math.round(elapsedMs())} ${changes}`,
   );
-  if (!kept) throw new LeaseLost();
+  if (!hasLease) throw new LeaseLost();
 }
 
-/** The next targets that no other transaction has in hand. `from` spares it the entries of those that are gone. */
-async function nextTargets(
+/**
+ * Locks the next free targets. Starting at `from` skips the dead index entries of deleted targets.
+ */
+async function lockNextTargets(
   tx: Tx,
   run: RunRow,
-  { giveUpNext, chunk, parts, from }: StepOptions,
+  { skipNext, chunk, parts, from }: StepOptions,
 ): Promise<Target[]> {
-  const beyond = from === null ? empty : sql`AND (part, job_id) > (${from.part}, ${from.id}::uuid)`;
-  return tx.query<Target>(sql`
-    SELECT job_id AS id, part, ctid::text FROM ${TARGETS} WHERE run_id = ${run.id} AND pass = ${run.pass} AND part BETWEEN ${parts.first} AND ${parts.last} ${beyond}
-     ORDER BY part, job_id LIMIT ${giveUpNext ? 1 : chunk} FOR UPDATE SKIP LOCKED`);
+  const afterFrom =
+    from === null ? empty : sql`AND (part, job_id) > (${from.part}, ${from.id}::uuid)`;
+  return tx.query(
+    targetRow,
+    sql`
+      SELECT job_id AS id, part, ctid::text
+        FROM ${TARGETS}
+       WHERE run_id = ${run.id}
+         AND pass = ${run.pass}
+         AND part BETWEEN ${parts.first} AND ${parts.last} ${afterFrom}
+       ORDER BY part, job_id
+       LIMIT ${skipNext ? 1 : chunk}
+         FOR UPDATE SKIP LOCKED`,
+  );
 }
 
-/** A chunk of jobs. Those that are held are put off to the second pass, after all others. */
-async function takeUp(
+/** Applies the action to a chunk of jobs. The first pass defers locked jobs to the second one. */
+async function processChunk(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   run: RunRow,
   targets: Target[],
   options: StepOptions,
 ): Promise<StepResult> {
   const { cutOff, scheduledAt } = run;
   const ids = targets.map(({ id }) => id);
-  const placeOf = new Map(targets.map(({ id, ctid }) => [id, ctid]));
-  const places = (of: Outcome[]) => of.map(({ id }) => placeOf.get(id));
-  const outcomes: Outcome[] = options.giveUpNext
+  const ctidById = new Map(targets.map(({ id, ctid }) => [id, ctid]));
+  const ctidsOf = (results: Outcome[]) => results.map(({ id }) => ctidById.get(id));
+  const outcomes: Outcome[] = options.skipNext
     ? ids.map((id) => ({ id, outcome: 'locked' }))
-    : await actOnJobs(tx, gj, jobActionOf(run.action), ids, {
+    : await actOnJobs(tx, tables, jobActionOf(run.action), ids, {
         scheduledAt,
         cutOff,
-        batches: {
-          patienceMs: BATCH_PATIENCE_MS[run.pass === 1 ? 'first' : 'second'],
-          busy: options.busyBatches,
+        batchLockWait: {
+          timeoutMs: BATCH_LOCK_TIMEOUT_MS[run.pass === 1 ? 'firstPass' : 'secondPass'],
+          busyBatchIds: options.busyBatches,
         },
       });
-  const putOff = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
-  const settled =
-    putOff.length > 0 ? outcomes.filter((outcome) => !putOff.includes(outcome)) : outcomes;
-  if (putOff.length > 0)
-    await tx.query(sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${places(putOff)}::tid[])`);
-  await tx.query(sql`DELETE FROM ${TARGETS} WHERE ctid = ANY(${places(settled)}::tid[])`);
-  const notDone = settled.filter(({ outcome }) => outcome !== 'done');
-  if (notDone.length > 0) await keepSamples(tx, run.id, await lockCounts(tx, run.id), notDone);
-  await change(
+  const deferred = run.pass === 1 ? outcomes.filter(({ outcome }) => outcome === 'locked') : [];
+  const finalOutcomes =
+    deferred.length > 0 ? outcomes.filter((outcome) => !deferred.includes(outcome)) : outcomes;
+  if (deferred.length > 0)
+    await tx.execute(
+      sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${ctidsOf(deferred)}::tid[])`,
+    );
+  await tx.execute(sql`DELETE FROM ${TARGETS} WHERE ctid = ANY(${ctidsOf(finalOutcomes)}::tid[])`);
+  const notDone = finalOutcomes.filter(({ outcome }) => outcome !== 'done');
+  if (notDone.length > 0) await insertSamples(tx, run.id, await lockCounts(tx, run.id), notDone);
+  await changeRun(
     tx,
     run,
     options,
-    sql`, counts = ${sumOf(sql`counts`, JSON.stringify(countOutcomes(settled)))}`,
+    sql`, counts = ${addCounts(sql`counts`, countOutcomes(finalOutcomes))}`,
   );
   return 'worked';
 }
 
-/** Numbers by name, added in SQL: the other lanes' chunks add to the same ones. */
-function sumOf(counts: Sql, more: string): Sql {
-  return sql`(SELECT coalesce(jsonb_object_agg(name, n), '{}') FROM (SELECT name, sum(value::bigint) AS n FROM (SELECT * FROM jsonb_each_text(${counts}) UNION ALL SELECT * FROM jsonb_each_text(${more})) e(name, value) GROUP BY name) s)`;
+/** The sum of two sets of counts, in SQL because other workers update the same row. */
+function addCounts(counts: Sql, more: OutcomeCounts): Sql {
+  return sql`(
+    SELECT coalesce(jsonb_object_agg(name, n), '{}')
+      FROM (
+        SELECT name, sum(value::bigint) AS n
+          FROM (
+            SELECT *
+              FROM jsonb_each_text(${counts})
+            UNION ALL
+            SELECT *
+              FROM jsonb_each_text(${JSON.stringify(more)})) e(name, value)
+         GROUP BY name) s)`;
 }
 
-/** The counts as they are now, and nobody else's to change before the commit. After all other locks: it is held for a moment. */
+const outcomeCountsRow = z.strictObject({ counts: z.string() });
+
+/**
+ * Locks the run's row and returns its counts. Called after all other locks, to hold it only
+ * briefly.
+ */
 async function lockCounts(tx: Tx, runId: string): Promise<OutcomeCounts> {
-  const [row] = await tx.query<{ counts: string }>(
+  const [row] = await tx.query(
+    outcomeCountsRow,
     sql`SELECT counts FROM ${RUNS} WHERE id = ${runId} FOR UPDATE`,
   );
-  return JSON.parse(row?.counts ?? '{}') as OutcomeCounts;
+  return row ? parseCounts(row.counts) : {};
 }
 
-/** The first of each outcome but `done`: what a reader needs to look into, not a second list of all jobs. */
-async function keepSamples(
+/** When no target of this pass is free: collects more, starts the second pass, or ends the run. */
+async function advanceRun(
   tx: Tx,
-  runId: string,
-  counts: OutcomeCounts,
-  outcomes: Outcome[],
-): Promise<void> {
-  const room = new Map<string, number>();
-  const kept = outcomes.filter(({ outcome }) => {
-    const left = room.get(outcome) ?? SAMPLES_KEPT - (counts[outcome] ?? 0);
-    room.set(outcome, left - 1);
-    return left > 0;
-  });
-  if (kept.length === 0) return;
-  const codes = kept.map((outcome) => (outcome.outcome === 'refused' ? outcome.code : null));
-  await tx.query(sql`
-    INSERT INTO ${SAMPLES} (run_id, job_id, outcome, code)
-    SELECT ${runId}::uuid, * FROM unnest(${kept.map(({ id }) => id)}::uuid[], ${kept.map(({ outcome }) => outcome)}::text[], ${codes}::text[])`);
-}
-
-/** Nothing is left to take in this pass: look for more, go through those that were held, or end. */
-async function goOn(
-  tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { id, pass }: RunRow,
   options: StepOptions,
 ): Promise<StepResult> {
   await lockRun(tx, id);
   const run = await readRun(tx, id);
-  if (!run || run.state !== 'running' || run.pass !== pass) return 'worked'; // it has just moved on: look again
-  const [inHand] = await tx.query(
-    sql`SELECT 1 FROM ${TARGETS} WHERE run_id = ${id} AND pass = ${pass} LIMIT 1`,
+  // Another transaction has just changed the run, so the next step reads it again.
+  if (!run || run.state !== 'running' || run.pass !== pass) return 'worked';
+  const [lockedTarget] = await tx.query(
+    idRow,
+    sql`SELECT job_id AS id FROM ${TARGETS} WHERE run_id = ${id} AND pass = ${pass} LIMIT 1`,
   );
-  if (inHand && !isMeasured(run)) return 'idle';
+  if (lockedTarget && !mustMeasure(run)) return 'idle';
   if (!run.collected) {
-    const { to } = await collectWindow(tx, gj, run, options.window);
-    if (isMeasured(run)) return measure(tx, run, to, options);
-    await change(
-      tx,
-      run,
-      options,
-      sql`, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null}`,
-    );
+    const { end } = await collectWindow(tx, tables, run, options.window);
+    if (mustMeasure(run)) return measure(tx, run, end, options);
+    await changeRun(tx, run, options, collectedChanges(end));
     return 'collected';
   }
   if (run.pass === 1) {
-    await change(tx, run, options, sql`, pass = 2`);
+    await changeRun(tx, run, options, sql`, pass = 2`);
     return 'second_pass';
   }
-  if (run.action === 'batch_retry' && run.batchId) await endBatchRetry(tx, gj, run, run.batchId);
-  await change(tx, run, options, sql`, state = 'finished', finished_at = clock_timestamp()`);
-  return release(tx, run, options.server);
+  if (run.action === 'batch_retry' && run.batchId)
+    await finishBatchRetry(tx, tables, run, run.batchId);
+  await changeRun(tx, run, options, sql`, state = 'finished', finished_at = clock_timestamp()`);
+  return releaseRun(tx, run, options.server);
 }
 
-/** Goes on to the next window, to the work when the list is complete, or ends the run when it has become too long. */
+function collectedChanges(end: ScanPosition | null): Sql {
+  return sql`, collected = ${end === null},
+    collected_to_at = ${end?.at ?? null},
+    collected_to_id = ${end?.id ?? null}`;
+}
+
+/** Continues to collect, or ends the run as refused if it has more jobs than were confirmed. */
 async function measure(
   tx: Tx,
   run: RunRow,
-  to: Place | null,
+  end: ScanPosition | null,
   options: StepOptions,
 ): Promise<StepResult> {
-  const [row] = await tx.query<{ count: number }>(
+  const [row] = await tx.query(
+    countRow,
     sql`SELECT count(*)::int AS count FROM ${TARGETS} WHERE run_id = ${run.id}`,
   );
   const listed = row?.count ?? 0;
-  const found = listed + processedOf(run.counts);
-  if (found > run.expected.count) {
-    await change(
+  const total = listed + processedOf(run.counts);
+  if (total > run.expected.count) {
+    await changeRun(
       tx,
       run,
       options,
-      sql`, state = 'refused', finished_at = clock_timestamp(), expected = ${found}, expected_kind = ${to ? 'at_least' : 'exact'},
-          counts = ${sumOf(sql`counts`, JSON.stringify({ refused: listed }))}`,
+      sql`, state = 'refused',
+          finished_at = clock_timestamp(),
+          expected = ${total},
+          expected_kind = ${end ? 'at_least' : 'exact'},
+          counts = ${addCounts(sql`counts`, { refused: listed })}`,
     );
-    return release(tx, run, options.server);
+    return releaseRun(tx, run, options.server);
   }
-  await change(
+  await changeRun(
     tx,
     run,
     options,
-    sql`, collected = ${to === null}, collected_to_at = ${to?.at ?? null}, collected_to_id = ${to?.id ?? null},
-        expected = ${to ? run.expected.count : found}`,
+    sql`${collectedChanges(end)}, expected = ${end ? run.expected.count : total}`,
   );
   return 'collected';
 }
 
 /**
- * The last part of Batch#retry, unless no member could be retried. `discarded_at` stays while a member is discarded,
- * be it that it could not be retried or that it has failed again by now.
+ * The last part of `GoodJob::Batch#retry`: resets the batch unless no member could be retried.
+ * `discarded_at` stays while a member is discarded. Throws Refusal `app_name_unknown`.
  */
-export async function endBatchRetry(
+export async function finishBatchRetry(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   run: Pick<RunRow, 'counts'>,
   batchId: string,
 ): Promise<void> {
   if ((run.counts.done ?? 0) === 0 && processedOf(run.counts) > 0) return;
   await lockBatches(tx, [batchId]);
-  const [discarded] = await tx.query(sql`
-    SELECT 1 FROM (SELECT j.finished_at, j.error FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} OFFSET 0) j WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL LIMIT 1`);
-  await completeBatchRetry(tx, gj, batchId, { keepDiscardedAt: discarded !== undefined });
+  const [discarded] = await tx.query(
+    idRow,
+    sql`
+      SELECT j.id
+        FROM (
+          SELECT j.id, j.finished_at, j.error
+            FROM ${tables.jobs} j
+           WHERE j.batch_id = ${batchId}
+          OFFSET 0) j
+       WHERE j.finished_at IS NOT NULL AND j.error IS NOT NULL
+       LIMIT 1`,
+  );
+  await completeBatchRetry(tx, tables, batchId, { keepDiscardedAt: discarded !== undefined });
 }
 
-/** Lets the run go; of one that is over, what was still to do is forgotten. */
-export async function release(
+const endedRow = z.strictObject({ isOver: z.boolean() });
+
+/** Returns the lease of a run, and deletes the targets of a run that has ended. */
+export async function releaseRun(
   tx: Tx,
   { id }: Pick<RunRow, 'id'>,
   server: string,
 ): Promise<'stopped'> {
-  const [run] = await tx.query<{ over: boolean }>(
-    sql`SELECT state IN ('cancelled', 'refused', 'finished') AS over FROM ${RUNS} WHERE id = ${id}`,
+  const [run] = await tx.query(
+    endedRow,
+    sql`
+      SELECT state IN ('cancelled', 'refused', 'finished') AS "isOver"
+        FROM ${RUNS}
+       WHERE id = ${id}`,
   );
-  if (run?.over) await forgetTargets(tx, id);
-  await tx.query(
-    sql`UPDATE ${RUNS} SET lease_owner = NULL, lease_expires_at = NULL WHERE id = ${id} AND lease_owner = ${server}`,
-  );
+  if (run?.isOver) await deleteTargets(tx, id);
+  await tx.execute(sql`
+    UPDATE ${RUNS}
+       SET lease_owner = NULL, lease_expires_at = NULL
+     WHERE id = ${id} AND lease_owner = ${server}`);
   return 'stopped';
 }
 
-/** Those that a transaction has in hand are left to it. Before the run's row is locked: a chunk locks it last. */
-export async function forgetTargets(tx: Tx, runId: string): Promise<void> {
-  // By place: of a table written a moment ago the planner knows nothing, and a join of it with itself may take for ever.
-  await tx.query(sql`
-    DELETE FROM ${TARGETS} WHERE run_id = ${runId} AND ctid = ANY (ARRAY(SELECT ctid FROM ${TARGETS} WHERE run_id = ${runId} FOR UPDATE SKIP LOCKED))`);
+/**
+ * Deletes the targets of a run that no transaction has locked. Call it before locking the run's
+ * row, because a chunk locks its targets first.
+ */
+export async function deleteTargets(tx: Tx, runId: string): Promise<void> {
+  // By ctid, because the planner has no statistics for a self-join of a table that was just
+  // written.
+  await tx.execute(sql`
+    DELETE FROM ${TARGETS}
+     WHERE run_id = ${runId}
+       AND ctid = ANY (ARRAY(
+             SELECT ctid
+               FROM ${TARGETS}
+              WHERE run_id = ${runId}
+                FOR UPDATE SKIP LOCKED))`);
 }

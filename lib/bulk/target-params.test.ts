@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { requireBulk, startBulk } from './mutations';
 import { previewBulk } from './preview';
-import { requireBulk, startBulk } from './start';
-import { targetParams } from './target-params';
+import { targetParams } from './target';
 import type { BulkTarget } from './types';
 
-const BAD = [
+const INVALID_QUERIES = [
   'class=ExampleJob',
   'class:ExampleJob',
   'state=discarded&class=ExampleJob',
@@ -64,8 +64,8 @@ const BAD = [
   'x',
 ];
 
-describe('the parameters of a target', () => {
-  it.each(BAD)('%j is refused', (query) =>
+describe('targetParams', () => {
+  it.each(INVALID_QUERIES)('rejects %j', (query) =>
     expect(() => targetParams(query)).toThrow(expect.objectContaining({ code: 'bad_request' })),
   );
   it.each([
@@ -82,65 +82,71 @@ describe('the parameters of a target', () => {
       'state=discarded&after_id=x&limit=50&sort=-finished&did=retry&locale=ja&poll=5',
       { state: 'discarded' },
     ],
-  ])('%j is read', (query, params) =>
+  ])('parses %j', (query, params) =>
     expect(Object.fromEntries(targetParams(query))).toEqual(params),
   );
 });
 
-describe('a target with a parameter that no list has', () => {
-  let gj: TestConsole;
+describe('a bulk target', () => {
+  let testConsole: TestConsole;
   beforeAll(async () => {
-    gj = await TestConsole.open('bulk target');
+    testConsole = await TestConsole.open('bulk target');
   });
-  afterAll(() => gj.close());
+  afterAll(() => testConsole.close());
   beforeEach(() =>
-    gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_console.audit_events'),
+    testConsole.client.query('DELETE FROM good_jobs; DELETE FROM good_job_console.audit_events'),
   );
   const target = (query: string): BulkTarget => ({ kind: 'filter', query, batchId: null });
 
-  it('acts on nothing: neither its preview nor its start, with and without the tables of runs', async () => {
-    await insertJobs(gj.client, 3);
-    const good = await previewBulk(gj.ctx(), 'retry', target('state=discarded'));
-    for (const ctx of [gj.ctx(), gj.ctx({ bulkRuns: false })])
+  it('rejects an invalid query in the preview and at the start, and changes nothing', async () => {
+    await insertJobs(testConsole.client, 3);
+    const preview = await previewBulk(testConsole.ctx(), 'retry', target('state=discarded'));
+    for (const ctx of [testConsole.ctx(), testConsole.ctx({ bulkRuns: false })])
       for (const query of ['class=ExampleJob', 'state=', 'state=discarded&state=queued']) {
-        const refused = { code: 'bad_request' };
-        await expect(requireBulk(ctx, 'retry', target(query))).rejects.toMatchObject(refused);
-        await expect(previewBulk(ctx, 'retry', target(query))).rejects.toMatchObject(refused);
+        const error = { code: 'bad_request' };
+        await expect(requireBulk(ctx, 'retry', target(query))).rejects.toMatchObject(error);
+        await expect(previewBulk(ctx, 'retry', target(query))).rejects.toMatchObject(error);
         await expect(
           startBulk(ctx, {
             action: 'retry',
             target: target(query),
             scheduledAt: null,
-            cutOff: good.cutOff,
-            expected: good.total,
-            typed: 3,
+            cutOff: preview.cutOff,
+            expected: preview.total,
+            confirmedCount: 3,
           }),
-        ).rejects.toMatchObject(refused);
+        ).rejects.toMatchObject(error);
       }
-    const { rows } = await gj.client.query('SELECT 1 FROM good_jobs WHERE finished_at IS NULL');
+    const { rows } = await testConsole.client.query(
+      'SELECT 1 FROM good_jobs WHERE finished_at IS NULL',
+    );
     expect(rows).toEqual([]);
-    const attempts = await gj.client.query(
+    const attempts = await testConsole.client.query(
       'SELECT DISTINCT action, outcome, error FROM good_job_console.audit_events',
     );
     expect(attempts.rows).toEqual([
       { action: 'job.retry', outcome: 'refused', error: 'bad_request' },
     ]);
   });
-  it('has the offset of the zone on each of its days, so that a run means the days that the preview did', async () => {
-    await insertJobs(gj.client, 3, { created_at: "'2026-11-29 16:00'" });
+  it('stores days with their time zone offset, so that the run uses those of the preview', async () => {
+    await insertJobs(testConsole.client, 3, { created_at: "'2026-11-29 16:00'" });
     const day = 'q=created%3A2026-11-30';
-    const preview = async (query: string) => {
-      const { target: settled, total } = await previewBulk(gj.ctx(), 'retry', target(query));
+    const resolve = async (query: string) => {
+      const { target: resolved, total } = await previewBulk(
+        testConsole.ctx(),
+        'retry',
+        target(query),
+      );
       return [
-        settled.kind === 'filter' && new URLSearchParams(settled.query).get('q'),
+        resolved.kind === 'filter' && new URLSearchParams(resolved.query).get('q'),
         total.count,
       ];
     };
-    expect(await preview(day)).toEqual(['created:2026-11-30Z', 0]);
-    expect(await preview(`${day}&time_zone=Asia%2FTokyo`)).toEqual(['created:2026-11-30+09:00', 3]);
+    expect(await resolve(day)).toEqual(['created:2026-11-30Z', 0]);
+    expect(await resolve(`${day}&time_zone=Asia%2FTokyo`)).toEqual(['created:2026-11-30+09:00', 3]);
   });
-  it('is told from one of all jobs, which an empty filter means', async () => {
-    await insertJobs(gj.client, 3);
-    expect((await previewBulk(gj.ctx(), 'retry', target(''))).total.count).toBe(3);
+  it('matches all jobs with an empty query', async () => {
+    await insertJobs(testConsole.client, 3);
+    expect((await previewBulk(testConsole.ctx(), 'retry', target(''))).total.count).toBe(3);
   });
 });

@@ -1,29 +1,85 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import { ConsoleError } from '../errors';
-import type { GoodJob } from '../good-job/tables';
-import type { Tx } from '../db/types';
-import { withFailures } from '../jobs/failure-terms';
+import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
+import type { GoodJobTables } from '../good-job/tables';
+import {
+  isUnderstood,
+  jobFilterParams,
+  parseJobFilter,
+  resolveFailures,
+  resolveFilter,
+} from '../jobs/filters';
 import { RedactedMatch, redactedMatch } from '../jobs/recheck';
-import { isUnderstood, jobFilterParams, parseJobFilter } from '../jobs/filters';
-import { settle } from '../jobs/settle';
-import { targetParams } from './target-params';
+import { TERM_PARAMS, ZONE_PARAM } from '../search/terms';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
+/** Parameters that select jobs. */
+const FILTER_PARAMS = new Set<string>(['state', 'q', ZONE_PARAM, ...TERM_PARAMS]);
+/** Parameters of a list's URL for paging and display, which are dropped. */
+const DISPLAY_PARAMS = new Set([
+  'after_id',
+  'after_at',
+  'before_id',
+  'before_at',
+  'limit',
+  'sort',
+  'poll',
+  'locale',
+  'did',
+  'outcome',
+]);
+
 /**
- * The target in words that mean the same from now on, whatever the run does to the jobs: without paging, and what may
- * be an id is one or is none. Throws ConsoleError `bad_request` while the filter has a part that could not be read: it
- * would act on other jobs than were meant.
+ * The filter parameters in the query of a list's URL; an empty query means all jobs. A list ignores
+ * unknown parameters like GoodJob, but an action that did so would change more jobs than intended.
+ *
+ * Throws ConsoleError `bad_request` for an unknown, empty, repeated or badly encoded parameter.
  */
-export async function settleTarget(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<BulkTarget> {
+export function targetParams(query: string): URLSearchParams {
+  const names = new Set<string>();
+  const params = new URLSearchParams();
+  for (const part of query === '' ? [] : query.split('&')) {
+    const separator = part.indexOf('=');
+    const name = decode(separator < 0 ? part : part.slice(0, separator));
+    const value = separator < 0 ? '' : decode(part.slice(separator + 1));
+    if (names.has(name)) throw new ConsoleError('bad_request');
+    names.add(name);
+    if (DISPLAY_PARAMS.has(name)) continue;
+    if (!FILTER_PARAMS.has(name) || value.trim() === '') throw new ConsoleError('bad_request');
+    params.set(name, value);
+  }
+  return params;
+}
+
+/** Decodes application/x-www-form-urlencoded text. */
+function decode(text: string): string {
+  try {
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
+    if (!/[\0\p{Surrogate}]/u.test(decoded)) return decoded;
+  } catch {
+    // The error below covers invalid encoding, too.
+  }
+  throw new ConsoleError('bad_request');
+}
+
+/**
+ * The target without paging and with its filter resolved, so that it keeps its meaning while the
+ * run changes jobs. Throws ConsoleError `bad_request` if a part of the filter cannot be parsed.
+ */
+export async function resolveTarget(
+  tx: Tx,
+  tables: GoodJobTables,
+  target: BulkTarget,
+): Promise<BulkTarget> {
   if (target.kind !== 'filter') return target;
   const filter = parseJobFilter(targetParams(target.query));
   if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-  const settled = await settle(tx, gj, filter);
-  return { ...target, query: String(new URLSearchParams(jobFilterParams(settled.filter))) };
+  const resolved = await resolveFilter(tx, tables, filter);
+  return { ...target, query: String(new URLSearchParams(jobFilterParams(resolved.filter))) };
 }
 
-/** In which states the action finds its jobs; written as the schema's partial indexes have it. */
+/** Whether the action applies to the state of the job `j`; written to match the partial indexes. */
 export function isActionable(action: BulkAction): Sql {
   switch (jobActionOf(action)) {
     case 'retry':
@@ -36,27 +92,35 @@ export function isActionable(action: BulkAction): Sql {
   }
 }
 
-/** Whether every part of the filter could be read. Throws ConsoleError `bad_request` for parameters that no filter has. */
+/**
+ * Whether every part of the filter can be parsed. Throws ConsoleError `bad_request` for unknown
+ * parameters.
+ */
 export function isReadable(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(targetParams(target.query)));
 }
 
 /**
- * The jobs of a settled target, whatever their state. A group of failures is looked up each time: its bounds are in the
- * filter, so later it can only have lost jobs, and those that were written since the cut-off are none of the run's.
+ * Matches the jobs of a resolved target in any state. A failure group is queried each time: its
+ * bounds are in the filter, so it can only lose jobs. Throws ConsoleError `bad_request` if the
+ * filter cannot be parsed.
  */
-export async function targetJobs(tx: Tx, gj: GoodJob, target: BulkTarget): Promise<RedactedMatch> {
+export async function targetJobs(
+  tx: Tx,
+  tables: GoodJobTables,
+  target: BulkTarget,
+): Promise<RedactedMatch> {
   switch (target.kind) {
     case 'ids':
-      return RedactedMatch.all(gj, sql`j.id = ANY(${target.ids}::uuid[])`);
+      return RedactedMatch.all(tables, sql`j.id = ANY(${target.ids}::uuid[])`);
     case 'batch':
-      return RedactedMatch.all(gj, sql`j.batch_id = ${target.batchId}`);
+      return RedactedMatch.all(tables, sql`j.batch_id = ${target.batchId}`);
     case 'filter': {
       const filter = parseJobFilter(new URLSearchParams(target.query));
       if (!isUnderstood(filter)) throw new ConsoleError('bad_request');
-      const match = redactedMatch(gj, {
+      const match = redactedMatch(tables, {
         ...filter,
-        terms: await withFailures(tx, gj, filter.terms, { anew: true }),
+        terms: await resolveFailures(tx, tables, filter.terms, { bypassCache: true }),
       });
       return match.map((condition) =>
         target.batchId

@@ -1,29 +1,28 @@
-import type { Permission } from '../auth/permissions';
-import type { ErrorCode } from '../errors';
-import type { JobAction } from '../good-job/actions';
-import type { CutOff } from '../good-job/cut-off';
-import type { Outcome, RefusalCode } from '../good-job/outcomes';
-import type { JobState } from '../good-job/states';
+import type { Permission } from '../auth/roles';
+import type { ErrorCode } from '../core/errors';
+import type { RowSnapshot } from '../good-job/locks';
+import type { JobState } from '../good-job/types';
+import type { JobAction, Outcome, RefusalCode } from '../good-job/types';
 
-/** What can be done to many jobs at once; `batch_retry` is Batch#retry, which resets the batch when its members are retried. */
+/** Actions on many jobs; `batch_retry` is `GoodJob::Batch#retry`, which also resets the batch. */
 export const BULK_ACTIONS = ['retry', 'reschedule', 'discard', 'destroy', 'batch_retry'] as const;
 export type BulkAction = (typeof BULK_ACTIONS)[number];
 
-/** The jobs that a run is for. `query`: the filter of a job list as its URL has it, without paging. */
+/** The jobs of a run. `query`: the filter parameters of a job list's URL. */
 export type BulkTarget =
   | { kind: 'ids'; ids: string[] }
   | { kind: 'filter'; query: string; batchId: string | null }
-  /** Its discarded members; `batch_retry` only. */
+  /** The discarded members of a batch; only for `batch_retry`. */
   | { kind: 'batch'; batchId: string };
 
-/** Rows that can be selected on a page (lib/jobs/filters.ts allows 100). */
+/** Rows that can be selected at once: the largest page of the job list. */
 export const MAX_SELECTED = 100;
-/** More jobs than this ask for their number to be typed. */
-export const TYPED_ABOVE = 1_000;
+/** Above this number, the user must enter it to confirm. */
+export const CONFIRM_ABOVE = 1_000;
 
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
 
-/** The states of which jobs are changed; jobs of any other state are skipped. */
+/** The states to which an action applies. */
 export const AFFECTED_STATES: Record<BulkAction, readonly JobState[]> = {
   retry: ['discarded'],
   batch_retry: ['discarded'],
@@ -32,41 +31,43 @@ export const AFFECTED_STATES: Record<BulkAction, readonly JobState[]> = {
   destroy: ['succeeded', 'discarded'],
 };
 
-/** What one job action a bulk action is made of. */
+/** The action on each job of a bulk action. */
 export function jobActionOf(action: BulkAction): Exclude<JobAction, 'force_discard'> {
   return action === 'batch_retry' ? 'retry' : action;
 }
 
+/** The permission that a bulk action needs. */
 export function permissionOf(action: BulkAction): Permission {
   return action === 'batch_retry' ? 'batch.retry' : `job.${action}`;
 }
 
-/** A number of jobs that says what it is. */
+export const COUNT_KINDS = ['exact', 'at_least', 'estimate'] as const;
+/** A number of jobs and its accuracy. */
 export interface BulkCount {
-  kind: 'exact' | 'at_least' | 'estimate';
+  kind: (typeof COUNT_KINDS)[number];
   count: number;
 }
 
-/** What a run would do, as the jobs are at the cut-off. */
+/** The effect that a run would have, at the time of the cut-off. */
 export interface BulkPreview {
-  /** What was asked for, in words that mean the same jobs from now on; to be started with. */
+  /** The resolved target, with which the run must start. */
   target: BulkTarget;
-  cutOff: CutOff;
-  /** Jobs in a state that the action is for: those the run takes up. */
+  cutOff: RowSnapshot;
+  /** The jobs to which the action applies. */
   total: BulkCount;
-  /** All that match, by state; null when they could not be counted in time. */
+  /** All matches by state; null if counting took too long. */
   states: Partial<Record<JobState, number>> | null;
-  /** `states` holds lower bounds: there are more jobs than were looked at. */
+  /** The numbers in `states` are lower bounds. */
   more: boolean;
-  /** Of `total`, those that will come to nothing as they are now; null: not looked at in time. */
+  /** The jobs in `total` that would be skipped at present; null if counting took too long. */
   skipped: { running: number; blankError: number; unreadable: number } | null;
-  /** Jobs whose texts are too large to be searched: they may match, and are not changed. */
+  /** Jobs with texts too large to search: they may match, but are not changed. */
   unsearched: number;
 }
 
 /**
- * `interrupted`: it runs, says the row, but the server that ran it is gone. `refused`: its list came to more jobs than were
- * confirmed, and none of them was changed.
+ * `interrupted`: the row says running, but no server has the lease. `refused`: there were more jobs
+ * than confirmed, and none was changed.
  */
 export const RUN_STATES = [
   'running',
@@ -79,61 +80,98 @@ export const RUN_STATES = [
 export type RunState = (typeof RUN_STATES)[number];
 
 export type OutcomeName = Outcome['outcome'];
-/** In the order in which a result lists them. */
-export const OUTCOMES: OutcomeName[] = ['done', 'conflict', 'locked', 'missing', 'refused'];
+/** All outcomes in display order. */
+export const OUTCOMES = [
+  'done',
+  'conflict',
+  'locked',
+  'missing',
+  'refused',
+] as const satisfies readonly OutcomeName[];
 export type OutcomeCounts = Partial<Record<OutcomeName, number>>;
 
-/** A run as its page and its polling door have it. Times are ISO 8601 UTC. */
+/** A run as shown on its page and returned by its polling endpoint. Times are ISO 8601 UTC. */
 export interface BulkRun {
   id: string;
   createdAt: string;
   viewer: string;
   action: BulkAction;
-  /** reschedule only; null: at once. */
+  /** Only for reschedule; null means now. */
   scheduledAt: string | null;
   target: BulkTarget['kind'];
-  /** URL query of the filter. */
+  /** The filter as URL parameters. */
   filter: string | null;
   batchId: string | null;
   cutOffAt: string;
-  /** How many jobs there are to take up: the list itself when `exact`, else what the preview could tell. */
+  /** The number of jobs: of the list if `exact`, else of the preview. */
   expected: BulkCount;
-  /** The exact number that was confirmed; null: it was a lower bound or an estimate. */
+  /** The confirmed number; null if it was a lower bound or an estimate. */
   confirmed: number | null;
   state: RunState;
-  /** Why it paused by itself; null: somebody paused it, or it does not pause. */
+  /** Why the run paused itself; null if a user paused it or it is not paused. */
   pauseReason: ErrorCode | RefusalCode | null;
-  /** Why it was started, in the words of its viewer; redacted. */
+  /** The reason that the user gave for the run; redacted. */
   reason: string | null;
-  /** Who paused, resumed or cancelled it last. */
+  /** The user who last paused, resumed or cancelled the run. */
   controlledBy: string | null;
   counts: OutcomeCounts;
-  /** Jobs that were held at first and will be tried once more at the end. */
+  /** The run is in its second pass, over the jobs that were locked in the first one. */
   secondTry: boolean;
-  /** Milliseconds in which it was at work. */
+  /** Milliseconds during which a server processed the run. */
   activeMs: number;
   finishedAt: string | null;
 }
 
-/** A run that no server continues any more. */
+/** The result of starting a bulk action. */
+export type BulkStart =
+  | { kind: 'started'; runId: string }
+  /** Without the console's schema, selected jobs are changed at once. */
+  | { kind: 'done'; counts: OutcomeCounts }
+  /** Without the console's schema, a run cannot be stored. */
+  | { kind: 'needs_schema' }
+  /**
+   * The number of more than CONFIRM_ABOVE jobs was not confirmed. `more`: the actual number, if it
+   * is larger than the confirmed one.
+   */
+  | { kind: 'not_confirmed'; more?: number };
+
+/** What a user can do with a run. */
+export const CONTROLS = ['pause', 'resume', 'cancel'] as const;
+export type Control = (typeof CONTROLS)[number];
+
+/** `conflict`: the state of the run does not allow this control. */
+export type ControlOutcome = 'done' | 'conflict' | 'missing';
+
+/** A run that no server will adopt again. */
 export interface StalledRun {
   id: string;
   action: BulkAction;
   viewer: string;
   createdAt: string;
-  /** The last adoption. */
+  /** The time of the last adoption. */
   since: string;
 }
 
+/** A job that the run did not change. */
 export interface BulkSample {
   jobId: string;
   outcome: OutcomeName;
   code: RefusalCode | null;
 }
 
-/** Samples kept of each outcome but `done`. */
-export const SAMPLES_KEPT = 200;
+/** Maximum of stored samples of each outcome. */
+export const MAX_SAMPLES = 200;
 
+/** The number of jobs that have an outcome. */
 export function processedOf(counts: OutcomeCounts): number {
   return Object.values(counts).reduce((sum, n) => sum + n, 0);
+}
+
+/**
+ * Parses a number that a user entered, with separators or full-width digits; null if it is not a
+ * number.
+ */
+export function readNumber(text: string): number | null {
+  const digits = text.normalize('NFKC').replaceAll(/[\s,.’']/g, '');
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : null;
 }

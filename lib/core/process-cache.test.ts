@@ -10,7 +10,16 @@ function newCache(options: Partial<CacheOptions<number>> = {}): ProcessCache<num
   return new ProcessCache(`test ${caches}`, { ttlMs: 1_000, maxEntries: 10, ...options });
 }
 
-/** A load that returns 1, 2, 3, …. */
+/** Returns a load and the function that resolves it. */
+function deferredLoad(): { load: () => Promise<number>; resolve: (value: number) => void } {
+  let resolveLoad: (value: number) => void = () => undefined;
+  const promise = new Promise<number>((resolve) => {
+    resolveLoad = resolve;
+  });
+  return { load: () => promise, resolve: resolveLoad };
+}
+
+/** Returns a mock load that resolves to 1, 2, 3, …. */
 function counter() {
   return vi.fn(() => Promise.resolve(load.mock.calls.length));
 }
@@ -19,13 +28,13 @@ beforeEach(() => {
   load = counter();
 });
 
-it('loads once for all readers who ask at the same time', async () => {
+it('loads once for concurrent readers', async () => {
   const cache = newCache();
   expect(await Promise.all([cache.get('a', 'k', load), cache.get('a', 'k', load)])).toEqual([1, 1]);
   expect(load).toHaveBeenCalledTimes(1);
 });
 
-it('answers a fresh value from memory and loads anew after its TTL', async () => {
+it('returns a cached value until its TTL ends, then loads again', async () => {
   const cache = newCache();
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(999);
@@ -34,7 +43,7 @@ it('answers a fresh value from memory and loads anew after its TTL', async () =>
   expect(await cache.get('a', 'k', load)).toBe(2);
 });
 
-it('separates scopes and keys', async () => {
+it('stores values by scope and key', async () => {
   const cache = newCache();
   await cache.get('a', 'k', load);
   expect(await cache.get('b', 'k', load)).toBe(2);
@@ -42,7 +51,7 @@ it('separates scopes and keys', async () => {
   expect(await cache.get('a', 'k', load)).toBe(1);
 });
 
-it('answers a stale value at once and loads one new value behind it', async () => {
+it('returns a stale value at once and loads one new value in the background', async () => {
   const cache = newCache();
   const stale = { staleMs: 500 };
   await cache.get('a', 'k', load);
@@ -53,30 +62,30 @@ it('answers a stale value at once and loads one new value behind it', async () =
   expect(await cache.get('a', 'k', load, stale)).toBe(3);
 });
 
-it('waits for a new value at most `waitMs` before it answers the stale one', async () => {
+it('waits at most `waitMs` for a new value before it returns the stale one', async () => {
   const cache = newCache();
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(1_000);
-  let finish: (value: number) => void = () => undefined;
-  const answer = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)), {
+  const deferred = deferredLoad();
+  const read = cache.get('a', 'k', deferred.load, {
     staleMs: 60_000,
     waitMs: 250,
   });
   await vi.advanceTimersByTimeAsync(250);
-  expect(await answer).toBe(1);
-  finish(7);
+  expect(await read).toBe(1);
+  deferred.resolve(7);
   await vi.advanceTimersByTimeAsync(0);
   expect(await cache.get('a', 'k', load)).toBe(7);
 });
 
-it('does not store a failure, and throws it to those who wait', async () => {
+it('throws the error of a load to its readers and does not store it', async () => {
   const cache = newCache();
   const fail = () => Promise.reject(new Error('down'));
   await expect(cache.get('a', 'k', fail)).rejects.toThrow('down');
   expect(await cache.get('a', 'k', load)).toBe(1);
 });
 
-it('keeps the stale value when the load behind it fails, and retries after 5 s', async () => {
+it('keeps the stale value when a background load fails, and retries after 5 s', async () => {
   const cache = newCache();
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(1_000);
@@ -91,7 +100,7 @@ it('keeps the stale value when the load behind it fails, and retries after 5 s',
   expect(fail).toHaveBeenCalledTimes(2);
 });
 
-it('returns the latest value without waiting, and none before the first load', async () => {
+it('returns the latest value without waiting, and undefined before the first load', async () => {
   const cache = newCache();
   expect(await cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
   await vi.advanceTimersByTimeAsync(0);
@@ -100,7 +109,7 @@ it('returns the latest value without waiting, and none before the first load', a
   expect(await cache.latest('a', 'k', load, { staleMs: 500 })).toBeUndefined();
 });
 
-it('refreshes behind a stale value alone, which it answers meanwhile', async () => {
+it('refreshes only stale values and returns them during the load', async () => {
   const cache = newCache();
   const stale = { staleMs: 500 };
   cache.refresh('a', 'k', load, stale);
@@ -115,17 +124,17 @@ it('refreshes behind a stale value alone, which it answers meanwhile', async () 
   expect(cache.peek('a', 'k')).toBe(1);
 });
 
-it('does not store a load that was under way when its key was deleted', async () => {
+it('does not store the result of a load whose key was deleted meanwhile', async () => {
   const cache = newCache();
-  let finish: (value: number) => void = () => undefined;
-  const answer = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)));
+  const deferred = deferredLoad();
+  const read = cache.get('a', 'k', deferred.load);
   cache.delete('a', 'k');
-  finish(9);
-  expect(await answer).toBe(9);
+  deferred.resolve(9);
+  expect(await read).toBe(9);
   expect(await cache.get('a', 'k', load)).toBe(1);
 });
 
-it('drops the entry that was read longest ago when it is full', async () => {
+it('evicts the least recently used entry when it is full', async () => {
   const cache = newCache({ maxEntries: 2 });
   await cache.get('a', 'k', load);
   await cache.get('a', 'l', load);
@@ -135,7 +144,7 @@ it('drops the entry that was read longest ago when it is full', async () => {
   expect(cache.peek('a', 'l')).toBeUndefined();
 });
 
-it('keeps an expensive value longer', async () => {
+it('gives expensive values a longer TTL', async () => {
   const cache = newCache({ ttlMs: costTtl(1_000, 10, 4_000) });
   cache.set('a', 'cheap', 1, 0);
   cache.set('a', 'slow', 1, 200);
@@ -148,19 +157,19 @@ it('keeps an expensive value longer', async () => {
   expect(cache.peek('a', 'slowest')).toBe(1);
 });
 
-it('is the same cache in every module that names it', async () => {
+it('shares entries between module instances that use the same name', async () => {
   const options = { ttlMs: 1_000, maxEntries: 10 };
   new ProcessCache<number>('test shared', options).set('a', 'k', 5);
   vi.resetModules();
-  const again = await import('./process-cache');
-  expect(again.ProcessCache).not.toBe(ProcessCache);
-  expect(new again.ProcessCache<number>('test shared', options).peek('a', 'k')).toBe(5);
+  const reloadedModule = await import('./process-cache');
+  expect(reloadedModule.ProcessCache).not.toBe(ProcessCache);
+  expect(new reloadedModule.ProcessCache<number>('test shared', options).peek('a', 'k')).toBe(5);
 });
 
-describe('after a write', () => {
+describe('expireAfterWrite', () => {
   const expiring = () => newCache({ expiresOnWrite: true });
 
-  it('loads anew at the next read, in the scope of the write alone', async () => {
+  it('reloads on the next read, but only in the scope of the write', async () => {
     const cache = expiring();
     await cache.get('a', 'k', load);
     await cache.get('b', 'k', load);
@@ -177,28 +186,28 @@ describe('after a write', () => {
     expect(keys.map((key) => cache.peek('a', key))).toEqual(keys.map(() => undefined));
   });
 
-  it('makes a reader of the latest value wait for the new one, a second at most', async () => {
+  it('makes `latest` wait up to a second for the new value', async () => {
     const cache = expiring();
     await cache.get('a', 'k', load);
     expireAfterWrite('a');
     expect(await cache.latest('a', 'k', load, { staleMs: 60_000 })).toBe(2);
     expireAfterWrite('a');
-    const answer = cache.latest('a', 'k', () => new Promise(() => undefined), { staleMs: 60_000 });
+    const read = cache.latest('a', 'k', () => new Promise(() => undefined), { staleMs: 60_000 });
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await answer).toBe(2);
+    expect(await read).toBe(2);
   });
 
-  it('does not store a load that began before it', async () => {
+  it('discards the result of a load that began before the write', async () => {
     const cache = expiring();
-    let finish: (value: number) => void = () => undefined;
-    const before = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)));
+    const deferred = deferredLoad();
+    const pendingRead = cache.get('a', 'k', deferred.load);
     expireAfterWrite('a');
-    finish(9);
-    expect(await before).toBe(9);
+    deferred.resolve(9);
+    expect(await pendingRead).toBe(9);
     expect(await cache.get('a', 'k', load)).toBe(1);
   });
 
-  it('leaves a cache alone that a write cannot make wrong', async () => {
+  it('does not expire caches without `expiresOnWrite`', async () => {
     const cache = newCache();
     await cache.get('a', 'k', load);
     expireAfterWrite('a');
@@ -206,7 +215,7 @@ describe('after a write', () => {
   });
 });
 
-it('starts no load behind a value that is stale for less than `idleMs`', async () => {
+it('starts no background load for a value that is stale for less than `idleMs`', async () => {
   const cache = newCache();
   await cache.get('a', 'k', load);
   vi.advanceTimersByTime(1_500);
@@ -218,8 +227,8 @@ it('starts no load behind a value that is stale for less than `idleMs`', async (
   expect(load).toHaveBeenCalledTimes(2);
 });
 
-describe('with `maxAgeMs`', () => {
-  it('loads anew what is fresh but older, once for all readers', async () => {
+describe('ProcessCache.get with maxAgeMs', () => {
+  it('reloads a fresh value older than maxAgeMs, once for concurrent readers', async () => {
     const cache = newCache();
     await cache.get('a', 'k', load);
     vi.advanceTimersByTime(100);
@@ -229,25 +238,25 @@ describe('with `maxAgeMs`', () => {
     expect(await cache.get('a', 'k', load)).toBe(2);
   });
 
-  it('answers no stale value that is older', async () => {
+  it('does not return a stale value older than maxAgeMs', async () => {
     const cache = newCache();
     await cache.get('a', 'k', load);
     vi.advanceTimersByTime(1_200);
     expect(await cache.get('a', 'k', load, { staleMs: 60_000, maxAgeMs: 1_000 })).toBe(2);
   });
 
-  it('neither answers nor stores a load that began earlier', async () => {
+  it('discards the result of a load that began before maxAgeMs', async () => {
     const cache = newCache();
-    let finish: (value: number) => void = () => undefined;
-    const early = cache.get('a', 'k', () => new Promise((resolve) => (finish = resolve)));
+    const deferred = deferredLoad();
+    const earlyRead = cache.get('a', 'k', deferred.load);
     vi.advanceTimersByTime(100);
     expect(await cache.get('a', 'k', load, { maxAgeMs: 50 })).toBe(1);
-    finish(7);
-    expect(await early).toBe(7);
+    deferred.resolve(7);
+    expect(await earlyRead).toBe(7);
     expect(await cache.get('a', 'k', load)).toBe(1);
   });
 
-  it('lets other readers have the last value meanwhile', async () => {
+  it('returns the cached value to other readers during the load', async () => {
     const cache = newCache();
     await cache.get('a', 'k', load);
     vi.advanceTimersByTime(100);

@@ -1,36 +1,41 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processState } from './shared-state';
 
 /*
- * The one home of state that outlives a request; docs/caching.md lists every cache. A value belongs to a scope (the
- * opaque identity of a database and its schema, `DetectedSchema.identity`) and a key. Values are plain data: the server
- * instantiates modules more than once, and an object of one instance's class is a stranger to the next.
+ * Holds all cached state that outlives a request; docs/caching.md lists the caches. An entry is
+ * identified by a scope (`DetectedSchema.identity`, one per database and schema) and a key. Values
+ * must be plain data, because the server loads modules several times and `instanceof` fails between
+ * copies.
  */
 
 export interface CacheOptions<Value> {
-  /** How long a value is fresh, or how to tell from the milliseconds that its load took. `Infinity`: until it is deleted. */
+  /** TTL, or a function of the load time. `Infinity`: fresh until deleted. */
   ttlMs: number | ((loadMs: number, value: Value) => number);
-  /** Over all scopes; the least recently read entry is dropped first. */
+  /** Maximum over all scopes; evicts the least recently used entry. */
   maxEntries: number;
-  /** Whether a value may be wrong once a viewer of this server has changed something: `expireAfterWrite` ends its TTL. */
+  /** Whether `expireAfterWrite` expires the entries, because a write can make them wrong. */
   expiresOnWrite?: boolean;
 }
 
-export interface StaleOptions {
-  /** After the TTL: how long the old value is still answered while a new one loads. */
+interface StaleOptions {
+  /** How long after the TTL a stale value is returned while a new one loads. */
   staleMs: number;
-  /** How long the reader waits for the new value before it gets the stale one. Default 0. */
+  /** How long a reader waits for the new value before it gets the stale one. Default 0. */
   waitMs?: number;
 }
 
-export interface GetOptions extends Partial<StaleOptions> {
-  /** A value whose load began longer ago is no answer, fresh or stale, as another server may have written since. */
+interface GetOptions extends Partial<StaleOptions> {
+  /**
+   * Maximum age of a value, measured from the start of its load, because another server may have
+   * written since.
+   */
   maxAgeMs?: number;
 }
 
 interface Loaded<Value> {
   value: Value;
-  /** When its load began. */
+  /** Start of the load, Unix ms. */
   startedAt: number;
   freshUntil: number;
 }
@@ -38,34 +43,34 @@ interface Loaded<Value> {
 interface Entry<Value> {
   loaded?: Loaded<Value>;
   loading?: Promise<Value>;
-  /** When `loading` began. */
+  /** Start of `loading`, Unix ms. */
   loadingSince?: number;
-  /** After a failed load no other is started behind a reader until then. */
+  /** No background load starts before this time (Unix ms), which is set by a failed load. */
   retryAt: number;
-  /** A write has ended its TTL: who reads it waits for a new value. */
+  /** A write expired the value, so readers wait for the new one. */
   isExpired?: boolean;
 }
 
-/** Readers who wait for nothing do not keep asking a database that fails. */
+/** Delay before background loads query a failing database again. */
 const RETRY_MS = 5_000;
-/** How long a reader who could do with a stale value waits for the value after a write. */
+/** How long a reader that accepts stale values waits for the new value after a write. */
 const AFTER_WRITE_WAIT_MS = 1_000;
 
 interface Store<Value> {
   entries: LRUCache<string, Entry<Value>>;
   expiresOnWrite: boolean;
 }
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleCaches?: Map<string, Store<unknown>>;
-};
-const stores = (shared.goodJobConsoleCaches ??= new Map());
+const stores = processState('caches', () => new Map<string, Store<unknown>>());
 
-/** Ends the TTL of all values of this scope that a write may have made wrong; a load that is under way is not stored. */
+/**
+ * Expires the entries of this scope in all caches with `expiresOnWrite`, and discards the results
+ * of loads in progress.
+ */
 export function expireAfterWrite(scope: string): void {
   const prefix = keyPrefix(scope);
   for (const { entries, expiresOnWrite } of stores.values()) {
     if (!expiresOnWrite) continue;
-    // A copy: set() moves an entry within the order that is iterated.
+    // Iterates over a copy because set() changes the iteration order.
     for (const [key, { loaded }] of [...entries.entries()])
       if (key.startsWith(prefix))
         entries.set(key, {
@@ -76,10 +81,11 @@ export function expireAfterWrite(scope: string): void {
   }
 }
 
+/** A cache that all copies of a module in this process share. */
 export class ProcessCache<Value> {
   private readonly store: Store<Value>['entries'];
 
-  /** Two caches of one name are the same cache. */
+  /** Caches with the same name share their entries. */
   constructor(
     name: string,
     private readonly options: CacheOptions<Value>,
@@ -89,10 +95,14 @@ export class ProcessCache<Value> {
       expiresOnWrite: options.expiresOnWrite ?? false,
     };
     stores.set(name, store);
+    // The name determines the type, as each cache has its own.
     this.store = (store as Store<Value>).entries;
   }
 
-  /** The fresh value, loaded once for all who ask meanwhile; a stale one within `staleMs`. Throws what the load throws. */
+  /**
+   * Returns the fresh value, a stale one within `staleMs`, or the result of a load that concurrent
+   * readers share. Throws the error of the load.
+   */
   async get(
     scope: string,
     key: string,
@@ -104,14 +114,14 @@ export class ProcessCache<Value> {
     if (isFresh(entry) && entry.loaded.startedAt >= since) return entry.loaded.value;
     const stale = staleValue(entry, staleMs);
     if (!stale || stale.startedAt < since) return this.load(entry, load);
-    const loading = this.loadBehind(entry, load);
-    return loading ? withinWait(entry, loading, stale.value, waitMs) : stale.value;
+    const loading = this.loadInBackground(entry, load);
+    return loading ? valueOrFallback(entry, loading, stale.value, waitMs) : stale.value;
   }
 
   /**
-   * The last value at once, fresh or stale, and a load behind it when it is not fresh; undefined when there is none
-   * within `staleMs`. After a write it waits for the new value, a second at most. A failed load is silent: who needs
-   * the value calls `get`. `idleMs`: a value that is stale for less starts no load.
+   * Returns the cached value without waiting, or undefined if there is none within `staleMs`, and
+   * starts a background load once it has been stale for `idleMs`. After a write it waits up to a
+   * second for the new value. Ignores load errors.
    */
   async latest(
     scope: string,
@@ -124,36 +134,36 @@ export class ProcessCache<Value> {
     const stale = staleValue(entry, staleMs)?.value;
     const isIdle =
       !entry.isExpired && entry.loaded && entry.loaded.freshUntil + idleMs > Date.now();
-    const loading = isIdle ? null : this.loadBehind(entry, load);
+    const loading = isIdle ? null : this.loadInBackground(entry, load);
     loading?.catch(() => undefined);
-    return loading ? withinWait(entry, loading, stale, 0) : stale;
+    return loading ? valueOrFallback(entry, loading, stale, 0) : stale;
   }
 
-  /** Loads behind a stale value; does nothing where there is none, or a fresh one. */
+  /** Starts a background load if the value is stale; does nothing if it is missing or fresh. */
   refresh(scope: string, key: string, load: () => Promise<Value>, { staleMs }: StaleOptions): void {
     const entry = this.store.get(keyOf(scope, key));
     if (entry && !isFresh(entry) && staleValue(entry, staleMs))
-      this.loadBehind(entry, load)?.catch(() => undefined);
+      this.loadInBackground(entry, load)?.catch(() => undefined);
   }
 
-  /** The fresh value, or the stale one while `refresh` or another reader loads its successor; never loads. */
+  /** Returns the fresh value, or the stale one while a load is in progress; never starts a load. */
   peek(scope: string, key: string): Value | undefined {
     const entry = this.store.get(keyOf(scope, key));
     return entry && (isFresh(entry) || entry.loading) ? entry.loaded?.value : undefined;
   }
 
-  /** A value that the caller has loaded itself, in `loadMs`. */
+  /** Stores a value that the caller loaded in `loadMs`. */
   set(scope: string, key: string, value: Value, loadMs = 0): void {
     const startedAt = Date.now() - loadMs;
-    this.store.set(keyOf(scope, key), { loaded: this.loadedNow(value, startedAt), retryAt: 0 });
+    this.store.set(keyOf(scope, key), { loaded: this.toLoaded(value, startedAt), retryAt: 0 });
   }
 
-  /** Who asks next loads anew; a load that is under way is not stored. */
+  /** Removes an entry; the result of a load in progress is not stored. */
   delete(scope: string, key: string): void {
     this.store.delete(keyOf(scope, key));
   }
 
-  /** A load that began before `since` is not stored. */
+  /** Returns the entry, or a new one if a load in progress began before `since` (Unix ms). */
   private entryOf(scope: string, key: string, since = -Infinity): Entry<Value> {
     const id = keyOf(scope, key);
     const current = this.store.get(id);
@@ -163,7 +173,7 @@ export class ProcessCache<Value> {
     return entry;
   }
 
-  private loadBehind(entry: Entry<Value>, load: () => Promise<Value>): Promise<Value> | null {
+  private loadInBackground(entry: Entry<Value>, load: () => Promise<Value>): Promise<Value> | null {
     return entry.loading || entry.retryAt <= Date.now() ? this.load(entry, load) : null;
   }
 
@@ -175,7 +185,7 @@ export class ProcessCache<Value> {
     entry.loadingSince = startedAt;
     loading.then(
       (value) => {
-        entry.loaded = this.loadedNow(value, startedAt);
+        entry.loaded = this.toLoaded(value, startedAt);
         entry.loading = undefined;
         entry.loadingSince = undefined;
         entry.isExpired = false;
@@ -189,7 +199,7 @@ export class ProcessCache<Value> {
     return loading;
   }
 
-  private loadedNow(value: Value, startedAt: number): Loaded<Value> {
+  private toLoaded(value: Value, startedAt: number): Loaded<Value> {
     const { ttlMs } = this.options;
     const now = Date.now();
     const ttl = typeof ttlMs === 'number' ? ttlMs : ttlMs(now - startedAt, value);
@@ -201,27 +211,30 @@ function isFresh<Value>(entry: Entry<Value>): entry is Entry<Value> & { loaded: 
   return entry.loaded !== undefined && entry.loaded.freshUntil > Date.now();
 }
 
-/** The loading value within the time that the reader waits, else the other one. */
-async function withinWait<Value, Other>(
+/** Waits up to `waitMs` for the value; returns `fallback` on timeout or failure. */
+async function valueOrFallback<Value, Fallback>(
   { isExpired = false }: Entry<Value>,
   loading: Promise<Value>,
-  other: Other,
+  fallback: Fallback,
   waitMs: number,
-): Promise<Value | Other> {
+): Promise<Value | Fallback> {
   const wait = isExpired ? Math.max(waitMs, AFTER_WRITE_WAIT_MS) : waitMs;
-  if (wait === 0) return other;
-  return Promise.race([loading.catch(() => other), sleep(wait, other, { ref: false })]);
+  if (wait === 0) return fallback;
+  return Promise.race([loading.catch(() => fallback), sleep(wait, fallback, { ref: false })]);
 }
 
 function staleValue<Value>({ loaded }: Entry<Value>, staleMs: number): Loaded<Value> | null {
   return loaded && loaded.freshUntil + staleMs > Date.now() ? loaded : null;
 }
 
-/** `base` ms, and `factor` ms for each millisecond that the load took, so that an expensive value loads less often. */
+/**
+ * Returns a TTL function: `baseMs` plus `factor` for each millisecond of the load, up to `maxMs`,
+ * so that expensive values load less often.
+ */
 export const costTtl =
-  (base: number, factor: number, max: number) =>
+  (baseMs: number, factor: number, maxMs: number) =>
   (loadMs: number): number =>
-    Math.min(base + loadMs * factor, max);
+    Math.min(baseMs + loadMs * factor, maxMs);
 
 const keyPrefix = (scope: string): string => `${JSON.stringify(scope)} `;
 const keyOf = (scope: string, key: string): string => keyPrefix(scope) + key;

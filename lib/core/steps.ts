@@ -1,17 +1,83 @@
-import type { TextBudget } from './text-budget';
-import { yieldToEventLoop } from './text-budget';
+import { performance } from 'node:perf_hooks';
+
+/** How long one request may block the event loop before it yields. */
+const TURN_MS = 10;
+/**
+ * Texts up to this size do not use the budget, so that a slow machine still shows ordinary rows.
+ */
+const FREE_BYTES = 4_096;
+
+/** Ends the current turn of the event loop so that other requests can run. */
+export const yieldToEventLoop = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 /**
- * Work that pauses after a bounded part of it. `runToEnd` does it at once, `runInSteps` lets the event loop answer
- * other requests in between; both return the same result.
+ * Bounds the JavaScript work of one request on job texts, in bytes parsed or redacted and in
+ * milliseconds. The page marks texts that exceed the budget as not read.
+ */
+export class TextBudget {
+  private spentBytes = 0;
+  private readonly startedAt = performance.now();
+  private turnStartedAt = performance.now();
+  private waitedMs = 0;
+  /** Whether a text did not fit. */
+  hasRejected = false;
+
+  constructor(private readonly limits: { maxBytes: number; maxMs: number }) {}
+
+  /**
+   * Reserves bytes; returns false if bytes or time are exhausted. Up to 4 kB are always granted.
+   */
+  spend(bytes: number): boolean {
+    if (bytes <= FREE_BYTES) return true;
+    if (this.isExhausted || this.spentBytes + bytes > this.limits.maxBytes) {
+      this.hasRejected = true;
+      return false;
+    }
+    this.spentBytes += bytes;
+    return true;
+  }
+
+  get isExhausted(): boolean {
+    return performance.now() - this.startedAt - this.waitedMs > this.limits.maxMs;
+  }
+
+  get remainingBytes(): number {
+    return this.isExhausted ? 0 : Math.max(0, this.limits.maxBytes - this.spentBytes);
+  }
+
+  /** Waits for the database without spending time of the budget. */
+  async waitFor<T>(result: Promise<T>): Promise<T> {
+    const waitStartedAt = performance.now();
+    try {
+      return await result;
+    } finally {
+      this.turnStartedAt = performance.now();
+      this.waitedMs += this.turnStartedAt - waitStartedAt;
+    }
+  }
+
+  /** Yields if this request has blocked the event loop for TURN_MS. Call it between rows. */
+  async yieldIfDue(): Promise<void> {
+    if (performance.now() - this.turnStartedAt < TURN_MS) return;
+    await yieldToEventLoop();
+    this.turnStartedAt = performance.now();
+  }
+}
+
+/**
+ * Work in bounded steps. `runToEnd` runs it synchronously, `runInSteps` yields to the event loop
+ * between steps; both return the same result.
  */
 export type Steps<Result> = Generator<void, Result, void>;
 
-/** Characters, nodes or bytes that one step works on, at most about a millisecond. */
+/** Characters, nodes or bytes per step: about a millisecond of work at most. */
 export const STEP_SIZE = 16_384;
-const TURN_MS = 8;
+const STEPS_TURN_MS = 8;
 
-/** Does all steps at once. */
+/** Runs all steps synchronously and returns their result. */
 export function runToEnd<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next();
@@ -19,7 +85,7 @@ export function runToEnd<Result>(steps: Steps<Result>): Result {
   }
 }
 
-/** Does the steps and yields to the event loop when a turn has lasted for 8 ms, or when `budget` says so. */
+/** Runs the steps and yields to the event loop every 8 ms, or when `budget` requires it. */
 export async function runInSteps<Result>(
   steps: Steps<Result>,
   budget?: TextBudget,
@@ -29,7 +95,7 @@ export async function runInSteps<Result>(
     const step = steps.next();
     if (step.done) return step.value;
     if (budget) await budget.yieldIfDue();
-    else if (performance.now() - turnStartedAt > TURN_MS) {
+    else if (performance.now() - turnStartedAt > STEPS_TURN_MS) {
       await yieldToEventLoop();
       turnStartedAt = performance.now();
     }

@@ -1,43 +1,49 @@
 'use server';
 
 import { z } from 'zod';
-import { type ActionResult, type WithReason, navigateTo, readForm, runAction } from '../action';
-import { nameText } from '../input';
-import { isFilterText } from '../text';
-import { configuredCron } from './configured';
+import { isFilterText } from '../core/text';
+import {
+  nameText,
+  type ActionResult,
+  type WithReason,
+  navigateTo,
+  readForm,
+  runAction,
+} from '../http/server-action';
 import { CRON_ACTIONS, type CronOutcome, changeCronKey } from './mutations';
+import { readCronConfiguration } from './queries';
 
 const input = z.strictObject({
   action: z.enum(CRON_ACTIONS),
   key: nameText.min(1).max(1000),
 });
 
-async function change(given: unknown): Promise<ActionResult<CronOutcome>> {
+async function runCronAction(request: unknown): Promise<ActionResult<CronOutcome>> {
   return runAction(
     input,
-    given,
-    (ctx, { action, key }) => changeCronKey(ctx, action, key, configuredCron()),
+    request,
+    (ctx, { action, key }) => changeCronKey(ctx, action, key, readCronConfiguration()),
     'changeCron',
   );
 }
 
-/** Enables, disables or enqueues a cron key; the door of the pages with JavaScript. */
+/** Enables, disables or enqueues a cron key and returns the outcome, for pages with JavaScript. */
 export async function changeCron(
-  given: z.input<typeof input> & WithReason,
+  request: z.input<typeof input> & WithReason,
 ): Promise<ActionResult<CronOutcome>> {
-  return change(given);
+  return runCronAction(request);
 }
 
-/** The same from the confirmation page's form: answers with the entry's page and what became of it. */
-export async function submitCron(sent: FormData): Promise<string> {
-  const form = readForm(sent, ['action', 'key', 'reason']);
-  const [action, key] = [form?.get('action'), form?.get('key')];
-  const result = await change(form && { action, key, reason: form.get('reason') });
-  const outcome = result.ok
-    ? result.value.outcome === 'refused'
-      ? result.value.code
-      : result.value.outcome
-    : result.error;
+/**
+ * Runs the same action from the confirmation page's form, for pages without JavaScript. Returns
+ * the URL of the entry's page with the action and its outcome in the query.
+ */
+export async function submitCron(formData: FormData): Promise<string> {
+  const form = readForm(formData, ['action', 'key', 'reason']);
+  const action = form?.get('action');
+  const key = form?.get('key');
+  const result = await runCronAction(form && { action, key, reason: form.get('reason') });
+  const outcome = outcomeCode(result);
   const path =
     typeof key === 'string' && isFilterText(key) && outcome !== 'missing'
       ? `/cron_entries/${encodeURIComponent(key)}`
@@ -46,4 +52,9 @@ export async function submitCron(sent: FormData): Promise<string> {
     `${path}?${new URLSearchParams({ did: String(action), outcome })}`,
     result.ok ? null : result.error,
   );
+}
+
+function outcomeCode(result: ActionResult<CronOutcome>): string {
+  if (!result.ok) return result.error;
+  return result.value.outcome === 'refused' ? result.value.code : result.value.outcome;
 }

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { CronFileError, parseCronFile, readCronFile } from './cron-file';
+import { CronFileError, type FileEntry, parseCronFile, readCronFile } from './cron-file';
 
 const entries = (text: string) => parseCronFile(text, 'cron.yml').entries;
-const entry = (text: string) => [...entries(text).values()][0]!;
+function entry(text: string): FileEntry {
+  const [first] = entries(text).values();
+  if (!first) throw new Error('The file has no entry.');
+  return first;
+}
 
-test('the shape of config.cron, in YAML', () => {
-  const found = entry(`
+test('parses an entry of config.good_job.cron from YAML', () => {
+  const parsed = entry(`
 nightly_report:
   cron: 0 3 * * * Asia/Tokyo
   class: ReportJob
@@ -15,7 +19,7 @@ nightly_report:
   description: 夜間レポート
   enabled_by_default: no
 `);
-  expect(found).toMatchObject({
+  expect(parsed).toMatchObject({
     key: 'nightly_report',
     cron: '0 3 * * * Asia/Tokyo',
     jobClass: 'ReportJob',
@@ -23,10 +27,11 @@ nightly_report:
     enabledByDefault: false,
     problems: [],
   });
-  expect(found.job).toEqual({
+  expect(parsed.job).toEqual({
     jobClass: 'ReportJob',
     arguments:
-      '[42, "life", 1.0, 12345678901234567890, null, [true], {"a": 1, "_aj_symbol_keys": ["a"]}, {"format": "pdf", "宛先": "経理部", "_aj_ruby2_keywords": ["format","宛先"]}]',
+      '[42, "life", 1.0, 12345678901234567890, null, [true], {"a": 1, "_aj_symbol_keys": ["a"]}, ' +
+      '{"format": "pdf", "宛先": "経理部", "_aj_ruby2_keywords": ["format","宛先"]}]',
     queue: '日本語キュー',
     priority: -10,
     labels: ['nightly', 'レポート'],
@@ -37,18 +42,18 @@ nightly_report:
   });
 });
 
-test('JSON, and everything under cron:', () => {
+test('parses JSON and entries under a top-level cron key', () => {
   const wrapped = entries(
     '{"cron": {"a": {"cron": "@hourly", "class": "A"}, "b": {"cron": "every day at noon", "class": "B"}}}',
   );
   expect([...wrapped.keys()]).toEqual(['a', 'b']);
-  // An entry whose key is cron is an entry.
+  // An entry may itself have the key `cron`.
   expect([...entries('{"cron": {"cron": "@hourly", "class": "A"}}').keys()]).toEqual(['cron']);
   expect(entries('').size).toBe(0);
 });
 
-test('what Ruby writes: symbols, anchors, merges', () => {
-  const found = entries(`
+test('parses symbols, anchors and merge keys of Ruby YAML', () => {
+  const parsed = entries(`
 defaults: &defaults
   class: A
   set: { :priority: 5, :queue: :low }
@@ -57,7 +62,7 @@ defaults: &defaults
   :cron: "@daily"
   args: [{ :id: 1, name: x }]
 `);
-  expect(found.get('one')).toMatchObject({
+  expect(parsed.get('one')).toMatchObject({
     cron: '@daily',
     problems: [],
     job: {
@@ -68,51 +73,62 @@ defaults: &defaults
   });
 });
 
-describe('arguments, as Active Job serializes what config_for and GOOD_JOB_CRON make of the file', () => {
-  const written = (text: string) => entry(text).job?.arguments;
+describe('arguments of an entry', () => {
+  const serialized = (text: string) => entry(text).job?.arguments;
 
-  test('keys are symbols at every depth', () => {
-    expect(written('{"a":{"cron":"@daily","class":"A","args":[{"id":1,"opts":{"x":true}}]}}')).toBe(
+  test('serializes hash keys as symbols at every depth', () => {
+    expect(
+      serialized('{"a":{"cron":"@daily","class":"A","args":[{"id":1,"opts":{"x":true}}]}}'),
+    ).toBe(
       '[{"id": 1, "opts": {"x": true, "_aj_symbol_keys": ["x"]}, "_aj_symbol_keys": ["id","opts"]}]',
     );
     expect(
-      written('a: { cron: "@daily", class: A, args: [[{ id: 1 }], { "quoted": { :deep: 1 } }] }'),
+      serialized(
+        'a: { cron: "@daily", class: A, args: [[{ id: 1 }], { "quoted": { :deep: 1 } }] }',
+      ),
     ).toBe(
-      '[[{"id": 1, "_aj_symbol_keys": ["id"]}], {"quoted": {"deep": 1, "_aj_symbol_keys": ["deep"]}, "_aj_symbol_keys": ["quoted"]}]',
+      '[[{"id": 1, "_aj_symbol_keys": ["id"]}], ' +
+        '{"quoted": {"deep": 1, "_aj_symbol_keys": ["deep"]}, "_aj_symbol_keys": ["quoted"]}]',
     );
     expect(
-      written('a: { cron: "@daily", class: A, kwargs: { to: { id: 1 }, list: [{ n: 2 }] } }'),
+      serialized('a: { cron: "@daily", class: A, kwargs: { to: { id: 1 }, list: [{ n: 2 }] } }'),
     ).toBe(
-      '[{"to": {"id": 1, "_aj_symbol_keys": ["id"]}, "list": [{"n": 2, "_aj_symbol_keys": ["n"]}], "_aj_ruby2_keywords": ["to","list"]}]',
+      '[{"to": {"id": 1, "_aj_symbol_keys": ["id"]}, ' +
+        '"list": [{"n": 2, "_aj_symbol_keys": ["n"]}], "_aj_ruby2_keywords": ["to","list"]}]',
     );
-    expect(written('a: { cron: "@daily", class: A, args: [{}] }')).toBe(
+    expect(serialized('a: { cron: "@daily", class: A, args: [{}] }')).toBe(
       '[{"_aj_symbol_keys": []}]',
     );
   });
 
-  test('a symbol is :name without quotes, in YAML only', () => {
+  test('serializes an unquoted :name as a symbol, in YAML only', () => {
     const fast = '{"_aj_serialized": "ActiveJob::Serializers::SymbolSerializer", "value": "fast"}';
     expect(
-      written('a: { cron: "@daily", class: A, args: [:fast, ":fast", \':fast\', "fast"] }'),
+      serialized('a: { cron: "@daily", class: A, args: [:fast, ":fast", \':fast\', "fast"] }'),
     ).toBe(`[${fast}, ":fast", ":fast", "fast"]`);
     expect(
-      written(
+      serialized(
         'a:\n  cron: "@daily"\n  class: A\n  kwargs:\n    mode: :fast\n    text: |-\n      :fast',
       ),
     ).toBe(`[{"mode": ${fast}, "text": ":fast", "_aj_ruby2_keywords": ["mode","text"]}]`);
-    expect(written('a: { cron: "@daily", class: A, args: [!ruby/symbol fast] }')).toBe(`[${fast}]`);
-    expect(written('{"a":{"cron":"@daily","class":"A","args":[":fast",{":id":":x"}]}}')).toBe(
+    expect(serialized('a: { cron: "@daily", class: A, args: [!ruby/symbol fast] }')).toBe(
+      `[${fast}]`,
+    );
+    expect(serialized('{"a":{"cron":"@daily","class":"A","args":[":fast",{":id":":x"}]}}')).toBe(
       '[":fast", {":id": ":x", "_aj_symbol_keys": [":id"]}]',
     );
   });
 
-  test('y and n are texts, other words are true and false; of a key given twice the last counts', () => {
+  test('reads y and n as strings but yes, no, on and off as booleans', () => {
     expect(
-      written('a: { cron: "@daily", class: A, args: [y, N, Yes, off, oN, { y: 1, n: 2 }] }'),
+      serialized('a: { cron: "@daily", class: A, args: [y, N, Yes, off, oN, { y: 1, n: 2 }] }'),
     ).toBe('["y", "N", true, false, true, {"y": 1, "n": 2, "_aj_symbol_keys": ["y","n"]}]');
-    expect(written('a: { cron: "@daily", class: A, args: [{ id: 1, b: 2, id: 3, :b: 4 }] }')).toBe(
-      '[{"id": 3, "b": 4, "_aj_symbol_keys": ["id","b"]}]',
-    );
+  });
+
+  test('uses the last value of a duplicate key', () => {
+    expect(
+      serialized('a: { cron: "@daily", class: A, args: [{ id: 1, b: 2, id: 3, :b: 4 }] }'),
+    ).toBe('[{"id": 3, "b": 4, "_aj_symbol_keys": ["id","b"]}]');
     expect(entry('a: { cron: "@daily", class: A, class: B }').jobClass).toBe('B');
     expect(
       [
@@ -143,7 +159,7 @@ test.each<[string, object]>([
   ['priority: 5.9', { priority: 5 }],
   ['priority: false', { priority: null }],
   ['wait: 1.5', { waitSeconds: 1.5 }],
-])('set: { %s } is what GoodJob takes it for', (set, expected) => {
+])('converts set: { %s } as GoodJob does', (set, expected) => {
   expect(entry(`a: { cron: "@daily", class: A, set: { ${set} } }`)).toMatchObject({
     problems: [],
     job: expected,
@@ -156,11 +172,11 @@ test.each([
   [', enabled_by_default: false', false],
   [', enabled_by_default: null', false],
   [', enabled_by_default: "no"', true],
-])('enabled by default%s: %s', (given, expected) =>
-  expect(entry(`a: { cron: "@daily", class: A::B1 ${given} }`).enabledByDefault).toBe(expected),
+])('reads { cron, class%s } as enabled by default: %s', (option, expected) =>
+  expect(entry(`a: { cron: "@daily", class: A::B1 ${option} }`).enabledByDefault).toBe(expected),
 );
 
-test('a class may be named from the top', () =>
+test('accepts a class name with a leading ::', () =>
   expect(entry('a: { cron: "@daily", class: "::A::B" }')).toMatchObject({
     problems: [],
     job: { jobClass: 'A::B' },
@@ -189,26 +205,27 @@ test.each([
   ['a: {cron: "@daily", class: A, set: {wait_until: soon}}', 'bad_set'],
   ['a: {cron: "@daily", class: A, description: [1]}', 'bad_description'],
   ['a: {cron: "@daily", class: A, enabled_by_default: maybe}', 'bad_enabled_by_default'],
-])('%s: the entry is there, and says %s', (text, problem) =>
+])('returns the entry %s with the problem %s', (text, problem) =>
   expect(entry(text).problems).toEqual([problem]),
 );
 
-test('a mistake in what is enqueued leaves nothing to enqueue; another one does not', () => {
-  expect(entry('a: {cron: "@daily", class: A, set: 1}').job).toBeNull();
-  expect(entry('a: {cron: 5, class: A}').job).not.toBeNull();
-});
+test('an entry with invalid options has no job to enqueue', () =>
+  expect(entry('a: {cron: "@daily", class: A, set: 1}').job).toBeNull());
+
+test('an entry with an invalid schedule still has a job to enqueue', () =>
+  expect(entry('a: {cron: 5, class: A}').job).not.toBeNull());
 
 test.each([
   ['[1, 2]', 'must hold a mapping'],
   ['just text', 'must hold a mapping'],
   ['a: {', 'neither YAML nor JSON'],
-])('%j is no such file, and one sentence says so', (text, sentence) => {
+])('rejects the file %j with one sentence that names it', (text, sentence) => {
   expect(() => entries(text)).toThrow(CronFileError);
   expect(() => entries(text)).toThrow(sentence);
   expect(() => entries(text)).toThrow(/^CRON_FILE cron\.yml [^\n]*\.$/);
 });
 
-test('a file that is not there', () => {
+test('rejects a missing file', () => {
   expect(() => readCronFile('/nowhere/cron.yml')).toThrow(
     /^CRON_FILE \/nowhere\/cron\.yml cannot be read: /,
   );

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { describeSchedule } from './describe';
-import { parseCron } from './fugit-cron';
+import { describeSchedule } from './entries';
+import { parseCron } from './fugit/cron-expression';
 
 function words(cron: string) {
   const parsed = parseCron(cron);
@@ -19,7 +19,7 @@ test.each([
   ['0 9 * * 1-5', { kind: 'weekly', weekdays: [1, 2, 3, 4, 5], times: ['09:00'] }],
   ['0 0 1,L * *', { kind: 'monthly', monthdays: [-1, 1], times: ['00:00'] }],
   ['0 0 1 1,7 *', { kind: 'yearly', months: [1, 7], monthdays: [1], times: ['00:00'] }],
-])('%s', (cron, expected) => expect(words(cron)).toEqual(expected));
+])('describes %s', (cron, expected) => expect(words(cron)).toEqual(expected));
 
 test.each([
   '*/7 * * * *',
@@ -31,4 +31,4 @@ test.each([
   '30 0 9 * * *',
   '0 9 * 1 1',
   '0 9 1 * 1&',
-])('%s is left as it is written', (cron) => expect(words(cron)).toBeNull());
+])('has no words for %s', (cron) => expect(words(cron)).toBeNull());

@@ -8,17 +8,17 @@ import {
   SUCCEEDED,
   insertJob,
   insertProcess,
-  params,
-  row,
+  serializedParams,
+  readRow,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../ctx';
+import type { Ctx } from '../context/types';
 import { parseCronFile } from './cron-file';
-import { overdueSince } from './overdue';
-import { type ReadSchedule, readSchedule } from './schedule';
+import { parseSchedule } from './fugit/occurrences';
+import { overdueSince } from './queries';
 import type { CronRow } from './types';
 
-/* CRON_FILE is read by the process' environment: set before the modules that read it. */
+/* Set before the import of the modules that read the environment. */
 const FILE = path.join(os.tmpdir(), `cron-entries-${process.pid}.yml`);
 const TEXT = `
 hourly: { cron: "0 * * * *", class: HourlyJob, description: each hour }
@@ -35,16 +35,16 @@ const { countCronEntries, listCronEntries, getCronEntry, readOverdueCron } =
 const { changeCronKey } = await import('./mutations');
 const file = parseCronFile(TEXT, FILE);
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 let ctx: Ctx;
 beforeAll(async () => {
   await writeFile(FILE, TEXT);
-  gj = await TestConsole.open('cron entries');
-  ctx = gj.ctx();
+  testConsole = await TestConsole.open('cron entries');
+  ctx = testConsole.ctx();
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(() =>
-  gj.client.query(
+  testConsole.client.query(
     'DELETE FROM good_jobs; DELETE FROM good_job_settings; DELETE FROM good_job_processes',
   ),
 );
@@ -53,27 +53,27 @@ const HOUR = 3_600_000;
 const iso = (ms: number) => new Date(ms).toISOString();
 const lastHour = () => Math.floor((Date.now() - 121_000) / HOUR) * HOUR;
 const entry = async (key: string): Promise<CronRow | undefined> =>
-  (await listCronEntries(ctx, null)).rows.find((one) => one.key === key);
+  (await listCronEntries(ctx, null)).rows.find((row) => row.key === key);
 const setting = (key: string, value: string, at = '2026-01-01') =>
-  gj.client.query(
+  testConsole.client.query(
     'INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ($1, $2, $3, $3)',
     [key, value, at],
   );
 const cron = (key: string, at: number | null, columns: Record<string, unknown> = {}) =>
-  insertJob(gj.client, {
+  insertJob(testConsole.client, {
     ...SUCCEEDED,
     cron_key: key,
     cron_at: at === null ? null : iso(at),
     ...columns,
   });
 
-describe('the list', () => {
+describe('listCronEntries', () => {
   test('joins the file, the jobs and the settings by key', async () => {
     await cron('hourly', Date.now() - HOUR);
     await cron('of_jobs', Date.now() - HOUR, { job_class: 'ForgottenJob' });
     await setting('cron_keys_disabled', '["of_setting"]');
     const page = await listCronEntries(ctx, null);
-    expect(page.rows.map(({ key, configured }) => [key, configured])).toEqual([
+    expect(page.rows.map(({ key, isConfigured: configured }) => [key, configured])).toEqual([
       ['broken', true],
       ['hourly', true],
       ['odd', true],
@@ -87,8 +87,8 @@ describe('the list', () => {
       enabled: 5,
       disabled: 1,
       notInFile: 2,
-      fileGiven: true,
-      fileStale: false,
+      hasCronFile: true,
+      isCronFileStale: false,
       previous: null,
       next: null,
     });
@@ -120,21 +120,18 @@ describe('the list', () => {
     ['seldom', null, '["seldom"]', true],
     ['seldom', '["seldom"]', '["seldom"]', true],
     ['seldom', '["seldom"]', null, false],
-  ])('%s with disabled %s and enabled %s', async (key, disabled, enabled, expected) => {
+  ])('with %s, disabled %s, enabled %s is %s', async (key, disabled, enabled, expected) => {
     if (disabled) await setting('cron_keys_disabled', disabled);
     if (enabled) await setting('cron_keys_enabled', enabled);
     expect((await entry(key))?.enabled).toBe(expected);
   });
 
-  test('the last thirty runs, newest first; without cron_at by when they were made', async () => {
+  test('returns the last 30 runs by cron_at, else by created_at', async () => {
     const now = Date.now();
-    for (let n = 1; n <= 40; n += 1)
-      await cron(
-        'hourly',
-        now - n * HOUR,
-        n === 1 ? DISCARDED : n === 2 ? { ...RUNNING, finished_at: null } : {},
-      );
-    const pressed = await cron('hourly', null, { created_at: iso(now - 1000) });
+    await cron('hourly', now - HOUR, DISCARDED);
+    await cron('hourly', now - 2 * HOUR, { ...RUNNING, finished_at: null });
+    for (let n = 3; n <= 40; n += 1) await cron('hourly', now - n * HOUR);
+    const withoutCronAt = await cron('hourly', null, { created_at: iso(now - 1000) });
     const runs = (await entry('hourly'))?.runs ?? [];
     expect(runs).toHaveLength(30);
     expect(runs.slice(0, 4).map(({ state }) => state)).toEqual([
@@ -143,10 +140,10 @@ describe('the list', () => {
       'running',
       'succeeded',
     ]);
-    expect(runs[0]?.id).toBe(pressed);
+    expect(runs[0]?.id).toBe(withoutCronAt);
   });
 
-  test('pages of fifty, forwards and back', async () => {
+  test('returns pages of 50 in both directions', async () => {
     for (let n = 0; n < 120; n += 1)
       await cron(`key ${String(n).padStart(3, '0')}`, Date.now() - HOUR);
     const first = await listCronEntries(ctx, null);
@@ -160,12 +157,12 @@ describe('the list', () => {
     expect((await listCronEntries(ctx, third.previous)).rows).toEqual(second.rows);
   });
 
-  test('leads from beyond the last page to the last entries', async () => {
+  test('links from an empty page after the end to the last entries', async () => {
     for (let n = 0; n < 120; n += 1)
       await cron(`key ${String(n).padStart(3, '0')}`, Date.now() - HOUR);
-    const beyond = await listCronEntries(ctx, 'zzz');
-    expect([beyond.rows, beyond.next]).toEqual([[], null]);
-    const last = await listCronEntries(ctx, beyond.previous);
+    const empty = await listCronEntries(ctx, 'zzz');
+    expect([empty.rows, empty.next]).toEqual([[], null]);
+    const last = await listCronEntries(ctx, empty.previous);
     expect(last.rows).toHaveLength(50);
     expect(last.next).toBeNull();
     const third = await listCronEntries(
@@ -176,19 +173,22 @@ describe('the list', () => {
   });
 });
 
-describe('overdue', () => {
-  const live = (state: Record<string, unknown> = {}, columns: Record<string, unknown> = {}) =>
-    insertProcess(gj.client, {
+describe('overdueSince', () => {
+  const insertCronProcess = (
+    state: Record<string, unknown> = {},
+    columns: Record<string, unknown> = {},
+  ) =>
+    insertProcess(testConsole.client, {
       state: JSON.stringify({ cron_enabled: true, preserve_job_records: true, ...state }),
       created_at: iso(Date.now() - 48 * HOUR),
       ...columns,
     });
-  const old = () =>
-    insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(Date.now() - 72 * HOUR) });
+  const insertOldSuccess = () =>
+    insertJob(testConsole.client, { ...SUCCEEDED, finished_at: iso(Date.now() - 72 * HOUR) });
 
-  test('a run that was due, with a process to enqueue it, and no job since', async () => {
-    await live();
-    await old();
+  test('reports a due run without a job although a process runs cron', async () => {
+    await insertCronProcess();
+    await insertOldSuccess();
     await cron('hourly', lastHour() - HOUR);
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
     expect((await readOverdueCron(ctx)).keys).toContainEqual({
@@ -200,24 +200,36 @@ describe('overdue', () => {
   });
 
   test.each([
-    ['no process runs cron', async () => live({ cron_enabled: false })],
-    ['the process is dead', async () => live({}, { updated_at: iso(Date.now() - HOUR) })],
-    ['the process started after it', async () => live({}, { created_at: iso(Date.now() - 1000) })],
+    ['no process runs cron', async () => insertCronProcess({ cron_enabled: false })],
     [
-      'keys were switched since',
-      async () => (await live(), setting('cron_keys_disabled', '[]', iso(Date.now()))),
+      'the process is dead',
+      async () => insertCronProcess({}, { updated_at: iso(Date.now() - HOUR) }),
+    ],
+    [
+      'the process started after the run was due',
+      async () => insertCronProcess({}, { created_at: iso(Date.now() - 1000) }),
+    ],
+    [
+      'the cron settings changed after the run was due',
+      async () => {
+        await insertCronProcess();
+        await setting('cron_keys_disabled', '[]', iso(Date.now()));
+      },
     ],
     [
       'the key is disabled',
-      async () => (await live(), setting('cron_keys_disabled', '["hourly"]')),
+      async () => {
+        await insertCronProcess();
+        await setting('cron_keys_disabled', '["hourly"]');
+      },
     ],
-  ])('not when %s', async (_name, make) => {
-    await make();
-    await old();
+  ])('reports nothing when %s', async (_name, arrange) => {
+    await arrange();
+    await insertOldSuccess();
     expect((await entry('hourly'))?.overdueSince).toBeNull();
   });
 
-  describe('a limit of concurrency may have refused it', () => {
+  describe('with a concurrency limit that may have refused the job', () => {
     const limited = { job_class: 'HourlyJob', concurrency_key: 'k' };
     const last = (columns: Record<string, unknown>) => cron('hourly', lastHour() - HOUR, columns);
     test.each<[string, () => Promise<unknown>]>([
@@ -230,79 +242,85 @@ describe('overdue', () => {
         () => last({ ...RUNNING, finished_at: null, labels: ['tenant'] }),
       ],
       [
-        'the last run finished only afterwards',
+        'the last run finished after the run was due',
         () => last({ ...limited, finished_at: iso(lastHour() + 1000) }),
       ],
       [
         'another job of its concurrency key is unfinished',
-        async () => (
-          await last({ ...limited, finished_at: iso(lastHour() - 60_000) }),
-          insertJob(gj.client, { ...limited, scheduled_at: iso(Date.now() + HOUR) })
-        ),
+        async () => {
+          await last({ ...limited, finished_at: iso(lastHour() - 60_000) });
+          await insertJob(testConsole.client, {
+            ...limited,
+            scheduled_at: iso(Date.now() + HOUR),
+          });
+        },
       ],
-    ])('not when %s', async (_name, make) => {
-      await live();
-      await old();
-      await make();
+    ])('reports nothing when %s', async (_name, arrange) => {
+      await insertCronProcess();
+      await insertOldSuccess();
+      await arrange();
       expect((await entry('hourly'))?.overdueSince).toBeNull();
     });
 
     test.each<[string, Record<string, unknown>]>([
-      ['it has neither', { ...RUNNING, finished_at: null, labels: [] }],
-      ['it finished before', { ...limited, finished_at: iso(lastHour() - 60_000) }],
-    ])('but overdue when %s', async (_name, columns) => {
-      await live();
-      await old();
+      [
+        'the last run is unfinished without key and labels',
+        { ...RUNNING, finished_at: null, labels: [] },
+      ],
+      [
+        'the last run finished before the run was due',
+        { ...limited, finished_at: iso(lastHour() - 60_000) },
+      ],
+    ])('reports the run when %s', async (_name, columns) => {
+      await insertCronProcess();
+      await insertOldSuccess();
       await last(columns);
       expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
     });
   });
 
-  test('whatever else is kept: GoodJob keeps the jobs of cron', async () => {
-    await live({ preserve_job_records: 'on_unhandled_error' });
-    await old();
+  test('reports the run for any preserve_job_records: GoodJob keeps cron jobs', async () => {
+    await insertCronProcess({ preserve_job_records: 'on_unhandled_error' });
+    await insertOldSuccess();
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
   });
 
-  test('also where nothing has finished yet', async () => {
-    await live();
+  test('reports the run although no job has finished yet', async () => {
+    await insertCronProcess();
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
   });
 
-  test('not when its job may have been cleaned up, although older failures are kept', async () => {
-    await live();
-    await insertJob(gj.client, { ...DISCARDED, finished_at: iso(Date.now() - 72 * HOUR) });
-    await insertJob(gj.client, { ...SUCCEEDED, finished_at: iso(lastHour() + 1000) });
+  test('reports no run that cleanup may have deleted, even if older failures remain', async () => {
+    await insertCronProcess();
+    await insertJob(testConsole.client, { ...DISCARDED, finished_at: iso(Date.now() - 72 * HOUR) });
+    await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: iso(lastHour() + 1000) });
     expect((await entry('hourly'))?.overdueSince).toBeNull();
-    await old();
+    await insertOldSuccess();
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
   });
 
-  test('not what is older than a day where no success tells how long they are kept', () => {
-    const { schedule } = readSchedule('0 0 1 1 *', 'UTC') as ReadSchedule;
-    const read: ReadSchedule = { asCron: null, schedule, isAppZone: true, countsWeeks: false };
-    const watch = {
-      now: Date.parse('2026-01-01T12:00Z'),
-      processes: 1,
-      mayHaveOthers: false,
-      since: 0,
-      settingsChangedAt: null,
-      oldestSuccessAt: null,
+  test('reports no run older than a day while no stored success proves the retention', () => {
+    const parsed = parseSchedule('0 0 1 1 *', 'UTC');
+    if (typeof parsed === 'string') throw new Error(`The schedule is invalid: ${parsed}.`);
+    const status = {
+      nowMs: Date.parse('2026-01-01T12:00Z'),
+      liveProcesses: 1,
+      mayHaveMoreProcesses: false,
+      firstStartedAtMs: 0,
+      settingsChangedAtMs: null,
+      oldestSuccessAtMs: null,
     };
-    expect(overdueSince(read, null, watch)).toBe(Date.parse('2026-01-01T00:00Z'));
-    expect(overdueSince(read, null, { ...watch, now: Date.parse('2026-01-03T12:00Z') })).toBeNull();
+    const later = { ...status, nowMs: Date.parse('2026-01-03T12:00Z') };
+    expect(overdueSince(parsed, null, status)).toBe(Date.parse('2026-01-01T00:00Z'));
+    expect(overdueSince(parsed, null, later)).toBeNull();
     expect(
-      overdueSince(read, null, {
-        ...watch,
-        now: Date.parse('2026-01-03T12:00Z'),
-        oldestSuccessAt: Date.parse('2025-12-20'),
-      }),
+      overdueSince(parsed, null, { ...later, oldestSuccessAtMs: Date.parse('2025-12-20') }),
     ).toBe(Date.parse('2026-01-01T00:00Z'));
   });
 });
 
-describe('one entry', () => {
-  test('has its next five runs and the properties that GoodJob prints', async () => {
+describe('getCronEntry', () => {
+  test('returns the next five runs and GoodJob’s display properties', async () => {
     const detail = await getCronEntry(ctx, 'tokyo');
     expect(detail?.nextRuns).toHaveLength(5);
     expect(JSON.parse(detail?.propertiesJson ?? '')).toEqual({
@@ -325,24 +343,24 @@ describe('one entry', () => {
   });
 });
 
-describe('enqueue now', () => {
-  const enqueued = async (key: string) =>
+describe('changeCronKey with enqueue', () => {
+  const newestJobId = async (key: string) =>
     (
-      await gj.client.query<{ id: string }>(
+      await testConsole.client.query<{ id: string }>(
         `SELECT id FROM good_jobs WHERE cron_key = $1 ORDER BY created_at DESC LIMIT 1`,
         [key],
       )
     ).rows[0]?.id ?? '';
 
-  test('from the file, although it is disabled', async () => {
-    const heard = await gj.notifications(async () =>
+  test('enqueues the job of the file even if the key is disabled', async () => {
+    const notifications = await testConsole.notifications(async () =>
       expect(await changeCronKey(ctx, 'enqueue', 'tokyo', file)).toMatchObject({
         outcome: 'done',
         source: 'file',
       }),
     );
-    expect(heard).toMatchObject([{ queue_name: 'low' }]);
-    const job = await row(gj.client, 'good_jobs', await enqueued('tokyo'));
+    expect(notifications).toMatchObject([{ queue_name: 'low' }]);
+    const job = await readRow(testConsole.client, 'good_jobs', await newestJobId('tokyo'));
     expect(job).toMatchObject({
       queue_name: 'low',
       priority: 7,
@@ -358,18 +376,25 @@ describe('enqueue now', () => {
     expect(job.cron_at).toBe(job.created_at);
   });
 
-  test('what only the class knows comes from its stored jobs', async () => {
+  test('takes queue, priority, labels and concurrency key from the last job of the key', async () => {
     const id = await cron('hourly', Date.now() - HOUR, {
       job_class: 'HourlyJob',
       labels: ['l'],
       concurrency_key: 'k',
     });
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+    await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
       id,
-      params(id, { job_class: 'HourlyJob', queue_name: 'night', priority: 3, locale: 'ja' }),
+      serializedParams(id, {
+        job_class: 'HourlyJob',
+        queue_name: 'night',
+        priority: 3,
+        locale: 'ja',
+      }),
     ]);
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+    expect(
+      await readRow(testConsole.client, 'good_jobs', await newestJobId('hourly')),
+    ).toMatchObject({
       queue_name: 'night',
       priority: 3,
       labels: ['l'],
@@ -378,20 +403,25 @@ describe('enqueue now', () => {
     });
   });
 
-  test('a queue, a priority or a language that somebody gave a job of the class are not those of the entry', async () => {
-    const mine = await cron('hourly', Date.now() - HOUR, {
+  test('ignores queue, priority and locale of a job of the class that cron did not enqueue', async () => {
+    const cronJob = await cron('hourly', Date.now() - HOUR, {
       job_class: 'HourlyJob',
       created_at: iso(Date.now() - HOUR),
     });
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
-      mine,
-      params(mine, { job_class: 'HourlyJob', queue_name: 'default', priority: null, locale: 'en' }),
+    await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+      cronJob,
+      serializedParams(cronJob, {
+        job_class: 'HourlyJob',
+        queue_name: 'default',
+        priority: null,
+        locale: 'en',
+      }),
     ]);
-    const urgent = async (jobClass: string) => {
-      const id = await insertJob(gj.client, { job_class: jobClass });
-      await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+    const insertUrgentJob = async (jobClass: string) => {
+      const id = await insertJob(testConsole.client, { job_class: jobClass });
+      await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
         id,
-        params(id, {
+        serializedParams(id, {
           job_class: jobClass,
           queue_name: 'urgent',
           priority: 9,
@@ -400,24 +430,28 @@ describe('enqueue now', () => {
         }),
       ]);
     };
-    await urgent('HourlyJob');
-    await urgent('OffJob');
+    await insertUrgentJob('HourlyJob');
+    await insertUrgentJob('OffJob');
     await changeCronKey(ctx, 'enqueue', 'hourly', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+    expect(
+      await readRow(testConsole.client, 'good_jobs', await newestJobId('hourly')),
+    ).toMatchObject({
       queue_name: 'default',
       priority: 0,
       serialized_params: { queue_name: 'default', priority: null, locale: 'en', timezone: 'UTC' },
     });
-    // Of a key without a job nothing else tells.
+    // A key without a job of its own uses the newest job of the class.
     await changeCronKey(ctx, 'enqueue', 'seldom', file);
-    expect(await row(gj.client, 'good_jobs', await enqueued('seldom'))).toMatchObject({
+    expect(
+      await readRow(testConsole.client, 'good_jobs', await newestJobId('seldom')),
+    ).toMatchObject({
       queue_name: 'urgent',
       priority: 9,
       serialized_params: { locale: 'en', timezone: 'UTC' },
     });
   });
 
-  test('without labels where the file says so', async () => {
+  test('enqueues without labels if the file sets none', async () => {
     await cron('hourly', Date.now() - HOUR, { job_class: 'HourlyJob', labels: ['l'] });
     await changeCronKey(
       ctx,
@@ -428,15 +462,20 @@ describe('enqueue now', () => {
         FILE,
       ),
     );
-    expect(await row(gj.client, 'good_jobs', await enqueued('hourly'))).toMatchObject({
+    expect(
+      await readRow(testConsole.client, 'good_jobs', await newestJobId('hourly')),
+    ).toMatchObject({
       labels: null,
     });
   });
 
-  test('without the file as the last job was, to the letter', async () => {
+  test('clones the payload of the last job verbatim for a key that the file lacks', async () => {
     const id = await cron('of_jobs', Date.now() - HOUR, { labels: ['l'] });
-    const stored = `{"job_class": "A", "queue_name": "q", "priority": 2, "executions": 4, "arguments": [12345678901234567890, 1.10], "tenant": {"1": null}, "resumptions": 2, "exception_executions": {"[X]": 1}, "scheduled_at": "2026-01-01T00:00:00Z"}`;
-    await gj.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
+    const stored =
+      '{"job_class": "A", "queue_name": "q", "priority": 2, "executions": 4, ' +
+      '"arguments": [12345678901234567890, 1.10], "tenant": {"1": null}, "resumptions": 2, ' +
+      '"exception_executions": {"[X]": 1}, "scheduled_at": "2026-01-01T00:00:00Z"}';
+    await testConsole.client.query('UPDATE good_jobs SET serialized_params = $2 WHERE id = $1', [
       id,
       stored,
     ]);
@@ -444,15 +483,17 @@ describe('enqueue now', () => {
       outcome: 'done',
       source: 'last_job',
     });
-    const clone = await enqueued('of_jobs');
-    const { rows } = await gj.client.query<{ params: string }>(
+    const clone = await newestJobId('of_jobs');
+    const { rows } = await testConsole.client.query<{ params: string }>(
       `SELECT (serialized_params - '{job_id,enqueued_at}'::text[])::text AS params FROM good_jobs WHERE id = $1`,
       [clone],
     );
     expect(rows[0]?.params).toBe(
-      '{"tenant": {"1": null}, "priority": 2, "arguments": [12345678901234567890, 1.10], "job_class": "A", "executions": 0, "queue_name": "q", "scheduled_at": null, "provider_job_id": null, "exception_executions": {}}',
+      '{"tenant": {"1": null}, "priority": 2, "arguments": [12345678901234567890, 1.10], ' +
+        '"job_class": "A", "executions": 0, "queue_name": "q", "scheduled_at": null, ' +
+        '"provider_job_id": null, "exception_executions": {}}',
     );
-    expect(await row(gj.client, 'good_jobs', clone)).toMatchObject({
+    expect(await readRow(testConsole.client, 'good_jobs', clone)).toMatchObject({
       queue_name: 'q',
       priority: 2,
       job_class: 'A',
@@ -462,13 +503,13 @@ describe('enqueue now', () => {
     });
   });
 
-  test('the same key and moment again is nothing, and wakes nobody', async () => {
+  test('writes nothing and sends no notification for an existing key and cron_at', async () => {
     const at = '2026-11-24T00:00:00.000000Z';
     expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toMatchObject({
       outcome: 'done',
     });
     expect(
-      await gj.notifications(async () =>
+      await testConsole.notifications(async () =>
         expect(await changeCronKey(ctx, 'enqueue', 'hourly', file, at)).toEqual({
           outcome: 'unchanged',
         }),
@@ -476,7 +517,7 @@ describe('enqueue now', () => {
     ).toEqual([]);
   });
 
-  test('is refused with a reason', async () => {
+  test('returns the reason of a refusal', async () => {
     await setting('cron_keys_disabled', '["of_setting"]');
     expect(await changeCronKey(ctx, 'enqueue', 'of_setting', file)).toEqual({
       outcome: 'refused',
@@ -493,7 +534,7 @@ describe('enqueue now', () => {
     });
     expect(await changeCronKey(ctx, 'enqueue', 'nowhere', file)).toEqual({ outcome: 'missing' });
     await expect(
-      changeCronKey(gj.ctx({ role: 'operator' }), 'enqueue', 'hourly', file),
+      changeCronKey(testConsole.ctx({ role: 'operator' }), 'enqueue', 'hourly', file),
     ).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

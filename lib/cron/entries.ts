@@ -1,112 +1,203 @@
 import 'server-only';
-import type { Ctx } from '../ctx';
-import { type Json, object, parseJson, prettyJson, scalar } from '../good-job/json';
-import { redactName } from '../redaction';
-import { redaction } from '../redaction/redaction';
-import { redactNames } from '../redact-names';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
+import { type Json, object, parseJson, prettyJson, scalar } from '../core/json';
+import { ProcessCache } from '../core/process-cache';
+import { redactName, redaction } from '../redaction/redaction';
 import type { FileEntry } from './cron-file';
-import { type Configured, configuredCron } from './configured';
-import { describeSchedule } from './describe';
-import { type CronWatch, overdueSince } from './overdue';
-import { type StoredCron, type StoredRuns, readRuns, readStored } from './queries';
-import { nextRun, nextRuns } from './runs';
-import { type ReadSchedule, type Unreadable, readSchedule } from './schedule';
+import type { CronFields } from './fugit/cron-expression';
+import {
+  type ParsedSchedule,
+  type UnreadableReason,
+  nextRun,
+  nextRuns,
+  parseSchedule,
+} from './fugit/occurrences';
+import {
+  type CronConfiguration,
+  type CronStatus,
+  type StoredCron,
+  type StoredRuns,
+  overdueSince,
+  readCronConfiguration,
+  readRuns,
+  readStored,
+} from './queries';
 import {
   type CronDetail,
   type CronPage,
   type CronRow,
   NEXT_RUNS,
   type ScheduleView,
+  type Words,
 } from './types';
 
-/** Rows a page; each has its last runs. */
-const PAGE = 50;
+/** A longer list is harder to read than the cron expression. */
+const MAX_LIST_LENGTH = 6;
+const twoDigits = (number: number) => String(number).padStart(2, '0');
 
-/** The cron entries by key: those of CRON_FILE, those that jobs or settings name. `after`: begins behind this key. */
+/** Returns a schedule in words; null: the cron expression is easier to read. */
+export function describeSchedule({
+  seconds,
+  minutes,
+  hours,
+  monthdays,
+  months,
+  weekdays,
+  dayAnd,
+}: CronFields): Words | null {
+  const everyDay = !monthdays && !months && !weekdays;
+  if (seconds.length !== 1 || seconds[0] !== 0) {
+    const every = stepOf(seconds, 60);
+    return every !== null && everyDay && !minutes && !hours ? { kind: 'seconds', every } : null;
+  }
+  if (!hours) return everyDay ? withinHour(minutes) : null;
+  if (!minutes) return null;
+  const [minute] = minutes;
+  const everyHours = stepOf(hours, 24);
+  if (
+    everyDay &&
+    everyHours !== null &&
+    hours.length > 1 &&
+    minutes.length === 1 &&
+    minute !== undefined
+  )
+    return { kind: 'hours', every: everyHours, minute: twoDigits(minute) };
+  const times = hours.flatMap((hour) =>
+    minutes.map((minuteOfHour) => `${twoDigits(hour)}:${twoDigits(minuteOfHour)}`),
+  );
+  if (times.length > MAX_LIST_LENGTH) return null;
+  if (everyDay) return { kind: 'daily', times };
+  if (
+    weekdays &&
+    !monthdays &&
+    !months &&
+    weekdays.every(({ nth, modulo }) => nth === undefined && modulo === undefined)
+  )
+    return { kind: 'weekly', weekdays: weekdays.map(({ weekday }) => weekday), times };
+  if (
+    !monthdays ||
+    weekdays ||
+    dayAnd ||
+    monthdays.length > MAX_LIST_LENGTH ||
+    monthdays.some((day) => day < -1)
+  )
+    return null;
+  if (!months) return { kind: 'monthly', monthdays, times };
+  return months.length <= MAX_LIST_LENGTH ? { kind: 'yearly', months, monthdays, times } : null;
+}
+
+function withinHour(minutes: number[] | null): Words | null {
+  const every = minutes ? stepOf(minutes, 60) : 1;
+  if (every !== null && (!minutes || minutes.length > 1)) return { kind: 'minutes', every };
+  return minutes && minutes.length <= MAX_LIST_LENGTH
+    ? { kind: 'hourly', minutes: minutes.map(twoDigits) }
+    : null;
+}
+
+/** The step of evenly spaced values from 0, where it divides `whole`; null: there is none. */
+function stepOf(values: number[], whole: number): number | null {
+  const step = whole / values.length;
+  return Number.isInteger(step) && values.every((value, index) => value === index * step)
+    ? step
+    : null;
+}
+
+const PAGE_SIZE = 50;
+
+/**
+ * Returns one page of the cron keys that CRON_FILE, jobs or settings have, in the order of their
+ * redacted names. `after` is the cursor: the redacted key before the page, null for the first page.
+ */
 export async function listCronEntries(ctx: Ctx, after: string | null): Promise<CronPage> {
-  const file = configuredCron();
+  const file = readCronConfiguration();
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj, file.entries.keys());
+      const stored = await readStored(tx, ctx.tables, file.entries.keys());
       const all = allKeys(file, stored);
-      const shownKey = await redactNames(ctx, 'cron_key', all, tx);
-      // In the order of what is shown: where a hidden key stands among others, and which page begins behind a guess, would tell it.
+      const redactKey = await redactNames(ctx, 'cron_key', all, tx);
+      // Sorting by the original key would reveal a redacted one by its position.
       const keys = all
-        .map((key) => ({ key, as: shownKey(key) }))
-        .sort((a, b) => (a.as < b.as ? -1 : a.as > b.as ? 1 : 0));
-      const start = after === null ? 0 : keys.findIndex(({ as }) => as > after);
-      const shown = start < 0 ? [] : keys.slice(start, start + PAGE);
+        .map((key) => ({ key, redacted: redactKey(key) }))
+        .sort((a, b) => compareCodeUnits(a.redacted, b.redacted));
+      const start = after === null ? 0 : keys.findIndex(({ redacted }) => redacted > after);
+      const page = start < 0 ? [] : keys.slice(start, start + PAGE_SIZE);
       const runs = await readRuns(
         tx,
-        ctx.gj,
-        shown.map(({ key }) => key),
+        ctx.tables,
+        page.map(({ key }) => key),
       );
       const counts = countKeys(file, stored);
       const before = start < 0 ? keys : keys.slice(0, start);
+      const hasNext = start >= 0 && start + PAGE_SIZE < keys.length;
       return {
-        rows: shown.map(({ key, as }) => ({
+        rows: page.map(({ key, redacted }) => ({
           ...toRow(ctx, key, file, stored, runs.get(key)),
-          key: as,
+          key: redacted,
         })),
         ...counts,
         notInFile: keys.length - counts.enabled - counts.disabled,
-        fileGiven: file.given,
-        fileStale: file.stale,
-        cronProcesses: cronProcessesOf(stored.watch),
+        hasCronFile: file.hasFile,
+        isCronFileStale: file.isStale,
+        cronProcesses: countProcesses(stored.status),
         more: stored.more,
-        previous: before.length === 0 ? null : (before.at(-PAGE - 1)?.as ?? ''),
-        next: start >= 0 && start + PAGE < keys.length ? (shown.at(-1)?.as ?? null) : null,
+        previous: before.length === 0 ? null : (before.at(-PAGE_SIZE - 1)?.redacted ?? ''),
+        next: hasNext ? (page.at(-1)?.redacted ?? null) : null,
       };
     },
     { byIndexOnly: true },
   );
 }
 
-/** One entry; null: neither the file nor a job nor a setting has the key. `none`: the word for what its configuration leaves out. */
+/**
+ * Returns one entry; null: neither CRON_FILE nor a job nor a setting has the key. `none` is the
+ * translated placeholder for properties that the entry does not set.
+ */
 export async function getCronEntry(
   ctx: Ctx,
   key: string,
   none = 'None',
 ): Promise<CronDetail | null> {
-  const file = configuredCron();
+  const file = readCronConfiguration();
   const entry = file.entries.get(key);
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj, file.entries.keys());
-      const runs = (await readRuns(tx, ctx.gj, [key])).get(key);
+      const stored = await readStored(tx, ctx.tables, file.entries.keys());
+      const runs = (await readRuns(tx, ctx.tables, [key])).get(key);
       if (!entry && !runs && !stored.enabled.has(key) && !stored.disabled.has(key)) return null;
       const row = toRow(ctx, key, file, stored, runs);
-      const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
+      const parsed = entry?.cron ? parseSchedule(entry.cron, ctx.tables.app.timeZone) : null;
       return {
         row,
         nextRuns:
-          read !== null && typeof read === 'object'
-            ? nextRuns(read.schedule, stored.watch.now, NEXT_RUNS).map(iso)
+          parsed !== null && typeof parsed === 'object'
+            ? nextRuns(parsed.schedule, stored.status.nowMs, NEXT_RUNS).map(toIso)
             : [],
         propertiesJson: entry ? propertiesOf(entry, none) : null,
-        fileGiven: file.given,
-        cronProcesses: cronProcessesOf(stored.watch),
+        hasCronFile: file.hasFile,
+        cronProcesses: countProcesses(stored.status),
       };
     },
     { byIndexOnly: true },
   );
 }
 
-export interface OverdueCron {
-  /** Keys whose job is missing, and since when; of all that are enabled. */
+interface OverdueCron {
+  /** Enabled keys with a missing run; `since` is when it was due, in ISO 8601 UTC. */
   keys: { key: string; since: string }[];
-  /** A standby does not know whether a process was there to enqueue them. */
+  /** More keys may be overdue: a standby cannot tell whether a cron process is alive. */
   unknownOnStandby: boolean;
 }
 
+/** Returns the enabled keys of CRON_FILE whose last due run was not enqueued, names redacted. */
 export async function readOverdueCron(ctx: Ctx): Promise<OverdueCron> {
-  const file = configuredCron();
+  const file = readCronConfiguration();
   if (file.entries.size === 0) return { keys: [], unknownOnStandby: false };
   return ctx.db.read(
     async (tx) => {
-      const stored = await readStored(tx, ctx.gj, file.entries.keys());
+      const stored = await readStored(tx, ctx.tables, file.entries.keys());
       const keys = [...file.entries.keys()].filter((key) => isEnabled(key, file, stored));
-      const runs = await readRuns(tx, ctx.gj, keys);
+      const runs = await readRuns(tx, ctx.tables, keys);
       const overdue = keys.flatMap((key) => {
         const since = toRow(ctx, key, file, stored, runs.get(key)).overdueSince;
         return since === null ? [] : [{ key, since }];
@@ -115,141 +206,157 @@ export async function readOverdueCron(ctx: Ctx): Promise<OverdueCron> {
       const redactKey = await redactNames(ctx, 'cron_key', names, tx);
       return {
         keys: overdue.map(({ key, since }) => ({ key: redactKey(key), since })),
-        unknownOnStandby: stored.watch.mayHaveOthers,
+        unknownOnStandby: stored.status.mayHaveMoreProcesses,
       };
     },
     { byIndexOnly: true },
   );
 }
 
-/** Null: a standby does not know. */
-function cronProcessesOf({ processes, mayHaveOthers }: CronWatch): number | null {
-  return processes === 0 && mayHaveOthers ? null : processes;
+/** Null: unknown on a standby. */
+function countProcesses({ liveProcesses, mayHaveMoreProcesses }: CronStatus): number | null {
+  return liveProcesses === 0 && mayHaveMoreProcesses ? null : liveProcesses;
 }
 
-/** By code points, so that `>` finds the place of a key that is gone. */
-function allKeys(file: Configured, stored: StoredCron): string[] {
+/** The same order as `>`, which finds the cursor's position even if its key no longer exists. */
+function compareCodeUnits(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function allKeys(file: CronConfiguration, stored: StoredCron): string[] {
   return [
     ...new Set([...file.entries.keys(), ...stored.keys, ...stored.enabled, ...stored.disabled]),
-  ].sort((a, b) => (a < b ? -1 : 1));
+  ].sort(compareCodeUnits);
 }
 
-/** GoodJob has the keys of its configuration alone; without the file all may be of it. */
-function countKeys(file: Configured, stored: StoredCron): Pick<CronPage, 'enabled' | 'disabled'> {
-  const keys = file.given ? [...file.entries.keys()] : allKeys(file, stored);
+/** GoodJob counts only configured keys; without CRON_FILE any key may be one. */
+function countKeys(
+  file: CronConfiguration,
+  stored: StoredCron,
+): Pick<CronPage, 'enabled' | 'disabled'> {
+  const keys = file.hasFile ? [...file.entries.keys()] : allKeys(file, stored);
   const enabled = keys.filter((key) => isEnabled(key, file, stored)).length;
   return { enabled, disabled: keys.length - enabled };
 }
 
-/** GoodJob::Setting.cron_key_enabled?: enabled by default counts until it is disabled, and the other way round. */
-function isEnabled(key: string, file: Configured, { enabled, disabled }: StoredCron): boolean {
+/**
+ * `GoodJob::Setting.cron_key_enabled?`: the opposite of the default needs an entry in a setting.
+ */
+function isEnabled(
+  key: string,
+  file: CronConfiguration,
+  { enabled, disabled }: StoredCron,
+): boolean {
   return (file.entries.get(key)?.enabledByDefault ?? true) ? !disabled.has(key) : enabled.has(key);
 }
 
 function toRow(
   ctx: Ctx,
   key: string,
-  file: Configured,
+  file: CronConfiguration,
   stored: StoredCron,
-  found: StoredRuns | undefined,
+  storedRuns: StoredRuns | undefined,
 ): CronRow {
   const entry = file.entries.get(key);
   const enabled = isEnabled(key, file, stored);
-  const read = entry?.cron ? readSchedule(entry.cron, ctx.gj.app.timeZone) : null;
-  const readable = read !== null && typeof read === 'object' ? read : null;
+  const parsed = entry?.cron ? parseSchedule(entry.cron, ctx.tables.app.timeZone) : null;
+  const valid = parsed !== null && typeof parsed === 'object' ? parsed : null;
   return {
     key: redactName(key),
-    configured: entry !== undefined,
+    isConfigured: entry !== undefined,
     description: redactName(entry?.description ?? null),
-    jobClass: redactName(entry?.jobClass ?? found?.jobClass ?? null),
-    schedule: entry?.cron && read !== null ? viewOf(entry.cron, read) : null,
+    jobClass: redactName(entry?.jobClass ?? storedRuns?.jobClass ?? null),
+    schedule: entry?.cron && parsed !== null ? toScheduleView(entry.cron, parsed) : null,
     problems: entry?.problems ?? [],
     enabled,
-    runs: found?.runs ?? [],
-    nextAt: readable ? isoOrNull(nextOf(entry?.cron ?? '', readable, stored.watch)) : null,
+    runs: storedRuns?.runs ?? [],
+    nextAt: valid ? isoOrNull(cachedNextRun(entry?.cron ?? '', valid, stored.status.nowMs)) : null,
     overdueSince:
-      readable && enabled
-        ? isoOrNull(overdueSince(readable, found?.last ?? null, stored.watch))
+      valid && enabled
+        ? isoOrNull(overdueSince(valid, storedRuns?.last ?? null, stored.status))
         : null,
-    cannotEnqueue: entry ? (entry.job ? null : 'entry_invalid') : found ? null : 'no_source',
+    cannotEnqueue: enqueueProblem(entry, storedRuns),
   };
 }
 
-function viewOf(text: string, read: ReadSchedule | Unreadable): ScheduleView {
-  if (typeof read === 'string')
+function enqueueProblem(
+  entry: FileEntry | undefined,
+  storedRuns: StoredRuns | undefined,
+): CronRow['cannotEnqueue'] {
+  if (entry) return entry.job ? null : 'entry_invalid';
+  return storedRuns ? null : 'no_source';
+}
+
+function toScheduleView(text: string, parsed: ParsedSchedule | UnreadableReason): ScheduleView {
+  if (typeof parsed === 'string')
     return {
       text,
       asCron: null,
       words: null,
       zone: null,
       isAppZone: false,
-      countsWeeks: false,
-      unreadable: read,
+      hasWeekModulo: false,
+      unreadable: parsed,
     };
-  const { asCron, schedule, isAppZone, countsWeeks } = read;
+  const { asCron, schedule, isAppZone, hasWeekModulo } = parsed;
   return {
     text,
     asCron,
     words: describeSchedule(schedule),
     zone: schedule.clock.name,
     isAppZone,
-    countsWeeks,
+    hasWeekModulo,
     unreadable: null,
   };
 }
 
-const shared = globalThis as typeof globalThis & {
-  goodJobConsoleNextRuns?: Map<string, { from: number; at: number | null }>;
-};
-const remembered = (shared.goodJobConsoleNextRuns ??= new Map<
-  string,
-  { from: number; at: number | null }
->());
-const REMEMBERED = 2_000;
+/** Never stale, because an entry is valid from `fromMs` until its run is due at `atMs`. */
+const nextRunCache = new ProcessCache<{ fromMs: number; atMs: number | null }>('next cron runs', {
+  ttlMs: Infinity,
+  maxEntries: 2_000,
+});
 
-/** The next run stays the same until it is over. */
-function nextOf(cron: string, read: ReadSchedule, { now }: CronWatch): number | null {
-  const name = `${read.schedule.clock.name} ${cron}`;
-  const known = remembered.get(name);
-  if (known && known.from <= now && (known.at === null || known.at > now)) return known.at;
-  const at = nextRun(read.schedule, now);
-  if (remembered.size >= REMEMBERED) remembered.clear();
-  remembered.set(name, { from: now, at });
-  return at;
+function cachedNextRun(cron: string, { schedule }: ParsedSchedule, nowMs: number): number | null {
+  const key = `${schedule.clock.name} ${cron}`;
+  const cached = nextRunCache.peek('', key);
+  if (cached && cached.fromMs <= nowMs && (cached.atMs === null || cached.atMs > nowMs))
+    return cached.atMs;
+  const atMs = nextRun(schedule, nowMs);
+  nextRunCache.set('', key, { fromMs: nowMs, atMs });
+  return atMs;
 }
 
-const iso = (instant: number) => new Date(instant).toISOString();
-const isoOrNull = (instant: number | null) => (instant === null ? null : iso(instant));
+const toIso = (ms: number) => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null) => (ms === null ? null : toIso(ms));
 
-/** GoodJob::CronEntry#display_properties. Arguments pass the redaction, as those of a job. */
+/** `GoodJob::CronEntry#display_properties`, with arguments redacted like those of a job. */
 function propertiesOf(
   { key, jobClass, cron, set, description, args, kwargs }: FileEntry,
   none: string,
 ): string {
-  const hidden = (text: string, of: 'arguments' | 'other', path: string[] = []): Json =>
-    redaction().redactJson(parseJson(text), { of, path, jobClass });
+  const redactJson = (text: string, of: 'arguments' | 'other', path: string[] = []) =>
+    redaction().redactJson(parseJson(text), { kind: of, path, jobClass });
   const positional = parseJson(args ?? '[]');
-  // In the job they are its last argument.
-  const last = positional.kind === 'array' ? positional.items.length : 1;
-  return prettyJson(
-    object([
-      ['key', scalar(redactName(key))],
-      ['class', scalar(jobClass ?? none)],
-      ['cron', scalar(cron ?? none)],
-      ['set', set === null ? scalar(none) : hidden(set, 'other')],
-      ['description', scalar(redactName(description ?? none))],
-      ...(args === null ? [] : [['args', hidden(args, 'arguments')] as [string, Json]]),
-      ...(kwargs === null
-        ? []
-        : [['kwargs', hidden(kwargs, 'arguments', [String(last)])] as [string, Json]]),
-    ]),
-  );
+  // Active Job serializes keyword arguments as the last argument, which redaction paths refer to.
+  const kwargsIndex = positional.kind === 'array' ? positional.items.length : 1;
+  const properties: [string, Json][] = [
+    ['key', scalar(redactName(key))],
+    ['class', scalar(jobClass ?? none)],
+    ['cron', scalar(cron ?? none)],
+    ['set', set === null ? scalar(none) : redactJson(set, 'other')],
+    ['description', scalar(redactName(description ?? none))],
+  ];
+  if (args !== null) properties.push(['args', redactJson(args, 'arguments')]);
+  if (kwargs !== null)
+    properties.push(['kwargs', redactJson(kwargs, 'arguments', [String(kwargsIndex)])]);
+  return prettyJson(object(properties));
 }
 
-/** How many entries are enabled and disabled, as the list says. */
+/** Returns the numbers of enabled and disabled keys, the same as listCronEntries. */
 export async function countCronEntries(ctx: Ctx): Promise<Pick<CronPage, 'enabled' | 'disabled'>> {
-  const file = configuredCron();
-  const stored = await ctx.db.read((tx) => readStored(tx, ctx.gj, file.entries.keys()), {
+  const file = readCronConfiguration();
+  const stored = await ctx.db.read((tx) => readStored(tx, ctx.tables, file.entries.keys()), {
     byIndexOnly: true,
   });
   return countKeys(file, stored);

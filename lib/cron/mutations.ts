@@ -1,29 +1,39 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { type Ctx, type WriteTx, transaction } from '../ctx';
-import { ConsoleError } from '../errors';
-import { type CronEnqueued, enqueueCron } from '../good-job/cron-enqueue';
-import { type SettingRefusal, SettingRefused, switchCronKey } from '../good-job/settings';
+import { z } from 'zod';
+import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import { type CronEnqueueResult, enqueueCron } from '../good-job/cron-enqueue';
+import { type SettingRefusalCode, SettingRefusalError, switchCronKey } from '../good-job/settings';
 import type { CronFile } from './cron-file';
 
 export const CRON_ACTIONS = ['enable', 'disable', 'enqueue'] as const;
 export type CronAction = (typeof CRON_ACTIONS)[number];
 
-/** What an action on one cron key came to. */
+/** The outcome of an action on one cron key. */
 export type CronOutcome =
   | { outcome: 'done'; jobId?: string; source?: 'file' | 'last_job' }
-  /** It was so already, or a job of this key and moment is there: nothing was written. */
+  /**
+   * The key already had that state, or a job with this key and `cron_at` exists; nothing written.
+   */
   | { outcome: 'unchanged' }
   | { outcome: 'locked' }
-  /** Neither the file nor any job has this key. */
+  /** Neither CRON_FILE nor a job nor a setting has the key. */
   | { outcome: 'missing' }
   | {
       outcome: 'refused';
       code:
-        Extract<CronEnqueued, { outcome: 'refused' }>['code'] | SettingRefusal | 'entry_invalid';
+        | Extract<CronEnqueueResult, { outcome: 'refused' }>['code']
+        | SettingRefusalCode
+        | 'entry_invalid';
     };
 
-/** Enables, disables or enqueues a cron key, in one transaction with its audit record. `cronAt`: in place of now. */
+/**
+ * Enables, disables or enqueues a cron key (`GoodJob::CronEntry#enable`, `#disable`, `#enqueue`)
+ * in one transaction with its audit record. `cronAt` (ISO 8601 UTC) replaces now. Throws
+ * ConsoleError `forbidden` and `read_only`.
+ */
 export async function changeCronKey(
   ctx: Ctx,
   action: CronAction,
@@ -32,45 +42,43 @@ export async function changeCronKey(
   cronAt?: string,
 ): Promise<CronOutcome> {
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       `cron.${action}`,
       async (tx) => {
         const entry = file.entries.get(key);
-        if (!entry && !(await isKnown(tx, ctx, key))) return { outcome: 'missing' };
-        const done =
+        if (!entry && !(await keyExists(tx, ctx, key))) return { outcome: 'missing' };
+        const result =
           action === 'enqueue'
             ? await enqueue(tx, ctx, key, file, cronAt)
-            : await switchTo(tx, ctx, key, action);
+            : await switchKey(tx, ctx, key, action);
         await tx.audit({
           targetType: 'cron_key',
-          targetIds: 'jobId' in done && done.jobId ? [done.jobId] : [],
+          targetIds: 'jobId' in result && result.jobId ? [result.jobId] : [],
           targetName: key,
-          counts: { [done.outcome]: 1 },
-          details: detailsOf(done),
+          counts: { [result.outcome]: 1 },
+          details: auditDetails(result),
         });
-        return done;
+        return result;
       },
       { targetType: 'cron_key', targetName: key },
     );
   } catch (error) {
-    if (error instanceof SettingRefused) return { outcome: 'refused', code: error.code };
+    if (error instanceof SettingRefusalError) return { outcome: 'refused', code: error.code };
     if (error instanceof ConsoleError && error.code === 'locked') return { outcome: 'locked' };
     throw error;
   }
 }
 
-async function switchTo(
+async function switchKey(
   tx: WriteTx,
   ctx: Ctx,
   key: string,
   action: 'enable' | 'disable',
 ): Promise<CronOutcome> {
-  return {
-    outcome: (await switchCronKey(tx, ctx.gj, key, action === 'enable' ? 'enabled' : 'disabled'))
-      ? 'done'
-      : 'unchanged',
-  };
+  const state = action === 'enable' ? 'enabled' : 'disabled';
+  const hasChanged = await switchCronKey(tx, ctx.tables, key, state);
+  return { outcome: hasChanged ? 'done' : 'unchanged' };
 }
 
 async function enqueue(
@@ -81,20 +89,31 @@ async function enqueue(
   cronAt: string | undefined,
 ): Promise<CronOutcome> {
   const entry = file.entries.get(key);
-  // A mistake in the file must not be hidden by a clone of what it said before.
+  // Cloning the last job here would hide the error in the file.
   if (entry && !entry.job) return { outcome: 'refused', code: 'entry_invalid' };
-  return enqueueCron(tx, ctx.gj, key, entry?.job ?? null, cronAt);
+  return enqueueCron(tx, ctx.tables, key, entry?.job ?? null, cronAt);
 }
 
-/** The key of a job or of a setting. index_good_jobs_on_cron_key_and_cron_at_cond. */
-async function isKnown(tx: WriteTx, ctx: Ctx, key: string): Promise<boolean> {
-  const [row] = await tx.query<{ known: boolean }>(sql`
-    SELECT EXISTS (SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.cron_key = ${key})
-        OR EXISTS (SELECT 1 FROM ${ctx.gj.settings} s WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled') AND jsonb_typeof(s.value) = 'array' AND s.value ? ${key}::text) AS known`);
-  return row?.known === true;
+const existsRow = z.strictObject({ exists: z.boolean() });
+
+/** A job or a setting has the key; uses index_good_jobs_on_cron_key_and_cron_at_cond. */
+async function keyExists(tx: WriteTx, ctx: Ctx, key: string): Promise<boolean> {
+  const [row] = await tx.query(
+    existsRow,
+    sql`
+      SELECT EXISTS (SELECT 1 FROM ${ctx.tables.jobs} j WHERE j.cron_key = ${key})
+          OR EXISTS (
+               SELECT 1
+                 FROM ${ctx.tables.settings} s
+                WHERE s.key IN ('cron_keys_enabled', 'cron_keys_disabled')
+                  AND jsonb_typeof(s.value) = 'array'
+                  AND s.value ? ${key}::text
+             ) AS exists`,
+  );
+  return row?.exists ?? false;
 }
 
-function detailsOf(done: CronOutcome): Record<string, unknown> {
-  if (done.outcome === 'refused') return { code: done.code };
-  return done.outcome === 'done' && done.source ? { source: done.source } : {};
+function auditDetails(result: CronOutcome): Record<string, unknown> {
+  if (result.outcome === 'refused') return { code: result.code };
+  return result.outcome === 'done' && result.source ? { source: result.source } : {};
 }

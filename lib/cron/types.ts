@@ -1,79 +1,111 @@
-import type { JobState } from '../good-job/states';
+import { isFilterText } from '../core/text';
+import type { JobState } from '../good-job/types';
 import type { EntryProblem } from './cron-file';
-import type { Words } from './describe';
-import type { Unreadable } from './schedule';
+import type { UnreadableReason } from './fugit/occurrences';
 
-/** A run of a cron key; `at` is its `cron_at`, or when it was created where it has none. */
+/**
+ * A common schedule in words; each kind is a message `cron.words.<kind>`. Times are `HH:MM`,
+ * weekdays 0 (Sunday) to 6.
+ */
+export type Words =
+  | { kind: 'seconds' | 'minutes'; every: number }
+  | { kind: 'hours'; every: number; minute: string }
+  | { kind: 'hourly'; minutes: string[] }
+  | { kind: 'daily'; times: string[] }
+  | { kind: 'weekly'; weekdays: number[]; times: string[] }
+  /** In `monthdays`, -1 is the last day of the month. */
+  | { kind: 'monthly'; monthdays: number[]; times: string[] }
+  | { kind: 'yearly'; months: number[]; monthdays: number[]; times: string[] };
+
+/** A run of a cron key; `at` is its `cron_at`, else its `created_at`. */
 export interface CronRun {
   id: string;
   at: string;
   state: JobState;
 }
 
-/** A schedule as a reader sees it. */
+/** A schedule as the pages show it. */
 export interface ScheduleView {
-  /** As it is written. */
+  /** The schedule as CRON_FILE has it. */
   text: string;
-  /** The cron expression that its words mean. */
+  /** The cron expression of a schedule in natural language; null: `text` is one. */
   asCron: string | null;
   words: Words | null;
-  /** The zone whose clock it is of; null when it could not be read. */
+  /** The time zone of the schedule; null: it could not be parsed. */
   zone: string | null;
-  /** The zone is the app's. */
+  /** The schedule names no zone, so `zone` is the app's. */
   isAppZone: boolean;
-  countsWeeks: boolean;
-  unreadable: Unreadable | null;
+  /** The schedule uses every nth week (`mon%2`). */
+  hasWeekModulo: boolean;
+  /** Why the schedule could not be parsed. */
+  unreadable: UnreadableReason | null;
 }
 
 export interface CronRow {
   key: string;
-  /** CRON_FILE has it. */
-  configured: boolean;
+  /** CRON_FILE has the key. */
+  isConfigured: boolean;
   description: string | null;
-  /** Of the file, else of the last job. */
+  /** From CRON_FILE, else from the last job. */
   jobClass: string | null;
   schedule: ScheduleView | null;
   problems: EntryProblem[];
   enabled: boolean;
-  /** Newest first, at most RUNS_SHOWN; the first is the last run. */
+  /** Newest first, at most RUNS_SHOWN. */
   runs: CronRun[];
-  /** ISO 8601, also of a disabled entry; null: not known. */
+  /** The next run, also of a disabled entry, in ISO 8601 UTC; null: unknown. */
   nextAt: string | null;
-  /** A run was due then, and nothing was enqueued since. */
+  /** When the missing run was due, in ISO 8601 UTC; null: none is missing. */
   overdueSince: string | null;
-  /** The file's entry cannot be enqueued, or neither a file nor a job says what to enqueue. */
+  /** Why the key cannot be enqueued: an invalid entry, or neither an entry nor a job to clone. */
   cannotEnqueue: 'entry_invalid' | 'no_source' | null;
 }
 
 export interface CronPage {
   rows: CronRow[];
-  /** Keys in all, as GoodJob's navigation counts them: those of CRON_FILE, where it is set. */
+  /** All keys by state, as GoodJob's navigation counts them: with CRON_FILE, only its keys. */
   enabled: number;
   disabled: number;
   /** Keys of jobs or settings that CRON_FILE does not have. */
   notInFile: number;
-  /** CRON_FILE is set; and it could not be read any more. */
-  fileGiven: boolean;
-  fileStale: boolean;
-  /** Live processes that run cron. */
-  /** Null: not known on a standby. */
+  /** CRON_FILE is set. */
+  hasCronFile: boolean;
+  /** CRON_FILE became unreadable, so its previous entries are listed. */
+  isCronFileStale: boolean;
+  /** Live processes that run cron; null: unknown on a standby. */
   cronProcesses: number | null;
-  /** More keys than are read. */
+  /** There are more keys than the scan limit. */
   more: boolean;
-  /** The key before this page, '' for its first page; and the last one of this page. Null: there is none. */
+  /** `after` of the previous page ('' for the first one); null: there is none. */
   previous: string | null;
+  /** `after` of the next page: the last key of this one; null: there is none. */
   next: string | null;
 }
 
 export interface CronDetail {
   row: CronRow;
+  /** The next NEXT_RUNS runs, in ISO 8601 UTC. */
   nextRuns: string[];
-  /** As GoodJob's page prints the entry; null: the file has no such entry. */
+  /** `GoodJob::CronEntry#display_properties` as JSON text; null: CRON_FILE has no such entry. */
   propertiesJson: string | null;
-  fileGiven: boolean;
-  /** Null: not known on a standby. */
+  /** CRON_FILE is set. */
+  hasCronFile: boolean;
+  /** Live processes that run cron; null: unknown on a standby. */
   cronProcesses: number | null;
 }
 
 export const RUNS_SHOWN = 30;
 export const NEXT_RUNS = 5;
+
+/**
+ * Returns the cron key of a path segment, which Next.js leaves encoded; null: it is not a valid
+ * key.
+ */
+export function keyOfSegment(segment: string): string | null {
+  try {
+    const key = decodeURIComponent(segment);
+    return key !== '' && isFilterText(key) ? key : null;
+  } catch {
+    return null;
+  }
+}

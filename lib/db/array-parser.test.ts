@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { parseTextArray } from './array-parser';
+import { parseTextArray } from './connection';
 
-const parserOfPg: (text: string) => unknown = pg.types.getTypeParser(1009 as number);
+const pgParser: (text: string) => unknown = pg.types.getTypeParser(1009 as number);
 
 it.each([
   '{}',
@@ -13,10 +13,10 @@ it.each([
   '[0:1]={a,b}',
   '{"","a,b","日本語 の"}',
   String.raw`{"\\","\"","\\\""}`,
-])('reads %s as pg does', (text) => {
-  expect(parseTextArray(text)).toEqual(parserOfPg(text));
+])('parses %s like pg', (text) => {
+  expect(parseTextArray(text)).toEqual(pgParser(text));
 });
 
 it.each(['', '{', '{a', '{"a', 'a', '{a}}', '{a}b'])('rejects %j', (text) => {
-  expect(() => parseTextArray(text)).toThrow('no array');
+  expect(() => parseTextArray(text)).toThrow('not a Postgres array');
 });

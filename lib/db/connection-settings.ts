@@ -3,23 +3,25 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import tls from 'node:tls';
-import { ConsoleError } from '../errors';
-import { codeOf } from './error-code';
+import { ConsoleError, codeOf } from '../core/errors';
 
 /*
- * What DATABASE_URL, DATABASE_CA_FILE and libpq's variables say, read before anything is connected to. Not by node-pg's
- * own parser: it verifies under `require`, knows neither `allow` nor `prefer`, and reads a + as a space.
+ * Parses DATABASE_URL, DATABASE_CA_FILE and libpq's variables without connecting. Not with
+ * node-pg's parser, which verifies certificates under `require`, does not support `allow` and
+ * `prefer`, and decodes a + as a space.
  */
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 type SslMode = (typeof SSL_MODES)[number];
 
-/** Where libpq's packages put the server's socket: what a URL without a host means to Rails. */
+/**
+ * Socket folders of common libpq packages: a URL without a host means a local socket, as in Rails.
+ */
 const SOCKET_FOLDERS = ['/var/run/postgresql', '/tmp'];
 
-export interface ConnectionSettings {
+interface ConnectionSettings {
   server: Server;
-  /** How it is encrypted; null: not at all. `prefer` and `allow` say which of the two ways is tried first. */
+  /** Null: no encryption. Under `prefer` and `allow` plain text is the other option. */
   encryption: {
     mode: Exclude<SslMode, 'disable'>;
     ssl: tls.ConnectionOptions;
@@ -28,8 +30,8 @@ export interface ConnectionSettings {
 }
 
 /**
- * What DATABASE_URL means to Rails; caFile (DATABASE_CA_FILE) takes the place of sslrootcert. Touches nothing but
- * files. Throws a ConsoleError whose cause is one sentence for whoever set the variable.
+ * Parses DATABASE_URL as Rails does; `caFile` (DATABASE_CA_FILE) overrides sslrootcert. Reads files
+ * but does not connect. Throws ConsoleError whose cause has one sentence for the operator.
  */
 export async function readConnectionSettings(
   url: string,
@@ -39,11 +41,11 @@ export async function readConnectionSettings(
   const root =
     caFile === null ? settings.get('sslrootcert') : { value: caFile, label: 'DATABASE_CA_FILE' };
   const mode = sslMode(settings, root);
-  // libpq ignores sslmode on a Unix socket as well: nobody is in between.
+  // Like libpq, ignores sslmode on a Unix socket.
   if (mode === 'disable' || server.host.startsWith('/')) return { server, encryption: null };
   return {
     server,
-    // libpq's default is to bind the channel where it can; node-pg fails on some certificates (Ed25519), so only for those who insist.
+    // Only on request, unlike libpq: channel binding in node-pg fails for Ed25519 certificates.
     encryption: {
       mode,
       ssl: await tlsOptions(settings, mode, root),
@@ -52,7 +54,7 @@ export async function readConnectionSettings(
   };
 }
 
-/** A value and the words that tell the operator where it was set. */
+/** A value and its origin for error messages, such as `sslmode in DATABASE_URL`. */
 interface Setting {
   value: string;
   label: string;
@@ -67,45 +69,47 @@ interface Server {
   database: string | undefined;
 }
 
-/** libpq's grammar: WHATWG's URL ends at a # in the password, and its errors repeat their input. */
+/**
+ * libpq's grammar. A WHATWG URL would end at a # in the password and repeat the URL in its errors.
+ */
 const URL_SHAPE =
   /^postgres(?:ql)?:\/\/(?:([^/]*)@|(?![^/]*@))(\[[^\]]*\]|[^:/?[\]]*)(?::([^/?]*))?(?:\/([^?]*))?(?:\?(.*))?$/is;
 
 function readUrl(url: string): Server & { settings: Settings } {
   const shape = URL_SHAPE.exec(url);
-  // None of these sentences repeats a part of the URL: with a stray / any part may be one of the password.
+  // Messages never quote the URL: after an unencoded / any part may belong to the password.
   if (!shape)
-    throw unusable(
-      'DATABASE_URL is not a URL such as postgres://user:password@host:5432/database; a / ? # @ in the user name or the password must be percent-encoded.',
+    throw invalidUrl(
+      'DATABASE_URL is not a URL such as postgres://user:password@host:5432/database; ' +
+        'a / ? # @ in the user name or the password must be percent-encoded.',
     );
   const [, login = '', hostname = '', port = '', path = '', query = ''] = shape;
   const settings = readSettings(query);
-  // As in Rails, the query wins over the same thing before it; both ways to name the user and the database are in use.
-  const given = (names: string[], text: string) =>
-    names.map((name) => settings.get(name)?.value).find(Boolean) || decode(text) || undefined;
+  // As in Rails, query parameters override the other parts. `names` lists libpq's and Rails' names.
+  const valueOf = (names: string[], fallback: string) =>
+    names.map((name) => settings.get(name)?.value).find(Boolean) || decode(fallback) || undefined;
   const colon = login.indexOf(':');
-  const portNumber = readPort(given(['port'], port));
+  const portNumber = readPort(valueOf(['port'], port));
   const host =
-    given(['host'], hostname.replace(/^\[(.*)\]$/, '$1')) ??
+    valueOf(['host'], hostname.replace(/^\[(.*)\]$/, '$1')) ??
     settings.get('hostaddr')?.value ??
     defaultHost(portNumber);
   if (host.includes(','))
-    throw unusable('DATABASE_URL names several hosts; name the one that takes writes.');
+    throw invalidUrl('DATABASE_URL names several hosts; name the one that takes writes.');
   return {
     host,
     port: portNumber,
-    user: given(['user', 'username'], colon < 0 ? login : login.slice(0, colon)) ?? defaultUser(),
-    password: given(['password'], colon < 0 ? '' : login.slice(colon + 1)),
-    database: given(['dbname', 'database'], path),
+    user: valueOf(['user', 'username'], colon < 0 ? login : login.slice(0, colon)) ?? defaultUser(),
+    password: valueOf(['password'], colon < 0 ? '' : login.slice(colon + 1)),
+    database: valueOf(['dbname', 'database'], path),
     settings,
   };
 }
 
 /**
- * The parameters of the URL, with libpq's variables behind those of TLS (PGSSLMODE, PGSSLROOTCERT, …), so that a
- * machine set up for verification stays so. Only what is asked for by name has an effect. Ignored on purpose:
- * `options`, because PgBouncer refuses it and it is the application's, not ours; `connect_timeout` and
- * `application_name`, because the pool has its own; and those of Rails alone (`pool`, `prepared_statements`, …).
+ * Returns the parameters of the URL, with libpq's TLS variables (PGSSLMODE, PGSSLROOTCERT, …) as
+ * defaults. The console ignores `options`, which PgBouncer rejects; `connect_timeout` and
+ * `application_name`, which the pool sets; and Rails' own parameters (`pool`, …).
  */
 function readSettings(query: string): Settings {
   const settings = new Map<string, Setting>();
@@ -114,7 +118,7 @@ function readSettings(query: string): Settings {
     const value = process.env[variable];
     if (value) settings.set(name, { value, label: variable });
   }
-  // As JDBC has it; libpq reads it so as well.
+  // JDBC's spelling, which libpq supports too.
   if (query.split('&').includes('ssl=true'))
     settings.set('sslmode', { value: 'require', label: 'ssl in DATABASE_URL' });
   for (const pair of query.split('&')) {
@@ -129,7 +133,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw unusable(
+    throw invalidUrl(
       'DATABASE_URL holds a % that does not begin a percent-encoded UTF-8 character; write the % itself as %25.',
     );
   }
@@ -138,10 +142,11 @@ function decode(text: string): string {
 function readPort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (text.includes(','))
-    throw unusable('DATABASE_URL names several hosts; name the one that takes writes.');
+    throw invalidUrl('DATABASE_URL names several hosts; name the one that takes writes.');
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535) return Number(text);
-  throw unusable(
-    'DATABASE_URL has a port that is not a number from 1 to 65535; if that is a part of the password, percent-encode its / as %2F.',
+  throw invalidUrl(
+    'DATABASE_URL has a port that is not a number from 1 to 65535; ' +
+      'if that is a part of the password, percent-encode its / as %2F.',
   );
 }
 
@@ -151,38 +156,37 @@ function defaultHost(port: number | undefined): string {
   return SOCKET_FOLDERS.find((folder) => existsSync(`${folder}/${socket}`)) ?? 'localhost';
 }
 
-/** The account of this process, as in libpq: node-pg reads $USER, which services and containers often lack. */
+/** The account of this process, as in libpq. node-pg uses $USER, which services often lack. */
 function defaultUser(): string | undefined {
   if (process.env.PGUSER) return process.env.PGUSER;
   try {
     return userInfo().username;
   } catch {
-    // A container may run under a number that has no name.
+    // A container may run under a user id without a name.
     return undefined;
   }
 }
 
-/** DATABASE_URL cannot be used at all. */
-function unusable(sentence: string): ConsoleError {
+function invalidUrl(sentence: string): ConsoleError {
   return new ConsoleError('database_down', { cause: new Error(sentence) });
 }
 
-function badTls(sentence: string): ConsoleError {
+function invalidTls(sentence: string): ConsoleError {
   return new ConsoleError('database_tls', { cause: new Error(sentence) });
 }
 
 function sslMode(settings: Settings, root: Setting | undefined): SslMode {
-  // DATABASE_CA_FILE in place of the system's authorities must not make the check weaker.
-  const system = root?.value === 'system' || settings.get('sslrootcert')?.value === 'system';
-  const given = settings.get('sslmode');
-  const mode = given
-    ? SSL_MODES.find((known) => known === given.value)
-    : system
-      ? 'verify-full'
-      : 'prefer';
+  const setting = settings.get('sslmode');
+  if (!setting) {
+    // DATABASE_CA_FILE must not weaken the verification that sslrootcert=system implies.
+    const usesSystemAuthorities =
+      root?.value === 'system' || settings.get('sslrootcert')?.value === 'system';
+    return usesSystemAuthorities ? 'verify-full' : 'prefer';
+  }
+  const mode = SSL_MODES.find((supported) => supported === setting.value);
   if (!mode)
-    throw badTls(
-      `${given?.label} is "${given?.value}"; it must be one of ${SSL_MODES.join(', ')}.`,
+    throw invalidTls(
+      `${setting.label} is "${setting.value}"; it must be one of ${SSL_MODES.join(', ')}.`,
     );
   return mode;
 }
@@ -193,22 +197,24 @@ async function tlsOptions(
   root: Setting | undefined,
 ): Promise<tls.ConnectionOptions> {
   const label = settings.get('sslmode')?.label ?? 'sslmode';
-  // Any site's certificate passes for one of the system's authorities, so the host name must be looked at; libpq refuses too.
+  // System authorities sign certificates for any site, so the host name must be verified, as in
+  // libpq.
   if (root?.value === 'system' && mode !== 'verify-full')
-    throw badTls(
+    throw invalidTls(
       `${root.label} is "system", which needs sslmode=verify-full; ${label} is "${mode}".`,
     );
   if (mode === 'verify-ca' && !root)
-    throw badTls(
-      `${label} is "verify-ca", which needs the authority's certificate: set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL.`,
+    throw invalidTls(
+      `${label} is "verify-ca", which needs the authority's certificate: ` +
+        'set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL.',
     );
-  // verify-full without a file: the authorities that Node brings along (and NODE_EXTRA_CA_CERTS), where libpq would give up.
+  // Unlike libpq, verify-full without a file uses Node's authorities and NODE_EXTRA_CA_CERTS.
   const ca = root && root.value !== 'system' ? await readCertificates(root) : undefined;
   return {
     ...(await readClientCertificate(settings)),
     ...(ca !== undefined && { ca }),
     ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
-    // Said even where it is the default, because NODE_TLS_REJECT_UNAUTHORIZED would turn it off.
+    // Always explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would change the default.
     rejectUnauthorized: ca !== undefined || mode === 'verify-full',
   };
 }
@@ -217,7 +223,7 @@ async function readSettingFile({ value, label }: Setting): Promise<string> {
   try {
     return await readFile(value, 'utf8');
   } catch (error) {
-    throw badTls(
+    throw invalidTls(
       `${label} names the file ${value}, which cannot be read (${codeOf(error) ?? 'unknown reason'}).`,
     );
   }
@@ -226,11 +232,11 @@ async function readSettingFile({ value, label }: Setting): Promise<string> {
 async function readCertificates(root: Setting): Promise<string> {
   const pem = await readSettingFile(root);
   try {
-    // Node would pass over a file without certificates and then trust nobody.
+    // Node ignores a file without certificates, and then every verification fails.
     new X509Certificate(pem);
     return pem;
   } catch {
-    throw badTls(`${root.label} names the file ${root.value}, which holds no PEM certificate.`);
+    throw invalidTls(`${root.label} names the file ${root.value}, which holds no PEM certificate.`);
   }
 }
 
@@ -240,27 +246,32 @@ async function readClientCertificate(
   const certificate = settings.get('sslcert');
   const privateKey = settings.get('sslkey');
   if (!certificate && !privateKey) return {};
-  if (!privateKey) throw badTls(`${certificate?.label} is set, so sslkey must be set too.`);
-  if (!certificate) throw badTls(`${privateKey.label} is set, so sslcert must be set too.`);
+  if (!privateKey) throw invalidTls(`${certificate?.label} is set, so sslkey must be set too.`);
+  if (!certificate) throw invalidTls(`${privateKey.label} is set, so sslcert must be set too.`);
   const pair = {
     cert: await readSettingFile(certificate),
     key: await readSettingFile(privateKey),
     passphrase: settings.get('sslpassword')?.value,
   };
-  for (const [{ value, label }, options, problem] of [
-    [certificate, { cert: pair.cert }, 'holds no PEM certificate'],
-    [
-      privateKey,
-      { key: pair.key, passphrase: pair.passphrase },
-      'holds no PEM private key that can be opened (an encrypted one needs the right sslpassword)',
-    ],
-    [privateKey, pair, 'holds a private key that is not the one of sslcert'],
-  ] as const) {
-    try {
-      tls.createSecureContext(options);
-    } catch {
-      throw badTls(`${label} names the file ${value}, which ${problem}.`);
-    }
-  }
+  checkSecureContext(certificate, { cert: pair.cert }, 'holds no PEM certificate');
+  checkSecureContext(
+    privateKey,
+    { key: pair.key, passphrase: pair.passphrase },
+    'holds no PEM private key that can be opened (an encrypted one needs the right sslpassword)',
+  );
+  checkSecureContext(privateKey, pair, 'holds a private key that is not the one of sslcert');
   return pair;
+}
+
+/** Throws an error about the file of a setting if OpenSSL rejects the options. */
+function checkSecureContext(
+  { value, label }: Setting,
+  options: tls.SecureContextOptions,
+  problem: string,
+): void {
+  try {
+    tls.createSecureContext(options);
+  } catch {
+    throw invalidTls(`${label} names the file ${value}, which ${problem}.`);
+  }
 }

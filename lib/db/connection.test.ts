@@ -7,21 +7,24 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import sql from 'sql-template-tag';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { testBinaries } from '../../test/harness/test-server';
-import { ConsoleError } from '../errors';
+import { ConsoleError } from '../core/errors';
 import { connectionConfig, tlsFailureReason } from './connection';
 import { openDatabase } from './database';
 
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 const PASSWORD = 'p@ss:w/o%rd+ #?&é日本';
-const hasOpenssl = (() => {
+const hasOpenssl = canRunOpenssl();
+
+function canRunOpenssl(): boolean {
   try {
     return execFileSync('openssl', ['version'], { stdio: 'pipe' }).length > 0;
   } catch {
     return false;
   }
-})();
+}
 
 let folder = '';
 const file = (name: string) => path.join(folder, name);
@@ -31,19 +34,22 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-// The machine's own settings of libpq must not decide a test.
+// Removes libpq's settings of this machine.
 beforeEach(() => {
   for (const name of Object.keys(process.env))
     if (/^PG[A-Z]+$/.test(name)) vi.stubEnv(name, undefined);
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** How the console got in ('tls' or 'plain'), or what it says instead. */
+/** Connects and returns 'tls', 'plain', or the error code and TLS failure. */
 async function outcome(url: string, caFile: string | null = null): Promise<string> {
   const database = openDatabase({ url, caFile, poolSize: 1, applicationName: 'connection-test' });
   try {
     const [row] = await database.read((tx) =>
-      tx.query<{ ssl: boolean }>(sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`),
+      tx.query(
+        z.strictObject({ ssl: z.boolean() }),
+        sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`,
+      ),
     );
     return row?.ssl ? 'tls' : 'plain';
   } catch (error) {
@@ -55,8 +61,8 @@ async function outcome(url: string, caFile: string | null = null): Promise<strin
   }
 }
 
-/** What a connection fails with, as node-pg says it. */
-async function connect(url: string, caFile: string | null): Promise<unknown> {
+/** Connects and returns the error of node-pg, or undefined. */
+async function connectionError(url: string, caFile: string | null): Promise<unknown> {
   try {
     const client = new pg.Client(await connectionConfig(url, caFile));
     client.on('error', () => undefined);
@@ -68,11 +74,11 @@ async function connect(url: string, caFile: string | null): Promise<unknown> {
   }
 }
 
-/** The sentence of a refused setting. */
-async function refusal(url: string, caFile: string | null = null): Promise<string> {
-  const error: unknown = await connectionConfig(url, caFile).catch((thrown: unknown) => thrown);
+/** Returns the error code and message for an invalid setting. */
+async function settingError(url: string, caFile: string | null = null): Promise<string> {
+  const error: unknown = await connectionConfig(url, caFile).catch((reason: unknown) => reason);
   if (!(error instanceof ConsoleError) || !(error.cause instanceof Error))
-    throw new Error('not refused', { cause: error });
+    throw new Error('The setting was accepted.', { cause: error });
   return `${error.code}: ${error.cause.message}`;
 }
 
@@ -155,8 +161,8 @@ async function makeCertificate(
   );
 }
 
-/** Hands a file to the account the server runs as: Postgres refuses a key of anybody else's. */
-async function give(server: EmbeddedPostgres, from: string, to: string): Promise<void> {
+/** Copies a file to the server's account, because Postgres rejects keys with another owner. */
+async function installFile(server: EmbeddedPostgres, from: string, to: string): Promise<void> {
   const owner = await stat(server.dataDir);
   const target = path.join(server.dataDir, to);
   await copyFile(from, target);
@@ -164,9 +170,27 @@ async function give(server: EmbeddedPostgres, from: string, to: string): Promise
   await chown(target, owner.uid, owner.gid);
 }
 
+async function makeCertificates(): Promise<void> {
+  await Promise.all(['authority', 'other-authority', 'self-signed'].map(makeAuthority));
+  await makeCertificate('good', 'db', 'DNS:localhost,IP:127.0.0.1');
+  await makeCertificate('db.example', 'db.example', 'DNS:db.example');
+  await makeCertificate('expired', 'db', 'IP:127.0.0.1', '0');
+  await makeCertificate('client', 'only_cert', 'DNS:client');
+  await openssl(
+    'ec',
+    '-in',
+    'client.key',
+    '-aes256',
+    '-passout',
+    'pass:s3cret phrase',
+    '-out',
+    'client-encrypted.key',
+  );
+}
+
 async function useCertificate(server: EmbeddedPostgres, name: string): Promise<void> {
-  await give(server, file(`${name}.crt`), 'server.crt');
-  await give(server, file(`${name}.key`), 'server.key');
+  await installFile(server, file(`${name}.crt`), 'server.crt');
+  await installFile(server, file(`${name}.key`), 'server.key');
   await server.restart();
 }
 
@@ -182,13 +206,13 @@ const ROLES = ['only_tls', 'only_plain', 'only_cert', 'nobody_knows'].map(
   (role) => `CREATE ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(PASSWORD)}`,
 );
 
-describe('a server without TLS', () => {
+describe('connectionConfig for a server without TLS', () => {
   let server: EmbeddedPostgres;
   beforeAll(async () => {
     server = await start();
     await asSuperuser(server, ...ROLES);
     await writeFile(file('hba'), HBA);
-    await give(server, file('hba'), 'pg_hba.conf');
+    await installFile(server, file('hba'), 'pg_hba.conf');
     await server.restart();
   });
   afterAll(() => server?.stop());
@@ -200,18 +224,18 @@ describe('a server without TLS', () => {
     ['prefer', 'plain'],
     ['require', 'tls_not_offered'],
     ['verify-full', 'tls_not_offered'],
-  ])('sslmode=%s: %s', async (sslmode, expected) => {
+  ])('connects with sslmode=%s: %s', async (sslmode, expected) => {
     expect(await outcome(withQuery(server, { sslmode }))).toBe(expected);
   });
 
-  test('no rule for the login is a matter of the login: TLS would not help', async () => {
+  test('returns database_login if pg_hba.conf has no rule for the user', async () => {
     for (const sslmode of ['allow', 'prefer'])
       expect(await outcome(withQuery(server, { sslmode }, { user: 'nobody_knows' }))).toBe(
         'database_login',
       );
   });
 
-  test('a wrong password and other failures are passed on', async () => {
+  test('returns the code for a wrong password, a missing database and a closed port', async () => {
     expect(await outcome(withQuery(server, {}, { user: 'postgres', password: 'wrong' }))).toBe(
       'database_login',
     );
@@ -221,7 +245,7 @@ describe('a server without TLS', () => {
     expect(await outcome('postgres://postgres@127.0.0.1:1/db')).toBe('database_down');
   });
 
-  test('a password of any characters, in the login or in the query, where + is no space', async () => {
+  test('accepts any password in the user info or in the query, where + stays a +', async () => {
     const { port } = server;
     expect(
       await outcome(
@@ -236,8 +260,8 @@ describe('a server without TLS', () => {
     ).toBe('plain');
   });
 
-  test('over a Unix socket, without TLS whatever sslmode says', async () => {
-    // The harness' server listens on TCP only.
+  test('connects over a Unix socket without TLS for every sslmode', async () => {
+    // The test server listens only on TCP, so a relay provides the socket.
     const sockets = new Set<net.Socket>();
     const relay = net.createServer((socket) => {
       const upstream = net.connect(server.port, '127.0.0.1');
@@ -247,22 +271,24 @@ describe('a server without TLS', () => {
       }
       socket.pipe(upstream).pipe(socket);
     });
-    const here = file('s');
-    await mkdir(here);
-    await new Promise<void>((resolve) => relay.listen(path.join(here, '.s.PGSQL.5433'), resolve));
+    const socketFolder = file('s');
+    await mkdir(socketFolder);
+    await new Promise<void>((resolve) =>
+      relay.listen(path.join(socketFolder, '.s.PGSQL.5433'), resolve),
+    );
     const { password } = new URL(server.url);
     try {
       expect(
         await outcome(
-          `postgres:///postgres?host=${here}&port=5433&user=postgres&password=${password}&sslmode=verify-ca`,
+          `postgres:///postgres?host=${socketFolder}&port=5433&user=postgres&password=${password}&sslmode=verify-ca`,
         ),
       ).toBe('plain');
       expect(
         await outcome(
-          `postgres://postgres:${password}@${encodeURIComponent(here)}:5433/postgres?sslmode=require`,
+          `postgres://postgres:${password}@${encodeURIComponent(socketFolder)}:5433/postgres?sslmode=require`,
         ),
       ).toBe('plain');
-      vi.stubEnv('PGHOST', here);
+      vi.stubEnv('PGHOST', socketFolder);
       expect(await outcome(`postgres://postgres:${password}@/postgres?port=5433`)).toBe('plain');
     } finally {
       for (const socket of sockets) socket.destroy();
@@ -271,33 +297,15 @@ describe('a server without TLS', () => {
   });
 });
 
-// Certificates are made, not kept, so that none of them expires in the repository.
-describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', () => {
+// Certificates are generated, because stored ones would expire.
+describe.skipIf(!hasOpenssl)('connectionConfig for a server with TLS (needs openssl)', () => {
   let server: EmbeddedPostgres;
   const ca = () => file('authority.crt');
-  const only = (user: string, query: Record<string, string>) => withQuery(server, query, { user });
+  const urlFor = (user: string, query: Record<string, string>) =>
+    withQuery(server, query, { user });
 
   beforeAll(async () => {
-    [server] = await Promise.all([
-      start(),
-      (async () => {
-        await Promise.all(['authority', 'other-authority', 'self-signed'].map(makeAuthority));
-        await makeCertificate('good', 'db', 'DNS:localhost,IP:127.0.0.1');
-        await makeCertificate('db.example', 'db.example', 'DNS:db.example');
-        await makeCertificate('expired', 'db', 'IP:127.0.0.1', '0');
-        await makeCertificate('client', 'only_cert', 'DNS:client');
-        await openssl(
-          'ec',
-          '-in',
-          'client.key',
-          '-aes256',
-          '-passout',
-          'pass:s3cret phrase',
-          '-out',
-          'client-encrypted.key',
-        );
-      })(),
-    ]);
+    [server] = await Promise.all([start(), makeCertificates()]);
     await asSuperuser(
       server,
       ...ROLES,
@@ -305,13 +313,13 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       `ALTER SYSTEM SET ssl_ca_file = 'authority.crt'`,
     );
     await writeFile(file('hba'), HBA);
-    await give(server, file('hba'), 'pg_hba.conf');
-    await give(server, ca(), 'authority.crt');
+    await installFile(server, file('hba'), 'pg_hba.conf');
+    await installFile(server, ca(), 'authority.crt');
     await useCertificate(server, 'good');
   });
   afterAll(() => server?.stop());
 
-  describe('whose certificate is in order', () => {
+  describe('with a valid certificate', () => {
     test.each([
       ['', 'tls', 'tls', 'tls_unknown_authority'],
       ['disable', 'plain', 'plain', 'plain'],
@@ -321,7 +329,7 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       ['verify-ca', 'database_tls other', 'tls', 'tls_unknown_authority'],
       ['verify-full', 'tls_unknown_authority', 'tls', 'tls_unknown_authority'],
     ])(
-      'sslmode=%s: %s; with its authority: %s; with another: %s',
+      'connects with sslmode=%s: without a CA %s, with the right CA %s, with another CA %s',
       async (sslmode, without, right, wrong) => {
         expect(await outcome(withQuery(server, { sslmode }))).toBe(without);
         expect(await outcome(withQuery(server, { sslmode }), ca())).toBe(right);
@@ -331,7 +339,7 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       },
     );
 
-    test('by the name localhost too', async () => {
+    test('verifies the host name localhost', async () => {
       expect(
         await outcome(
           withQuery(server, { sslmode: 'verify-full' }).replace('127.0.0.1', 'localhost'),
@@ -340,7 +348,7 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       ).toBe('tls');
     });
 
-    test('DATABASE_CA_FILE takes the place of sslrootcert', async () => {
+    test('prefers DATABASE_CA_FILE to sslrootcert', async () => {
       expect(
         await outcome(
           withQuery(server, { sslmode: 'verify-full', sslrootcert: '/missing.pem' }),
@@ -355,16 +363,19 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       ).toBe('tls_unknown_authority');
     });
 
-    test('sslrootcert=system verifies everything, and no weaker mode may go with it', async () => {
+    test('verifies fully for sslrootcert=system and rejects weaker modes with it', async () => {
       expect(await outcome(withQuery(server, { sslrootcert: 'system' }))).toBe(
         'tls_unknown_authority',
       );
-      expect(await refusal(withQuery(server, { sslrootcert: 'system', sslmode: 'require' }))).toBe(
-        'database_tls: sslrootcert in DATABASE_URL is "system", which needs sslmode=verify-full; sslmode in DATABASE_URL is "require".',
+      expect(
+        await settingError(withQuery(server, { sslrootcert: 'system', sslmode: 'require' })),
+      ).toBe(
+        'database_tls: sslrootcert in DATABASE_URL is "system", ' +
+          'which needs sslmode=verify-full; sslmode in DATABASE_URL is "require".',
       );
     });
 
-    test('the other parameters of libpq and Rails do not get in the way', async () => {
+    test('ignores the other parameters of libpq and Rails', async () => {
       const others = {
         channel_binding: 'require',
         connect_timeout: '1',
@@ -379,7 +390,7 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       expect(await outcome(withQuery(server, { ...others, ssl: 'true' }))).toBe('tls');
     });
 
-    test('PGSSLMODE and PGSSLROOTCERT stand behind the URL', async () => {
+    test('uses PGSSLMODE and PGSSLROOTCERT unless the URL overrides them', async () => {
       vi.stubEnv('PGSSLMODE', 'verify-full');
       vi.stubEnv('PGSSLROOTCERT', file('other-authority.crt'));
       expect(await outcome(server.url)).toBe('tls_unknown_authority');
@@ -387,23 +398,23 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
       expect(await outcome(withQuery(server, { sslmode: 'disable' }))).toBe('plain');
     });
 
-    test('NODE_TLS_REJECT_UNAUTHORIZED=0 does not switch the verification off', async () => {
+    test('verifies certificates despite NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
       vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
       expect(await outcome(withQuery(server, { sslmode: 'verify-full' }))).toBe(
         'tls_unknown_authority',
       );
     });
 
-    test('a certificate of our own, its key encrypted or not', async () => {
+    test('sends a client certificate with a plain or encrypted key', async () => {
       const pair = {
         sslmode: 'verify-full',
         sslcert: file('client.crt'),
         sslkey: file('client.key'),
       };
-      expect(await outcome(only('only_cert', pair), ca())).toBe('tls');
+      expect(await outcome(urlFor('only_cert', pair), ca())).toBe('tls');
       expect(
         await outcome(
-          only('only_cert', {
+          urlFor('only_cert', {
             ...pair,
             sslkey: file('client-encrypted.key'),
             sslpassword: 's3cret phrase',
@@ -411,29 +422,32 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
           ca(),
         ),
       ).toBe('tls');
-      expect(await outcome(only('only_cert', { sslmode: 'verify-full' }), ca())).toBe(
+      expect(await outcome(urlFor('only_cert', { sslmode: 'verify-full' }), ca())).toBe(
         'database_tls other',
       );
     });
   });
 
-  describe('whose pg_hba.conf has a rule for one way only', () => {
+  describe('with a pg_hba.conf rule only for encrypted or only for plain connections', () => {
     test.each([
       ['disable', 'tls_required_by_server', 'plain'],
       ['allow', 'tls', 'plain'],
       ['prefer', 'tls', 'plain'],
       ['require', 'tls', 'database_login'],
-    ])('sslmode=%s: hostssl %s, hostnossl %s', async (sslmode, hostssl, hostnossl) => {
-      expect(await outcome(only('only_tls', { sslmode }))).toBe(hostssl);
-      expect(await outcome(only('only_plain', { sslmode }))).toBe(hostnossl);
-    });
+    ])(
+      'returns for sslmode=%s: %s under hostssl, %s under hostnossl',
+      async (sslmode, hostssl, hostnossl) => {
+        expect(await outcome(urlFor('only_tls', { sslmode }))).toBe(hostssl);
+        expect(await outcome(urlFor('only_plain', { sslmode }))).toBe(hostnossl);
+      },
+    );
 
-    test('none at all is a matter of the login', async () => {
+    test('returns database_login if there is no rule for the user', async () => {
       for (const sslmode of ['allow', 'prefer'])
-        expect(await outcome(only('nobody_knows', { sslmode }))).toBe('database_login');
+        expect(await outcome(urlFor('nobody_knows', { sslmode }))).toBe('database_login');
     });
 
-    test('with the wrong password, the way that has a rule says so', async () => {
+    test('returns database_login for a wrong password', async () => {
       for (const user of ['only_tls', 'only_plain'])
         for (const sslmode of ['allow', 'prefer'])
           expect(await outcome(withQuery(server, { sslmode }, { user, password: 'wrong' }))).toBe(
@@ -447,11 +461,11 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
     ['expired', 'tls_expired', 'tls_expired'],
     ['self-signed', 'tls_self_signed', 'tls_self_signed'],
   ])(
-    'with the certificate "%s": verify-ca %s, verify-full %s',
+    'returns for the certificate "%s": %s under verify-ca, %s under verify-full',
     async (name, verifyCa, verifyFull) => {
       await useCertificate(server, name);
       expect(
-        await Promise.all(MODES.map((sslmode) => outcome(only('only_tls', { sslmode }), ca()))),
+        await Promise.all(MODES.map((sslmode) => outcome(urlFor('only_tls', { sslmode }), ca()))),
       ).toEqual(['tls_required_by_server', verifyCa, verifyCa, verifyCa, verifyCa, verifyFull]);
       expect(
         await Promise.all(
@@ -461,14 +475,14 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
     },
   );
 
-  test('a self-signed certificate may be its own authority', async () => {
+  test('accepts a self-signed certificate as its own authority', async () => {
     await useCertificate(server, 'self-signed');
     expect(
       await outcome(withQuery(server, { sslmode: 'verify-ca' }), file('self-signed.crt')),
     ).toBe('tls');
   });
 
-  test('TLS too old for us: prefer goes on without it, unless an authority is given', async () => {
+  test('falls back from an old TLS version to plain text under prefer without a CA', async () => {
     await asSuperuser(
       server,
       `ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1'`,
@@ -476,54 +490,61 @@ describe.skipIf(!hasOpenssl)('a server with TLS (needs the program openssl)', ()
     );
     await useCertificate(server, 'good');
     expect(await outcome(withQuery(server, { sslmode: 'prefer' }))).toBe('plain');
-    const refused = await Promise.all([
-      connect(withQuery(server, { sslmode: 'require' }), null),
-      connect(withQuery(server, { sslmode: 'prefer' }), ca()),
+    const errors = await Promise.all([
+      connectionError(withQuery(server, { sslmode: 'require' }), null),
+      connectionError(withQuery(server, { sslmode: 'prefer' }), ca()),
     ]);
-    expect(refused.map(tlsFailureReason)).toEqual(['other', 'other']);
+    expect(errors.map(tlsFailureReason)).toEqual(['other', 'other']);
   });
 
-  test('a file that is missing or not what it should be: one sentence', async () => {
+  test('describes a missing or invalid file in one sentence', async () => {
     await writeFile(file('garbage.pem'), 'garbage');
-    const require = (query: Record<string, string>) =>
-      refusal(withQuery(server, { sslmode: 'require', ...query }));
-    const [cert, key] = [file('client.crt'), file('client.key')];
-    expect(await refusal(server.url, file('missing.pem'))).toBe(
+    const requireError = (query: Record<string, string>) =>
+      settingError(withQuery(server, { sslmode: 'require', ...query }));
+    const cert = file('client.crt');
+    const key = file('client.key');
+    expect(await settingError(server.url, file('missing.pem'))).toBe(
       `database_tls: DATABASE_CA_FILE names the file ${file('missing.pem')}, which cannot be read (ENOENT).`,
     );
-    expect(await refusal(server.url, file('garbage.pem'))).toBe(
+    expect(await settingError(server.url, file('garbage.pem'))).toBe(
       `database_tls: DATABASE_CA_FILE names the file ${file('garbage.pem')}, which holds no PEM certificate.`,
     );
-    expect(await require({ sslrootcert: folder })).toBe(
+    expect(await requireError({ sslrootcert: folder })).toBe(
       `database_tls: sslrootcert in DATABASE_URL names the file ${folder}, which cannot be read (EISDIR).`,
     );
-    expect(await require({ sslcert: file('missing.pem'), sslkey: key })).toBe(
+    expect(await requireError({ sslcert: file('missing.pem'), sslkey: key })).toBe(
       `database_tls: sslcert in DATABASE_URL names the file ${file('missing.pem')}, which cannot be read (ENOENT).`,
     );
-    expect(await require({ sslcert: cert, sslkey: file('missing.pem') })).toBe(
+    expect(await requireError({ sslcert: cert, sslkey: file('missing.pem') })).toBe(
       `database_tls: sslkey in DATABASE_URL names the file ${file('missing.pem')}, which cannot be read (ENOENT).`,
     );
-    expect(await require({ sslcert: file('garbage.pem'), sslkey: key })).toBe(
+    expect(await requireError({ sslcert: file('garbage.pem'), sslkey: key })).toBe(
       `database_tls: sslcert in DATABASE_URL names the file ${file('garbage.pem')}, which holds no PEM certificate.`,
     );
     expect(
-      await require({ sslcert: cert, sslkey: file('client-encrypted.key'), sslpassword: 'wrong' }),
+      await requireError({
+        sslcert: cert,
+        sslkey: file('client-encrypted.key'),
+        sslpassword: 'wrong',
+      }),
     ).toBe(
-      `database_tls: sslkey in DATABASE_URL names the file ${file('client-encrypted.key')}, which holds no PEM private key that can be opened (an encrypted one needs the right sslpassword).`,
+      `database_tls: sslkey in DATABASE_URL names the file ${file('client-encrypted.key')}, ` +
+        'which holds no PEM private key that can be opened (an encrypted one needs the right sslpassword).',
     );
-    expect(await require({ sslcert: cert, sslkey: file('good.key') })).toBe(
-      `database_tls: sslkey in DATABASE_URL names the file ${file('good.key')}, which holds a private key that is not the one of sslcert.`,
+    expect(await requireError({ sslcert: cert, sslkey: file('good.key') })).toBe(
+      `database_tls: sslkey in DATABASE_URL names the file ${file('good.key')}, ` +
+        'which holds a private key that is not the one of sslcert.',
     );
-    expect(await require({ sslcert: cert })).toBe(
+    expect(await requireError({ sslcert: cert })).toBe(
       'database_tls: sslcert in DATABASE_URL is set, so sslkey must be set too.',
     );
-    expect(await require({ sslkey: key })).toBe(
+    expect(await requireError({ sslkey: key })).toBe(
       'database_tls: sslkey in DATABASE_URL is set, so sslcert must be set too.',
     );
   });
 });
 
-describe('the URL', () => {
+describe('connectionConfig', () => {
   test.each([
     [
       'postgres://u:p@db.example:6432/app?sslmode=disable',
@@ -561,18 +582,20 @@ describe('the URL', () => {
     ['postgres://name/db?hostaddr=10.0.0.1&sslmode=disable', { host: 'name' }],
     ['postgres:///db?hostaddr=10.0.0.1&sslmode=disable', { host: '10.0.0.1' }],
     ['postgres:///db?port=1&sslmode=disable', { host: 'localhost', port: 1 }],
-  ])('%s', async (url, expected) => {
+  ])('parses %s', async (url, expected) => {
     expect(await connectionConfig(url, null)).toMatchObject({ ...expected, ssl: false });
   });
 
   test.each([
     [
       'postgres://u:secret/part@h/db',
-      'database_down: DATABASE_URL has a port that is not a number from 1 to 65535; if that is a part of the password, percent-encode its / as %2F.',
+      'database_down: DATABASE_URL has a port that is not a number from 1 to 65535; ' +
+        'if that is a part of the password, percent-encode its / as %2F.',
     ],
     [
       'postgres://u:50%secret@h/db',
-      'database_down: DATABASE_URL holds a % that does not begin a percent-encoded UTF-8 character; write the % itself as %25.',
+      'database_down: DATABASE_URL holds a % that does not begin a percent-encoded UTF-8 ' +
+        'character; write the % itself as %25.',
     ],
     [
       'postgres://u:secret@a:1,b:2/db',
@@ -584,59 +607,66 @@ describe('the URL', () => {
     ],
     [
       'postgres://u:secret@[::1/db',
-      'database_down: DATABASE_URL is not a URL such as postgres://user:password@host:5432/database; a / ? # @ in the user name or the password must be percent-encoded.',
+      'database_down: DATABASE_URL is not a URL such as ' +
+        'postgres://user:password@host:5432/database; ' +
+        'a / ? # @ in the user name or the password must be percent-encoded.',
     ],
     [
       'postgres://u:secret@h/db?sslmode=no-verify',
-      'database_tls: sslmode in DATABASE_URL is "no-verify"; it must be one of disable, allow, prefer, require, verify-ca, verify-full.',
+      'database_tls: sslmode in DATABASE_URL is "no-verify"; ' +
+        'it must be one of disable, allow, prefer, require, verify-ca, verify-full.',
     ],
     [
       'postgres://u:secret@h/db?sslmode=verify-ca',
-      'database_tls: sslmode in DATABASE_URL is "verify-ca", which needs the authority\'s certificate: set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL.',
+      'database_tls: sslmode in DATABASE_URL is "verify-ca", which needs the authority\'s ' +
+        'certificate: set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL.',
     ],
-  ])('%s is refused', async (url, sentence) => {
-    expect(await refusal(url)).toBe(sentence);
+  ])('rejects %s', async (url, sentence) => {
+    expect(await settingError(url)).toBe(sentence);
   });
 });
 
 describe('tlsFailureReason', () => {
-  const said = (code: string, message: string) => Object.assign(new Error(message), { code });
+  const errorWith = (code: string, message: string) => Object.assign(new Error(message), { code });
   test.each([
     [
-      said('28000', 'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL off'),
+      errorWith(
+        '28000',
+        'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL off',
+      ),
       'required_by_server',
     ],
     [
-      said(
+      errorWith(
         '28000',
         'pg_hba.conf にホスト"10.0.0.1"、ユーザー"u"、データベース"d, 暗号化なし用のエントリがありません',
       ),
       'required_by_server',
     ],
-    [said('08P01', 'SSL required'), 'required_by_server'],
+    [errorWith('08P01', 'SSL required'), 'required_by_server'],
     [
-      said('28000', 'SSL connection is required. Please specify SSL options and retry.'),
+      errorWith('28000', 'SSL connection is required. Please specify SSL options and retry.'),
       'required_by_server',
     ],
     [
-      said(
+      errorWith(
         '28000',
         'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", SSL encryption',
       ),
       null,
     ],
-    [said('28P01', 'password authentication failed for user "u"'), null],
-    [said('CERT_NOT_YET_VALID', 'certificate is not yet valid'), 'other'],
+    [errorWith('28P01', 'password authentication failed for user "u"'), null],
+    [errorWith('CERT_NOT_YET_VALID', 'certificate is not yet valid'), 'other'],
     [
-      new Error('wrapped', { cause: said('CERT_HAS_EXPIRED', 'certificate has expired') }),
+      new Error('wrapped', { cause: errorWith('CERT_HAS_EXPIRED', 'certificate has expired') }),
       'expired',
     ],
     [new ConsoleError('database_tls', { cause: new Error('DATABASE_CA_FILE …') }), 'other'],
-    [new ConsoleError('database_login', { cause: said('28000', 'no encryption') }), null],
-    [said('ECONNREFUSED', 'connect ECONNREFUSED'), null],
+    [new ConsoleError('database_login', { cause: errorWith('28000', 'no encryption') }), null],
+    [errorWith('ECONNREFUSED', 'connect ECONNREFUSED'), null],
     ['text', null],
     [undefined, null],
-  ])('%s: %s', (error, reason) => {
+  ])('returns for %s: %s', (error, reason) => {
     expect(tlsFailureReason(error)).toBe(reason);
   });
 });

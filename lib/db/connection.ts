@@ -1,31 +1,30 @@
 import pg from 'pg';
-import { ConsoleError } from '../errors';
+import { ConsoleError, codeOf } from '../core/errors';
 import { readConnectionSettings } from './connection-settings';
-import { codeOf } from './error-code';
 
-/** As long as the pool waits for a connection. */
-const TRIAL_TIMEOUT_MS = 5_000;
+/** The same as the pool's connection timeout. */
+const LOGIN_TIMEOUT_MS = 5_000;
 
 /**
- * What DATABASE_URL means to Rails, for node-pg. `prefer` and `allow` log in once to find out which of the two ways
- * the server takes; every other mode touches nothing but files. Throws a ConsoleError whose cause is one sentence for
- * whoever set the variable.
+ * Returns the configuration of node-pg for DATABASE_URL as Rails interprets it. `prefer` and
+ * `allow` log in to find out whether the server accepts TLS; the other modes do not connect. Throws
+ * ConsoleError whose cause has one sentence for the operator.
  */
 export async function connectionConfig(url: string, caFile: string | null): Promise<pg.PoolConfig> {
   const { server, encryption } = await readConnectionSettings(url, caFile);
-  const plain: pg.PoolConfig = { ...server, ssl: false };
-  if (!encryption) return plain;
-  const encrypted: pg.PoolConfig = {
+  const plainConfig: pg.PoolConfig = { ...server, ssl: false };
+  if (!encryption) return plainConfig;
+  const encryptedConfig: pg.PoolConfig = {
     ...server,
     ssl: encryption.ssl,
     enableChannelBinding: encryption.channelBinding,
   };
-  if (encryption.mode === 'prefer') return firstAccepted(encrypted, plain);
-  if (encryption.mode === 'allow') return firstAccepted(plain, encrypted);
-  return encrypted;
+  if (encryption.mode === 'prefer') return firstAccepted(encryptedConfig, plainConfig);
+  if (encryption.mode === 'allow') return firstAccepted(plainConfig, encryptedConfig);
+  return encryptedConfig;
 }
 
-export type TlsFailure =
+type TlsFailure =
   | 'self_signed'
   | 'unknown_authority'
   | 'host_name'
@@ -48,35 +47,36 @@ const TLS_FAILURES: Record<string, TlsFailure> = {
   CERT_HAS_EXPIRED: 'expired',
 };
 
-/** Postgres ("SSL off" before 14), its Japanese messages, PgBouncer, and what hosting providers put in front. */
-const WANTS_TLS =
+/** Messages of Postgres (English, Japanese), PgBouncer and hosting providers that require TLS. */
+const TLS_REQUIRED_MESSAGE =
   /no encryption|暗号化なし|\bSSL off\b|\b(SSL|TLS)\b.*\brequired\b|\brequires? (SSL|TLS)\b|connection is insecure/i;
 
-/** Which TLS problem a failed connection had; null when it was none. A ConsoleError counts by its cause. */
+/** Returns the TLS problem that made a connection fail, or null for other errors. */
 export function tlsFailureReason(error: unknown): TlsFailure | null {
   if (error instanceof ConsoleError) {
     return error.code === 'database_tls' ? (tlsFailureReason(error.cause) ?? 'other') : null;
   }
   if (!(error instanceof Error)) return null;
   const code = codeOf(error) ?? '';
-  const known = TLS_FAILURES[code];
-  if (known) return known;
+  const failure = TLS_FAILURES[code];
+  if (failure) return failure;
   if (/does not support SSL/.test(error.message)) return 'not_offered';
-  // A SQLSTATE: the server itself has spoken.
-  if (/^[0-9A-Z]{5}$/.test(code) && WANTS_TLS.test(error.message)) return 'required_by_server';
+  // A SQLSTATE proves that the message comes from the server.
+  if (/^[0-9A-Z]{5}$/.test(code) && TLS_REQUIRED_MESSAGE.test(error.message))
+    return 'required_by_server';
   if (
     /^(EPROTO$|ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|CRL_)/.test(code) ||
     /error establishing an SSL connection/.test(error.message)
   )
     return 'other';
-  // The server asks for a certificate of ours, or for another one.
+  // The server requires a client certificate, or another one.
   if (code === '28000' && /certificate|証明/.test(error.message)) return 'other';
   return tlsFailureReason(error.cause);
 }
 
 /**
- * The first of two ways in that the server takes, found out by logging in: only then does pg_hba.conf decide whether
- * it wants encryption (hostssl) or does not (hostnossl).
+ * Returns the first of two configurations that the server accepts. Only a login shows it, because
+ * pg_hba.conf has separate rules for encrypted (hostssl) and plain (hostnossl) connections.
  */
 async function firstAccepted(first: pg.PoolConfig, second: pg.PoolConfig): Promise<pg.PoolConfig> {
   const firstError = await logIn(first);
@@ -85,20 +85,22 @@ async function firstAccepted(first: pg.PoolConfig, second: pg.PoolConfig): Promi
   const secondError = await logIn(second);
   if (secondError === null) return second;
   if (!isAboutEncryption(secondError, second)) throw secondError;
-  const [encrypted, plain] = first.ssl ? [firstError, secondError] : [secondError, firstError];
-  // Without TLS on the server, its "no encryption" only describes the connection; what lacks is a rule for it.
-  if (tlsFailureReason(encrypted) === 'not_offered')
-    throw new ConsoleError('database_login', { cause: plain });
-  throw encrypted;
+  const encryptedError = first.ssl ? firstError : secondError;
+  const plainError = first.ssl ? secondError : firstError;
+  // A server without TLS has no pg_hba.conf rule for this login; encryption is not the problem.
+  if (tlsFailureReason(encryptedError) === 'not_offered')
+    throw new ConsoleError('database_login', { cause: plainError });
+  throw encryptedError;
 }
 
+/** Returns the error of a login, or null if it succeeds. */
 async function logIn(config: pg.PoolConfig): Promise<unknown> {
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: TRIAL_TIMEOUT_MS });
+  const client = new pg.Client({ ...config, connectionTimeoutMillis: LOGIN_TIMEOUT_MS });
   client.on('error', () => undefined);
   try {
     await client.connect();
   } catch (error) {
-    // Not waited for: a socket that is gone already reports no end.
+    // Not awaited, because a closed socket never emits `end`.
     void client.end();
     return error;
   }
@@ -106,14 +108,129 @@ async function logIn(config: pg.PoolConfig): Promise<unknown> {
   return null;
 }
 
-/** Whether the other way may do better. Locale-free where it can be: the server's messages are translated. */
-function isAboutEncryption(error: unknown, tried: pg.PoolConfig): boolean {
+/**
+ * Whether the other configuration may succeed. Uses codes, because server messages are translated.
+ */
+function isAboutEncryption(error: unknown, config: pg.PoolConfig): boolean {
   if (codeOf(error) === '28000') return true;
   const reason = tlsFailureReason(error);
   if (reason === 'not_offered' || reason === 'required_by_server') return true;
-  // A handshake that fails for other reasons than trust (TLS 1.0 only). With a CA no failure leads to plain text:
-  // libpq would, but whoever gave a CA has somebody in mind who must not bring that about.
+  // A failed handshake, such as TLS 1.0 only. Unlike libpq, never falls back to plain text when a
+  // CA is set, because an attacker could cause the failure.
   return (
-    reason === 'other' && typeof tried.ssl === 'object' && tried.ssl.rejectUnauthorized === false
+    reason === 'other' && typeof config.ssl === 'object' && config.ssl.rejectUnauthorized === false
   );
 }
+
+/** A Postgres array; nested for several dimensions. */
+type TextArray = (string | null | TextArray)[];
+
+/** Ends an unquoted element. */
+const DELIMITER = /[,}]/g;
+/** Ends a part of a quoted element. */
+const QUOTE_OR_BACKSLASH = /["\\]/g;
+
+/**
+ * Parses an array as Postgres prints it (`array_out`): `{a,"b c",NULL}`, optionally with bounds
+ * (`[0:1]={a,b}`). Slices the text instead of copying single characters like `pg`, so its time is
+ * linear. Throws Error for any other text.
+ */
+export function parseTextArray(text: string): TextArray {
+  const root: TextArray = [];
+  const openArrays: TextArray[] = [];
+  let at = text.startsWith('[') ? text.indexOf('=') + 1 : 0;
+  while (at < text.length) {
+    const char = text[at];
+    const current = openArrays[openArrays.length - 1];
+    if (char === '{') {
+      const array = current ? [] : root;
+      current?.push(array);
+      openArrays.push(array);
+      at += 1;
+    } else if (!current) break;
+    else if (char === '}') {
+      openArrays.pop();
+      at += 1;
+    } else if (char === ',') at += 1;
+    else if (char === '"') {
+      const { value, end } = quotedAt(text, at + 1);
+      current.push(value);
+      at = end;
+    } else {
+      const end = indexOfNext(DELIMITER, text, at);
+      const value = text.slice(at, end);
+      current.push(value === 'NULL' ? null : value);
+      at = end;
+    }
+  }
+  if (openArrays.length > 0 || at !== text.length || at === 0)
+    throw new Error('The text is not a Postgres array.');
+  return root;
+}
+
+/**
+ * Returns the quoted element whose content begins at `from`, and the offset after its end quote.
+ */
+function quotedAt(text: string, from: number): { value: string; end: number } {
+  let value = '';
+  let copied = from;
+  for (let at = from; ;) {
+    const next = indexOfNext(QUOTE_OR_BACKSLASH, text, at);
+    value += text.slice(copied, next);
+    if (text[next] !== '\\') return { value, end: next + 1 };
+    // A backslash escapes the next character.
+    copied = next + 1;
+    at = next + 2;
+  }
+}
+
+/** Returns the offset of the next match, or the length of the text. `pattern` must be global. */
+function indexOfNext(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.exec(text)?.index ?? text.length;
+}
+
+const OID = {
+  bool: 16,
+  int2: 21,
+  int4: 23,
+  float8: 701,
+  timestamp: 1114,
+  timestamptz: 1184,
+  textArray: 1009,
+  uuidArray: 2951,
+} as const;
+
+/**
+ * Converts a `timestamp` or `timestamptz` as Postgres prints it (UTC session, ISO DateStyle) to
+ * `YYYY-MM-DDTHH:MM:SS.ffffffZ`; returns infinity and BC dates unchanged. A JavaScript Date would
+ * lose the microseconds and break keyset paging.
+ */
+function parseTimestamp(text: string): string {
+  const match = /^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/.exec(text);
+  return match ? `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, '0')}Z` : text;
+}
+
+/**
+ * Makes rows JSON-safe: small numbers, booleans and arrays are parsed, all other types stay text.
+ */
+export const typeParsers: pg.CustomTypesConfig = {
+  getTypeParser(oid: number) {
+    switch (oid) {
+      case OID.bool:
+        return (text: string) => text === 't';
+      case OID.int2:
+      case OID.int4:
+      case OID.float8:
+        return Number;
+      case OID.timestamp:
+      case OID.timestamptz:
+        return parseTimestamp;
+      case OID.textArray:
+      case OID.uuidArray:
+        return parseTextArray;
+      default:
+        return (text: string) => text;
+    }
+  },
+};

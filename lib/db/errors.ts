@@ -1,12 +1,12 @@
-import { ConsoleError, type ErrorCode } from '../errors';
+import type { DatabaseError } from 'pg';
+import { ConsoleError, type ErrorCode, codeOf } from '../core/errors';
 import { tlsFailureReason } from './connection';
-import { codeOf } from './error-code';
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The connection is gone, not the statement wrong: a read may be tried once more on a fresh one. */
+/** Whether the connection was lost, so that a read can be retried on another one. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return (
@@ -17,44 +17,53 @@ export function isConnectionLoss(error: unknown): boolean {
   );
 }
 
-/** The schema of the console's own tables, which every statement on them names (lib/audit). */
+/** Every statement on the console's own tables names their schema (lib/audit). */
 const CONSOLE_TABLE = /\bgood_job_console\b/;
 
-/** A lock that this statement waited for in vain was on the console's own tables, and not on a job or a batch. */
+/**
+ * Whether a statement hit the lock timeout on the console's own tables, not on a job or a batch.
+ */
 export function isConsoleLock(error: unknown, statement: string): boolean {
   return codeOf(error) === '55P03' && CONSOLE_TABLE.test(statement);
 }
 
-/** Whether the server ended a transaction that was idle for too long (`idle_in_transaction_session_timeout`). */
+/** Whether the server ended an idle transaction (`idle_in_transaction_session_timeout`). */
 export const isIdleTimeout = (error: unknown): boolean => codeOf(error) === '25P03';
 
-/** Whether node-pg gave up on a statement, which may still run: the server's own timeouts have a SQLSTATE. */
+/** Whether the server canceled a statement (`statement_timeout`). */
+export const isStatementTimeout = (error: unknown): boolean => codeOf(error) === '57014';
+
+/**
+ * Whether node-pg's own timeout expired. The statement may still run; server timeouts have a
+ * SQLSTATE.
+ */
 export const isClientTimeout = (error: unknown): boolean =>
   codeOf(error) === undefined && /Query read timeout/.test(messageOf(error));
 
 /**
- * Puts any failure of the database into a code that the reader can be told. What the caller's own code threw
- * inside a transaction (a refusal, a bug) is returned as it is.
+ * Converts a database error to a ConsoleError. Returns errors that the caller's own code threw
+ * inside a transaction unchanged.
  */
 export function toConsoleError(error: unknown): unknown {
   if (error instanceof ConsoleError) return error;
   const code = classify(error);
   return code === 'unexpected' && codeOf(error) === undefined
     ? error
-    : new ConsoleError(code, { cause: withoutData(error) });
+    : new ConsoleError(code, { cause: redactForLog(error) });
 }
 
-/** What goes to the log of a failed statement: not its values, nor the row that it was about, which Postgres quotes. */
-function withoutData(error: unknown): unknown {
+/** Returns an error for the log without job data, which Postgres quotes in messages and details. */
+function redactForLog(error: unknown): unknown {
   const code = codeOf(error);
   if (!(error instanceof Error) || code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return error;
-  // Data exceptions and violated constraints say the value in the message itself.
+  // Messages of data exceptions and constraint violations contain values.
   const message = /^(22|23|P0|XX|21|38|39)/.test(code)
     ? error.message.replace(/[:"'(«„].*$/s, '…')
     : error.message;
-  const plain = new Error(message);
-  const { severity, routine, table, column, constraint } = error as Error & Record<string, unknown>;
-  return Object.assign(plain, {
+  const redactedError = new Error(message);
+  const { severity, routine, table, column, constraint }: Partial<Omit<DatabaseError, 'name'>> =
+    error;
+  return Object.assign(redactedError, {
     code,
     stack: error.stack?.replace(error.message, message),
     severity,

@@ -1,60 +1,71 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DISCARDED, insertJob, row } from '../../test/harness/rows';
-import { TestConsole } from '../../test/harness/test-console';
-import { statusOf } from '../errors';
+import { z } from 'zod';
 import en from '../../messages/en.json';
 import ja from '../../messages/ja.json';
+import { DISCARDED, insertJob, readRow } from '../../test/harness/rows';
+import { TestConsole } from '../../test/harness/test-console';
+import { statusOf } from '../core/errors';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('idle_transaction');
+  testConsole = await TestConsole.open('idle_transaction');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
-test('a write that is idle for 5 s is ended by the server', async () => {
-  const [timeout] = await gj.db.write((tx) =>
-    tx.query<{ value: string }>(
+const backendRow = z.strictObject({ pid: z.number() });
+
+test('sets an idle timeout of 5 s for writes only', async () => {
+  const [timeout] = await testConsole.db.write((tx) =>
+    tx.query(
+      z.strictObject({ value: z.string() }),
       sql`SELECT current_setting('idle_in_transaction_session_timeout') AS value`,
     ),
   );
   expect(timeout?.value).toBe('5s');
-  const { rows } = await gj.client.query<{ value: string }>(
+  const { rows } = await testConsole.client.query<{ value: string }>(
     `SELECT current_setting('idle_in_transaction_session_timeout') AS value`,
   );
   expect(rows[0]?.value).toBe('0');
 });
 
-test('a write that the server ended while it was idle changes nothing and says so', async () => {
-  const id = await insertJob(gj.client, DISCARDED);
-  const write = gj.db.write(async (tx) => {
-    const [backend] = await tx.query<{ pid: number }>(
-      sql`UPDATE good_jobs SET error = 'changed' WHERE id = ${id} RETURNING pg_backend_pid() AS pid`,
+test('rolls back a write that was idle for too long and throws transaction_idle', async () => {
+  const id = await insertJob(testConsole.client, DISCARDED);
+  const write = testConsole.db.write(async (tx) => {
+    const [backend] = await tx.query(
+      backendRow,
+      sql`UPDATE good_jobs
+             SET error = 'changed'
+           WHERE id = ${id}
+       RETURNING pg_backend_pid() AS pid`,
     );
-    await tx.query(sql`SET LOCAL idle_in_transaction_session_timeout = 20`);
-    await untilGone(backend?.pid ?? 0);
-    await tx.query(sql`SELECT 1`);
+    await tx.execute(sql`SET LOCAL idle_in_transaction_session_timeout = 20`);
+    await waitForSessionEnd(backend?.pid ?? 0);
+    await tx.execute(sql`SELECT 1`);
   });
   await expect(write).rejects.toMatchObject({ code: 'transaction_idle' });
-  expect((await row(gj.client, 'good_jobs', id)).error).toBe(DISCARDED.error);
+  expect((await readRow(testConsole.client, 'good_jobs', id)).error).toBe(DISCARDED.error);
   expect(statusOf('transaction_idle')).toBe(503);
   expect([en.errors.transaction_idle, ja.errors.transaction_idle]).not.toContain('');
 });
 
-test('a connection that is lost inside of a transaction does not end the server', async () => {
-  const write = gj.db.write(async (tx) => {
-    const [backend] = await tx.query<{ pid: number }>(sql`SELECT pg_backend_pid() AS pid`);
-    await gj.client.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
-    await untilGone(backend?.pid ?? 0);
-    await tx.query(sql`SELECT 1`);
+test('throws database_down for a connection lost inside a transaction and reconnects', async () => {
+  const write = testConsole.db.write(async (tx) => {
+    const [backend] = await tx.query(backendRow, sql`SELECT pg_backend_pid() AS pid`);
+    await testConsole.client.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
+    await waitForSessionEnd(backend?.pid ?? 0);
+    await tx.execute(sql`SELECT 1`);
   });
   await expect(write).rejects.toMatchObject({ code: 'database_down' });
-  expect(await gj.db.write((tx) => tx.query(sql`SELECT 1 AS one`))).toEqual([{ one: 1 }]);
+  const rows = await testConsole.db.write((tx) =>
+    tx.query(z.strictObject({ one: z.number() }), sql`SELECT 1 AS one`),
+  );
+  expect(rows).toEqual([{ one: 1 }]);
 });
 
-/** Waits, in the database, for the end of a session. */
-async function untilGone(pid: number): Promise<void> {
-  await gj.client.query(
+/** Waits in the database until a session has ended. */
+async function waitForSessionEnd(pid: number): Promise<void> {
+  await testConsole.client.query(
     `DO $$ BEGIN
        WHILE EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = ${pid}) LOOP
          PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();

@@ -1,27 +1,31 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
 import { TestConsole } from '../../test/harness/test-console';
-import { nullOnTimeout } from './null-on-timeout';
+import { nullOnTimeout } from './database';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('null on timeout');
+  testConsole = await TestConsole.open('null on timeout');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
-it('returns null for a statement beyond its time, and the transaction goes on with its own timeout', () =>
-  gj.db.read(async (tx) => {
-    const timeout = () => tx.query(sql`SHOW statement_timeout`);
+const timeoutRow = z.strictObject({ statement_timeout: z.string() });
+const oneRow = z.strictObject({ one: z.number() });
+
+it('returns null on a timeout and restores the timeout of the transaction', () =>
+  testConsole.db.read(async (tx) => {
+    const timeout = () => tx.query(timeoutRow, sql`SHOW statement_timeout`);
     const before = await timeout();
-    expect(await nullOnTimeout(tx, 50, () => tx.query(sql`SELECT pg_sleep(60)`))).toBeNull();
-    expect(await nullOnTimeout(tx, 5_000, () => tx.query(sql`SELECT 1 AS one`))).toEqual([
+    expect(await nullOnTimeout(tx, 50, () => tx.execute(sql`SELECT pg_sleep(60)`))).toBeNull();
+    expect(await nullOnTimeout(tx, 5_000, () => tx.query(oneRow, sql`SELECT 1 AS one`))).toEqual([
       { one: 1 },
     ]);
     expect(await timeout()).toEqual(before);
   }));
 
-it('throws every other failure of the statement', async () => {
+it('throws all other errors of the statement', async () => {
   await expect(
-    gj.db.read((tx) => nullOnTimeout(tx, 5_000, () => tx.query(sql`SELECT 1 / 0`))),
+    testConsole.db.read((tx) => nullOnTimeout(tx, 5_000, () => tx.execute(sql`SELECT 1 / 0`))),
   ).rejects.toMatchObject({ code: 'unexpected' });
 });

@@ -9,34 +9,33 @@ import {
   insertProcess,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { findAttention } from '../attention/find';
+import { findAttention } from '../attention/queries';
 import { listBatches } from '../batches/queries';
-import { parseBatchFilter } from '../batches/filters';
+import { parseBatchFilter } from '../batches/types';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
 import { expireAfterWrite } from '../core/process-cache';
 import { listCronEntries } from '../cron/entries';
-import type { Ctx } from '../ctx';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
 import { listBatchJobs } from '../jobs/batch-jobs';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
-import { countQueues } from '../metrics/job-numbers';
+import { listJobs } from '../jobs/list';
+import { countQueues } from '../metrics/metrics';
 import { readNavigationCounts } from '../navigation/counts';
 import { listPauses } from '../pauses/queries';
-import { parseProcessFilter } from '../processes/filters';
-import { listProcesses } from '../processes/queries';
+import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
-import { redactNames } from '../redact-names';
 
-/* A read runs its callback again after a lost connection: what it pushed into an array outside would be there twice. */
+/* A read retries its callback after a lost connection, so callbacks must not have side effects. */
 
-let console_: TestConsole;
+let testConsole: TestConsole;
 let batch: string;
 beforeAll(async () => {
   vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
-  console_ = await TestConsole.open('pure reads');
-  const { client } = console_;
+  testConsole = await TestConsole.open('pure reads');
+  const { client } = testConsole;
   const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
   batch = await insertBatch(client, { enqueued_at: ago(4_000) });
   await insertProcess(client, { state: '{"schedulers": [{"queues": "a", "max_threads": 2}]}' });
@@ -46,7 +45,7 @@ beforeAll(async () => {
   for (let n = 0; n < 6; n += 1) await insertJob(client, { ...DISCARDED, job_class: 'BrokenJob' });
   await insertJob(client, { ...SUCCEEDED, batch_id: batch });
 });
-afterAll(() => console_.close());
+afterAll(() => testConsole.close());
 
 const none = new URLSearchParams();
 const READS: Record<string, (ctx: Ctx) => Promise<unknown>> = {
@@ -67,18 +66,18 @@ const READS: Record<string, (ctx: Ctx) => Promise<unknown>> = {
   },
 };
 
-/** The clock has gone on between two reads. */
-const withoutClock = (result: unknown): unknown =>
+/** Removes times and rounds durations, which differ between two reads. */
+const removeTimes = (result: unknown): unknown =>
   JSON.parse(
     JSON.stringify(result, (_, value: unknown) =>
       typeof value === 'number' && !Number.isInteger(value) ? Math.round(value / 60) : value,
     ).replaceAll(/\d{4}-\d\d-\d\dT(\d|:|\.|%3A)+Z/g, 'a time'),
   );
 
-it.each(Object.keys(READS))('reads %s the same when every callback runs twice', async (name) => {
+it.each(Object.keys(READS))('returns the same %s when every callback runs twice', async (name) => {
   const read = READS[name] as (ctx: Ctx) => Promise<unknown>;
-  const once = await read(console_.ctx());
-  expireAfterWrite(console_.ctx().gj.schema.identity);
-  const twice = await read(console_.ctx({ db: repeatReads(console_.db) }));
-  expect(withoutClock(twice)).toEqual(withoutClock(once));
+  const expected = await read(testConsole.ctx());
+  expireAfterWrite(testConsole.ctx().tables.schema.identity);
+  const actual = await read(testConsole.ctx({ db: repeatReads(testConsole.db) }));
+  expect(removeTimes(actual)).toEqual(removeTimes(expected));
 });

@@ -26,20 +26,20 @@ async function select<T>(name: string, expression: Sql): Promise<T> {
 
 const json = sql`d.json`;
 
-it('reads a JSON value of exactly the limit and not one byte more', async () => {
+it('returns a JSON value up to the limit and NULL for one byte more', async () => {
   await store('limit', JSON.stringify('é'.repeat(31)));
   expect(await select('limit', limitedJson(json, 64))).toBe(JSON.stringify('é'.repeat(31)));
   expect(await select('limit', limitedJson(json, 63))).toBeNull();
 });
 
-it('finds a value large that is stored small', async () => {
+it('detects a large value whose stored size is small', async () => {
   await store('compressed', JSON.stringify('a'.repeat(1_000_000)));
   expect(await select<number>('compressed', sql`pg_column_size(d.json)`)).toBeLessThan(65_536);
   expect(await select('compressed', isLargeJson(json))).toBe(true);
   expect(await select('compressed', limitedJson(json))).toBeNull();
 });
 
-it('does not take a value for large because its numbers are wider in memory than in text', async () => {
+it('does not classify a value as large whose jsonb size exceeds its text', async () => {
   const digits = JSON.stringify(new Array(21_000).fill(1));
   await store('digits', digits);
   expect(await select('digits', isLargeJson(json))).toBe(false);
@@ -47,7 +47,7 @@ it('does not take a value for large because its numbers are wider in memory than
   expect(await select('empty strings', isLargeJson(json))).toBe(false);
 });
 
-it('tells NULL and JSON null from large values', async () => {
+it('distinguishes NULL and JSON null from large values', async () => {
   await store('null', null);
   await store('json null', 'null');
   expect(await select('null', isLargeJson(json))).toBe(false);
@@ -55,7 +55,7 @@ it('tells NULL and JSON null from large values', async () => {
   expect(await select('json null', limitedJson(json))).toBe('null');
 });
 
-it('cuts a text at a character and says that it was large', async () => {
+it('truncates a text at a character and detects that it is large', async () => {
   await store('text', null, 'あ'.repeat(100));
   const body = sql`d.body`;
   expect(await select('text', limitedText(body, 10))).toBe('あ'.repeat(10));
@@ -69,17 +69,17 @@ it.each([
   ['600 huge numbers', '-1e131071', 600],
   ['tiny numbers', '1e-16383', 9_000],
   ['600 tiny numbers', '-1e-16383', 600],
-  ['zeros with many digits behind the point', '0e-16383', 600],
-  ['ones with many digits behind the point', `1.${'0'.repeat(16_000)}`, 600],
+  ['zeros with many decimals', '0e-16383', 600],
+  ['ones with many decimals', `1.${'0'.repeat(16_000)}`, 600],
   ['huge doubles', '1e300', 9_000],
-])('finds a value large that has %s, without printing it', async (name, number, count) => {
+])('classifies a value with %s as large without printing it', async (name, number, count) => {
   await store(name, `[${new Array(count).fill(number).join(',')}]`);
   expect(await select(name, isLargeJson(json))).toBe(true);
   expect(await select(name, limitedJson(json))).toBeNull();
   expect(await select(name, limitedJson(json, 64 * 1024, sql`''`))).toBe('');
 });
 
-it('finds a long number at any depth and in any place', async () => {
+it('detects a long number at any depth and position', async () => {
   const deep = (levels: number, inner: string) =>
     `${'['.repeat(levels)}${inner}${']'.repeat(levels)}`;
   for (const [name, text] of [
@@ -95,7 +95,7 @@ it('finds a long number at any depth and in any place', async () => {
   expect(await select('5,000 levels without', isLargeJson(json))).toBe(false);
 });
 
-it('reads the numbers that a double can be, and those of as many digits as their text', async () => {
+it('does not classify ordinary doubles and integers as large', async () => {
   const numbers =
     '[1.7976931348623157e+308, 5e-324, -0.5, 0, 12345678901234567890.123456789, 1e400]';
   await store('doubles', numbers);

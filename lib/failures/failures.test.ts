@@ -1,20 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { DISCARDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { previewBulk } from '../bulk/preview';
 import { targetJobs } from '../bulk/target';
-import { FailureReader } from '../good-job/failure-key';
-import { isLibraryFrame } from '../good-job/frames';
-import { listJobs } from '../jobs/job-list';
+import { isLibraryFrame } from '../good-job/payload';
 import { parseJobFilter } from '../jobs/filters';
-import { concealing } from '../redaction';
-import { failureParams, parseFailureFilter } from './filters';
-import { countDiscarded } from './discard-counts';
+import { listJobs } from '../jobs/list';
+import { failureRedactor } from '../redaction/redaction';
+import { countDiscarded } from './failed-jobs';
+import {
+  FAILURE_RANGES,
+  type FailurePage,
+  RANGE_NAMES,
+  failureParams,
+  parseFailureFilter,
+} from './filters';
+import { FailureReader } from './fingerprints';
 import { listFailures } from './queries';
-import { FAILURE_RANGES, type FailurePage, RANGE_NAMES } from './types';
 
-let console_: TestConsole;
+let testConsole: TestConsole;
 
 interface Planted {
   id: string;
@@ -26,7 +31,7 @@ interface Planted {
 }
 const planted: Planted[] = [];
 
-/** The same numbers each time. */
+/** A seeded random number generator. */
 let seed = 7;
 const random = (n: number) => {
   seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
@@ -55,16 +60,14 @@ const BACKTRACES: (string[] | null)[] = [
 ];
 
 beforeAll(async () => {
-  console_ = await TestConsole.open('failures');
-  const { client } = console_;
+  testConsole = await TestConsole.open('failures');
+  const { client } = testConsole;
   for (let n = 0; n < 300; n += 1) {
-    const [jobClass, backtrace, discarded] = [
-      CLASSES[random(4)] ?? null,
-      BACKTRACES[random(5)] ?? null,
-      random(4) > 0,
-    ];
+    const jobClass = CLASSES[random(4)] ?? null;
+    const backtrace = BACKTRACES[random(5)] ?? null;
+    const discarded = random(4) > 0;
     const error = ERRORS[random(4)]?.(n) ?? '';
-    // Never on the edge of a range.
+    // Never close to the edge of a range.
     const ageS =
       [600, 5_000, 40_000, 200_000, 500_000, 1_000_000, 2_000_000][random(7)]! + random(900);
     const at = ago(ageS);
@@ -104,7 +107,7 @@ beforeAll(async () => {
       ageS,
     });
   }
-  // None of these is a failure that anybody waits for.
+  // None of these jobs counts as a failure.
   for (const columns of [
     { error: 'RuntimeError: boom' },
     { performed_at: ago(5), error: 'RuntimeError: boom' },
@@ -113,51 +116,52 @@ beforeAll(async () => {
   ])
     await insertJob(client, columns);
 });
-afterAll(() => console_.close());
+afterAll(() => testConsole.close());
 
-/** What the groups must be, by the plain reading of all that was planted. */
+/** The expected groups, computed in JavaScript from all planted failures. */
 function oracle(range: keyof typeof FAILURE_RANGES): Map<string, Planted[]> {
-  const reader = new FailureReader({ redact: (text) => text, sign: concealing.sign });
+  const reader = new FailureReader({ redact: (text) => text, sign: failureRedactor.sign });
   const groups = new Map<string, Planted[]>();
-  for (const one of planted) {
-    const { fingerprint } = reader.read(one);
-    groups.set(fingerprint, [...(groups.get(fingerprint) ?? []), one]);
+  for (const failure of planted) {
+    const { fingerprint } = reader.read(failure);
+    groups.set(fingerprint, [...(groups.get(fingerprint) ?? []), failure]);
   }
-  for (const [key, ones] of groups)
-    if (!ones.some(({ ageS }) => ageS <= FAILURE_RANGES[range])) groups.delete(key);
+  for (const [key, failures] of groups)
+    if (!failures.some(({ ageS }) => ageS <= FAILURE_RANGES[range])) groups.delete(key);
   return groups;
 }
 
 describe('listFailures', () => {
-  it.each(RANGE_NAMES)('groups what failed, %s', async (range) => {
-    const page = await listFailures(console_.ctx(), filter(`finished_since=${range}&deep=1`));
+  it.each(RANGE_NAMES)('groups failures by fingerprint: %s', async (range) => {
+    const page = await listFailures(testConsole.ctx(), filter(`finished_since=${range}&deep=1`));
     const groups = oracle(range);
     const lookback = Math.max(604_800, 2 * FAILURE_RANGES[range]);
     expect(page).toMatchObject({
-      cut: false,
-      more: 0,
+      isPartial: false,
+      moreGroups: 0,
       until: null,
-      looked: planted.filter(({ ageS }) => ageS <= lookback).length,
-      inPeriod: planted.filter(({ ageS }) => ageS <= FAILURE_RANGES[range]).length,
+      scanned: planted.filter(({ ageS }) => ageS <= lookback).length,
+      countInRange: planted.filter(({ ageS }) => ageS <= FAILURE_RANGES[range]).length,
     });
     expect(page.groups.map(({ fingerprint }) => fingerprint).sort()).toEqual(
       [...groups.keys()].sort(),
     );
     for (const group of page.groups) {
-      const ones = (groups.get(group.fingerprint) ?? []).filter(({ ageS }) => ageS <= lookback);
+      const failures = (groups.get(group.fingerprint) ?? []).filter(({ ageS }) => ageS <= lookback);
       const within = (from: number, to: number) =>
-        ones.filter(({ ageS }) => ageS > from && ageS <= to).length;
+        failures.filter(({ ageS }) => ageS > from && ageS <= to).length;
       const seconds = FAILURE_RANGES[range];
       expect(group.counts).toEqual(RANGE_NAMES.map((name) => within(0, FAILURE_RANGES[name])));
       expect(group).toMatchObject({
-        jobClass: ones[0]?.jobClass,
-        before: within(seconds, 2 * seconds),
-        discarded: ones.filter(({ state, ageS }) => state === 'discarded' && ageS <= seconds)
+        jobClass: failures[0]?.jobClass,
+        previousCount: within(seconds, 2 * seconds),
+        discarded: failures.filter(({ state, ageS }) => state === 'discarded' && ageS <= seconds)
           .length,
-        retried: ones.filter(({ state, ageS }) => state === 'retried' && ageS <= seconds).length,
+        retried: failures.filter(({ state, ageS }) => state === 'retried' && ageS <= seconds)
+          .length,
       });
       expect(group.spark.reduce((a, b) => a + b, 0)).toBe(within(0, seconds));
-      const newest = [...ones].sort((a, b) => a.ageS - b.ageS);
+      const newest = [...failures].sort((a, b) => a.ageS - b.ageS);
       expect(group.samples.map(({ id }) => id)).toEqual(newest.slice(0, 5).map(({ id }) => id));
       expect(
         Math.abs(Date.parse(group.lastSeen) - Date.now() + (newest[0]?.ageS ?? 0) * 1000),
@@ -168,29 +172,35 @@ describe('listFailures', () => {
     }
   });
 
-  it('looks at one class alone, and is one list whether it is read in one piece or many', async () => {
+  it('filters by class', async () => {
     const page = await listFailures(
-      console_.ctx(),
+      testConsole.ctx(),
       filter('job_class=A&finished_since=7_days_ago&deep=1'),
     );
     expect(page.groups.every(({ jobClass }) => jobClass === 'A')).toBe(true);
-    expect(page.looked).toBe(
+    expect(page.scanned).toBe(
       planted.filter(({ jobClass, ageS }) => jobClass === 'A' && ageS <= 1_209_600).length,
     );
-    expect((await listFailures(console_.ctx(), filter('job_class=NoSuchJob'))).groups).toEqual([]);
+    expect((await listFailures(testConsole.ctx(), filter('job_class=NoSuchJob'))).groups).toEqual(
+      [],
+    );
   });
 
-  it('says how far it looked when the time is up', async () => {
-    const { client } = console_;
-    await client.query(`INSERT INTO good_jobs (id, active_job_id, serialized_params, job_class, error, created_at, updated_at, performed_at, finished_at)
-      SELECT u, u, '{}', 'Many', 'Many: ' || n, at, at, at, at FROM (SELECT gen_random_uuid() u, n, now() - interval '100 s' - n * interval '10 ms' AS at FROM generate_series(1, 3000) n) r`);
-    const page = await listFailures(console_.ctx(), filter(''), 0);
+  it('reports how far it scanned when the time budget is used up', async () => {
+    const { client } = testConsole;
+    await client.query(`INSERT INTO good_jobs (id, active_job_id, serialized_params, job_class,
+      error, created_at, updated_at, performed_at, finished_at)
+      SELECT u, u, '{}', 'Many', 'Many: ' || n, at, at, at, at
+        FROM (SELECT gen_random_uuid() u, n,
+                     now() - interval '100 s' - n * interval '10 ms' AS at
+                FROM generate_series(1, 3000) n) r`);
+    const page = await listFailures(testConsole.ctx(), filter(''), 0);
     await client.query(`DELETE FROM good_jobs WHERE job_class = 'Many'`);
-    expect(page.cut).toBe(true);
-    expect(page.looked).toBeGreaterThanOrEqual(500);
-    expect(page.looked).toBeLessThan(3_000);
+    expect(page.isPartial).toBe(true);
+    expect(page.scanned).toBeGreaterThanOrEqual(500);
+    expect(page.scanned).toBeLessThan(3_000);
     const many = page.groups.find(({ jobClass }) => jobClass === 'Many');
-    expect(many?.before).toBeNull();
+    expect(many?.previousCount).toBeNull();
     expect(Date.parse(page.since)).toBeLessThanOrEqual(Date.parse(many?.firstSeen ?? ''));
   });
 });
@@ -198,18 +208,18 @@ describe('listFailures', () => {
 describe('the jobs of a group', () => {
   const jobsOf = async (query: string) => {
     const ids: string[] = [];
-    const asked = parseJobFilter(new URLSearchParams(`${query}&limit=100`));
-    for (let cursor = asked.cursor; ;) {
-      const page = await listJobs(console_.ctx(), { ...asked, cursor });
+    const jobFilter = parseJobFilter(new URLSearchParams(`${query}&limit=100`));
+    for (let cursor = jobFilter.cursor; ;) {
+      const page = await listJobs(testConsole.ctx(), { ...jobFilter, cursor });
       ids.push(...page.rows.map(({ id }) => id));
       if (!page.next) return ids.sort();
       cursor = page.next;
     }
   };
   const deep = (query = ''): Promise<FailurePage> =>
-    listFailures(console_.ctx(), filter(`finished_since=7_days_ago&deep=1${query}`));
+    listFailures(testConsole.ctx(), filter(`finished_since=7_days_ago&deep=1${query}`));
 
-  it('are those that its link lists, and those that a bulk action takes up', async () => {
+  it('lists by the link of a group exactly the jobs that a bulk action changes', async () => {
     const page = await deep();
     const groups = oracle('7_days_ago');
     for (const group of page.groups.slice(0, 12)) {
@@ -229,21 +239,21 @@ describe('the jobs of a group', () => {
         ['retry', 'discarded'],
         ['discard', 'retried'],
       ] as const) {
-        const preview = await previewBulk(console_.ctx(), action, {
+        const preview = await previewBulk(testConsole.ctx(), action, {
           kind: 'filter',
           query,
           batchId: null,
         });
         expect(preview.total).toEqual({
           kind: 'exact',
-          count: expected.filter((one) => one.state === state).length,
+          count: expected.filter((failure) => failure.state === state).length,
         });
-        // What it is started with names the same jobs.
-        const ctx = console_.ctx();
+        // The filter that the run is started with selects the same jobs.
+        const ctx = testConsole.ctx();
         const { sql: condition } = await ctx.db.read((tx) =>
-          targetJobs(tx, ctx.gj, preview.target),
+          targetJobs(tx, ctx.tables, preview.target),
         );
-        const { rows } = await console_.client.query<{ id: string }>(
+        const { rows } = await testConsole.client.query<{ id: string }>(
           `SELECT j.id FROM good_jobs j WHERE ${condition.text}`,
           condition.values,
         );
@@ -252,7 +262,7 @@ describe('the jobs of a group', () => {
     }
   });
 
-  it('are none for a group that there is not, and a term that cannot be read is an empty list', async () => {
+  it('matches no job for an unknown group and for an invalid term', async () => {
     expect(
       await jobsOf(`q=${encodeURIComponent('failure:0123456789abcdef@2026-01-01T00:00:00Z')}`),
     ).toEqual([]);
@@ -273,26 +283,36 @@ describe('the jobs of a group', () => {
 });
 
 describe('countDiscarded', () => {
-  it.each(['class', 'exception'] as const)('counts as GoodJob does, by %s', async (by) => {
-    const name = by === 'class' ? 'job_class' : `split_part(error, ': ', 1)`;
-    const { rows } = await console_.client.query<{ name: string | null; counts: number[] }>(`
-      SELECT ${name} AS name, ARRAY[count(*), ${RANGE_NAMES.map((range) => `count(*) FILTER (WHERE finished_at > now() - interval '${FAILURE_RANGES[range]} s')`).join()}]::int[] AS counts
-        FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL GROUP BY 1 ORDER BY 1`);
-    const counted = await countDiscarded(console_.ctx(), filter(`by=${by}`));
-    expect(
-      counted.rows.map((row) => ({ name: row.name, counts: [row.all, ...row.counts] })),
-    ).toEqual(rows);
-    expect(counted.total.all).toBe(planted.filter(({ state }) => state === 'discarded').length);
-    expect(counted.since).toBeNull();
-    const some = await countDiscarded(console_.ctx(), filter(`by=${by}`), 50);
-    expect(some.total.all).toBe(51);
-    expect(some.since).not.toBeNull();
-  });
+  it.each(['class', 'exception'] as const)(
+    'counts discarded jobs as GoodJob does, by %s',
+    async (by) => {
+      const name = by === 'class' ? 'job_class' : `split_part(error, ': ', 1)`;
+      const rangeCounts = RANGE_NAMES.map((range) => {
+        const since = `now() - interval '${FAILURE_RANGES[range]} s'`;
+        return `count(*) FILTER (WHERE finished_at > ${since})`;
+      });
+      const { rows } = await testConsole.client.query<{ name: string | null; counts: number[] }>(`
+      SELECT ${name} AS name, ARRAY[count(*), ${rangeCounts.join()}]::int[] AS counts
+        FROM good_jobs
+       WHERE finished_at IS NOT NULL AND error IS NOT NULL
+       GROUP BY 1
+       ORDER BY 1`);
+      const counted = await countDiscarded(testConsole.ctx(), filter(`by=${by}`));
+      expect(
+        counted.rows.map((row) => ({ name: row.name, counts: [row.all, ...row.counts] })),
+      ).toEqual(rows);
+      expect(counted.total.all).toBe(planted.filter(({ state }) => state === 'discarded').length);
+      expect(counted.since).toBeNull();
+      const some = await countDiscarded(testConsole.ctx(), filter(`by=${by}`), 50);
+      expect(some.total.all).toBe(51);
+      expect(some.since).not.toBeNull();
+    },
+  );
 });
 
 describe('the links of the counts by exception', () => {
-  it('list the jobs that were counted, or there is none', async () => {
-    const { client } = console_;
+  it('links a count by exception to exactly its jobs, or omits the link', async () => {
+    const { client } = testConsole;
     const planted = [
       'Links::Error',
       'Links::Error: x',
@@ -304,7 +324,10 @@ describe('the links of the counts by exception', () => {
     ];
     for (const error of planted)
       await insertJob(client, { ...DISCARDED, job_class: 'OfLinks', error });
-    const { rows } = await countDiscarded(console_.ctx(), filter('by=exception&job_class=OfLinks'));
+    const { rows } = await countDiscarded(
+      testConsole.ctx(),
+      filter('by=exception&job_class=OfLinks'),
+    );
     for (const row of rows) {
       const href = countHref('exception', row, null, false, 'OfLinks');
       if (row.name?.startsWith('LLL')) expect(href).toBeNull();
@@ -312,7 +335,7 @@ describe('the links of the counts by exception', () => {
         expect(
           (
             await listJobs(
-              console_.ctx(),
+              testConsole.ctx(),
               parseJobFilter(new URLSearchParams(href?.replace('/jobs?', ''))),
             )
           ).rows.length,
@@ -324,7 +347,7 @@ describe('the links of the counts by exception', () => {
   });
 });
 
-it('reads its filter, and leaves out what it cannot', () => {
+it('parses the filter of /cleaner and reports invalid values', () => {
   const full = filter(
     'by=class&finished_since=3_days_ago&job_class=A%3A%3AB&deep=1&group=0123456789abcdef',
   );
@@ -342,9 +365,9 @@ it('reads its filter, and leaves out what it cannot', () => {
   ).toEqual(['by', 'finished_since', 'group', 'deep']);
 });
 
-it('works without the indexes of GoodJob 4.18', async () => {
-  const before = await listFailures(console_.ctx(), filter('deep=1'));
-  const ctx = await console_.withoutIndexes(['discarded', 'unfinished_or_errored', 'created_at']);
+it('groups failures without the indexes of GoodJob 4.18', async () => {
+  const before = await listFailures(testConsole.ctx(), filter('deep=1'));
+  const ctx = await testConsole.dropIndexes(['discarded', 'unfinished_or_errored', 'created_at']);
   const after = await listFailures(ctx, filter('deep=1'));
   expect(after.groups.map(({ fingerprint, counts }) => [fingerprint, counts]).sort()).toEqual(
     before.groups.map(({ fingerprint, counts }) => [fingerprint, counts]).sort(),

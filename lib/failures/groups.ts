@@ -1,24 +1,31 @@
-import { timestampMs } from '../core/timestamp-ms';
-import { FailureReader } from '../good-job/failure-key';
-import type { FailureRow } from '../good-job/failure-rows';
-import { concealing } from '../redaction';
+import 'server-only';
+import type { TextBudget } from '../core/steps';
+import { cut, timestampMs } from '../core/text';
+import type { Tx } from '../db/database';
+import type { GoodJobTables } from '../good-job/tables';
+import { EXCERPT_MARGIN, failureRedactor, redaction } from '../redaction/redaction';
+import { redactJobErrors, redactWholeJob } from '../redaction/row-texts';
+import { MAX_FRAME_CHARS } from './failed-jobs';
 import {
   FAILURE_RANGES,
   type FailureGroup,
   type FailureRange,
+  type FailureRow,
   RANGE_NAMES,
   SPARK_BARS,
-} from './types';
+} from './filters';
+import { FailureReader, normalizeError } from './fingerprints';
 
-const SAMPLES = 5;
-const QUEUES = 5;
+const MAX_SAMPLES = 5;
+const MAX_QUEUES = 5;
 
-/** Puts failures into groups, in whatever order they come. */
-export class Groups {
+/** Groups failures by fingerprint; the result does not depend on their order. */
+export class FailureGroups {
   private readonly groups = new Map<string, FailureGroup>();
-  private readonly reader = new FailureReader(concealing);
+  private readonly reader = new FailureReader(failureRedactor);
   private readonly nowMs: number;
-  looked = 0;
+  /** Number of failures added. */
+  scanned = 0;
 
   constructor(
     now: string,
@@ -27,90 +34,142 @@ export class Groups {
     this.nowMs = Date.parse(now);
   }
 
-  /** Bytes of text that `add` has to redact: none for an error that was read before. */
+  /** Returns the length of the text that `add` has to redact: 0 for a cached error. */
   costOf(row: FailureRow): number {
     return this.reader.has(row.error) ? 0 : row.error.length;
   }
 
   add(row: FailureRow): void {
-    this.looked += 1;
+    this.scanned += 1;
     const { fingerprint, error } = this.reader.read(row);
-    let group = this.groups.get(fingerprint);
-    if (!group) {
-      group = {
-        fingerprint,
-        jobClass: row.jobClass,
-        error,
-        frame: row.frame,
-        queues: [],
-        discarded: 0,
-        retried: 0,
-        counts: RANGE_NAMES.map(() => 0),
-        spark: new Array<number>(SPARK_BARS).fill(0),
-        before: 0,
-        firstSeen: row.at,
-        lastSeen: row.at,
-        samples: [],
-        tooLarge: false,
-      };
-      this.groups.set(fingerprint, group);
-    }
+    const group = this.groups.get(fingerprint) ?? newGroup(fingerprint, error, row);
+    this.groups.set(fingerprint, group);
     if (
       row.queueName !== null &&
-      group.queues.length < QUEUES &&
+      group.queues.length < MAX_QUEUES &&
       !group.queues.includes(row.queueName)
     )
       group.queues.push(row.queueName);
     if (row.at < group.firstSeen) group.firstSeen = row.at;
-    if (row.at >= group.lastSeen) [group.lastSeen, group.frame] = [row.at, row.frame];
+    if (row.at >= group.lastSeen) {
+      group.lastSeen = row.at;
+      group.frame = row.frame;
+    }
     this.count(group, row.state, (this.nowMs - timestampMs(row.at)) / 1000);
-    keepSample(group, row);
+    addSample(group, row);
   }
 
-  private count(group: FailureGroup, state: FailureRow['state'], age: number): void {
+  private count(group: FailureGroup, state: FailureRow['state'], ageSeconds: number): void {
     RANGE_NAMES.forEach((name, n) => {
-      if (age <= FAILURE_RANGES[name]) group.counts[n] = (group.counts[n] ?? 0) + 1;
+      if (ageSeconds <= FAILURE_RANGES[name]) group.counts[n] = (group.counts[n] ?? 0) + 1;
     });
-    const seconds = FAILURE_RANGES[this.range];
-    if (age > seconds && age <= 2 * seconds) group.before = (group.before ?? 0) + 1;
-    if (age > seconds) return;
+    const rangeSeconds = FAILURE_RANGES[this.range];
+    if (ageSeconds > rangeSeconds && ageSeconds <= 2 * rangeSeconds)
+      group.previousCount = (group.previousCount ?? 0) + 1;
+    if (ageSeconds > rangeSeconds) return;
     group[state] += 1;
-    const bar = Math.max(
-      0,
-      Math.min(SPARK_BARS - 1, SPARK_BARS - 1 - Math.floor((age / seconds) * SPARK_BARS)),
-    );
+    const barsAgo = Math.floor((ageSeconds / rangeSeconds) * SPARK_BARS);
+    const bar = Math.max(0, Math.min(SPARK_BARS - 1, SPARK_BARS - 1 - barsAgo));
     group.spark[bar] = (group.spark[bar] ?? 0) + 1;
   }
 
-  /** Failures in the range, of all groups. */
-  get inPeriod(): number {
+  /** Number of failures in the range, over all groups. */
+  get countInRange(): number {
     const n = RANGE_NAMES.indexOf(this.range);
     return [...this.groups.values()].reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0);
   }
 
-  /** Those with failures in the range, the most frequent first. `since`: what is older was not looked at. */
+  /**
+   * Returns the groups with failures in the range, most frequent first. Failures before `since`
+   * were not scanned.
+   */
   inRange(since: string): FailureGroup[] {
     const seconds = FAILURE_RANGES[this.range];
-    const knowsBefore = Date.parse(since) <= this.nowMs - 2 * seconds * 1000;
+    const hasPreviousPeriod = Date.parse(since) <= this.nowMs - 2 * seconds * 1000;
     const n = RANGE_NAMES.indexOf(this.range);
     return [...this.groups.values()]
       .filter(({ counts }) => (counts[n] ?? 0) > 0)
-      .map((group) => (knowsBefore ? group : { ...group, before: null }))
+      .map((group) => (hasPreviousPeriod ? group : { ...group, previousCount: null }))
       .sort(byFrequency(this.range));
   }
 }
 
-/** The most frequent in the range first, then the newest. */
+function newGroup(
+  fingerprint: string,
+  error: string,
+  { jobClass, frame, at }: FailureRow,
+): FailureGroup {
+  return {
+    fingerprint,
+    jobClass,
+    error,
+    frame,
+    queues: [],
+    discarded: 0,
+    retried: 0,
+    counts: RANGE_NAMES.map(() => 0),
+    spark: new Array<number>(SPARK_BARS).fill(0),
+    previousCount: 0,
+    firstSeen: at,
+    lastSeen: at,
+    samples: [],
+    tooLarge: false,
+  };
+}
+
+/** Compares groups: most failures in the range first, then the newest. */
 export const byFrequency = (range: FailureRange) => (a: FailureGroup, b: FailureGroup) => {
   const n = RANGE_NAMES.indexOf(range);
   return (b.counts[n] ?? 0) - (a.counts[n] ?? 0) || (a.lastSeen < b.lastSeen ? 1 : -1);
 };
 
-/** Without their errors, which lib/failures/samples.ts reads and redacts. */
-function keepSample(group: FailureGroup, { id, state, at }: FailureRow): void {
+/** Samples have no error yet; `redactSamples` reads it for the newest one. */
+function addSample(group: FailureGroup, { id, state, at }: FailureRow): void {
   const last = group.samples.at(-1);
-  if (group.samples.length === SAMPLES && last && at <= last.at) return;
+  if (group.samples.length === MAX_SAMPLES && last && at <= last.at) return;
   group.samples.push({ id, state, error: null, at });
   group.samples.sort((a, b) => (a.at < b.at ? 1 : -1));
-  if (group.samples.length > SAMPLES) group.samples.pop();
+  if (group.samples.length > MAX_SAMPLES) group.samples.pop();
+}
+
+/** Maximum length of a sample's error. */
+const MAX_SAMPLE_CHARS = 1_000;
+
+/**
+ * Adds the redacted error of the newest job to each group. Secrets of that job's payload are also
+ * redacted in the normalized error, the frame and the queues.
+ */
+export async function redactSamples(
+  tx: Tx,
+  tables: GoodJobTables,
+  groups: FailureGroup[],
+  budget: TextBudget,
+): Promise<FailureGroup[]> {
+  const rules = redaction();
+  const newestIds = groups.flatMap(({ samples }) => samples.slice(0, 1).map(({ id }) => id));
+  const jobs = await redactJobErrors(tx, tables, newestIds, budget);
+  const redacted: FailureGroup[] = [];
+  for (const group of groups) {
+    const [newest, ...others] = group.samples;
+    if (!newest) {
+      redacted.push(group);
+      continue;
+    }
+    const { error, tooLarge, secrets } = jobs.get(newest.id) ?? redactWholeJob(false);
+    const frame = group.frame && {
+      text: group.frame,
+      bounds: { read: MAX_FRAME_CHARS, maxChars: MAX_FRAME_CHARS - EXCERPT_MARGIN, secrets },
+    };
+    redacted.push({
+      ...group,
+      jobClass: group.jobClass && rules.redactText(group.jobClass),
+      queues: group.queues.map((queue) => rules.redactText(queue, secrets)),
+      frame: frame && rules.excerpt(frame.text, frame.bounds),
+      error: normalizeError(error ?? ''),
+      samples: [{ ...newest, error: error && cut(error, MAX_SAMPLE_CHARS) }, ...others],
+      tooLarge,
+    });
+    await budget.yieldIfDue();
+  }
+  return redacted;
 }

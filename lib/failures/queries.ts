@@ -1,68 +1,80 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import { TextBudget } from '../core/text-budget';
-import type { Ctx } from '../ctx';
-import { nullOnTimeout } from '../db/null-on-timeout';
-import type { Tx } from '../db/types';
-import { GROUP_LOOKED_AT } from '../good-job/failure-group';
+import { z } from 'zod';
+import type { Ctx } from '../context/types';
+import { TextBudget, yieldToEventLoop } from '../core/steps';
+import { type Tx, nullOnTimeout } from '../db/database';
+import type { GoodJobTables } from '../good-job/tables';
+import type { FailureRedactor } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-texts';
 import {
-  type FailurePlace,
-  type FailureRow,
+  type FailureCursor,
   type FailureWindow,
   type RetriedFailure,
-  afterRetried,
-  discardedFailures,
-  retriedFailures,
-  waitingUntil,
-} from '../good-job/failure-rows';
-import type { GoodJob } from '../good-job/tables';
-import { newPageBudget } from '../redaction/row-secrets';
-import type { FailureFilter } from './filters';
-import { Groups, byFrequency } from './groups';
-import { redactSamples } from './samples';
-import { FAILURE_RANGES, type FailurePage } from './types';
+  nextRetriedCursor,
+  readDiscardedFailures,
+  readRetriedFailures,
+  waitingLimit,
+} from './failed-jobs';
+import {
+  FAILURE_RANGES,
+  type FailureFilter,
+  type FailureGroup,
+  type FailurePage,
+  type FailureRow,
+} from './filters';
+import { FailureReader } from './fingerprints';
+import { FailureGroups, byFrequency, redactSamples } from './groups';
 
-/** What a page takes for looking at failures, ms; and when somebody asks for more. */
+/** Time budget of a scan. */
 const BUDGET_MS = 110;
+/** Time budget when the user asks to scan further back. */
 const DEEP_BUDGET_MS = 500;
-/** The first chunk may take longer than the page's own time, or a slow database would show nothing; where it is cut, a small one may still end. */
+/** The first chunk may exceed the budget, so that a slow database still shows failures. */
 const FIRST_CHUNK = 1_000;
 const FIRST_CHUNK_MS = 1_500;
 const FIRST_CHUNK_DEEP_MS = 4_000;
+/** Rows of the chunk that is read instead when the first one times out. */
 const SMALL_CHUNK = 20;
 const SMALL_CHUNK_MS = 500;
-const LARGEST_CHUNK = 4_000;
+const MAX_CHUNK = 4_000;
+/** Target time of a chunk. */
 const CHUNK_MS = 100;
-/** A chunk that is slower than the one before it may still end. */
+/** Added to the time left for a chunk, which may be slower than the one before it. */
 const OVERTIME_MS = 150;
 const CHUNK_BYTES = 2 * 1024 * 1024;
-/** Text of errors whose normal forms one page makes, and the time for it at least. */
+/** Error text that one page normalizes. */
 const SCAN_BYTES = 4 * 1024 * 1024;
 const MIN_SCAN_MS = 250;
-const GROUPS_SHOWN = 50;
-const GROUPS_SHOWN_DEEP = 300;
-const WEEK = 604_800;
+const MAX_GROUPS = 50;
+const MAX_GROUPS_DEEP = 300;
+const WEEK_SECONDS = 604_800;
+/** Discarded jobs that one scan reads at most. */
+const MAX_DISCARDED_SCANNED = 200_000;
 
-/** Failures by class, error and frame: the newest first, as far back as the time allows for, and it says how far. */
+/**
+ * Returns failures grouped by class, error and frame. It scans from the newest back until the time
+ * budget is used up, and reports how far it got.
+ */
 export async function listFailures(
   ctx: Ctx,
   filter: FailureFilter,
   budgetMs = filter.deep ? DEEP_BUDGET_MS : BUDGET_MS,
 ): Promise<FailurePage> {
-  const seconds = Math.max(WEEK, 2 * FAILURE_RANGES[filter.range]);
-  const { page, shown } = await ctx.db.read(
+  const seconds = Math.max(WEEK_SECONDS, 2 * FAILURE_RANGES[filter.range]);
+  const { page, listed } = await ctx.db.read(
     async (tx) => {
-      const clock = await readClock(tx, ctx.gj, seconds);
+      const clock = await readClock(tx, ctx.tables, seconds);
       const firstMs = filter.deep ? FIRST_CHUNK_DEEP_MS : FIRST_CHUNK_MS;
       const window: FailureWindow = {
         since: clock.since,
         until: clock.until,
         classes: filter.jobClass === null ? null : [filter.jobClass],
       };
-      const groups = new Groups(clock.now, filter.range);
+      const groups = new FailureGroups(clock.now, filter.range);
       const scan: Scan = {
         tx,
-        gj: ctx.gj,
+        tables: ctx.tables,
         window,
         groups,
         now: clock.now,
@@ -71,72 +83,87 @@ export async function listFailures(
         budget: newScanBudget(budgetMs),
       };
       const until = await scanRetried(scan);
-      const stoppedAt = await scanDiscarded(scan);
-      const since = stoppedAt ?? clock.since;
-      const found = groups.inRange(since);
-      const shown = found.slice(0, filter.deep ? GROUPS_SHOWN_DEEP : GROUPS_SHOWN);
-      const unfolded = found.find(({ fingerprint }) => fingerprint === filter.group);
-      // Its error is read first, while there is a budget.
-      if (unfolded) shown.splice(0, shown.length, unfolded, ...shown.filter((g) => g !== unfolded));
+      const endedAt = await scanDiscarded(scan);
+      const since = endedAt ?? clock.since;
+      const all = groups.inRange(since);
+      const listed = expandedFirst(all, filter.group, filter.deep ? MAX_GROUPS_DEEP : MAX_GROUPS);
       return {
-        shown,
+        listed,
         page: {
           now: clock.now,
-          more: found.length - shown.length,
-          looked: groups.looked,
-          inPeriod: groups.inPeriod,
+          moreGroups: all.length - listed.length,
+          scanned: groups.scanned,
+          countInRange: groups.countInRange,
           since,
-          cut: stoppedAt !== null,
+          isPartial: endedAt !== null,
           until,
         },
       };
     },
     { byIndexOnly: true },
   );
-  const groups = await ctx.db.read((tx) => redactSamples(tx, ctx.gj, shown, newPageBudget()), {
+  const groups = await ctx.db.read((tx) => redactSamples(tx, ctx.tables, listed, newPageBudget()), {
     byIndexOnly: true,
   });
   return { ...page, groups: groups.sort(byFrequency(filter.range)) };
 }
 
-interface Clock {
-  /** The database's time, and the start of the window. ISO 8601 UTC. */
-  now: string;
-  since: string;
-  /** The scheduled time up to which waiting jobs are read; null: all of them are. */
-  until: string | null;
+/** The expanded group comes first, so that its error is read before the byte budget is used up. */
+function expandedFirst(
+  groups: FailureGroup[],
+  expandedFingerprint: string | null,
+  limit: number,
+): FailureGroup[] {
+  const listed = groups.slice(0, limit);
+  const expanded = groups.find(({ fingerprint }) => fingerprint === expandedFingerprint);
+  return expanded ? [expanded, ...listed.filter((group) => group !== expanded)] : listed;
 }
 
-/** The clock of a page. Where the waiting jobs take longer than SMALL_CHUNK_MS to place, `until` is now: none of them is read. */
-async function readClock(tx: Tx, gj: GoodJob, seconds: number): Promise<Clock> {
+const clockRow = z.strictObject({
+  /** The database's time, and the start of the window. ISO 8601 UTC. */
+  now: z.string(),
+  since: z.string(),
+  /** The scheduled time up to which waiting jobs are scanned; null if all are. */
+  until: z.string().nullable(),
+});
+
+/**
+ * Reads the clock of a page. If the limit of waiting jobs takes longer than SMALL_CHUNK_MS, `until`
+ * is now, so that none of them is scanned.
+ */
+async function readClock(
+  tx: Tx,
+  tables: GoodJobTables,
+  seconds: number,
+): Promise<z.infer<typeof clockRow>> {
   const times = sql`SELECT now() AS now, now() - make_interval(secs => ${seconds}) AS since`;
   const rows = await nullOnTimeout(tx, SMALL_CHUNK_MS, () =>
-    tx.query<Clock>(sql`${times}, ${waitingUntil(gj)} AS until`),
+    tx.query(clockRow, sql`${times}, ${waitingLimit(tables)} AS until`),
   );
-  const [clock] = rows ?? (await tx.query<Clock>(sql`${times}, now() AS until`));
+  const [clock] = rows ?? (await tx.query(clockRow, sql`${times}, now() AS until`));
   if (!clock) throw new Error('The database returned no time.');
   return clock;
 }
 
 interface Scan {
   tx: Tx;
-  gj: GoodJob;
+  tables: GoodJobTables;
   window: FailureWindow;
-  groups: Groups;
+  groups: FailureGroups;
   /** The database's time. ISO 8601 UTC. */
   now: string;
-  /** What the first chunk may take, ms. */
+  /** Statement timeout of the first chunk. */
   firstMs: number;
-  /** Of the whole scan, as `performance.now()` counts. */
+  /** End of the whole scan, on the clock of `performance.now()`. */
   deadline: number;
-  /** For the normal forms of errors. */
+  /** Budget for normalizing errors. */
   budget: TextBudget;
 }
 
 const newScanBudget = (budgetMs: number) =>
   new TextBudget({ maxBytes: SCAN_BYTES, maxMs: Math.max(MIN_SCAN_MS, 2 * budgetMs) });
 
-/** Adds the rows to the groups; how many of them the budget allowed for. */
+/** Adds rows to the groups until the budget is used up. Returns the number of rows added. */
 async function addRows({ groups, budget }: Scan, rows: FailureRow[]): Promise<number> {
   for (const [n, row] of rows.entries()) {
     const bytes = groups.costOf(row);
@@ -147,83 +174,133 @@ async function addRows({ groups, budget }: Scan, rows: FailureRow[]): Promise<nu
   return rows.length;
 }
 
-/** Up to which scheduled time the jobs that wait to be tried again were read; null: all of them. */
+/**
+ * Scans jobs that wait for a retry. Returns the scheduled time up to which all were read; null if
+ * all were.
+ */
 async function scanRetried(scan: Scan): Promise<string | null> {
-  const { tx, gj, window } = scan;
-  let place: FailurePlace | null = null;
+  const { tx, tables, window } = scan;
+  let cursor: FailureCursor | null = null;
   do {
-    const from: FailurePlace | null = place;
-    const rows: RetriedFailure[] | null = await nullOnTimeout(tx, timeLeft(scan, from), () =>
-      retriedFailures(tx, gj, window, from),
+    const from: FailureCursor | null = cursor;
+    const rows: RetriedFailure[] | null = await nullOnTimeout(tx, chunkTimeoutMs(scan, from), () =>
+      readRetriedFailures(tx, tables, window, from),
     );
     if (!rows) return from?.at ?? scan.now;
     const inWindow = rows.filter(({ isInWindow }) => isInWindow);
     const added = await addRows(scan, inWindow);
     if (added < inWindow.length) return inWindow[Math.max(added - 1, 0)]?.scheduledAt ?? null;
-    place = afterRetried(rows);
-    if (place && performance.now() > scan.deadline) return place.at;
-  } while (place);
+    cursor = nextRetriedCursor(rows);
+    if (cursor && performance.now() > scan.deadline) return cursor.at;
+  } while (cursor);
   return window.until;
 }
 
-/** What the next statement may take, ms. */
-function timeLeft({ firstMs, deadline }: Scan, from: FailurePlace | null): number {
+function chunkTimeoutMs({ firstMs, deadline }: Scan, from: FailureCursor | null): number {
   return from ? Math.max(deadline - performance.now(), 0) + OVERTIME_MS : firstMs;
 }
 
-/** Reads discarded jobs in chunks, each as large as the rest of the time allows for. Where it stopped; null: at the window's beginning. */
+/**
+ * Scans discarded jobs, newest first, in chunks sized by the time left. Returns the time of the
+ * last scanned job, or null when the scan reached the beginning of the window.
+ */
 async function scanDiscarded(scan: Scan): Promise<string | null> {
   const { deadline } = scan;
-  let place: FailurePlace | null = null;
+  let cursor: FailureCursor | null = null;
   let size = FIRST_CHUNK;
-  for (let scanned = 0; scanned < GROUP_LOOKED_AT;) {
-    const started = performance.now();
-    const chunk: Chunk | null = await readDiscarded(scan, place, size);
-    // Cut in the middle of a chunk: those before it still hold.
-    if (!chunk) return place?.at ?? scan.now;
+  for (let scanned = 0; scanned < MAX_DISCARDED_SCANNED;) {
+    const startedAt = performance.now();
+    const chunk: Chunk | null = await readDiscarded(scan, cursor, size);
+    // A timeout discards this chunk only; the earlier ones are complete.
+    if (!chunk) return cursor?.at ?? scan.now;
     const { rows, limit } = chunk;
     const added = await addRows(scan, rows);
     scanned += added;
     if (added < rows.length) return rows[Math.max(added - 1, 0)]?.at ?? null;
     const last = rows.at(-1);
     if (rows.length < limit || !last) return null;
-    place = last;
-    const left = deadline - performance.now();
-    if (left <= 0) return last.at;
-    size = nextChunk(rows, performance.now() - started, Math.min(CHUNK_MS, left));
+    cursor = last;
+    const remainingMs = deadline - performance.now();
+    if (remainingMs <= 0) return last.at;
+    size = nextChunkSize(rows, performance.now() - startedAt, Math.min(CHUNK_MS, remainingMs));
   }
-  return place?.at ?? null;
+  return cursor?.at ?? null;
 }
 
 interface Chunk {
   rows: FailureRow[];
-  /** How many rows it would have at most. */
+  /** LIMIT of the statement: a chunk with fewer rows is the last one. */
   limit: number;
 }
 
-/** The chunk behind a place; the first one again, and smaller, where it is cut. Null: cut. */
+/**
+ * Reads the chunk after a cursor; null on a timeout. The first chunk is tried again with fewer
+ * rows.
+ */
 async function readDiscarded(
   scan: Scan,
-  from: FailurePlace | null,
+  from: FailureCursor | null,
   limit: number,
 ): Promise<Chunk | null> {
-  const { tx, gj, window } = scan;
-  const read = (most: number, timeoutMs: number) =>
+  const { tx, tables, window } = scan;
+  const read = (maxRows: number, timeoutMs: number) =>
     nullOnTimeout(tx, timeoutMs, async () => ({
-      rows: await discardedFailures(tx, gj, window, from, most),
-      limit: most,
+      rows: await readDiscardedFailures(tx, tables, window, from, maxRows),
+      limit: maxRows,
     }));
-  const chunk = await read(limit, timeLeft(scan, from));
+  const chunk = await read(limit, chunkTimeoutMs(scan, from));
   return chunk || from ? chunk : read(SMALL_CHUNK, SMALL_CHUNK_MS);
 }
 
-/** Rows of the next chunk, by the time and the size of the last one. */
-function nextChunk(rows: FailureRow[], tookMs: number, allowedMs: number): number {
+/** Returns the row limit of the next chunk, from the duration and size of the last one. */
+function nextChunkSize(rows: FailureRow[], tookMs: number, allowedMs: number): number {
   const bytes = rows.reduce(
     (sum, { error, frame }) => sum + error.length + (frame?.length ?? 0),
     1,
   );
   const byTime = (rows.length / Math.max(tookMs, 0.1)) * allowedMs;
   const byBytes = (rows.length / bytes) * CHUNK_BYTES;
-  return Math.max(50, Math.min(LARGEST_CHUNK, Math.round(Math.min(byTime, byBytes))));
+  return Math.max(50, Math.min(MAX_CHUNK, Math.round(Math.min(byTime, byBytes))));
+}
+
+/** Rows of one statement. */
+const GROUP_CHUNK = 1_000;
+/** Time for which processing may block the event loop. */
+const MAX_SLICE_MS = 10;
+
+/**
+ * Returns the ids of all jobs of one group in a window. Only each statement has a timeout; the scan
+ * as a whole has no time limit.
+ */
+export async function findGroupJobIds(
+  tx: Tx,
+  tables: GoodJobTables,
+  fingerprint: string,
+  window: FailureWindow,
+  redactor: FailureRedactor,
+): Promise<string[]> {
+  const reader = new FailureReader(redactor);
+  const ids: string[] = [];
+  let sliceStartedAt = performance.now();
+  const collect = async (rows: FailureRow[]) => {
+    for (const row of rows) {
+      if (reader.read(row).fingerprint === fingerprint) ids.push(row.id);
+      if (performance.now() - sliceStartedAt < MAX_SLICE_MS) continue;
+      await yieldToEventLoop();
+      sliceStartedAt = performance.now();
+    }
+  };
+  let cursor: FailureCursor | null = null;
+  do {
+    const rows: RetriedFailure[] = await readRetriedFailures(tx, tables, window, cursor);
+    await collect(rows.filter(({ isInWindow }) => isInWindow));
+    cursor = nextRetriedCursor(rows);
+  } while (cursor);
+  for (let scanned = 0; scanned < MAX_DISCARDED_SCANNED; scanned += GROUP_CHUNK) {
+    const rows: FailureRow[] = await readDiscardedFailures(tx, tables, window, cursor, GROUP_CHUNK);
+    await collect(rows);
+    cursor = rows.at(-1) ?? null;
+    if (rows.length < GROUP_CHUNK) break;
+  }
+  return ids;
 }

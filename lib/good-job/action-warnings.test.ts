@@ -1,37 +1,43 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { DISCARDED, insertBatch, insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
-import { getActionWarnings } from '../jobs/warnings';
+import { getActionWarnings } from '../jobs/detail';
 import { changeJobs } from '../jobs/mutations';
 
-let console_: TestConsole;
-beforeAll(async () => void (console_ = await TestConsole.open('action_warnings')));
-afterAll(() => console_.close());
+let testConsole: TestConsole;
+beforeAll(async () => {
+  testConsole = await TestConsole.open('action_warnings');
+});
+afterAll(() => testConsole.close());
 
-const GONE = '00000000-0000-4000-8000-000000000000';
-/** No setting names the app, and no callback is stored. */
-const unknownApp = () => console_.ctx({ app: { appName: null } });
-const batch = (columns: Record<string, unknown> = {}) => insertBatch(console_.client, columns);
-const member = (batchId: string, columns: Record<string, unknown> = {}) =>
-  insertJob(console_.client, { batch_id: batchId, ...columns });
+const MISSING_BATCH_ID = '00000000-0000-4000-8000-000000000000';
+/** A context without an app name; no callback is stored either. */
+const contextWithoutAppName = () => testConsole.ctx({ app: { appName: null } });
+const insertBatchWith = (columns: Record<string, unknown> = {}) =>
+  insertBatch(testConsole.client, columns);
+const insertMember = (batchId: string, columns: Record<string, unknown> = {}) =>
+  insertJob(testConsole.client, { batch_id: batchId, ...columns });
 
 it('warns before a retry of a callback whose batch no longer exists', async () => {
-  const id = await insertJob(console_.client, { ...DISCARDED, batch_callback_id: GONE });
-  expect(await getActionWarnings(console_.ctx(), id)).toEqual({
+  const id = await insertJob(testConsole.client, {
+    ...DISCARDED,
+    batch_callback_id: MISSING_BATCH_ID,
+  });
+  expect(await getActionWarnings(testConsole.ctx(), id)).toEqual({
     retry: 'callback_batch_missing',
     reschedule: 'callback_batch_missing',
   });
-  await console_.client.query('DELETE FROM good_jobs WHERE id = $1', [id]);
+  await testConsole.client.query('DELETE FROM good_jobs WHERE id = $1', [id]);
 });
 
-it('warns of nothing where the batch of the callback exists, or the job has none', async () => {
-  const callback = await insertJob(console_.client, {
+it('returns no warning if the batch exists or the job is not a callback', async () => {
+  const callback = await insertJob(testConsole.client, {
     ...DISCARDED,
-    batch_callback_id: await batch({ finished_at: new Date().toISOString() }),
+    batch_callback_id: await insertBatchWith({ finished_at: new Date().toISOString() }),
   });
-  const orphan = await insertJob(console_.client, { ...DISCARDED, batch_id: GONE });
-  for (const id of [callback, orphan, await insertJob(console_.client)])
-    expect(await getActionWarnings(unknownApp(), id)).toEqual({});
+  const orphan = await insertJob(testConsole.client, { ...DISCARDED, batch_id: MISSING_BATCH_ID });
+  for (const id of [callback, orphan, await insertJob(testConsole.client)])
+    expect(await getActionWarnings(contextWithoutAppName(), id)).toEqual({});
 });
 
 it.each([
@@ -47,14 +53,14 @@ it.each([
   ],
   ['on_finish, before it was enqueued', { on_finish: 'OnFinish', enqueued_at: null }, [{}], false],
   ['no callbacks', { on_finish: ' ' }, [{}], false],
-])('warns before the discard that a batch refuses: %s', async (_, columns, members, refused) => {
-  const id = await batch(columns);
-  const [first = ''] = await Promise.all(members.map((one) => member(id, one)));
-  expect(await getActionWarnings(unknownApp(), first)).toEqual(
+])('warns before a discard exactly if it is refused: %s', async (_, columns, members, refused) => {
+  const id = await insertBatchWith(columns);
+  const [first = ''] = await Promise.all(members.map((member) => insertMember(id, member)));
+  expect(await getActionWarnings(contextWithoutAppName(), first)).toEqual(
     refused ? { discard: 'callbacks_not_enqueued', force_discard: 'callbacks_not_enqueued' } : {},
   );
-  expect(await getActionWarnings(console_.ctx(), first)).toEqual({});
-  expect(await changeJobs(unknownApp(), 'discard', [first])).toMatchObject([
+  expect(await getActionWarnings(testConsole.ctx(), first)).toEqual({});
+  expect(await changeJobs(contextWithoutAppName(), 'discard', [first])).toMatchObject([
     refused ? { outcome: 'refused', code: 'app_name_unknown' } : { outcome: 'done' },
   ]);
 });

@@ -1,127 +1,137 @@
-import sql, { empty, type Sql } from 'sql-template-tag';
-import type { Tx } from '../db/types';
+import sql, { type Sql, empty } from 'sql-template-tag';
+import { z } from 'zod';
+import type { Tx } from '../db/database';
 import {
-  type ClaimedJob,
-  type Patience,
-  batchTiesOf,
-  claimJobs,
-  claimJobsByForce,
+  type LockWait,
+  batchLinks,
+  continueBatches,
+  hasOpenJob,
   lockBatches,
   lockBatchesOrSkip,
-} from './claim';
-import { clock } from './clock';
-import { continueBatches } from './completion';
-import type { CutOff } from './cut-off';
-import { notifiedQueue, notify } from './notify';
-import { type Outcome, Refusal } from './outcomes';
-import { decompressed, priorityOfParams, queueOfParams, retriedParams } from './params';
-import type { GoodJob } from './tables';
+} from './batches';
+import {
+  type BatchEvent,
+  RefusalError,
+  appName,
+  batchCallbacksRow,
+  callbackClass,
+  callbackColumns,
+} from './callbacks';
+import { type LockedJob, type RowSnapshot, claimJobs, claimJobsByForce } from './locks';
+import { clock, notifiedQueue, notify } from './notify';
+import { payloadSource, priorityOfParams, queueOfParams, retriedParams } from './payload';
+import { type GoodJobTables, idRow } from './tables';
+import type { ActionWarnings, JobAction, Outcome } from './types';
 
 /*
- * What each action does to a set of jobs, at most MAX_JOBS_PER_TRANSACTION, inside the caller's transaction:
- * batch locks, claim, one judgement per row, one guarded UPDATE, completion checks, notification.
- * One home for the job page, the batch page, bulk and repair. An outcome for every id, in the order given.
+ * Applies an action to at most MAX_JOBS_PER_TRANSACTION jobs inside the caller's transaction: lock
+ * the batches, lock the jobs, check each row, one guarded UPDATE, completion checks, notification.
  */
 
-export const JOB_ACTIONS = ['reschedule', 'discard', 'force_discard', 'retry', 'destroy'] as const;
-export type JobAction = (typeof JOB_ACTIONS)[number];
-
-/** What GoodJob::Job#discard_job and #force_discard_job write into `error`. */
+/** The `error` that `GoodJob::Job#discard_job` and `#force_discard_job` write. */
 export const DISCARD_ERRORS = {
   discard: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
   force_discard: 'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
 } as const;
 
-/** Whether an operator discarded the job `j`, and not its own failure. */
-export const isDiscardedByHand = sql`(coalesce(j.error, '') IN (${DISCARD_ERRORS.discard}, ${DISCARD_ERRORS.force_discard}))`;
+/** Whether an operator discarded the job `j`, as opposed to a failure. */
+export const isDiscardedByHand = sql`
+  (coalesce(j.error, '') IN (${DISCARD_ERRORS.discard}, ${DISCARD_ERRORS.force_discard}))`;
 
 const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
 
 export interface ActionOptions {
-  /** reschedule only: ISO 8601 with its zone, UTC without one; null or absent: now. */
+  /** Only for reschedule: ISO 8601, UTC if it has no offset; null or absent means now. */
   scheduledAt?: string | null;
-  /** A job that was written since is a conflict: the caller has chosen among the jobs as they were then. */
-  cutOff?: CutOff;
-  /** Called under their locks with the jobs that are about to be changed: what is read of them then is what they were. */
-  claimed?: (ids: string[]) => Promise<void>;
-  /** How to deal with batches that somebody else has locked; absent: they are waited for as for any lock, and else all fails. */
-  batches?: Patience;
+  /** A job written after this snapshot is a `conflict`. */
+  cutOff?: RowSnapshot;
+  /**
+   * Called with the ids about to be changed while their rows are locked, to read their old values.
+   */
+  onLocked?: (ids: string[]) => Promise<void>;
+  /**
+   * Skips jobs whose batch stays locked; if absent, the call waits for `lock_timeout` and then
+   * fails.
+   */
+  batchLockWait?: LockWait;
 }
 
-/** Carries out one action on these jobs. `ids` are distinct UUIDs. */
+/** Returns one outcome for each id, in the order of `ids`, which must be distinct UUIDs. */
 export async function actOnJobs(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   action: JobAction,
   ids: string[],
   options: ActionOptions = {},
 ): Promise<Outcome[]> {
-  // Rescheduling and destroying change nothing that a batch's completion depends on.
+  // The completion of a batch does not depend on reschedule or destroy.
   const dependsOnBatch = action !== 'reschedule' && action !== 'destroy';
-  const { busy, isTied } = dependsOnBatch
-    ? await lockTheirBatches(tx, gj, ids, options.batches)
-    : { busy: new Set<string>(), isTied: () => true };
-  const free = busy.size > 0 ? ids.filter((id) => !busy.has(id)) : ids;
+  const { busyJobIds, hasLockedBatches } = dependsOnBatch
+    ? await lockBatchesOfJobs(tx, tables, ids, options.batchLockWait)
+    : { busyJobIds: new Set<string>(), hasLockedBatches: () => true };
+  const free = busyJobIds.size > 0 ? ids.filter((id) => !busyJobIds.has(id)) : ids;
   const claim =
     action === 'force_discard'
-      ? await claimJobsByForce(tx, gj, free)
-      : await claimJobs(tx, gj, free, options.cutOff);
-  const outcomes = new Map<string, Outcome>([...busy].map((id) => [id, { id, outcome: 'locked' }]));
+      ? await claimJobsByForce(tx, tables, free)
+      : await claimJobs(tx, tables, free, options.cutOff);
+  const outcomes = new Map<string, Outcome>(
+    [...busyJobIds].map((id) => [id, { id, outcome: 'locked' }]),
+  );
   for (const outcome of claim.outcomes) outcomes.set(outcome.id, outcome);
-  const ready: ClaimedJob[] = [];
+  const ready: LockedJob[] = [];
   for (const job of claim.jobs) {
     const outcome =
-      judge(action, job) ??
-      (job.changed || !isTied(job) ? { id: job.id, outcome: 'conflict' } : null);
+      eligibility(action, job) ??
+      (job.changed || !hasLockedBatches(job) ? { id: job.id, outcome: 'conflict' } : null);
     if (outcome) outcomes.set(job.id, outcome);
     else ready.push(job);
   }
-  if (ready.length > 0) await options.claimed?.(idsOf(ready));
-  for (const outcome of await carryOut(tx, gj, action, ready, options))
+  if (ready.length > 0) await options.onLocked?.(idsOf(ready));
+  for (const outcome of await applyAction(tx, tables, action, ready, options))
     outcomes.set(outcome.id, outcome);
   return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'missing' });
 }
 
 interface BatchLocks {
-  /** The jobs whose batch could not be had. */
-  busy: Set<string>;
-  /** Whether the job's batches are locked: it may have come to one since they were looked up. */
-  isTied(job: ClaimedJob): boolean;
+  /** Ids of the jobs whose batch could not be locked. */
+  busyJobIds: Set<string>;
+  /** False if the job joined a batch after `batchLinks` was read. */
+  hasLockedBatches(job: LockedJob): boolean;
 }
 
-async function lockTheirBatches(
+async function lockBatchesOfJobs(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   ids: string[],
-  patience?: Patience,
+  wait?: LockWait,
 ): Promise<BatchLocks> {
-  const ties = await batchTiesOf(tx, gj, ids);
-  const locked = new Set(ties.flatMap((job) => job.batchIds));
-  const isTied = ({ batchId, batchCallbackId }: ClaimedJob) =>
+  const links = await batchLinks(tx, tables, ids);
+  const locked = new Set(links.flatMap((job) => job.batchIds));
+  const hasLockedBatches = ({ batchId, batchCallbackId }: LockedJob) =>
     [batchId, batchCallbackId].every((id) => id === null || locked.has(id));
-  if (!patience) {
+  if (!wait) {
     await lockBatches(tx, [...locked]);
-    return { busy: new Set(), isTied };
+    return { busyJobIds: new Set(), hasLockedBatches };
   }
-  const missed = await lockBatchesOrSkip(tx, [...locked], patience);
-  for (const id of missed) locked.delete(id);
+  const skipped = await lockBatchesOrSkip(tx, [...locked], wait);
+  for (const id of skipped) locked.delete(id);
   return {
-    busy: new Set(
-      ties.filter((job) => job.batchIds.some((id) => missed.has(id))).map(({ id }) => id),
+    busyJobIds: new Set(
+      links.filter((job) => job.batchIds.some((id) => skipped.has(id))).map(({ id }) => id),
     ),
-    isTied,
+    hasLockedBatches,
   };
 }
 
-/** The rule that decides on a claimed row, `refused` before `conflict`; null: go ahead. */
-export function judge(action: JobAction, job: Omit<ClaimedJob, 'changed'>): Outcome | null {
+/** The outcome that prevents the action on a locked row, `refused` before `conflict`; else null. */
+export function eligibility(action: JobAction, job: Omit<LockedJob, 'changed'>): Outcome | null {
   switch (action) {
     case 'reschedule':
     case 'discard':
     case 'force_discard':
       return job.finished ? { id: job.id, outcome: 'conflict' } : null;
     case 'retry':
-      // GoodJob deserializes before it looks at the state (Job#retry_job).
+      // `GoodJob::Job#retry_job` deserializes before it checks the state.
       if (job.paramsProblem) return { id: job.id, outcome: 'refused', code: job.paramsProblem };
       return job.finished && job.errorPresent ? null : { id: job.id, outcome: 'conflict' };
     case 'destroy':
@@ -129,119 +139,142 @@ export function judge(action: JobAction, job: Omit<ClaimedJob, 'changed'>): Outc
   }
 }
 
-async function carryOut(
+async function applyAction(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   action: JobAction,
-  jobs: ClaimedJob[],
+  jobs: LockedJob[],
   options: ActionOptions,
 ): Promise<Outcome[]> {
   if (jobs.length === 0) return [];
   switch (action) {
     case 'reschedule':
-      return reschedule(tx, gj, jobs, options.scheduledAt ?? null);
+      return reschedule(tx, tables, jobs, options.scheduledAt ?? null);
     case 'discard':
     case 'force_discard':
-      return discard(tx, gj, jobs, DISCARD_ERRORS[action]);
+      return discard(tx, tables, jobs, DISCARD_ERRORS[action]);
     case 'retry':
-      return retry(tx, gj, jobs);
+      return retry(tx, tables, jobs);
     case 'destroy':
-      return destroy(tx, gj, jobs);
+      return destroy(tx, tables, jobs);
   }
 }
 
-const idsOf = (jobs: ClaimedJob[]) => jobs.map((job) => job.id);
+const idsOf = (jobs: LockedJob[]) => jobs.map((job) => job.id);
 
 /** `done` for the rows that the guarded statement returned, `conflict` for the rest. */
-function settled(jobs: ClaimedJob[], changed: { id: string }[]): Outcome[] {
+function outcomesFor(jobs: LockedJob[], changed: { id: string }[]): Outcome[] {
   const done = new Set(changed.map((row) => row.id));
   return jobs.map(({ id }) => ({ id, outcome: done.has(id) ? 'done' : 'conflict' }));
 }
 
+const rescheduledRow = z.strictObject({
+  id: z.string(),
+  queueName: z.string().nullable(),
+  scheduledAt: z.string(),
+  due: z.boolean(),
+});
+
 async function reschedule(
   tx: Tx,
-  gj: GoodJob,
-  jobs: ClaimedJob[],
+  tables: GoodJobTables,
+  jobs: LockedJob[],
   at: string | null,
 ): Promise<Outcome[]> {
   const now = await clock(tx);
-  // As timestamptz: of a text for a column without a zone Postgres would drop the offset.
-  const changed = await tx.query<{
-    id: string;
-    queueName: string | null;
-    scheduledAt: string;
-    due: boolean;
-  }>(sql`
-    UPDATE ${gj.jobs} j SET scheduled_at = ${at ?? now}::timestamptz, updated_at = ${now}
-     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
-     RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName", j.scheduled_at AS "scheduledAt", j.scheduled_at <= clock_timestamp() AS due`);
-  // GoodJob sends none here, and a worker finds the job by polling; ours is not to let it wait.
+  // Cast to timestamptz, because Postgres drops the offset of a text assigned to a `timestamp`
+  // column.
+  const changed = await tx.query(
+    rescheduledRow,
+    sql`
+      UPDATE ${tables.jobs} j
+         SET scheduled_at = ${at ?? now}::timestamptz, updated_at = ${now}
+       WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
+       RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName",
+                 j.scheduled_at AS "scheduledAt", j.scheduled_at <= clock_timestamp() AS due`,
+  );
+  // GoodJob does not notify here; the console does, so that a due job need not wait for a poll.
   const due = changed.filter((row) => row.due);
   await notify(
     tx,
     due.map((row) => row.queueName ?? 'default'),
     due[0]?.scheduledAt ?? now,
   );
-  return settled(jobs, changed);
+  return outcomesFor(jobs, changed);
 }
 
-async function discard(tx: Tx, gj: GoodJob, jobs: ClaimedJob[], error: string): Promise<Outcome[]> {
-  const together = await discardOrRefuse(tx, gj, jobs, error);
-  if (!together.some(({ outcome }) => outcome === 'refused')) return together;
-  // A batch whose callbacks cannot be enqueued refuses its own jobs and nobody else's.
+async function discard(
+  tx: Tx,
+  tables: GoodJobTables,
+  jobs: LockedJob[],
+  error: string,
+): Promise<Outcome[]> {
+  const all = await discardOrRefuse(tx, tables, jobs, error);
+  if (!all.some(({ outcome }) => outcome === 'refused')) return all;
+  // Try each batch again on its own, so that only the jobs of the failing batch are refused.
   const outcomes: Outcome[] = [];
   for (const members of byBatch(jobs))
-    outcomes.push(...(await discardOrRefuse(tx, gj, members, error)));
+    outcomes.push(...(await discardOrRefuse(tx, tables, members, error)));
   return outcomes;
 }
 
-/** All of them, or, when the callbacks of a batch cannot be enqueued, none. */
+/** Discards all jobs, or none if the callbacks of a batch cannot be enqueued. */
 async function discardOrRefuse(
   tx: Tx,
-  gj: GoodJob,
-  jobs: ClaimedJob[],
+  tables: GoodJobTables,
+  jobs: LockedJob[],
   error: string,
 ): Promise<Outcome[]> {
-  await tx.query(sql`SAVEPOINT discard`);
+  await tx.execute(sql`SAVEPOINT discard`);
   try {
-    const outcomes = await discardMembers(tx, gj, jobs, error);
-    await tx.query(sql`RELEASE SAVEPOINT discard`);
+    const outcomes = await discardMembers(tx, tables, jobs, error);
+    await tx.execute(sql`RELEASE SAVEPOINT discard`);
     return outcomes;
   } catch (cause) {
-    if (!(cause instanceof Refusal)) throw cause;
-    await tx.query(sql`ROLLBACK TO SAVEPOINT discard`);
+    if (!(cause instanceof RefusalError)) throw cause;
+    await tx.execute(sql`ROLLBACK TO SAVEPOINT discard`);
     return jobs.map(({ id }) => ({ id, outcome: 'refused', code: cause.code }));
   }
 }
 
+/** The batch of which a job is a member, and the batch whose callback it is. */
+const batchIdsRow = z.strictObject({
+  batchId: z.string().nullable(),
+  batchCallbackId: z.string().nullable(),
+});
+type BatchIds = z.infer<typeof batchIdsRow>;
+
+const discardedRow = batchIdsRow.extend({ id: z.string() });
+
 async function discardMembers(
   tx: Tx,
-  gj: GoodJob,
-  jobs: ClaimedJob[],
+  tables: GoodJobTables,
+  jobs: LockedJob[],
   error: string,
 ): Promise<Outcome[]> {
   const now = await clock(tx);
-  const changed = await tx.query<{
-    id: string;
-    batchId: string | null;
-    batchCallbackId: string | null;
-  }>(sql`
-    UPDATE ${gj.jobs} j SET finished_at = ${now}, error = ${error}, error_event = ${ERROR_EVENT.discarded}, updated_at = ${now}
-     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
-     RETURNING j.id, j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId"`);
-  const memberDiscarded = [...new Set(changed.flatMap(({ batchId }) => batchId ?? []))];
+  const changed = await tx.query(
+    discardedRow,
+    sql`
+      UPDATE ${tables.jobs} j
+         SET finished_at = ${now}, error = ${error}, error_event = ${ERROR_EVENT.discarded},
+             updated_at = ${now}
+       WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NULL
+       RETURNING j.id, j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId"`,
+  );
+  const withDiscardedMember = [...new Set(changed.flatMap(({ batchId }) => batchId ?? []))];
   const batches = [
     ...new Set([
-      ...memberDiscarded,
+      ...withDiscardedMember,
       ...changed.flatMap(({ batchCallbackId }) => batchCallbackId ?? []),
     ]),
   ];
-  if (batches.length > 0) await continueBatches(tx, gj, batches, { memberDiscarded });
-  return settled(jobs, changed);
+  if (batches.length > 0) await continueBatches(tx, tables, batches, { withDiscardedMember });
+  return outcomesFor(jobs, changed);
 }
 
-function byBatch(jobs: ClaimedJob[]): ClaimedJob[][] {
-  const groups = new Map<string, ClaimedJob[]>();
+function byBatch(jobs: LockedJob[]): LockedJob[][] {
+  const groups = new Map<string, LockedJob[]>();
   for (const job of jobs) {
     const key = `${job.batchId}/${job.batchCallbackId}`;
     groups.set(key, [...(groups.get(key) ?? []), job]);
@@ -249,37 +282,138 @@ function byBatch(jobs: ClaimedJob[]): ClaimedJob[][] {
   return [...groups.values()];
 }
 
-/** Re-queues claimed, judged jobs as they were stored (Job#retry_job, without the app's own Ruby). */
-export async function retry(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome[]> {
+const retriedRow = z.strictObject({ id: z.string(), queueName: z.string() });
+
+/**
+ * Enqueues locked, eligible jobs again as stored (`GoodJob::Job#retry_job` without the app's
+ * enqueue callbacks) and notifies the workers. Returns `done` or `conflict` for each job.
+ */
+export async function retry(tx: Tx, tables: GoodJobTables, jobs: LockedJob[]): Promise<Outcome[]> {
   const now = await clock(tx);
   const params = sql`payload.p[1]`;
   const createdAt: Sql =
-    gj.app.dequeueQuerySort === 'scheduled_at' ? empty : sql`created_at = ${now},`;
-  const changed = await tx.query<{ id: string; queueName: string }>(sql`
-    UPDATE ${gj.jobs} j
-       SET finished_at = NULL, performed_at = NULL, scheduled_at = ${now}, ${createdAt} updated_at = ${now},
-           error_event = ${ERROR_EVENT.retried},
-           (job_class, queue_name, priority, serialized_params) = (
-             SELECT ${params} ->> 'job_class', ${queueOfParams(params)}, ${priorityOfParams(params)},
-                    ${retriedParams(params, sql`j.id`, now, gj.app)}
-               FROM ${decompressed(sql`j.serialized_params`)})
-     WHERE j.id = ANY(${idsOf(jobs)}::uuid[]) AND j.finished_at IS NOT NULL AND j.error IS NOT NULL
-     RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName"`);
+    tables.app.dequeueQuerySort === 'scheduled_at' ? empty : sql`created_at = ${now},`;
+  const changed = await tx.query(
+    retriedRow,
+    sql`
+      UPDATE ${tables.jobs} j
+         SET finished_at = NULL, performed_at = NULL,
+             scheduled_at = ${now}, ${createdAt} updated_at = ${now},
+             error_event = ${ERROR_EVENT.retried},
+             (job_class, queue_name, priority, serialized_params) = (
+               SELECT ${params} ->> 'job_class',
+                      ${queueOfParams(params)},
+                      ${priorityOfParams(params)},
+                      ${retriedParams(params, sql`j.id`, now, tables.app)}
+                 FROM ${payloadSource(sql`j.serialized_params`)})
+       WHERE j.id = ANY(${idsOf(jobs)}::uuid[])
+         AND j.finished_at IS NOT NULL
+         AND j.error IS NOT NULL
+       RETURNING j.id, ${notifiedQueue(sql`j.queue_name`)} AS "queueName"`,
+  );
   await notify(
     tx,
     changed.map((row) => row.queueName),
     now,
   );
-  return settled(jobs, changed);
+  return outcomesFor(jobs, changed);
 }
 
-async function destroy(tx: Tx, gj: GoodJob, jobs: ClaimedJob[]): Promise<Outcome[]> {
+async function destroy(tx: Tx, tables: GoodJobTables, jobs: LockedJob[]): Promise<Outcome[]> {
   const ids = idsOf(jobs);
-  const changed = await tx.query<{ id: string }>(sql`
-    DELETE FROM ${gj.jobs} j WHERE j.id = ANY(${ids}::uuid[]) AND j.finished_at IS NOT NULL RETURNING j.id`);
-  // index_good_job_executions_on_active_job_id_and_created_at
-  await tx.query(
-    sql`DELETE FROM ${gj.executions} e WHERE e.active_job_id = ANY(${changed.map((row) => row.id)}::uuid[])`,
+  const changed = await tx.query(
+    idRow,
+    sql`
+      DELETE FROM ${tables.jobs} j
+       WHERE j.id = ANY(${ids}::uuid[]) AND j.finished_at IS NOT NULL
+       RETURNING j.id`,
   );
-  return settled(jobs, changed);
+  // index_good_job_executions_on_active_job_id_and_created_at
+  await tx.execute(sql`
+    DELETE FROM ${tables.executions} e
+     WHERE e.active_job_id = ANY(${changed.map((row) => row.id)}::uuid[])`);
+  return outcomesFor(jobs, changed);
+}
+
+/** Reasons, known before the action, why an action on the job would have no effect. */
+export async function actionWarnings(
+  tx: Tx,
+  tables: GoodJobTables,
+  jobId: string,
+): Promise<ActionWarnings> {
+  const [links] = await tx.query(
+    batchIdsRow,
+    sql`
+      SELECT j.batch_id AS "batchId", j.batch_callback_id AS "batchCallbackId"
+        FROM ${tables.jobs} j
+       WHERE j.id = ${jobId}`,
+  );
+  if (!links || (links.batchId === null && links.batchCallbackId === null)) return {};
+  const batches = await readBatches(tx, tables, jobId, links);
+  const isCallbackBatchMissing =
+    links.batchCallbackId !== null && !batches.some(({ id }) => id === links.batchCallbackId);
+  const isRefused = await hasUnknownApp(tx, tables, batches, links);
+  return {
+    ...(isCallbackBatchMissing && {
+      retry: 'callback_batch_missing',
+      reschedule: 'callback_batch_missing',
+    }),
+    ...(isRefused && {
+      discard: 'callbacks_not_enqueued',
+      force_discard: 'callbacks_not_enqueued',
+    }),
+  };
+}
+
+const batchRow = batchCallbacksRow.extend({
+  discarded: z.boolean(),
+  /** No other member is open, so the completion check after a discard finishes the batch. */
+  finishes: z.boolean(),
+});
+type Batch = z.infer<typeof batchRow>;
+
+function readBatches(
+  tx: Tx,
+  tables: GoodJobTables,
+  jobId: string,
+  links: BatchIds,
+): Promise<Batch[]> {
+  const otherMember: Sql = sql`j.batch_id = b.id AND j.id <> ${jobId}`;
+  return tx.query(
+    batchRow,
+    sql`
+      SELECT ${callbackColumns}, b.discarded_at IS NOT NULL AS discarded,
+             b.enqueued_at IS NOT NULL
+               AND b.${tables.jobsFinishedAt} IS NULL
+               AND NOT ${hasOpenJob(tables, otherMember)} AS finishes
+        FROM ${tables.batches} b
+       WHERE b.id = ANY(${[links.batchId, links.batchCallbackId]}::uuid[])`,
+  );
+}
+
+async function hasUnknownApp(
+  tx: Tx,
+  tables: GoodJobTables,
+  batches: Batch[],
+  { batchId }: BatchIds,
+): Promise<boolean> {
+  for (const batch of batches) {
+    const hasCallback = eventsOf(batch, batch.id === batchId).some(
+      (event) => callbackClass(batch, event) !== null,
+    );
+    if (hasCallback && (await appName(tx, tables, batch.id)) === null) return true;
+  }
+  return false;
+}
+
+/**
+ * The events of the completion check after a discard; `isMember`: the job is a member of this
+ * batch.
+ */
+function eventsOf({ discarded, finishes }: Batch, isMember: boolean): BatchEvent[] {
+  return [
+    ...(isMember && !discarded ? (['discard'] as const) : []),
+    ...(finishes && !isMember && !discarded ? (['success'] as const) : []),
+    ...(finishes ? (['finish'] as const) : []),
+  ];
 }

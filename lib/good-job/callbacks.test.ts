@@ -1,36 +1,43 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   DISCARDED,
   SUCCEEDED,
   insertBatch,
   insertJob,
-  params,
-  row,
-  rowText,
+  serializedParams,
+  readRow,
+  readRowText,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import { changeJobs } from '../jobs/mutations';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeEach(async () => {
-  gj = await TestConsole.open('callbacks');
+  testConsole = await TestConsole.open('callbacks');
 });
-afterEach(() => gj.close());
+afterEach(() => testConsole.close());
 
 const discard = async (id: string, app = {}) =>
-  (await changeJobs(gj.ctx({ app }), 'discard', [id]))[0];
-const ALL = { on_discard: 'OnDiscard', on_success: 'OnSuccess', on_finish: 'OnFinish' };
+  (await changeJobs(testConsole.ctx({ app }), 'discard', [id]))[0];
+const ALL_CALLBACKS = { on_discard: 'OnDiscard', on_success: 'OnSuccess', on_finish: 'OnFinish' };
 
-async function callbacks(batchId: string): Promise<Record<string, unknown>[]> {
-  const { rows } = await gj.client.query<{ row: Record<string, unknown> }>(
-    'SELECT to_jsonb(j) AS row FROM good_jobs j WHERE batch_callback_id = $1 ORDER BY created_at, job_class',
+const callbackRow = z.looseObject({ job_class: z.string(), serialized_params: z.looseObject({}) });
+
+async function callbackRows(batchId: string) {
+  const { rows } = await testConsole.client.query<{ row: unknown }>(
+    `SELECT to_jsonb(j) AS row
+       FROM good_jobs j
+      WHERE batch_callback_id = $1
+      ORDER BY created_at, job_class`,
     [batchId],
   );
-  return rows.map((found) => found.row);
+  return rows.map(({ row }) => callbackRow.parse(row));
 }
-const classes = async (batchId: string) => (await callbacks(batchId)).map((job) => job.job_class);
-const gid = (app: string, batchId: string) => [
+const callbackClasses = async (batchId: string) =>
+  (await callbackRows(batchId)).map((job) => job.job_class);
+const finishArguments = (app: string, batchId: string) => [
   { _aj_globalid: `gid://${app}/GoodJob::Batch/${batchId}` },
   {
     event: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: 'finish' },
@@ -39,71 +46,73 @@ const gid = (app: string, batchId: string) => [
 ];
 
 describe('the completion check after a discard', () => {
-  test('on_discard once, at the first; on_finish at the last; never on_success', async () => {
-    const batchId = await insertBatch(gj.client, ALL);
+  it('enqueues on_discard once, then on_finish after the last member, and never on_success', async () => {
+    const batchId = await insertBatch(testConsole.client, ALL_CALLBACKS);
     const members = [
-      await insertJob(gj.client, { batch_id: batchId }),
-      await insertJob(gj.client, { batch_id: batchId }),
-      await insertJob(gj.client, { batch_id: batchId }),
+      await insertJob(testConsole.client, { batch_id: batchId }),
+      await insertJob(testConsole.client, { batch_id: batchId }),
+      await insertJob(testConsole.client, { batch_id: batchId }),
     ];
     await discard(members[0] ?? '');
-    expect(await classes(batchId)).toEqual(['OnDiscard']);
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+    expect(await callbackClasses(batchId)).toEqual(['OnDiscard']);
+    expect(await readRow(testConsole.client, 'good_job_batches', batchId)).toMatchObject({
       jobs_finished_at: null,
       finished_at: null,
     });
     await discard(members[1] ?? '');
-    expect(await classes(batchId)).toEqual(['OnDiscard']);
+    expect(await callbackClasses(batchId)).toEqual(['OnDiscard']);
     await discard(members[2] ?? '');
-    expect(await classes(batchId)).toEqual(['OnDiscard', 'OnFinish']);
-    const batch = await row(gj.client, 'good_job_batches', batchId);
+    expect(await callbackClasses(batchId)).toEqual(['OnDiscard', 'OnFinish']);
+    const batch = await readRow(testConsole.client, 'good_job_batches', batchId);
     expect(batch.jobs_finished_at).not.toBeNull();
     expect(batch.finished_at).toBeNull();
   });
 
-  test('two members in one call, with a job of no batch beside them', async () => {
-    const batchId = await insertBatch(gj.client, ALL);
+  it('handles two members of a batch and a job without a batch in one call', async () => {
+    const batchId = await insertBatch(testConsole.client, ALL_CALLBACKS);
     const ids = [
-      await insertJob(gj.client, { batch_id: batchId }),
-      await insertJob(gj.client),
-      await insertJob(gj.client, { batch_id: batchId }),
+      await insertJob(testConsole.client, { batch_id: batchId }),
+      await insertJob(testConsole.client),
+      await insertJob(testConsole.client, { batch_id: batchId }),
     ];
-    const received = await gj.notifications(() => changeJobs(gj.ctx(), 'force_discard', ids));
-    expect(await classes(batchId)).toEqual(['OnDiscard', 'OnFinish']);
+    const received = await testConsole.notifications(() =>
+      changeJobs(testConsole.ctx(), 'force_discard', ids),
+    );
+    expect(await callbackClasses(batchId)).toEqual(['OnDiscard', 'OnFinish']);
     expect(new Set(received.map(({ queue_name }) => queue_name))).toEqual(new Set(['default']));
   });
 
-  test('the last open callback job of a batch ends it', async () => {
-    const batchId = await insertBatch(gj.client, { jobs_finished_at: new Date().toISOString() });
-    await insertJob(gj.client, { ...SUCCEEDED, batch_callback_id: batchId });
-    const [first, last] = [
-      await insertJob(gj.client, { batch_callback_id: batchId }),
-      await insertJob(gj.client, { batch_callback_id: batchId }),
-    ];
+  it('finishes a batch after its last open callback job', async () => {
+    const batchId = await insertBatch(testConsole.client, {
+      jobs_finished_at: new Date().toISOString(),
+    });
+    await insertJob(testConsole.client, { ...SUCCEEDED, batch_callback_id: batchId });
+    const first = await insertJob(testConsole.client, { batch_callback_id: batchId });
+    const last = await insertJob(testConsole.client, { batch_callback_id: batchId });
     await discard(first);
-    expect((await row(gj.client, 'good_job_batches', batchId)).finished_at).toBeNull();
+    expect((await readRow(testConsole.client, 'good_job_batches', batchId)).finished_at).toBeNull();
     await discard(last);
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+    expect(await readRow(testConsole.client, 'good_job_batches', batchId)).toMatchObject({
       discarded_at: null,
       finished_at: expect.any(String) as string,
     });
   });
 
-  test('a batch without callbacks ends at once; one that was never enqueued does not', async () => {
-    const plain = await insertBatch(gj.client, {
+  it('finishes a batch without callbacks at once, but not one that was never enqueued', async () => {
+    const plain = await insertBatch(testConsole.client, {
       on_finish: '',
       on_success: ' ',
       on_discard: '\u3000',
     });
-    await discard(await insertJob(gj.client, { batch_id: plain }));
-    expect(await row(gj.client, 'good_job_batches', plain)).toMatchObject({
+    await discard(await insertJob(testConsole.client, { batch_id: plain }));
+    expect(await readRow(testConsole.client, 'good_job_batches', plain)).toMatchObject({
       jobs_finished_at: expect.any(String) as string,
       finished_at: expect.any(String) as string,
     });
-    expect(await classes(plain)).toEqual([]);
-    const draft = await insertBatch(gj.client, { ...ALL, enqueued_at: null });
-    await discard(await insertJob(gj.client, { batch_id: draft }));
-    expect(await row(gj.client, 'good_job_batches', draft)).toMatchObject({
+    expect(await callbackClasses(plain)).toEqual([]);
+    const draft = await insertBatch(testConsole.client, { ...ALL_CALLBACKS, enqueued_at: null });
+    await discard(await insertJob(testConsole.client, { batch_id: draft }));
+    expect(await readRow(testConsole.client, 'good_job_batches', draft)).toMatchObject({
       discarded_at: expect.any(String) as string,
       jobs_finished_at: null,
     });
@@ -111,69 +120,72 @@ describe('the completion check after a discard', () => {
 });
 
 describe("the app name in a callback's GlobalID", () => {
-  test("is the setting, else that of the batch's own callback, else of any other", async () => {
-    const other = await insertBatch(gj.client);
-    await insertJob(gj.client, {
+  it("uses the setting, then the batch's own callbacks, then any other callback", async () => {
+    const other = await insertBatch(testConsole.client);
+    await insertJob(testConsole.client, {
       ...SUCCEEDED,
       batch_callback_id: other,
-      serialized_params: params('x', { arguments: gid('other-app', other) }),
+      serialized_params: serializedParams('x', { arguments: finishArguments('other-app', other) }),
     });
-    const own = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-    await insertJob(gj.client, {
+    const own = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+    await insertJob(testConsole.client, {
       ...SUCCEEDED,
       batch_callback_id: own,
-      serialized_params: params('x', { arguments: gid('own-app', own) }),
+      serialized_params: serializedParams('x', { arguments: finishArguments('own-app', own) }),
     });
-    const bare = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-    const set = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-    await discard(await insertJob(gj.client, { batch_id: own }), { appName: null });
-    await discard(await insertJob(gj.client, { batch_id: set }));
-    const app = async (batchId: string) =>
-      ((await callbacks(batchId)).at(-1)?.serialized_params as { arguments: unknown }).arguments;
-    expect(await app(own)).toEqual(gid('own-app', own));
-    expect(await app(set)).toEqual(gid('test-app', set));
-    await gj.client.query('DELETE FROM good_jobs WHERE batch_callback_id IN ($1, $2)', [own, set]);
-    await discard(await insertJob(gj.client, { batch_id: bare }), { appName: null });
-    expect(await app(bare)).toEqual(gid('other-app', bare));
+    const bare = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+    const set = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+    await discard(await insertJob(testConsole.client, { batch_id: own }), { appName: null });
+    await discard(await insertJob(testConsole.client, { batch_id: set }));
+    const argumentsOf = async (batchId: string) =>
+      (await callbackRows(batchId)).at(-1)?.serialized_params.arguments;
+    expect(await argumentsOf(own)).toEqual(finishArguments('own-app', own));
+    expect(await argumentsOf(set)).toEqual(finishArguments('test-app', set));
+    await testConsole.client.query('DELETE FROM good_jobs WHERE batch_callback_id IN ($1, $2)', [
+      own,
+      set,
+    ]);
+    await discard(await insertJob(testConsole.client, { batch_id: bare }), { appName: null });
+    expect(await argumentsOf(bare)).toEqual(finishArguments('other-app', bare));
   });
 
-  test('unknown: the job is refused, nothing of its batch is changed, and the others are done', async () => {
-    const batchId = await insertBatch(gj.client, { on_discard: 'OnDiscard' });
-    const member = await insertJob(gj.client, { batch_id: batchId });
-    const free = await insertJob(gj.client);
+  it('refuses only the jobs of a batch whose app name is unknown', async () => {
+    const batchId = await insertBatch(testConsole.client, { on_discard: 'OnDiscard' });
+    const member = await insertJob(testConsole.client, { batch_id: batchId });
+    const free = await insertJob(testConsole.client);
     const before = [
-      await rowText(gj.client, 'good_jobs', member),
-      await rowText(gj.client, 'good_job_batches', batchId),
+      await readRowText(testConsole.client, 'good_jobs', member),
+      await readRowText(testConsole.client, 'good_job_batches', batchId),
     ];
-    const ctx = gj.ctx({ app: { appName: null } });
+    const ctx = testConsole.ctx({ app: { appName: null } });
     expect(await changeJobs(ctx, 'discard', [member, free])).toEqual([
       { id: member, outcome: 'refused', code: 'app_name_unknown' },
       { id: free, outcome: 'done' },
     ]);
     expect([
-      await rowText(gj.client, 'good_jobs', member),
-      await rowText(gj.client, 'good_job_batches', batchId),
+      await readRowText(testConsole.client, 'good_jobs', member),
+      await readRowText(testConsole.client, 'good_job_batches', batchId),
     ]).toEqual(before);
-    expect(await classes(batchId)).toEqual([]);
+    expect(await callbackClasses(batchId)).toEqual([]);
   });
 
-  test('unknown: a batch retry that would have to enqueue callbacks is refused as a whole', async () => {
-    const batchId = await insertBatch(gj.client, {
+  it('refuses a batch retry that must enqueue callbacks with an unknown app name', async () => {
+    const batchId = await insertBatch(testConsole.client, {
       on_finish: 'OnFinish',
       jobs_finished_at: new Date().toISOString(),
       finished_at: new Date().toISOString(),
     });
-    await insertJob(gj.client, { ...SUCCEEDED, batch_id: batchId });
-    const before = await rowText(gj.client, 'good_job_batches', batchId);
-    expect(await retryBatch(gj.ctx({ app: { appName: null } }), batchId)).toMatchObject({
+    await insertJob(testConsole.client, { ...SUCCEEDED, batch_id: batchId });
+    const before = await readRowText(testConsole.client, 'good_job_batches', batchId);
+    expect(await retryBatch(testConsole.ctx({ app: { appName: null } }), batchId)).toMatchObject({
       outcome: 'refused',
       code: 'app_name_unknown',
       retried: 0,
     });
-    expect(await rowText(gj.client, 'good_job_batches', batchId)).toBe(before);
-    // Without callbacks to enqueue the name is not needed.
-    await insertJob(gj.client, { ...DISCARDED, batch_id: batchId });
-    expect(await retryBatch(gj.ctx({ app: { appName: null } }), batchId)).toMatchObject({
+    expect(await readRowText(testConsole.client, 'good_job_batches', batchId)).toBe(before);
+    // An unfinished member means that no callback is due, so the name is not needed.
+    await insertJob(testConsole.client, { ...DISCARDED, batch_id: batchId });
+    expect(await retryBatch(testConsole.ctx({ app: { appName: null } }), batchId)).toMatchObject({
       outcome: 'done',
       retried: 1,
     });
@@ -183,20 +195,21 @@ describe("the app name in a callback's GlobalID", () => {
 describe('queue, priority, locale and time zone of a callback', () => {
   const app = { locale: 'ja', timeZone: 'Asia/Tokyo' };
   const finish = async (columns: Record<string, unknown>) => {
-    const batchId = await insertBatch(gj.client, { on_finish: 'OnFinish', ...columns });
-    await discard(await insertJob(gj.client, { batch_id: batchId }), app);
-    const [job] = await callbacks(batchId);
-    return { row: job, payload: job?.serialized_params as Record<string, unknown> };
+    const batchId = await insertBatch(testConsole.client, { on_finish: 'OnFinish', ...columns });
+    await discard(await insertJob(testConsole.client, { batch_id: batchId }), app);
+    const [job] = await callbackRows(batchId);
+    if (!job) throw new Error('No callback job was enqueued.');
+    return { row: job, payload: job.serialized_params };
   };
-  const store = (created_at: string, changes: Record<string, unknown>) =>
-    insertJob(gj.client, {
+  const insertStored = (created_at: string, changes: Record<string, unknown>) =>
+    insertJob(testConsole.client, {
       ...SUCCEEDED,
       job_class: 'OnFinish',
       created_at,
-      serialized_params: params('x', changes),
+      serialized_params: serializedParams('x', changes),
     });
 
-  test('nothing stored: default, 0 in the row and null in the payload, the settings', async () => {
+  it('uses defaults and the settings if no job of the class is stored', async () => {
     const { row: job, payload } = await finish({});
     expect(job).toMatchObject({
       queue_name: 'default',
@@ -220,14 +233,14 @@ describe('queue, priority, locale and time zone of a callback', () => {
     expect(payload.enqueued_at).toMatch(/\.\d{6}000Z$/);
   });
 
-  test('as in the newest stored job of the class, whatever the row of it says', async () => {
-    await store('2020-01-01T00:00:00Z', {
+  it('uses the payload of the newest stored job of the class, not its columns', async () => {
+    await insertStored('2020-01-01T00:00:00Z', {
       queue_name: 'old',
       priority: 1,
       locale: 'fr',
       timezone: 'Europe/Paris',
     });
-    await store('2021-01-01T00:00:00Z', {
+    await insertStored('2021-01-01T00:00:00Z', {
       queue_name: 'mail',
       priority: -7,
       locale: 'de',
@@ -243,8 +256,8 @@ describe('queue, priority, locale and time zone of a callback', () => {
     });
   });
 
-  test("the batch's own queue and priority come first, blank ones do not count", async () => {
-    await store('2021-01-01T00:00:00Z', { queue_name: 'mail', priority: -7 });
+  it("prefers the batch's own queue and priority, unless they are blank", async () => {
+    await insertStored('2021-01-01T00:00:00Z', { queue_name: 'mail', priority: -7 });
     expect((await finish({ callback_queue_name: 'own', callback_priority: 3 })).row).toMatchObject({
       queue_name: 'own',
       priority: 3,
@@ -255,8 +268,8 @@ describe('queue, priority, locale and time zone of a callback', () => {
     });
   });
 
-  test('a stored payload that makes no sense is passed over', async () => {
-    await store('2021-01-01T00:00:00Z', {
+  it('ignores values of the wrong type in a stored payload', async () => {
+    await insertStored('2021-01-01T00:00:00Z', {
       queue_name: 7,
       priority: 'high',
       locale: null,
@@ -265,11 +278,11 @@ describe('queue, priority, locale and time zone of a callback', () => {
     const { row: job, payload } = await finish({});
     expect(job).toMatchObject({ queue_name: 'default', priority: 0 });
     expect(payload).toMatchObject({ locale: 'ja', timezone: 'Asia/Tokyo', priority: null });
-    await store('2091-01-01T00:00:00Z', { locale: '', timezone: ' ' });
+    await insertStored('2091-01-01T00:00:00Z', { locale: '', timezone: ' ' });
     expect((await finish({})).payload).toMatchObject({ locale: 'ja', timezone: 'Asia/Tokyo' });
   });
 
-  test('a class that is named from the top is stored by its own name, as GoodJob stores it', async () => {
+  it('stores a class name without its leading colons, like GoodJob', async () => {
     const { row: job, payload } = await finish({ on_finish: '::OnFinish' });
     expect([job?.job_class, payload.job_class]).toEqual(['OnFinish', 'OnFinish']);
   });

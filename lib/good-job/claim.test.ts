@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   DISCARDED,
   RUNNING,
@@ -8,98 +8,118 @@ import {
   insertBatch,
   insertJob,
   insertProcess,
-  row,
-  rowText,
+  readRow,
+  readRowText,
 } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { openDatabase } from '../db/database';
 import { changeJobs } from '../jobs/mutations';
-import type { JobAction } from './actions';
+import type { JobAction } from './types';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('claim');
+  testConsole = await TestConsole.open('claim');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 
-const LOCKING: JobAction[] = ['retry', 'discard', 'reschedule', 'destroy'];
+const LOCKING_ACTIONS: JobAction[] = ['retry', 'discard', 'reschedule', 'destroy'];
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
 
 async function outcomeOf(action: JobAction, id: string): Promise<string | undefined> {
-  return (await changeJobs(gj.ctx(), action, [id]))[0]?.outcome;
+  return (await changeJobs(testConsole.ctx(), action, [id]))[0]?.outcome;
 }
 
-describe('a live holder', () => {
-  test('skiplocked: the process that locked_by_id names is alive while its own advisory lock is held', async () => {
-    const worker = await gj.session();
-    const processId = await insertProcess(gj.client, { lock_type: 0, updated_at: ago(3_600_000) });
+describe('changeJobs while a worker holds the job', () => {
+  it('locks a skiplocked job while its process holds its own advisory lock', async () => {
+    const worker = await testConsole.session();
+    const processId = await insertProcess(testConsole.client, {
+      lock_type: 0,
+      updated_at: ago(3_600_000),
+    });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', processId)})`);
-    const id = await insertJob(gj.client, {
+    const id = await insertJob(testConsole.client, {
       ...RUNNING,
       locked_by_id: processId,
       locked_at: ago(1000),
       lock_type: 1,
     });
-    const [held] = await changeJobs(gj.ctx(), 'discard', [id]);
-    expect(held).toMatchObject({ outcome: 'locked', processId });
-    expect(held && 'processSeenAt' in held && held.processSeenAt).toMatch(/^\d{4}-.*\.\d{6}Z$/);
+    const [outcome] = await changeJobs(testConsole.ctx(), 'discard', [id]);
+    expect(outcome).toMatchObject({ outcome: 'locked', processId });
+    expect(outcome && 'processSeenAt' in outcome && outcome.processSeenAt).toMatch(
+      /^\d{4}-.*\.\d{6}Z$/,
+    );
     await worker.query('SELECT pg_advisory_unlock_all()');
     expect(await outcomeOf('discard', id)).toBe('done');
   });
 
-  test('skiplocked: a process without a lock of its own is alive for five minutes after it was seen', async () => {
-    for (const [seen, outcome] of [
+  it('locks a skiplocked job for five minutes after the last sign of life of its process', async () => {
+    for (const [ageMs, outcome] of [
       [0, 'locked'],
       [4 * 60_000 + 50_000, 'locked'],
       [5 * 60_000 + 10_000, 'done'],
     ] as const) {
-      const processId = await insertProcess(gj.client, { lock_type: null, updated_at: ago(seen) });
-      const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, lock_type: 1 });
-      expect(await outcomeOf('discard', id), `seen ${seen} ms ago`).toBe(outcome);
+      const processId = await insertProcess(testConsole.client, {
+        lock_type: null,
+        updated_at: ago(ageMs),
+      });
+      const id = await insertJob(testConsole.client, {
+        ...RUNNING,
+        locked_by_id: processId,
+        lock_type: 1,
+      });
+      expect(await outcomeOf('discard', id), `seen ${ageMs} ms ago`).toBe(outcome);
     }
-    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: randomUUID(), lock_type: 1 });
+    const id = await insertJob(testConsole.client, {
+      ...RUNNING,
+      locked_by_id: randomUUID(),
+      lock_type: 1,
+    });
     expect(await outcomeOf('discard', id), 'no such process').toBe('done');
   });
 
-  test('skiplocked: a job that was force-discarded still runs, and is not retried or destroyed under its worker', async () => {
-    const processId = await insertProcess(gj.client);
-    const id = await insertJob(gj.client, { ...DISCARDED, locked_by_id: processId, lock_type: 1 });
+  it('rejects retry and destroy while a force-discarded skiplocked job still runs', async () => {
+    const processId = await insertProcess(testConsole.client);
+    const id = await insertJob(testConsole.client, {
+      ...DISCARDED,
+      locked_by_id: processId,
+      lock_type: 1,
+    });
     expect(await outcomeOf('retry', id)).toBe('locked');
     expect(await outcomeOf('destroy', id)).toBe('locked');
   });
 
-  test.each([0, 2, null])('lock_type %s: the advisory lock alone decides', async (lockType) => {
-    const processId = await insertProcess(gj.client);
-    const worker = await gj.session();
-    for (const action of LOCKING) {
+  it.each([0, 2, null])('uses only the advisory lock if lock_type is %s', async (lockType) => {
+    const processId = await insertProcess(testConsole.client);
+    const worker = await testConsole.session();
+    for (const action of LOCKING_ACTIONS) {
       const state = action === 'retry' || action === 'destroy' ? DISCARDED : RUNNING;
-      const id = await insertJob(gj.client, {
+      const id = await insertJob(testConsole.client, {
         ...state,
         locked_by_id: processId,
         lock_type: lockType,
       });
       await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
-      const before = await rowText(gj.client, 'good_jobs', id);
+      const before = await readRowText(testConsole.client, 'good_jobs', id);
       expect(await outcomeOf(action, id), action).toBe('locked');
-      expect(await rowText(gj.client, 'good_jobs', id)).toBe(before);
+      expect(await readRowText(testConsole.client, 'good_jobs', id)).toBe(before);
       await worker.query('SELECT pg_advisory_unlock_all()');
       expect(await outcomeOf(action, id), `${action}, free`).toBe('done');
     }
   });
 
-  test('force discard asks nobody, and leaves the lock columns to the worker', async () => {
-    const processId = await insertProcess(gj.client);
-    const worker = await gj.session();
-    const id = await insertJob(gj.client, {
+  it('force-discards a held job and keeps its lock columns', async () => {
+    const processId = await insertProcess(testConsole.client);
+    const worker = await testConsole.session();
+    const id = await insertJob(testConsole.client, {
       ...RUNNING,
       locked_by_id: processId,
       locked_at: ago(5000),
       lock_type: 1,
     });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
-    const before = await row(gj.client, 'good_jobs', id);
+    const before = await readRow(testConsole.client, 'good_jobs', id);
     expect(await outcomeOf('force_discard', id)).toBe('done');
-    const after = await row(gj.client, 'good_jobs', id);
+    const after = await readRow(testConsole.client, 'good_jobs', id);
     const changed = Object.keys(after).filter(
       (column) => JSON.stringify(after[column]) !== JSON.stringify(before[column]),
     );
@@ -109,54 +129,57 @@ describe('a live holder', () => {
   });
 });
 
-test('a row that another transaction has locked: locked at once, and for a force discard after two seconds', async () => {
-  const other = await gj.session();
-  const id = await insertJob(gj.client);
-  const free = await insertJob(gj.client);
+it('reports a locked row at once, or after two seconds for a force discard', async () => {
+  const other = await testConsole.session();
+  const id = await insertJob(testConsole.client);
+  const free = await insertJob(testConsole.client);
   await other.query('BEGIN');
   await other.query('SELECT 1 FROM good_jobs WHERE id = $1 FOR UPDATE', [id]);
   const startedAt = Date.now();
   expect(await outcomeOf('discard', id)).toBe('locked');
   expect(Date.now() - startedAt).toBeLessThan(1500);
   expect(
-    (await changeJobs(gj.ctx(), 'force_discard', [free, id])).map(({ outcome }) => outcome),
+    (await changeJobs(testConsole.ctx(), 'force_discard', [free, id])).map(
+      ({ outcome }) => outcome,
+    ),
   ).toEqual(['locked', 'locked']);
   expect(Date.now() - startedAt).toBeGreaterThan(1900);
   await other.query('ROLLBACK');
-  expect((await row(gj.client, 'good_jobs', free)).finished_at).toBeNull();
+  expect((await readRow(testConsole.client, 'good_jobs', free)).finished_at).toBeNull();
 });
 
-test('a batch that is locked for longer than two seconds: locked, and nothing of the call is changed', async () => {
-  const other = await gj.session();
-  const batchId = await insertBatch(gj.client);
-  const member = await insertJob(gj.client, { batch_id: batchId });
-  const free = await insertJob(gj.client);
+it('changes no job if a batch stays locked for two seconds', async () => {
+  const other = await testConsole.session();
+  const batchId = await insertBatch(testConsole.client);
+  const member = await insertJob(testConsole.client, { batch_id: batchId });
+  const free = await insertJob(testConsole.client);
   await other.query('BEGIN');
   await other.query(`SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`);
   expect(
-    (await changeJobs(gj.ctx(), 'discard', [free, member])).map(({ outcome }) => outcome),
+    (await changeJobs(testConsole.ctx(), 'discard', [free, member])).map(({ outcome }) => outcome),
   ).toEqual(['locked', 'locked']);
-  expect((await row(gj.client, 'good_jobs', free)).finished_at).toBeNull();
-  // A batch's end does not depend on these: they do not wait.
+  expect((await readRow(testConsole.client, 'good_jobs', free)).finished_at).toBeNull();
+  // Reschedule and destroy do not wait for the batch's lock.
   expect(await outcomeOf('reschedule', member)).toBe('done');
-  const finished = await insertJob(gj.client, { ...SUCCEEDED, batch_id: batchId });
+  const finished = await insertJob(testConsole.client, { ...SUCCEEDED, batch_id: batchId });
   expect(await outcomeOf('destroy', finished)).toBe('done');
   await other.query('ROLLBACK');
   expect(await outcomeOf('discard', member)).toBe('done');
 });
 
-test('the order of the checks: missing, locked, refused, conflict; outcomes in the order of the ids', async () => {
-  const worker = await gj.session();
+it('checks for missing, locked, refused and conflict, and returns outcomes in id order', async () => {
+  const worker = await testConsole.session();
   const missing = randomUUID();
-  const lockedAndBad = await insertJob(gj.client, { serialized_params: null });
-  const badAndOpen = await insertJob(gj.client, { serialized_params: '[]' });
-  const open = await insertJob(gj.client);
-  const ready = await insertJob(gj.client, DISCARDED);
+  const lockedAndBad = await insertJob(testConsole.client, { serialized_params: null });
+  const badAndOpen = await insertJob(testConsole.client, { serialized_params: '[]' });
+  const open = await insertJob(testConsole.client);
+  const ready = await insertJob(testConsole.client, DISCARDED);
   await worker.query(
-    `SELECT pg_advisory_lock(${lockKey('good_jobs', lockedAndBad)}), pg_advisory_lock(${lockKey('good_jobs', missing)})`,
+    `SELECT pg_advisory_lock(${lockKey('good_jobs', lockedAndBad)}),
+            pg_advisory_lock(${lockKey('good_jobs', missing)})`,
   );
   const ids = [ready, missing, open, lockedAndBad, badAndOpen];
-  expect(await changeJobs(gj.ctx(), 'retry', ids)).toEqual([
+  expect(await changeJobs(testConsole.ctx(), 'retry', ids)).toEqual([
     { id: ready, outcome: 'done' },
     { id: missing, outcome: 'missing' },
     { id: open, outcome: 'conflict' },
@@ -165,87 +188,99 @@ test('the order of the checks: missing, locked, refused, conflict; outcomes in t
   ]);
 });
 
-/** Another session has the batch while `during` happens, and lets it go. */
-async function whileHeld(
+/**
+ * Runs `act` while another session holds the batch's lock; once it waits, runs `during` and
+ * unlocks.
+ */
+async function whileBatchLocked(
   batchId: string,
   act: () => Promise<unknown>,
   during: (client: pg.Client) => Promise<unknown>,
 ): Promise<void> {
-  const worker = await gj.session();
+  const worker = await testConsole.session();
   await worker.query(
     `BEGIN; SELECT pg_advisory_xact_lock(${lockKey('good_job_batches', batchId)})`,
   );
-  const acting = act();
-  const waits = async () =>
+  const action = act();
+  const countWaiting = async () =>
     (
-      await gj.client.query(
-        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      await testConsole.client.query(
+        `SELECT 1
+           FROM pg_locks
+          WHERE locktype = 'advisory'
+            AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
       )
     ).rowCount;
-  await vi.waitFor(async () => expect(await waits()).toBe(1));
+  await vi.waitFor(async () => expect(await countWaiting()).toBe(1));
   await during(worker);
   await worker.query('COMMIT');
-  await acting;
+  await action;
 }
 
-test("what others did before the batch's lock was ours is seen, also where transactions are REPEATABLE READ by default", async () => {
-  await gj.client.query(
-    `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation TO ''repeatable read''', current_database()); END $$`,
+it('sees changes committed before its batch lock, even under REPEATABLE READ by default', async () => {
+  await testConsole.client.query(
+    `DO $$ BEGIN
+       EXECUTE format(
+         'ALTER DATABASE %I SET default_transaction_isolation TO ''repeatable read''',
+         current_database());
+     END $$`,
   );
-  const own = openDatabase({
-    url: gj.url,
+  const db = openDatabase({
+    url: testConsole.url,
     caFile: null,
     poolSize: 1,
     applicationName: 'good_job_console',
   });
   try {
-    const batchId = await insertBatch(gj.client);
-    const [mine, theirs] = [
-      await insertJob(gj.client, { batch_id: batchId }),
-      await insertJob(gj.client, { batch_id: batchId }),
-    ];
-    await whileHeld(
+    const batchId = await insertBatch(testConsole.client);
+    const discarded = await insertJob(testConsole.client, { batch_id: batchId });
+    const finished = await insertJob(testConsole.client, { batch_id: batchId });
+    await whileBatchLocked(
       batchId,
-      () => changeJobs(gj.ctx({ db: own }), 'discard', [mine]),
-      (worker) => worker.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [theirs]),
+      () => changeJobs(testConsole.ctx({ db }), 'discard', [discarded]),
+      (worker) =>
+        worker.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [finished]),
     );
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+    expect(await readRow(testConsole.client, 'good_job_batches', batchId)).toMatchObject({
       jobs_finished_at: expect.any(String) as string,
     });
   } finally {
-    await own.close();
-    await gj.client.query(
-      `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_isolation', current_database()); END $$`,
+    await db.close();
+    await testConsole.client.query(
+      `DO $$ BEGIN
+         EXECUTE format(
+           'ALTER DATABASE %I RESET default_transaction_isolation', current_database());
+       END $$`,
     );
   }
 });
 
-test("a job that has come to a batch meanwhile is a conflict: nobody has that batch's lock", async () => {
-  const [held, other] = [await insertBatch(gj.client), await insertBatch(gj.client)];
-  const [member, joining] = [
-    await insertJob(gj.client, { batch_id: held }),
-    await insertJob(gj.client),
-  ];
-  await whileHeld(
-    held,
+it('reports a conflict for a job that joins a batch while the action waits', async () => {
+  const locked = await insertBatch(testConsole.client);
+  const other = await insertBatch(testConsole.client);
+  const member = await insertJob(testConsole.client, { batch_id: locked });
+  const joining = await insertJob(testConsole.client);
+  await whileBatchLocked(
+    locked,
     async () =>
-      expect(await changeJobs(gj.ctx(), 'discard', [member, joining])).toEqual([
+      expect(await changeJobs(testConsole.ctx(), 'discard', [member, joining])).toEqual([
         { id: member, outcome: 'done' },
         { id: joining, outcome: 'conflict' },
       ]),
     (worker) => worker.query('UPDATE good_jobs SET batch_id = $2 WHERE id = $1', [joining, other]),
   );
-  expect(await row(gj.client, 'good_job_batches', other)).toMatchObject({
+  expect(await readRow(testConsole.client, 'good_job_batches', other)).toMatchObject({
     discarded_at: null,
     jobs_finished_at: null,
   });
 });
 
-test('of many that discard the same jobs at once, each job is done by exactly one', async () => {
+it('discards each job exactly once when eight calls run at the same time', async () => {
   const ids: string[] = [];
-  for (let n = 0; n < 40; n += 1) ids.push(await insertJob(gj.client));
+  for (let n = 0; n < 40; n += 1) ids.push(await insertJob(testConsole.client));
   const calls = await Promise.all(
-    Array.from({ length: 8 }, () => changeJobs(gj.ctx(), 'discard', ids)),
+    Array.from({ length: 8 }, () => changeJobs(testConsole.ctx(), 'discard', ids)),
   );
   for (const [n, id] of ids.entries()) {
     const outcomes = calls.map((call) => call[n]?.outcome);
@@ -261,12 +296,21 @@ test('of many that discard the same jobs at once, each job is done by exactly on
   }
 });
 
-test('every lock ends with the transaction', async () => {
-  const batchId = await insertBatch(gj.client);
-  const ids = [await insertJob(gj.client, { batch_id: batchId }), await insertJob(gj.client)];
-  await changeJobs(gj.ctx(), 'discard', ids);
-  const { rows } = await gj.client.query(
-    `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'good_job_console' AND datname = current_database())`,
+it('releases every advisory lock at the end of the transaction', async () => {
+  const batchId = await insertBatch(testConsole.client);
+  const ids = [
+    await insertJob(testConsole.client, { batch_id: batchId }),
+    await insertJob(testConsole.client),
+  ];
+  await changeJobs(testConsole.ctx(), 'discard', ids);
+  const { rows } = await testConsole.client.query(
+    `SELECT 1
+       FROM pg_locks
+      WHERE locktype = 'advisory'
+        AND pid IN (
+          SELECT pid
+            FROM pg_stat_activity
+           WHERE application_name = 'good_job_console' AND datname = current_database())`,
   );
   expect(rows).toEqual([]);
 });

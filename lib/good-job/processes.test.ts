@@ -1,129 +1,147 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import sql from 'sql-template-tag';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { z } from 'zod';
 import { insertProcess } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { readProcessState, threadsOf } from './process-state';
-import { STATE_READ, livePools, processStateOf } from './processes';
+import {
+  MAX_STATE_BYTES,
+  PROCESS_STATES,
+  livePools,
+  processStateOf,
+  readProcessState,
+  threadsOf,
+} from './processes';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('processes');
+  testConsole = await TestConsole.open('processes');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(async () => {
-  await gj.client.query('DELETE FROM good_job_processes');
+  await testConsole.client.query('DELETE FROM good_job_processes');
 });
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+const stateRow = z.strictObject({ state: z.enum(PROCESS_STATES) });
 const stateOf = async (id: string) => {
-  const { db, gj: tables } = gj.ctx();
-  return (
-    await db.read((tx) =>
-      tx.query<{ state: string }>(
-        sql`SELECT ${processStateOf(tables)} AS state FROM ${tables.processes} p WHERE p.id = ${id}`,
-      ),
-    )
-  )[0]?.state;
+  const { db, tables } = testConsole.ctx();
+  const [row] = await db.read((tx) =>
+    tx.query(
+      stateRow,
+      sql`
+        SELECT ${processStateOf(tables)} AS state
+          FROM ${tables.processes} p
+         WHERE p.id = ${id}`,
+    ),
+  );
+  return row?.state;
 };
 
-test.each([
+it.each([
   [0, 'live'],
   [30, 'live'],
   [40, 'stale'],
   [290, 'stale'],
   [310, 'dead'],
-])('a process without an advisory lock that was seen %d s ago is %s', async (seconds, state) => {
-  expect(await stateOf(await insertProcess(gj.client, { updated_at: ago(seconds) }))).toBe(state);
+])('reports a process seen %d s ago, without an advisory lock, as %s', async (seconds, state) => {
+  expect(await stateOf(await insertProcess(testConsole.client, { updated_at: ago(seconds) }))).toBe(
+    state,
+  );
 });
 
-test('a process with an advisory lock lives while a session holds it', async () => {
-  const id = await insertProcess(gj.client, { lock_type: 0 });
+it('keeps a process with an advisory lock alive while a session holds the lock', async () => {
+  const id = await insertProcess(testConsole.client, { lock_type: 0 });
   expect(await stateOf(id)).toBe('dead');
-  const worker = await gj.session();
+  const worker = await testConsole.session();
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', id)})`);
   expect(await stateOf(id)).toBe('live');
-  await gj.client.query('UPDATE good_job_processes SET updated_at = $1', [ago(3_600)]);
+  await testConsole.client.query('UPDATE good_job_processes SET updated_at = $1', [ago(3_600)]);
   expect(await stateOf(id)).toBe('stale');
   await worker.query('SELECT pg_advisory_unlock_all()');
   expect(await stateOf(id)).toBe('dead');
 });
 
-test('the lock of another process, or of a job with its id, is not its own', async () => {
-  const [id, other] = [
-    await insertProcess(gj.client, { lock_type: 0 }),
-    await insertProcess(gj.client, { lock_type: 0 }),
-  ];
-  const worker = await gj.session();
+it('does not mistake the lock of another process or of a job for its own', async () => {
+  const id = await insertProcess(testConsole.client, { lock_type: 0 });
+  const other = await insertProcess(testConsole.client, { lock_type: 0 });
+  const worker = await testConsole.session();
   await worker.query(
-    `SELECT pg_advisory_lock(${lockKey('good_jobs', id)}), pg_advisory_lock(${lockKey('good_job_processes', other)})`,
+    `SELECT pg_advisory_lock(${lockKey('good_jobs', id)}),
+            pg_advisory_lock(${lockKey('good_job_processes', other)})`,
   );
   expect([await stateOf(id), await stateOf(other)]).toEqual(['dead', 'live']);
   await worker.query('SELECT pg_advisory_unlock_all()');
 });
 
-test('a lock type that no GoodJob writes is no sign of life', async () => {
-  expect(await stateOf(await insertProcess(gj.client, { lock_type: 7 }))).toBe('dead');
+it('treats a process with an unknown lock type as dead', async () => {
+  expect(await stateOf(await insertProcess(testConsole.client, { lock_type: 7 }))).toBe('dead');
 });
 
-test('queues are served by the pools of those that are alive', async () => {
+it('returns the pools of live processes only', async () => {
   const schedulers = (...queues: unknown[]) =>
     JSON.stringify({ schedulers: queues.map((name) => ({ queues: name, max_threads: 2 })) });
-  await insertProcess(gj.client, { state: schedulers('a', '-b') });
-  await insertProcess(gj.client, { state: schedulers('late'), updated_at: ago(200) });
-  await insertProcess(gj.client, { state: schedulers('dead'), updated_at: ago(400) });
-  await insertProcess(gj.client, { state: schedulers('dead too'), lock_type: 0 });
-  // A web server that only enqueues has no schedulers: it serves nothing, and says so.
-  await insertProcess(gj.client, { state: '{"schedulers": []}', created_at: ago(60) });
-  await insertProcess(gj.client, { state: schedulers(null) });
-  const { db, gj: tables } = gj.ctx();
-  const { pools, processes, silent } = await db.read((tx) => livePools(tx, tables));
+  await insertProcess(testConsole.client, { state: schedulers('a', '-b') });
+  await insertProcess(testConsole.client, { state: schedulers('late'), updated_at: ago(200) });
+  await insertProcess(testConsole.client, { state: schedulers('dead'), updated_at: ago(400) });
+  await insertProcess(testConsole.client, { state: schedulers('dead too'), lock_type: 0 });
+  // A web server that only enqueues reports an empty list of schedulers.
+  await insertProcess(testConsole.client, { state: '{"schedulers": []}', created_at: ago(60) });
+  await insertProcess(testConsole.client, { state: schedulers(null) });
+  const { db, tables } = testConsole.ctx();
+  const { pools, processes, nonReporting } = await db.read((tx) => livePools(tx, tables));
   expect(pools.map(({ queueString }) => queueString).sort()).toEqual(['-b', 'a', 'late']);
-  expect({ processes, silent }).toEqual({ processes: 4, silent: 1 });
+  expect({ processes, nonReporting }).toEqual({ processes: 4, nonReporting: 1 });
 });
 
-test('a process that lists no schedulers tells what it serves once it has renewed its row', async () => {
-  const silent = async () => {
-    const { db, gj: tables } = gj.ctx();
-    return (await db.read((tx) => livePools(tx, tables))).silent;
+it('counts a process without schedulers as non-reporting until it has updated its row', async () => {
+  const countNonReporting = async () => {
+    const { db, tables } = testConsole.ctx();
+    return (await db.read((tx) => livePools(tx, tables))).nonReporting;
   };
-  const id = await insertProcess(gj.client, { state: '{"schedulers": []}' });
-  expect(await silent()).toBe(1);
-  await gj.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [
+  const id = await insertProcess(testConsole.client, { state: '{"schedulers": []}' });
+  expect(await countNonReporting()).toBe(1);
+  await testConsole.client.query('UPDATE good_job_processes SET created_at = $2 WHERE id = $1', [
     id,
     ago(40),
   ]);
-  expect(await silent()).toBe(0);
-  await gj.client.query(`UPDATE good_job_processes SET state = '{"pid": 1}' WHERE id = $1`, [id]);
-  expect(await silent(), 'without a list').toBe(1);
+  expect(await countNonReporting()).toBe(0);
+  await testConsole.client.query(
+    `UPDATE good_job_processes SET state = '{"pid": 1}' WHERE id = $1`,
+    [id],
+  );
+  expect(await countNonReporting(), 'without a list').toBe(1);
 });
 
-test.each([
+it.each([
   'null',
   '[]',
   '"text"',
   '7',
   '{"schedulers": "none"}',
   '{"schedulers": {"a": 1}}',
-  '{"schedulers": [null, 7, [], {"queues": {}}, "x"], "pid": {}, "memory": "much", "hostname": [], "database_connection_pool": 5}',
-])('a state of %s breaks nothing', async (state) => {
-  await insertProcess(gj.client, { state });
-  const { db, gj: tables } = gj.ctx();
+  '{"schedulers": [null, 7, [], {"queues": {}}, "x"]}',
+  '{"pid": {}, "memory": "much", "hostname": [], "database_connection_pool": 5}',
+])('parses the malformed state %s', async (state) => {
+  await insertProcess(testConsole.client, { state });
+  const { db, tables } = testConsole.ctx();
   expect((await db.read((tx) => livePools(tx, tables))).pools).toEqual([]);
   expect(readProcessState(state)).toMatchObject({ pid: null, memory: null, hostname: null });
 });
 
-test('a state too large for a worker is not read', async () => {
-  await insertProcess(gj.client, { state: JSON.stringify({ hostname: 'x'.repeat(STATE_READ) }) });
-  await insertProcess(gj.client, { state: null });
-  const { db, gj: tables } = gj.ctx();
+it('does not read a state larger than MAX_STATE_BYTES', async () => {
+  await insertProcess(testConsole.client, {
+    state: JSON.stringify({ hostname: 'x'.repeat(MAX_STATE_BYTES) }),
+  });
+  await insertProcess(testConsole.client, { state: null });
+  const { db, tables } = testConsole.ctx();
   expect(await db.read((tx) => livePools(tx, tables))).toMatchObject({
     pools: [],
     processes: 2,
-    silent: 2,
+    nonReporting: 2,
   });
 });
 
-test('what a worker of GoodJob 4.19 tells is read, and what an older one leaves out is not known', () => {
+it('parses the state of a GoodJob 4.19 worker, and a scheduler that is only a name', () => {
   const state = readProcessState(
     JSON.stringify({
       hostname: 'worker-1',

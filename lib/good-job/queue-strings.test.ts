@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { parsePools, parseQueueString, servesQueue, threadsFor } from './queue-strings';
+import { describe, expect, it } from 'vitest';
+import { parsePools, parseQueueString, servesQueue, threadsFor } from './processes';
 
 const only = (...queues: string[]) => ({ kind: 'only', queues, ordered: false });
 
-describe('a queue string, as GoodJob::Job.queue_parser reads it', () => {
-  test.each([
+describe('parseQueueString, compared with GoodJob::Job.queue_parser', () => {
+  it.each([
     ['*', { kind: 'all' }],
     ['', { kind: 'all' }],
     [' \t\n ', { kind: 'all' }],
@@ -16,14 +16,14 @@ describe('a queue string, as GoodJob::Job.queue_parser reads it', () => {
     ['-first,second', { kind: 'except', queues: ['first', 'second'] }],
     ['- first', { kind: 'except', queues: ['first'] }],
     ['+first,second', { kind: 'only', queues: ['first', 'second'], ordered: true }],
-    // A star among names is every queue, also where they were to be left out.
+    // A star among names means every queue, even after a minus.
     ['a,*', { kind: 'all' }],
     ['-*', { kind: 'all' }],
     ['-a, * ', { kind: 'all' }],
     ['+*', { kind: 'all' }],
-    // A star inside a name is a letter.
+    // A star inside a name is an ordinary character.
     ['mail*', only('mail*')],
-    // Nothing is left out; nothing is served.
+    // An empty list excludes, or includes, no queue.
     ['-', { kind: 'except', queues: [] }],
     ['+', { kind: 'only', queues: [], ordered: true }],
     [',', only()],
@@ -31,24 +31,24 @@ describe('a queue string, as GoodJob::Job.queue_parser reads it', () => {
     ['a,,b', only('a', '', 'b')],
     [',a', only('', 'a')],
     ['a, ,', only('a', '')],
-    // Only the first sign is one, and only of the whole string.
+    // A sign counts only at the start of the string.
     ['--a', { kind: 'except', queues: ['-a'] }],
     ['+-a', { kind: 'only', queues: ['-a'], ordered: true }],
     ['a,-b', only('a', '-b')],
-    // Unicode's spaces are part of a name.
+    // Unicode spaces are part of a name.
     ['a,\u3000b', only('a', '\u3000b')],
     ['キュー,Ａ', only('キュー', 'Ａ')],
-  ])('%j', (text, served) => {
+  ])('parses %j', (text, served) => {
     expect(parseQueueString(text)).toEqual(served);
   });
 
-  test('a job without a queue is taken by those that name none', () => {
+  it('serves a job without a queue only by pools that include all or exclude some', () => {
     expect(
       ['*', '-a', '-', 'a', '+a', ''].map((text) => servesQueue(parseQueueString(text), null)),
     ).toEqual([true, true, true, false, false, true]);
   });
 
-  test('names are compared as they are', () => {
+  it('compares queue names exactly', () => {
     expect(['a', 'A', 'a ', 'ab'].map((name) => servesQueue(parseQueueString('a'), name))).toEqual([
       true,
       false,
@@ -58,11 +58,11 @@ describe('a queue string, as GoodJob::Job.queue_parser reads it', () => {
   });
 });
 
-describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
-  const read = (text: string) =>
+describe('parsePools, compared with GoodJob::MultiScheduler', () => {
+  const parse = (text: string) =>
     parsePools(text).map(({ queueString, maxThreads }) => [queueString, maxThreads]);
 
-  test.each([
+  it.each([
     ['*', [['*', 5]]],
     ['', [['*', 5]]],
     [
@@ -86,11 +86,11 @@ describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
     ['a: ', [['a', 5]]],
     ['a:2_0x', [['a', 20]]],
     ['a:many', [['a', 0]]],
-  ])('%j', (text, pools) => {
-    expect(read(text)).toEqual(pools);
+  ])('parses %j', (text, pools) => {
+    expect(parse(text)).toEqual(pools);
   });
 
-  test.each([';a', ':2;a'])('%j: a pool without a name serves nothing', (text) => {
+  it.each([';a', ':2;a'])('serves no queue by the nameless pool of %j', (text) => {
     const [nameless, named] = parsePools(text);
     expect(
       ['a', 'default', null].map((queue) => nameless && servesQueue(nameless.served, queue)),
@@ -98,7 +98,7 @@ describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
     expect(named && servesQueue(named.served, 'a')).toBe(true);
   });
 
-  test('threads are those of the pools that serve the queue', () => {
+  it('sums the threads of the pools that serve the queue', () => {
     const pools = [...parsePools('a:2;-a:3;*'), ...parsePools('a', null)];
     expect(threadsFor(pools, 'b')).toEqual({ pools: 2, threads: 8 });
     expect(threadsFor(pools, 'a')).toEqual({ pools: 3, threads: null });
@@ -106,7 +106,7 @@ describe('a configuration, as GoodJob::MultiScheduler reads it', () => {
   });
 });
 
-test('any string serves what a reading letter by letter says', () => {
+it('serves the same queues as a character-by-character parser for any string', () => {
   const queues = ['a', 'b', 'ab', 'ba', 'aa', '', '*', '-a', '+a', 'a b', null];
   const text = fc.string({
     unit: fc.constantFrom('a', 'b', '*', '-', '+', ',', ' ', '\t'),
@@ -122,7 +122,7 @@ test('any string serves what a reading letter by letter says', () => {
   );
 });
 
-/** Job.queue_string without a parser's cleverness: letters are collected into names. */
+/** A second implementation of `GoodJob::Job.queue_string`, character by character. */
 function oracle(text: string, queue: string | null): boolean {
   const isSpace = (letter: string) => letter === ' ' || letter === '\t';
   const trim = (letters: string[]) => {
@@ -139,8 +139,8 @@ function oracle(text: string, queue: string | null): boolean {
     else names[names.length - 1]?.push(letter);
   }
   while (names.length > 0 && names[names.length - 1]?.length === 0) names.pop();
-  const found = names.map((name) => trim(name).join(''));
-  if (found.some((name) => name === '*')) return true;
-  const isNamed = queue !== null && found.some((name) => name === queue);
+  const queues = names.map((name) => trim(name).join(''));
+  if (queues.some((name) => name === '*')) return true;
+  const isNamed = queue !== null && queues.some((name) => name === queue);
   return sign === '-' ? queue === null || !isNamed : isNamed;
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import {
   DISCARDED,
   RUNNING,
@@ -6,14 +6,14 @@ import {
   insertBatch,
   insertJob,
   insertProcess,
-  row,
+  readRow,
 } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import { changeJobs } from '../jobs/mutations';
 
-let gj: TestConsole;
-afterEach(() => gj.close());
+let testConsole: TestConsole;
+afterEach(() => testConsole.close());
 
 const TABLES = [
   'good_jobs',
@@ -22,129 +22,159 @@ const TABLES = [
   'good_job_processes',
   'good_job_settings',
 ];
-/** As an app does that says `config.active_record.default_timezone` and timestamptz in its migrations. */
+/** Apps may create GoodJob's tables with timestamptz columns. */
 const TO_TIMESTAMPTZ = `DO $$ DECLARE c record; BEGIN
-  FOR c IN SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name IN (${TABLES.map((table) => `'${table}'`).join(', ')}) AND data_type LIKE 'timestamp%' LOOP
-    EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %I AT TIME ZONE ''UTC''', c.table_name, c.column_name, c.column_name);
+  FOR c IN
+    SELECT table_name, column_name
+      FROM information_schema.columns
+     WHERE table_schema = current_schema()
+       AND table_name IN (${TABLES.map((table) => `'${table}'`).join(', ')})
+       AND data_type LIKE 'timestamp%'
+  LOOP
+    EXECUTE format(
+      'ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %I AT TIME ZONE ''UTC''',
+      c.table_name, c.column_name, c.column_name);
   END LOOP; END $$`;
-const TOKYO = `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone TO ''Asia/Tokyo''', current_database()); END $$`;
+const TOKYO = `DO $$ BEGIN
+  EXECUTE format('ALTER DATABASE %I SET timezone TO ''Asia/Tokyo''', current_database());
+END $$`;
 
 const microsecondsOf = (at: unknown) =>
   `to_char(${String(at)}, 'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"')`;
+
+/** Whether a time is within a minute of the database's clock. */
+const isNow = (at: string) =>
+  `abs(extract(epoch FROM clock_timestamp() - ${at}::timestamptz)) < 60`;
 
 describe.each([
   ['timestamp', []],
   ['timestamptz', [TO_TIMESTAMPTZ]],
 ])('columns of type %s in a database whose time zone is Tokyo', (_, statements) => {
-  test('every action writes the instant at which it happened', async () => {
-    gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
-    const [retried, discarded, moved] = [
-      await insertJob(gj.client, DISCARDED),
-      await insertJob(gj.client),
-      await insertJob(gj.client),
-    ];
-    await changeJobs(gj.ctx(), 'retry', [retried]);
-    await changeJobs(gj.ctx(), 'discard', [discarded]);
-    await changeJobs(gj.ctx(), 'reschedule', [moved], {
+  it('writes the current instant in every action', async () => {
+    testConsole = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
+    const retriedId = await insertJob(testConsole.client, DISCARDED);
+    const discardedId = await insertJob(testConsole.client);
+    const rescheduledId = await insertJob(testConsole.client);
+    await changeJobs(testConsole.ctx(), 'retry', [retriedId]);
+    await changeJobs(testConsole.ctx(), 'discard', [discardedId]);
+    await changeJobs(testConsole.ctx(), 'reschedule', [rescheduledId], {
       scheduledAt: '2031-02-03T04:05:06.123456Z',
     });
-    const { rows } = await gj.client.query<Record<string, unknown>>(
-      `SELECT abs(extract(epoch FROM clock_timestamp() - r.scheduled_at::timestamptz)) < 60 AS retried, abs(extract(epoch FROM clock_timestamp() - r.created_at::timestamptz)) < 60 AS created,
-              abs(extract(epoch FROM clock_timestamp() - d.finished_at::timestamptz)) < 60 AS discarded, m.scheduled_at::timestamptz = '2031-02-03T04:05:06.123456Z' AS moved,
-              r.serialized_params ->> 'scheduled_at' = ${microsecondsOf('r.scheduled_at')} AS payload
-         FROM good_jobs r, good_jobs d, good_jobs m WHERE r.id = $1 AND d.id = $2 AND m.id = $3`,
-      [retried, discarded, moved],
+    const { rows } = await testConsole.client.query<Record<string, unknown>>(
+      `SELECT ${isNow('r.scheduled_at')} AS retried,
+              ${isNow('r.created_at')} AS created,
+              ${isNow('d.finished_at')} AS discarded,
+              m.scheduled_at::timestamptz = '2031-02-03T04:05:06.123456Z' AS rescheduled,
+              r.serialized_params ->> 'scheduled_at'
+                = ${microsecondsOf('r.scheduled_at')} AS payload
+         FROM good_jobs r, good_jobs d, good_jobs m
+        WHERE r.id = $1 AND d.id = $2 AND m.id = $3`,
+      [retriedId, discardedId, rescheduledId],
     );
     expect(rows).toEqual([
-      { retried: true, created: true, discarded: true, moved: true, payload: true },
+      { retried: true, created: true, discarded: true, rescheduled: true, payload: true },
     ]);
   });
 
-  test('a process is dead after five minutes, not nine hours later or never', async () => {
-    gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
+  it('treats a process as dead after five minutes, whatever the time zone', async () => {
+    testConsole = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
     for (const [seconds, outcome] of [
       [60, 'locked'],
       [310, 'done'],
     ] as const) {
-      const processId = await insertProcess(gj.client, {
+      const processId = await insertProcess(testConsole.client, {
         updated_at: new Date(Date.now() - seconds * 1000).toISOString(),
       });
-      const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId, lock_type: 1 });
-      expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome, `${seconds} s`).toBe(
-        outcome,
-      );
+      const id = await insertJob(testConsole.client, {
+        ...RUNNING,
+        locked_by_id: processId,
+        lock_type: 1,
+      });
+      expect(
+        (await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome,
+        `${seconds} s`,
+      ).toBe(outcome);
     }
   });
 
-  test('a batch ends, and its callbacks are due at once', async () => {
-    gj = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
-    const batchId = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-    await changeJobs(gj.ctx(), 'discard', [await insertJob(gj.client, { batch_id: batchId })]);
-    const { rows } = await gj.client.query(
-      `SELECT abs(extract(epoch FROM clock_timestamp() - b.jobs_finished_at::timestamptz)) < 60 AS ended, j.scheduled_at::timestamptz <= clock_timestamp() AS due,
-              j.serialized_params ->> 'enqueued_at' = ${microsecondsOf('j.created_at')} AS payload
-         FROM good_job_batches b JOIN good_jobs j ON j.batch_callback_id = b.id WHERE b.id = $1`,
+  it('finishes a batch and makes its callbacks due at once', async () => {
+    testConsole = await TestConsole.open('time zones', { sql: [TOKYO, ...statements] });
+    const batchId = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+    await changeJobs(testConsole.ctx(), 'discard', [
+      await insertJob(testConsole.client, { batch_id: batchId }),
+    ]);
+    const { rows } = await testConsole.client.query(
+      `SELECT ${isNow('b.jobs_finished_at')} AS finished,
+              j.scheduled_at::timestamptz <= clock_timestamp() AS due,
+              j.serialized_params ->> 'enqueued_at'
+                = ${microsecondsOf('j.created_at')} AS payload
+         FROM good_job_batches b
+         JOIN good_jobs j ON j.batch_callback_id = b.id
+        WHERE b.id = $1`,
       [batchId],
     );
-    expect(rows).toEqual([{ ended: true, due: true, payload: true }]);
+    expect(rows).toEqual([{ finished: true, due: true, payload: true }]);
   });
 });
 
-describe('older schemas', () => {
-  test('without lock_type (before 4.15): the advisory lock decides', async () => {
-    gj = await TestConsole.open('no lock type', {
+describe('a schema of an older GoodJob', () => {
+  it('uses the advisory lock without the column lock_type (before 4.15)', async () => {
+    testConsole = await TestConsole.open('no lock type', {
       sql: ['ALTER TABLE good_jobs DROP COLUMN lock_type'],
     });
-    const processId = await insertProcess(gj.client);
-    const worker = await gj.session();
-    const id = await insertJob(gj.client, { ...RUNNING, locked_by_id: processId });
+    const processId = await insertProcess(testConsole.client);
+    const worker = await testConsole.session();
+    const id = await insertJob(testConsole.client, { ...RUNNING, locked_by_id: processId });
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
-    expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
+    expect((await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
     await worker.query('SELECT pg_advisory_unlock_all()');
     for (const action of ['discard', 'retry', 'reschedule', 'force_discard', 'destroy'] as const)
-      expect(await changeJobs(gj.ctx(), action, [id]), action).toEqual([{ id, outcome: 'done' }]);
+      expect(await changeJobs(testConsole.ctx(), action, [id]), action).toEqual([
+        { id, outcome: 'done' },
+      ]);
   });
 
-  test('without jobs_finished_at (before 4.3): finished_at takes its place', async () => {
-    gj = await TestConsole.open('no jobs finished at', {
+  it('uses finished_at without the column jobs_finished_at (before 4.3)', async () => {
+    testConsole = await TestConsole.open('no jobs finished at', {
       sql: [
         'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at',
         'ALTER TABLE good_jobs DROP COLUMN lock_type',
       ],
     });
-    const batchId = await insertBatch(gj.client, {
+    const batchId = await insertBatch(testConsole.client, {
       on_success: 'OnSuccess',
       on_finish: 'OnFinish',
     });
-    const id = await insertJob(gj.client, { batch_id: batchId });
-    await insertJob(gj.client, { ...SUCCEEDED, batch_id: batchId });
+    const id = await insertJob(testConsole.client, { batch_id: batchId });
+    await insertJob(testConsole.client, { ...SUCCEEDED, batch_id: batchId });
     const callbacks = async () =>
       (
-        await gj.client.query<{ job_class: string }>(
+        await testConsole.client.query<{ job_class: string }>(
           'SELECT job_class FROM good_jobs WHERE batch_callback_id = $1 ORDER BY created_at',
           [batchId],
         )
       ).rows.map((job) => job.job_class);
-    await changeJobs(gj.ctx(), 'discard', [id]);
+    await changeJobs(testConsole.ctx(), 'discard', [id]);
     expect(await callbacks()).toEqual(['OnFinish']);
-    const finished = await row(gj.client, 'good_job_batches', batchId);
+    const finished = await readRow(testConsole.client, 'good_job_batches', batchId);
     expect(finished).toMatchObject({
       discarded_at: expect.any(String) as string,
       finished_at: expect.any(String) as string,
     });
-    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({
+    expect(await retryBatch(testConsole.ctx(), batchId)).toMatchObject({
       outcome: 'done',
       retried: 1,
       events: [],
     });
-    expect(await row(gj.client, 'good_job_batches', batchId)).toMatchObject({
+    expect(await readRow(testConsole.client, 'good_job_batches', batchId)).toMatchObject({
       discarded_at: null,
       finished_at: null,
     });
-    await gj.client.query('UPDATE good_jobs SET finished_at = now(), error = NULL WHERE id = $1', [
-      id,
-    ]);
-    expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({
+    await testConsole.client.query(
+      'UPDATE good_jobs SET finished_at = now(), error = NULL WHERE id = $1',
+      [id],
+    );
+    expect(await retryBatch(testConsole.ctx(), batchId)).toMatchObject({
       outcome: 'done',
       retried: 0,
       events: ['success', 'finish'],
@@ -152,17 +182,20 @@ describe('older schemas', () => {
   });
 });
 
-test('tables in another schema, whose name needs quotes', async () => {
-  gj = await TestConsole.open('schema', { schema: 'Good "Job"' });
-  const batchId = await insertBatch(gj.client, { on_finish: 'OnFinish' });
-  const id = await insertJob(gj.client, { batch_id: batchId });
-  const worker = await gj.session();
-  // GoodJob's keys carry no schema.
+it('works with tables in a schema whose name needs quotes', async () => {
+  testConsole = await TestConsole.open('schema', { schema: 'Good "Job"' });
+  const batchId = await insertBatch(testConsole.client, { on_finish: 'OnFinish' });
+  const id = await insertJob(testConsole.client, { batch_id: batchId });
+  const worker = await testConsole.session();
+  // GoodJob's lock keys do not contain the schema.
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
-  expect((await changeJobs(gj.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
+  expect((await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
   await worker.query('SELECT pg_advisory_unlock_all()');
-  expect(await changeJobs(gj.ctx(), 'discard', [id])).toEqual([{ id, outcome: 'done' }]);
-  expect(await retryBatch(gj.ctx(), batchId)).toMatchObject({ outcome: 'done', retried: 1 });
-  await changeJobs(gj.ctx(), 'discard', [id]);
-  expect(await changeJobs(gj.ctx(), 'destroy', [id])).toEqual([{ id, outcome: 'done' }]);
+  expect(await changeJobs(testConsole.ctx(), 'discard', [id])).toEqual([{ id, outcome: 'done' }]);
+  expect(await retryBatch(testConsole.ctx(), batchId)).toMatchObject({
+    outcome: 'done',
+    retried: 1,
+  });
+  await changeJobs(testConsole.ctx(), 'discard', [id]);
+  expect(await changeJobs(testConsole.ctx(), 'destroy', [id])).toEqual([{ id, outcome: 'done' }]);
 });

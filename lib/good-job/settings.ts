@@ -1,14 +1,13 @@
 import sql, { type Sql } from 'sql-template-tag';
-import type { Tx } from '../db/types';
-import { blankText } from './blank';
-import { clock } from './clock';
-import type { GoodJob } from './tables';
+import { z } from 'zod';
+import { isBlankText } from '../core/text';
+import type { Tx } from '../db/database';
+import { MAX_NAME_BYTES } from '../db/text-limit';
+import { clock } from './notify';
+import type { GoodJobTables } from './tables';
+import { PAUSE_KINDS, type PauseKind } from './types';
 
-/** What GoodJob can pause, by its own parameter names (GoodJob::Setting.pause). */
-export const PAUSE_KINDS = ['queue', 'job_class', 'label'] as const;
-export type PauseKind = (typeof PAUSE_KINDS)[number];
-
-/** Each kind's list in the value of `pauses`. */
+/** The key of each kind's list in the `pauses` setting. */
 export const PAUSE_LISTS = {
   queue: 'queues',
   job_class: 'job_classes',
@@ -16,40 +15,43 @@ export const PAUSE_LISTS = {
 } as const satisfies Record<PauseKind, string>;
 
 export const SETTING_REFUSALS = [
-  /** Not exactly one of queue, class and label, or a blank one (ArgumentError in GoodJob). */
+  /** Not exactly one non-blank queue, class or label (GoodJob raises ArgumentError). */
   'exactly_one',
-  /** What is stored is no list, or no object of lists: GoodJob itself could not read it. */
+  /** The stored value is not a list, or not an object of lists; GoodJob cannot read it either. */
   'setting_of_wrong_type',
 ] as const;
-export type SettingRefusal = (typeof SETTING_REFUSALS)[number];
+export type SettingRefusalCode = (typeof SETTING_REFUSALS)[number];
 
-/** Thrown inside a transaction to undo it. */
-export class SettingRefused extends Error {
-  constructor(readonly code: SettingRefusal) {
+/** Thrown inside a transaction to roll it back. */
+export class SettingRefusalError extends Error {
+  constructor(readonly code: SettingRefusalCode) {
     super(code);
   }
 }
 
-/** The one that is meant; null when not exactly one of them is there and not blank. */
+/** The pause target in the parameters; null unless exactly one of them is non-blank. */
 export function pauseTarget(
-  given: Partial<Record<PauseKind, string | null>>,
+  params: Partial<Record<PauseKind, string | null>>,
 ): { kind: PauseKind; name: string } | null {
   const present = PAUSE_KINDS.flatMap((kind) =>
-    blankText(given[kind] ?? null) ? [] : [{ kind, name: given[kind] ?? '' }],
+    isBlankText(params[kind] ?? null) ? [] : [{ kind, name: params[kind] ?? '' }],
   );
   return present.length === 1 ? (present[0] ?? null) : null;
 }
 
-/*
- * Each of these tells whether it changed anything: when it was so already nothing is written, `updated_at` neither.
- * They throw SettingRefused.
+/**
+ * Appends a name to its pause list unless it is there; creates a missing row or list
+ * (`GoodJob::Setting.pause`). Returns whether anything changed; throws SettingRefusalError.
  */
-
-/** GoodJob::Setting.pause: the row is made with all three lists, a missing list is made, the name is appended if absent. */
-export async function pause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string): Promise<boolean> {
-  return change(
+export async function pause(
+  tx: Tx,
+  tables: GoodJobTables,
+  kind: PauseKind,
+  name: string,
+): Promise<boolean> {
+  return changeList(
     tx,
-    gj,
+    tables,
     'append',
     {
       key: 'pauses',
@@ -60,41 +62,51 @@ export async function pause(tx: Tx, gj: GoodJob, kind: PauseKind, name: string):
   );
 }
 
-/** GoodJob::Setting.unpause: every occurrence goes; the row and its lists stay. */
+/**
+ * Removes every occurrence of a name from its pause list (`GoodJob::Setting.unpause`). Returns
+ * whether anything changed; throws SettingRefusalError.
+ */
 export async function unpause(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   kind: PauseKind,
   name: string,
 ): Promise<boolean> {
-  return change(tx, gj, 'remove', { key: 'pauses', list: PAUSE_LISTS[kind], initial: null }, name);
+  return changeList(
+    tx,
+    tables,
+    'remove',
+    { key: 'pauses', list: PAUSE_LISTS[kind], initial: null },
+    name,
+  );
 }
 
 /**
- * GoodJob::Setting.cron_key_enable and .cron_key_disable: the key is appended to its own list (made if missing) and
- * taken from the other one, whatever `enabled_by_default` says.
+ * Appends a cron key to one list and removes it from the other (`GoodJob::Setting.cron_key_enable`,
+ * `.cron_key_disable`). Returns whether anything changed; throws SettingRefusalError.
  */
 export async function switchCronKey(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   key: string,
   to: 'enabled' | 'disabled',
 ): Promise<boolean> {
-  // Enabling and disabling write two rows each: one after the other, whichever of the rows are there yet.
-  await tx.query(
+  // Enable and disable each write two rows that may not exist yet, so row locks cannot serialize
+  // them.
+  await tx.execute(
     sql`SELECT pg_advisory_xact_lock(hashtextextended('good_job_settings cron_keys', 0))`,
   );
   const other = to === 'enabled' ? 'disabled' : 'enabled';
-  const removed = await change(
+  const removed = await changeList(
     tx,
-    gj,
+    tables,
     'remove',
     { key: `cron_keys_${other}`, list: null, initial: null },
     key,
   );
-  const added = await change(
+  const added = await changeList(
     tx,
-    gj,
+    tables,
     'append',
     { key: `cron_keys_${to}`, list: null, initial: '[]' },
     key,
@@ -102,72 +114,154 @@ export async function switchCronKey(
   return added || removed;
 }
 
-interface Place {
+interface SettingLocation {
   /** The setting's key. */
   key: string;
-  /** The list's key in the value; null: the value is the list. */
+  /** The list's key in the value; null if the value itself is the list. */
   list: string | null;
-  /** The value of a row that has to be made; null: none is made. */
+  /** The value of a missing row; null if it must not be created. */
   initial: string | null;
 }
 
-interface Stored {
-  id: string;
-  isNull: boolean;
-  readable: boolean;
-  has: boolean;
-}
+const storedSettingRow = z.strictObject({
+  id: z.string(),
+  /** The value is SQL NULL or a JSON null. */
+  isNull: z.boolean(),
+  /** The value has the type that GoodJob expects. */
+  isReadable: z.boolean(),
+  /** The list contains the name. */
+  hasName: z.boolean(),
+});
+type StoredSetting = z.infer<typeof storedSettingRow>;
 
-async function change(
+async function changeList(
   tx: Tx,
-  gj: GoodJob,
-  how: 'append' | 'remove',
-  place: Place,
+  tables: GoodJobTables,
+  operation: 'append' | 'remove',
+  place: SettingLocation,
   name: string,
 ): Promise<boolean> {
-  if (blankText(name)) throw new SettingRefused('exactly_one');
+  if (isBlankText(name)) throw new SettingRefusalError('exactly_one');
   const stored =
-    (await lock(tx, gj, place, name)) ??
-    (place.initial === null ? undefined : await make(tx, gj, place, name));
-  // GoodJob takes nothing from a list that is null, and can add nothing to it.
-  if (!stored || (stored.isNull && how === 'remove' && place.list === null)) return false;
-  if (!stored.readable) throw new SettingRefused('setting_of_wrong_type');
-  if (stored.has === (how === 'append')) return false;
-  const list = listOf(place);
+    (await lockSetting(tx, tables, place, name)) ??
+    (place.initial === null ? undefined : await insertSetting(tx, tables, place, name));
+  // GoodJob ignores a removal from a null list, and raises on an append.
+  if (!stored || (stored.isNull && operation === 'remove' && place.list === null)) return false;
+  if (!stored.isReadable) throw new SettingRefusalError('setting_of_wrong_type');
+  if (stored.hasName === (operation === 'append')) return false;
+  const list = listSql(place);
   const next =
-    how === 'append'
+    operation === 'append'
       ? sql`coalesce(NULLIF(${list}, 'null'), '[]'::jsonb) || jsonb_build_array(${name}::text)`
-      : sql`coalesce((SELECT jsonb_agg(e ORDER BY n) FROM jsonb_array_elements(${list}) WITH ORDINALITY t(e, n) WHERE e <> to_jsonb(${name}::text)), '[]'::jsonb)`;
-  // The rest of the value stays as it is, other keys and exact numbers too.
+      : sql`coalesce((
+          SELECT jsonb_agg(e ORDER BY n)
+            FROM jsonb_array_elements(${list}) WITH ORDINALITY t(e, n)
+           WHERE e <> to_jsonb(${name}::text)), '[]'::jsonb)`;
+  // Changed in SQL, so that other keys and the digits of numbers stay as stored.
   const value =
     place.list === null ? next : sql`s.value || jsonb_build_object(${place.list}::text, ${next})`;
-  await tx.query(
-    sql`UPDATE ${gj.settings} s SET value = ${value}, updated_at = ${await clock(tx)} WHERE s.id = ${stored.id}`,
-  );
+  await tx.execute(sql`
+    UPDATE ${tables.settings} s
+       SET value = ${value}, updated_at = ${await clock(tx)}
+     WHERE s.id = ${stored.id}`);
   return true;
 }
 
-const listOf = ({ list }: Place): Sql =>
+const listSql = ({ list }: SettingLocation): Sql =>
   list === null ? sql`s.value` : sql`(s.value -> ${list}::text)`;
 
-/** The row as it is under its lock. */
-async function lock(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<Stored | undefined> {
-  const list = listOf(place);
-  const readable =
+/** Locks the row and reads it. */
+async function lockSetting(
+  tx: Tx,
+  tables: GoodJobTables,
+  place: SettingLocation,
+  name: string,
+): Promise<StoredSetting | undefined> {
+  const list = listSql(place);
+  const isReadable =
     place.list === null
       ? sql`jsonb_typeof(s.value) = 'array'`
-      : sql`jsonb_typeof(s.value) = 'object' AND coalesce(jsonb_typeof(${list}), 'null') IN ('array', 'null')`;
-  const [stored] = await tx.query<Stored>(sql`
-    SELECT s.id, coalesce(jsonb_typeof(s.value), 'null') = 'null' AS "isNull", coalesce(${readable}, false) AS readable, coalesce(jsonb_typeof(${list}) = 'array' AND ${list} ? ${name}::text, false) AS has
-      FROM ${gj.settings} s WHERE s.key = ${place.key} FOR UPDATE`);
+      : sql`jsonb_typeof(s.value) = 'object'
+          AND coalesce(jsonb_typeof(${list}), 'null') IN ('array', 'null')`;
+  const [stored] = await tx.query(
+    storedSettingRow,
+    sql`
+      SELECT s.id,
+             coalesce(jsonb_typeof(s.value), 'null') = 'null' AS "isNull",
+             coalesce(${isReadable}, false) AS "isReadable",
+             coalesce(jsonb_typeof(${list}) = 'array' AND ${list} ? ${name}::text, false)
+               AS "hasName"
+        FROM ${tables.settings} s
+       WHERE s.key = ${place.key}
+         FOR UPDATE`,
+  );
   return stored;
 }
 
-/** Of two sessions that make the row at once one does; the other then has its row. */
-async function make(tx: Tx, gj: GoodJob, place: Place, name: string): Promise<Stored | undefined> {
+/** Inserts the row unless a concurrent session did, then locks it. */
+async function insertSetting(
+  tx: Tx,
+  tables: GoodJobTables,
+  place: SettingLocation,
+  name: string,
+): Promise<StoredSetting | undefined> {
   const now = await clock(tx);
-  await tx.query(
-    sql`INSERT INTO ${gj.settings} (key, value, created_at, updated_at) VALUES (${place.key}, ${place.initial}::jsonb, ${now}, ${now}) ON CONFLICT DO NOTHING`,
+  await tx.execute(sql`
+    INSERT INTO ${tables.settings} (key, value, created_at, updated_at)
+    VALUES (${place.key}, ${place.initial}::jsonb, ${now}, ${now})
+        ON CONFLICT DO NOTHING`);
+  return lockSetting(tx, tables, place, name);
+}
+
+/** One list of the `pauses` setting as jsonb; `[]` if it is missing or not an array. */
+const pauseListSql = (tables: GoodJobTables, key: string) => sql`
+  coalesce((
+    SELECT CASE jsonb_typeof(s.value -> ${key}) WHEN 'array' THEN s.value -> ${key} END
+      FROM ${tables.settings} s
+     WHERE s.key = 'pauses'), '[]'::jsonb)`;
+
+const MAX_PAUSED_QUEUES = 2_000;
+
+/** Whether the queue, class or a label of the job `j` is paused (`GoodJob::Setting.paused`). */
+export function isPaused(tables: GoodJobTables): Sql {
+  return sql`(${pauseListSql(tables, 'queues')} ? j.queue_name
+    OR ${pauseListSql(tables, 'job_classes')} ? j.job_class
+    OR (j.labels IS NOT NULL AND ${pauseListSql(tables, 'labels')} ?| j.labels))`;
+}
+
+/**
+ * Selects every pause as `by` (queue, job_class, label) and `name`; names over MAX_NAME_BYTES are
+ * omitted.
+ */
+export function pausedNames(tables: GoodJobTables): Sql {
+  return sql`
+    SELECT "by", name
+      FROM (
+        SELECT 'queue' AS "by",
+               jsonb_array_elements_text(${pauseListSql(tables, 'queues')}) AS name
+        UNION
+        SELECT 'job_class', jsonb_array_elements_text(${pauseListSql(tables, 'job_classes')})
+        UNION
+        SELECT 'label', jsonb_array_elements_text(${pauseListSql(tables, 'labels')})) paused
+     WHERE octet_length(name) <= ${MAX_NAME_BYTES}::int
+     LIMIT 200`;
+}
+
+const queueNameRow = z.strictObject({ name: z.string() });
+
+/**
+ * The names of at most MAX_PAUSED_QUEUES paused queues; entries of the setting that are not strings
+ * are omitted.
+ */
+export async function pausedQueues(tx: Tx, tables: GoodJobTables): Promise<Set<string>> {
+  const rows = await tx.query(
+    queueNameRow,
+    sql`
+      SELECT e.value #>> '{}' AS name
+        FROM jsonb_array_elements(${pauseListSql(tables, 'queues')}) e
+       WHERE jsonb_typeof(e.value) = 'string'
+         AND octet_length(e.value #>> '{}') <= ${MAX_NAME_BYTES}::int
+       LIMIT ${MAX_PAUSED_QUEUES}`,
   );
-  return lock(tx, gj, place, name);
+  return new Set(rows.map(({ name }) => name));
 }

@@ -1,25 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GoodJobProcess } from '../../test/harness/good-job-process';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { RUNNING, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
-import { caughtUp, startStandby } from '../../test/harness/standby';
+import { waitForReplay, startStandby } from '../../test/harness/standby';
 import { testServerOptions } from '../../test/harness/test-server';
-import { findAttention } from '../attention/find';
-import { type Ctx, contextFor } from '../ctx';
+import { findAttention } from '../attention/queries';
+import { contextFor } from '../context/request-context';
+import type { Ctx } from '../context/types';
 import { type Database, openDatabase } from '../db/database';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { readNavigationCounts } from '../navigation/counts';
-import { parseProcessFilter } from '../processes/filters';
-import { listProcesses } from '../processes/queries';
+import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
-import { detectSchema } from './schema';
-import { GoodJob } from './tables';
-
-/* A hot standby whose primary has live workers of each lock strategy, and dead ones. */
+import { GoodJobTables, detectSchema } from './tables';
 
 let primary: EmbeddedPostgres;
 let standby: EmbeddedPostgres;
@@ -35,19 +32,26 @@ const schedulers = (queues: string) => JSON.stringify({ schedulers: [{ queues, m
 async function ctxOf(url: string): Promise<Ctx> {
   const db = openDatabase({ url, caFile: null, poolSize: 3, applicationName: 'test' });
   databases.push(db);
-  const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+  const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
     appName: 'test-app',
     locale: 'en',
     timeZone: 'UTC',
     dequeueQuerySort: 'created_at',
   });
   const viewer = { id: 'tester', role: 'admin' } as const;
-  return contextFor({ viewer, db, gj, consoleSchema: false, requestId: 'test', readOnly: true });
+  return contextFor({
+    viewer,
+    db,
+    tables,
+    consoleSchema: false,
+    requestId: 'test',
+    readOnly: true,
+  });
 }
 
 const jobs: Record<'advisory' | 'lost' | 'held', string> = { advisory: '', lost: '', held: '' };
-let seen: string;
-let expired: string;
+let liveProcess: string;
+let deadProcess: string;
 beforeAll(async () => {
   vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
   primary = await startPostgres(await testServerOptions());
@@ -58,30 +62,38 @@ beforeAll(async () => {
   await client.query(
     await readFile(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url), 'utf8'),
   );
-  // A worker that holds its advisory locks on the primary, and runs a job.
+  // A worker with advisory locks on the primary, which a standby cannot see.
   jobs.advisory = await insertJob(client, { queue_name: 'advisory' });
   worker = await GoodJobProcess.start(primary.url, { queues: ['advisory'] });
   await worker.run(jobs.advisory);
   await client.query(
-    `UPDATE good_jobs SET performed_at = performed_at - interval '1 hour', locked_at = locked_at - interval '1 hour' WHERE id = $1`,
+    `UPDATE good_jobs
+        SET performed_at = performed_at - interval '1 hour',
+            locked_at = locked_at - interval '1 hour'
+      WHERE id = $1`,
     [jobs.advisory],
   );
-  // Processes whose life is their last report, one alive and one dead, each with a job of a skiplocked worker.
-  seen = await insertProcess(client, { lock_type: null, state: schedulers('seen') });
-  expired = await insertProcess(client, {
+  // A live and a dead process without advisory locks, each with the job of a skiplocked worker.
+  liveProcess = await insertProcess(client, { lock_type: null, state: schedulers('seen') });
+  deadProcess = await insertProcess(client, {
     lock_type: null,
     updated_at: ago(900),
     state: schedulers('gone'),
   });
-  const taken = { ...RUNNING, performed_at: ago(600), locked_at: ago(600), lock_type: 1 };
-  jobs.held = await insertJob(client, { ...taken, queue_name: 'seen', locked_by_id: seen });
-  jobs.lost = await insertJob(client, { ...taken, queue_name: 'gone', locked_by_id: expired });
+  const lockedJob = { ...RUNNING, performed_at: ago(600), locked_at: ago(600), lock_type: 1 };
+  jobs.held = await insertJob(client, {
+    ...lockedJob,
+    queue_name: 'seen',
+    locked_by_id: liveProcess,
+  });
+  jobs.lost = await insertJob(client, {
+    ...lockedJob,
+    queue_name: 'gone',
+    locked_by_id: deadProcess,
+  });
   await insertJob(client, { queue_name: 'gone', scheduled_at: ago(600) });
   await insertBatch(client, { enqueued_at: ago(3_600) });
-  const second = new pg.Client({ connectionString: standby.url });
-  await second.connect();
-  await caughtUp(client, second);
-  await second.end();
+  await syncStandby();
   onPrimary = await ctxOf(primary.url);
   onStandby = await ctxOf(standby.url);
 }, 180_000);
@@ -104,13 +116,13 @@ const stateOf = async (ctx: Ctx, id: string) =>
 const checkOf = async (ctx: Ctx, kind: string) =>
   (await findAttention(ctx)).checks.find((check) => check.kind === kind);
 
-it('detects a standby as read-only, with an identity of its own', () => {
-  expect(onStandby.gj.schema).toMatchObject({ isStandby: true, serverReadOnly: true });
-  expect(onPrimary.gj.schema).toMatchObject({ isStandby: false, serverReadOnly: false });
-  expect(onStandby.gj.schema.identity).not.toBe(onPrimary.gj.schema.identity);
+it('detects a standby as read-only and gives it its own identity', () => {
+  expect(onStandby.tables.schema).toMatchObject({ isStandby: true, serverReadOnly: true });
+  expect(onPrimary.tables.schema).toMatchObject({ isStandby: false, serverReadOnly: false });
+  expect(onStandby.tables.schema.identity).not.toBe(onPrimary.tables.schema.identity);
 });
 
-describe('what an advisory lock decides', () => {
+describe('a standby, for values that depend on an advisory lock', () => {
   it('shows a live worker as unknown, not as dead', async () => {
     expect(await stateOf(onPrimary, worker.id)).toBe('live');
     expect(await stateOf(onStandby, worker.id)).toBe('unknown');
@@ -118,26 +130,26 @@ describe('what an advisory lock decides', () => {
     expect(page.counts).toMatchObject({ unknown: { count: 1 }, live: { count: 1 } });
   });
 
-  it('does not call a job lost that a live worker holds by its lock', async () => {
+  it('does not mark a job as lost while a worker holds its advisory lock', async () => {
     expect(await lostRows(onPrimary)).toEqual([jobs.lost]);
     expect(await lostRows(onStandby)).toEqual([jobs.lost]);
   });
 
-  it('leaves the number of processes out of the navigation', async () => {
+  it('omits the number of processes from the navigation', async () => {
     expect((await readNavigationCounts(onPrimary)).processes).toBe(2);
     expect((await readNavigationCounts(onStandby)).processes).toBeNull();
   });
 
-  it('says of the queue of such a worker that its processes are unknown', async () => {
+  it('shows the processes of the queue as unknown', async () => {
     const rows = async (ctx: Ctx) =>
       (await listQueues(ctx, parseQueueFilter(new URLSearchParams()))).rows;
-    const served = (await rows(onStandby)).find(({ name }) => name === 'advisory');
-    expect(served).toMatchObject({ processes: null, threads: null, unserved: false });
-    const known = (await rows(onPrimary)).find(({ name }) => name === 'advisory');
-    expect(known).toMatchObject({ processes: 1 });
+    const standbyRow = (await rows(onStandby)).find(({ name }) => name === 'advisory');
+    expect(standbyRow).toMatchObject({ processes: null, threads: null, unserved: false });
+    const primaryRow = (await rows(onPrimary)).find(({ name }) => name === 'advisory');
+    expect(primaryRow).toMatchObject({ processes: 1 });
   });
 
-  it('leaves its finding out and says that it is unknown', async () => {
+  it('reports the check for hanging batches as unknown', async () => {
     expect(await checkOf(onPrimary, 'hanging_batches')).toMatchObject({ result: 'found' });
     expect(await checkOf(onStandby, 'hanging_batches')).toEqual({
       kind: 'hanging_batches',
@@ -146,9 +158,11 @@ describe('what an advisory lock decides', () => {
     });
   });
 
-  it('says unknown, not clear, while no other job is lost', async () => {
-    await client.query('UPDATE good_job_processes SET updated_at = now() WHERE id = $1', [expired]);
-    await replayed();
+  it('reports the check for lost jobs as unknown, not clear, if it finds none', async () => {
+    await client.query('UPDATE good_job_processes SET updated_at = now() WHERE id = $1', [
+      deadProcess,
+    ]);
+    await syncStandby();
     expect(await checkOf(onPrimary, 'lost_jobs')).toEqual({ kind: 'lost_jobs', result: 'clear' });
     expect(await checkOf(onStandby, 'lost_jobs')).toEqual({
       kind: 'lost_jobs',
@@ -156,18 +170,18 @@ describe('what an advisory lock decides', () => {
       reason: 'standby',
     });
     await client.query('UPDATE good_job_processes SET updated_at = $2 WHERE id = $1', [
-      expired,
+      deadProcess,
       ago(900),
     ]);
-    await replayed();
+    await syncStandby();
   });
 });
 
-describe('what `updated_at` and `locked_by_id` decide', () => {
+describe('a standby, for values that depend on `updated_at` and `locked_by_id`', () => {
   it('shows a process without an advisory lock as on the primary', async () => {
     for (const ctx of [onPrimary, onStandby]) {
-      expect(await stateOf(ctx, seen)).toBe('live');
-      expect(await stateOf(ctx, expired)).toBe('dead');
+      expect(await stateOf(ctx, liveProcess)).toBe('live');
+      expect(await stateOf(ctx, deadProcess)).toBe('dead');
     }
   });
 
@@ -175,11 +189,11 @@ describe('what `updated_at` and `locked_by_id` decide', () => {
     for (const ctx of [onPrimary, onStandby])
       expect(await checkOf(ctx, 'lost_jobs')).toMatchObject({
         result: 'found',
-        finding: { items: [{ id: jobs.lost, processId: expired }] },
+        finding: { items: [{ id: jobs.lost, processId: deadProcess }] },
       });
   });
 
-  it('finds a queue that no process can serve as on the primary', async () => {
+  it('finds an unserved queue as on the primary', async () => {
     for (const ctx of [onPrimary, onStandby])
       expect(await checkOf(ctx, 'unserved_queues')).toMatchObject({
         result: 'found',
@@ -188,9 +202,10 @@ describe('what `updated_at` and `locked_by_id` decide', () => {
   });
 });
 
-async function replayed(): Promise<void> {
-  const second = new pg.Client({ connectionString: standby.url });
-  await second.connect();
-  await caughtUp(client, second);
-  await second.end();
+/** Waits until the standby has replayed all changes of the primary. */
+async function syncStandby(): Promise<void> {
+  const standbyClient = new pg.Client({ connectionString: standby.url });
+  await standbyClient.connect();
+  await waitForReplay(client, standbyClient);
+  await standbyClient.end();
 }

@@ -1,330 +1,348 @@
 import 'server-only';
-import sql, { type Sql, raw } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
-import type { Tx } from '../db/types';
+import sql, { type Sql } from 'sql-template-tag';
+import { z } from 'zod';
+import type { Ctx } from '../context/types';
+import { type Cursor, toPage } from '../core/search-params';
+import type { Tx } from '../db/database';
 import { readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
-import { type Cursor, type Page, toPage } from '../paging';
-import { type JobFilter, isUnderstood } from './filters';
-import { keepPage, knownPage, stillHolds } from './known-pages';
-import { type ReadJobRow, jobRowColumns, redactRows } from './list';
-import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './settle';
-import type { JobPage, JobRow } from './types';
+import type { GoodJobTables } from '../good-job/tables';
+import { type JobFilter, isUnderstood, resolveFilter } from './filters';
+import { type RedactedMatch, SearchBudget, redactedMatch, scannedJob } from './recheck';
+import { JOB_ROWS, type ReadJobRow, jobRowColumns, readJobRow, redactRows } from './rows';
+import type { JobPage } from './types';
 
-/** A batch's own jobs are often created in one moment (bulk, or times cut to seconds): then the one due later first. */
-interface BatchPlace {
-  createdAt: string;
-  readyAt: string | null;
-}
-
-/** Null: the cursor's row is gone and it brought no time. */
-async function placeOf(tx: Tx, gj: GoodJob, cursor: Cursor): Promise<BatchPlace | null> {
-  const [row] = await tx.query<BatchPlace>(
-    sql`SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt" FROM ${gj.jobs} j WHERE j.id = ${cursor.id}`,
-  );
-  return row ?? (cursor.at === null ? null : { createdAt: cursor.at, readyAt: null });
-}
-
-/** Of a row that is gone only its moment is known: rather all of that moment again than one lost. */
-function beyondPlace(cursor: Cursor, { createdAt, readyAt: ready }: BatchPlace): Sql {
-  if (cursor.direction === 'after') {
-    const tied =
-      ready === null
-        ? sql`true`
-        : sql`(j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id > ${cursor.id}::uuid))`;
-    return sql`j.created_at <= ${createdAt} AND ${tied}`;
-  }
-  const tied =
-    ready === null
-      ? sql`true`
-      : sql`(j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id < ${cursor.id}::uuid))`;
-  return sql`j.created_at >= ${createdAt} AND ${tied}`;
-}
-
-/** Jobs looked at beside a cursor, for each row of the page, before all of the batch is. */
-const LOOKED_AT = 40;
-
-/**
- * Members among the jobs created next to the cursor, whosever they are (index_good_jobs_on_created_at). Those created
- * in the last moment that was looked at do not count: there may be more of that moment.
- */
-function membersBeside(
-  gj: GoodJob,
-  cursor: Cursor,
-  { createdAt }: BatchPlace,
-  fits: Sql,
-  seen: number,
-): Sql {
-  const [from, isComplete] =
-    cursor.direction === 'after'
-      ? [
-          sql`j.created_at <= ${createdAt} ORDER BY j.created_at DESC`,
-          sql`created_at > (SELECT min(created_at) FROM beside)`,
-        ]
-      : [
-          sql`j.created_at >= ${createdAt} ORDER BY j.created_at`,
-          sql`created_at < (SELECT max(created_at) FROM beside)`,
-        ];
-  return sql`
-    WITH beside AS MATERIALIZED (SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${fits} AS fits FROM ${gj.jobs} j WHERE ${from} LIMIT ${seen})
-    SELECT id, created_at, ready_at FROM beside WHERE fits AND ${isComplete}`;
-}
-
-/**
- * OFFSET 0 keeps the planner from walking created_at backwards over everybody's jobs in search of this batch's, or
- * reading the index of a class that half of them have: by index_good_jobs_on_batch_id a batch of any age costs its own
- * size and no more. The state stays inside: of the discarded there are few, and they have an index. No column but
- * those needed: the whole row through a subquery costs half as much again.
- */
-const allMembers = (gj: GoodJob, batchId: string, { state, terms }: JobFilter): Sql => sql`
-  SELECT id, created_at, ready_at FROM (
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(gj, { state: null, terms }).sql} AS fits
-      FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${redactedMatch(gj, { state, terms: [] }).sql} OFFSET 0) j
-   WHERE fits`;
-
-/** A member, by its place in the batch's order. */
-interface Bound {
-  id: string;
-  createdAt: string;
-  readyAt: string;
-}
-
-/** Pages of a batch with so many members are kept: to read them all is what takes the time. */
-const LARGE = 5_000;
-/** How far before its last reading what may have joined a page is looked for, ms: the app's clock is another, and a job is seen only once its transaction has ended. */
-const LOOK_BACK_MS = 10 * 60_000;
-/** Of more that may have joined a page, as of a batch that was enqueued a minute ago, all members are the quicker to read. */
-const JOINED = 2_000;
-
-/** Members written last: of a batch's they are mostly the newest. */
-const WRITTEN_LAST = 300;
-
-/**
- * A place that the page surely does not reach beyond: the last row of the page that the members written last would
- * make by themselves (index_good_jobs_on_batch_id, backwards; it keeps one batch's rows in the table's order). It
- * spares most members the sorting. Null: they would not fill a page.
- */
-async function boundOf(
-  tx: Tx,
-  gj: GoodJob,
-  batchId: string,
-  filter: JobFilter,
-  from: Sql,
-  order: Sql,
-): Promise<(Bound & { isLarge: boolean }) | null> {
-  const [row] = await tx.query<Bound & { isLarge: boolean }>(sql`
-    SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt",
-           (SELECT count(*) = ${LARGE} FROM (SELECT 1 FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} LIMIT ${LARGE}) s) AS "isLarge" FROM (
-      SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${redactedMatch(gj, filter).sql} AS fits
-        FROM ${gj.jobs} j WHERE j.batch_id BETWEEN ${batchId} AND ${batchId} ORDER BY j.batch_id DESC LIMIT ${WRITTEN_LAST}) j
-     WHERE j.fits AND ${from} ORDER BY ${order} OFFSET ${filter.limit} LIMIT 1`);
-  return row ?? null;
-}
-
-function upTo({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direction']): Sql {
-  return direction === 'after'
-    ? sql`j.created_at >= ${createdAt} AND (j.created_at > ${createdAt} OR j.ready_at > ${ready} OR (j.ready_at = ${ready} AND j.id <= ${id}))`
-    : sql`j.created_at <= ${createdAt} AND (j.created_at < ${createdAt} OR j.ready_at < ${ready} OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
-}
-
-type BatchJobPage = Pick<JobPage, 'rows' | 'previous' | 'next' | 'searched' | 'unsearched'>;
-const NOTHING: BatchJobPage = {
+type BatchJobPage = Pick<JobPage, 'rows' | 'previous' | 'next' | 'partial' | 'unsearched'>;
+const EMPTY_PAGE: BatchJobPage = {
   rows: [],
   previous: null,
   next: null,
-  searched: null,
+  partial: null,
   unsearched: 0,
 };
 
-/** Members of the rest of the filter that one answer is about where each one found must be looked at again. */
-const SEARCHED = 5_000;
-/** Members of the first statement that searches them. */
-const FIRST_PART = 250;
-
-/** One page of a batch's jobs, newest first. */
+/** Returns one page of a batch's jobs, newest first. Throws ConsoleError `query_timeout`. */
 export async function listBatchJobs(
   ctx: Ctx,
   batchId: string,
-  asked: JobFilter,
+  input: JobFilter,
 ): Promise<BatchJobPage> {
-  if (!isUnderstood(asked)) return NOTHING;
-  const { gj } = ctx;
+  if (!isUnderstood(input)) return EMPTY_PAGE;
+  const { tables } = ctx;
   return ctx.db.read(
     async (tx) => {
-      const { filter } = await settle(tx, gj, asked);
-      const match = redactedMatch(gj, filter);
-      if (match.needsRecheck) return searchBatch(tx, gj, batchId, filter, match);
-      return {
-        ...(await readBatchPage(tx, gj, batchId, filter, match)),
-        searched: null,
-        unsearched: 0,
+      const { filter } = await resolveFilter(tx, tables, input);
+      const { cursor } = filter;
+      const place = cursor && (await placeOf(tx, tables, cursor));
+      if (cursor && !place) return EMPTY_PAGE;
+      const query: MembersQuery = {
+        tx,
+        tables,
+        batchId,
+        filter,
+        match: redactedMatch(tables, filter),
+        start: cursor && place ? { cursor, place } : null,
+        afterCursor: cursor && place ? afterPlaceSql(cursor, place) : sql`true`,
+        order: orderFrom(cursor),
       };
+      return query.match.needsRecheck ? searchBatch(query) : readBatchPage(query);
     },
     { byIndexOnly: true },
   );
 }
 
-/** The same where each job found must be looked at again: among so many members, however many candidates they are. */
-async function searchBatch(
-  tx: Tx,
-  gj: GoodJob,
-  batchId: string,
-  filter: JobFilter,
-  match: RedactedMatch,
-): Promise<BatchJobPage> {
-  const { cursor, limit } = filter;
-  const place = cursor && (await placeOf(tx, gj, cursor));
-  if (cursor && !place) return NOTHING;
-  const order = inOrder(cursor);
-  const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
-  const members = await tx.query<{ id: string; at: string }>(sql`
-      SELECT j.id, j.created_at AS at FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND ${match.baseSql} OFFSET 0) j
-       WHERE ${from} ORDER BY ${order} LIMIT ${SEARCHED + 1}`);
-  const found = await searchMembers(tx, gj, match, members.slice(0, SEARCHED), limit + 1);
-  const page = {
-    ...toPage(await redactRows(found.rows), cursor, limit),
-    unsearched: found.unsearched,
-  };
-  const end = members[found.looked - 1];
-  if (found.rows.length > limit || found.looked === members.length || !end)
-    return { ...page, searched: null };
-  const further: Cursor = { direction: cursor?.direction ?? 'after', ...end };
-  return {
-    ...page,
-    ...(further.direction === 'after' ? { next: further } : { previous: further }),
-    searched: { at: end.at, looked: found.looked },
-  };
+/** A page of the members of a batch. */
+interface MembersQuery {
+  tx: Tx;
+  tables: GoodJobTables;
+  batchId: string;
+  filter: JobFilter;
+  match: RedactedMatch;
+  /** Null for the first page. */
+  start: { cursor: Cursor; place: BatchPlace } | null;
+  /** Condition for rows after the cursor. */
+  afterCursor: Sql;
+  /** ORDER BY; reversed for a page before the cursor. */
+  order: Sql;
 }
 
-/** Searches the members in their order, in parts that grow, until `wanted` are found or the bytes are used up. */
-async function searchMembers(
-  tx: Tx,
-  gj: GoodJob,
-  match: RedactedMatch,
-  members: readonly { id: string }[],
-  wanted: number,
-): Promise<{ rows: ReadJobRow[]; unsearched: number; looked: number }> {
-  const budget = new SearchBudget();
-  const found = { rows: [] as ReadJobRow[], unsearched: 0, looked: 0 };
-  for (let size = FIRST_PART; found.looked < members.length; size *= 4) {
-    const ids = members.slice(found.looked, found.looked + size).map(({ id }) => id);
-    const source = sql`unnest(${ids}::uuid[]) WITH ORDINALITY page(id, place) CROSS JOIN LATERAL (SELECT * FROM ${gj.jobs} j WHERE j.id = page.id OFFSET 0) j`;
-    const scanned = await tx.query<ScannedJob>(
-      match.scanSql(source, { lastN: ids.length, maxBytes: budget.remainingBytes }),
-    );
-    scanned.sort((a, b) => a.n - b.n);
-    const cut = scanned.findIndex(({ exhausted }) => exhausted);
-    const part = cut < 0 ? scanned : scanned.slice(0, cut + 1);
-    const visible = await match.firstVisible<ReadJobRow>(tx, part, budget, {
-      wanted: wanted - found.rows.length,
-      columns: jobRowColumns(gj, sql`j.created_at`),
-    });
-    found.rows.push(...visible.rows);
-    found.unsearched += visible.unsearched;
-    found.looked += cut < 0 ? ids.length : (part.at(-1)?.n ?? ids.length);
-    budget.remainingBytes -= part.at(-1)?.total ?? 0;
-    if (cut >= 0 || found.rows.length >= wanted) break;
-  }
-  return found;
+/**
+ * The sort keys of a cursor's row. Bulk-enqueued jobs share their `created_at`; among those, jobs
+ * due later come first.
+ */
+interface BatchPlace {
+  createdAt: string;
+  /** Null if the row was deleted. */
+  readyAt: string | null;
 }
 
-const inOrder = (cursor: Cursor | null): Sql =>
+const placeRow = z.strictObject({ createdAt: z.string(), readyAt: z.string() });
+
+/** Returns null if the row of the cursor was deleted and the cursor has no time. */
+async function placeOf(tx: Tx, tables: GoodJobTables, cursor: Cursor): Promise<BatchPlace | null> {
+  const [row] = await tx.query(
+    placeRow,
+    sql`
+      SELECT j.created_at AS "createdAt", ${readyAt} AS "readyAt"
+        FROM ${tables.jobs} j
+       WHERE j.id = ${cursor.id}`,
+  );
+  return row ?? (cursor.at === null ? null : { createdAt: cursor.at, readyAt: null });
+}
+
+const orderFrom = (cursor: Cursor | null): Sql =>
   cursor?.direction === 'before'
     ? sql`created_at, ready_at, id DESC`
     : sql`created_at DESC, ready_at DESC, id`;
 
-/** What finds the jobs of a time, without which all members would have to be looked at for each. */
-const BY_TIME = [
-  'add_index_good_jobs_created_at',
-  'add_index_good_jobs_scheduled_at_and_queue_name',
-  'add_index_good_jobs_finished_at_for_cleanup',
-];
-
-/** Null: what the page holds may change without a time of a job that says so. A class does not, and a job that has finished says when. */
-function keyOf(
-  gj: GoodJob,
-  batchId: string,
-  { state, terms, cursor, limit }: JobFilter,
-  place: BatchPlace | null,
-): string | null {
-  if (gj.schema.missingMigrations.some(({ migration }) => BY_TIME.includes(migration))) return null;
-  if (
-    (state !== null && state !== 'succeeded' && state !== 'discarded') ||
-    !terms.every((term) => term.kind === 'match' && term.field === 'class')
-  )
-    return null;
-  return JSON.stringify([batchId, state, terms, cursor, place, limit]);
+/**
+ * Returns the condition for rows after a cursor. For a deleted row it repeats jobs of the same
+ * time, to skip none.
+ */
+function afterPlaceSql(cursor: Cursor, { createdAt, readyAt: ready }: BatchPlace): Sql {
+  if (cursor.direction === 'after') {
+    const tieBreak =
+      ready === null
+        ? sql`true`
+        : sql`(j.created_at < ${createdAt} OR j.ready_at < ${ready}
+               OR (j.ready_at = ${ready} AND j.id > ${cursor.id}::uuid))`;
+    return sql`j.created_at <= ${createdAt} AND ${tieBreak}`;
+  }
+  const tieBreak =
+    ready === null
+      ? sql`true`
+      : sql`(j.created_at > ${createdAt} OR j.ready_at > ${ready}
+             OR (j.ready_at = ${ready} AND j.id < ${cursor.id}::uuid))`;
+  return sql`j.created_at >= ${createdAt} AND ${tieBreak}`;
 }
 
-/** A page's own rows, and the members that were created, came to be due at another time, or finished after that moment (what has waited since for a day to come was not written since); nothing where they are too many. */
-const membersSince = (
-  gj: GoodJob,
-  batchId: string,
-  state: JobFilter['state'],
-  ids: readonly string[],
-  since: number,
-  condition: Sql,
-): Sql => {
-  const after = new Date(since).toISOString();
-  const joined = (column: 'created_at' | 'scheduled_at' | 'finished_at') =>
-    sql`UNION (SELECT j.id FROM ${gj.jobs} j WHERE j.batch_id = ${batchId} AND j.${raw(column)} >= ${after} AND j.updated_at >= ${after} LIMIT ${JOINED + 1})`;
-  return sql`
-    WITH candidate AS MATERIALIZED (
-      SELECT id FROM unnest(${ids}::uuid[]) id ${joined('created_at')} ${joined('scheduled_at')} ${state === null ? sql`` : joined('finished_at')})
-    SELECT j.id, j.created_at, ${readyAt} AS ready_at FROM candidate JOIN ${gj.jobs} j USING (id) WHERE (SELECT count(*) FROM candidate) <= ${JOINED} AND j.batch_id = ${batchId} AND ${condition}`;
-};
+/** Tries three strategies, from the cheapest to the one that always has an answer. */
+async function readBatchPage(query: MembersQuery): Promise<BatchJobPage> {
+  const rows =
+    (await readBesideCursor(query)) ??
+    (await readUpToBound(query)) ??
+    (await readMembers(query, allMembers(query)));
+  const { cursor, limit } = query.filter;
+  return { ...EMPTY_PAGE, ...toPage(await redactRows(rows), cursor, limit) };
+}
 
-async function readBatchPage(
-  tx: Tx,
-  gj: GoodJob,
-  batchId: string,
-  filter: JobFilter,
-  { sql: condition }: RedactedMatch,
-): Promise<Page<JobRow>> {
-  const { cursor, limit } = filter;
-  const direction = cursor?.direction ?? 'after';
-  const order = inOrder(cursor);
-  const place = cursor && (await placeOf(tx, gj, cursor));
-  if (cursor && !place) return { rows: [], previous: null, next: null };
-  const from = cursor && place ? beyondPlace(cursor, place) : sql`true`;
-  const read = async (members: Sql, to: Sql) => {
-    const rows = await tx.query<ReadJobRow>(sql`
+/** Reads the page and the next row from `members`, a query of id, created_at and ready_at. */
+async function readMembers(
+  { tx, tables, filter, afterCursor, order }: MembersQuery,
+  members: Sql,
+  until = sql`true`,
+): Promise<ReadJobRow[]> {
+  return tx.query(
+    readJobRow,
+    sql`
       WITH page AS MATERIALIZED (
-        SELECT j.id, j.created_at, j.ready_at FROM (${members}) j WHERE ${from} AND ${to} ORDER BY ${order} LIMIT ${limit + 1}),
-      numbered AS (SELECT id, row_number() OVER (ORDER BY ${order}) AS n FROM page)
-      SELECT ${jobRowColumns(gj, sql`j.created_at`)} FROM numbered JOIN ${gj.jobs} j USING (id) ORDER BY numbered.n`);
-    return redactRows(rows);
-  };
-  const readAt = Date.now();
-  const key = keyOf(gj, batchId, filter, place);
-  const keep = (rows: readonly JobRow[], scannedAt: number) =>
-    key !== null &&
-    rows.length > 0 &&
-    keepPage(gj.schema, key, { ids: rows.map(({ id }) => id), readAt, scannedAt });
-  const known = key && knownPage(gj.schema, key);
-  if (known) {
-    const rows = await read(
-      membersSince(gj, batchId, filter.state, known.ids, known.readAt - LOOK_BACK_MS, condition),
-      sql`true`,
-    );
-    if (stillHolds(known, rows, limit)) {
-      keep(rows, known.scannedAt);
-      return toPage(rows, cursor, limit);
-    }
-  }
-  const fits = sql`j.batch_id = ${batchId} AND ${condition}`;
-  // A batch's jobs mostly lie side by side, so a page beyond a cursor seldom needs all of them.
-  const near =
-    cursor && place
-      ? await read(membersBeside(gj, cursor, place, fits, LOOKED_AT * (limit + 1)), sql`true`)
-      : [];
-  if (near.length > limit) return toPage(near, cursor, limit);
-  const bound = await boundOf(tx, gj, batchId, filter, from, order);
-  const rows = await read(
-    allMembers(gj, batchId, filter),
-    bound ? upTo(bound, direction) : sql`true`,
+        SELECT j.id, j.created_at, j.ready_at
+          FROM (${members}) j
+         WHERE ${afterCursor} AND ${until}
+         ORDER BY ${order}
+         LIMIT ${filter.limit + 1}),
+      numbered AS (
+        SELECT id, row_number() OVER (ORDER BY ${order}) AS n
+          FROM page)
+      SELECT ${jobRowColumns(tables, sql`j.created_at`)}
+        FROM numbered
+        JOIN ${tables.jobs} j USING (id)
+       ORDER BY numbered.n`,
   );
-  if (bound?.isLarge) keep(rows, readAt);
-  return toPage(rows, cursor, limit);
+}
+
+/** Jobs scanned next to a cursor for each row of the page. */
+const SCANNED_PER_ROW = 40;
+
+/**
+ * Finds members among all jobs created next to the cursor, by index_good_jobs_on_created_at,
+ * because jobs of one batch are mostly created together. Null if they do not fill the page.
+ */
+async function readBesideCursor(query: MembersQuery): Promise<ReadJobRow[] | null> {
+  const { tables, batchId, filter, match, start } = query;
+  if (!start) return null;
+  const { createdAt } = start.place;
+  const isForwards = start.cursor.direction === 'after';
+  const range = isForwards
+    ? sql`j.created_at <= ${createdAt} ORDER BY j.created_at DESC`
+    : sql`j.created_at >= ${createdAt} ORDER BY j.created_at`;
+  // The scan may not have reached all jobs of its last `created_at`, so they are left out.
+  const isComplete = isForwards
+    ? sql`created_at > (SELECT min(created_at) FROM beside)`
+    : sql`created_at < (SELECT max(created_at) FROM beside)`;
+  const rows = await readMembers(
+    query,
+    sql`
+      WITH beside AS MATERIALIZED (
+        SELECT j.id, j.created_at, ${readyAt} AS ready_at,
+               j.batch_id = ${batchId} AND ${match.sql} AS fits
+          FROM ${tables.jobs} j
+         WHERE ${range}
+         LIMIT ${SCANNED_PER_ROW * (filter.limit + 1)})
+      SELECT id, created_at, ready_at
+        FROM beside
+       WHERE fits AND ${isComplete}`,
+  );
+  return rows.length > filter.limit ? rows : null;
+}
+
+/**
+ * Reads all members up to a row that the page cannot reach beyond, which saves sorting most of
+ * them. Null without such a row.
+ */
+async function readUpToBound(query: MembersQuery): Promise<ReadJobRow[] | null> {
+  const bound = await pageBound(query);
+  if (!bound) return null;
+  const until = untilSql(bound, query.filter.cursor?.direction ?? 'after');
+  return readMembers(query, allMembers(query), until);
+}
+
+/** Number of last written members that bound a page; they are mostly the newest. */
+const LAST_WRITTEN = 300;
+
+const boundRow = z.strictObject({ id: z.string(), createdAt: z.string(), readyAt: z.string() });
+type Bound = z.infer<typeof boundRow>;
+
+/**
+ * Returns the last row of a page of the members written last; null if they fill no page.
+ * index_good_jobs_on_batch_id, read backwards, has members in table order.
+ */
+async function pageBound({
+  tx,
+  tables,
+  batchId,
+  filter,
+  match,
+  afterCursor,
+  order,
+}: MembersQuery): Promise<Bound | null> {
+  const [row] = await tx.query(
+    boundRow,
+    sql`
+      SELECT j.id, j.created_at AS "createdAt", j.ready_at AS "readyAt"
+        FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at, ${match.sql} AS fits
+                FROM ${tables.jobs} j
+               WHERE j.batch_id BETWEEN ${batchId} AND ${batchId}
+               ORDER BY j.batch_id DESC
+               LIMIT ${LAST_WRITTEN}) j
+       WHERE j.fits AND ${afterCursor}
+       ORDER BY ${order}
+      OFFSET ${filter.limit}
+       LIMIT 1`,
+  );
+  return row ?? null;
+}
+
+function untilSql({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['direction']): Sql {
+  return direction === 'after'
+    ? sql`j.created_at >= ${createdAt}
+          AND (j.created_at > ${createdAt} OR j.ready_at > ${ready}
+               OR (j.ready_at = ${ready} AND j.id <= ${id}))`
+    : sql`j.created_at <= ${createdAt}
+          AND (j.created_at < ${createdAt} OR j.ready_at < ${ready}
+               OR (j.ready_at = ${ready} AND j.id >= ${id}))`;
+}
+
+/**
+ * Selects all members by index_good_jobs_on_batch_id, which OFFSET 0 forces: other plans read jobs
+ * of other batches. The state stays inside for the index of discarded jobs, and unused columns
+ * would make the query 50% slower.
+ */
+const allMembers = ({ tables, batchId, filter: { state, terms } }: MembersQuery): Sql => sql`
+  SELECT id, created_at, ready_at
+    FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at,
+                 ${redactedMatch(tables, { state: null, terms }).sql} AS fits
+            FROM ${tables.jobs} j
+           WHERE j.batch_id = ${batchId} AND ${redactedMatch(tables, { state, terms: [] }).sql}
+          OFFSET 0) j
+   WHERE fits`;
+
+/** Members that one page searches when matches must be rechecked. */
+const MAX_SEARCHED = 5_000;
+/** Members that the first statement of a search reads. */
+const FIRST_PART = 250;
+
+const memberRow = z.strictObject({ id: z.string(), at: z.string() });
+
+/**
+ * Searches the next MAX_SEARCHED members with a recheck. The number of candidates does not change
+ * where it ends.
+ */
+async function searchBatch(query: MembersQuery): Promise<BatchJobPage> {
+  const { tx, tables, batchId, filter, match, afterCursor, order } = query;
+  const { cursor, limit } = filter;
+  const members = await tx.query(
+    memberRow,
+    sql`
+      SELECT j.id, j.created_at AS at
+        FROM (SELECT j.id, j.created_at, ${readyAt} AS ready_at
+                FROM ${tables.jobs} j
+               WHERE j.batch_id = ${batchId} AND ${match.baseSql}
+              OFFSET 0) j
+       WHERE ${afterCursor}
+       ORDER BY ${order}
+       LIMIT ${MAX_SEARCHED + 1}`,
+  );
+  const search = await searchMembers(query, members.slice(0, MAX_SEARCHED), limit + 1);
+  const page = {
+    ...toPage(await redactRows(search.rows), cursor, limit),
+    unsearched: search.unsearched,
+  };
+  const end = members[search.scanned - 1];
+  if (search.rows.length > limit || search.scanned === members.length || !end)
+    return { ...page, partial: null };
+  const resumeCursor: Cursor = { direction: cursor?.direction ?? 'after', ...end };
+  return {
+    ...page,
+    ...(resumeCursor.direction === 'after' ? { next: resumeCursor } : { previous: resumeCursor }),
+    partial: { at: end.at, scanned: search.scanned },
+  };
+}
+
+interface MemberSearch {
+  rows: ReadJobRow[];
+  unsearched: number;
+  scanned: number;
+}
+
+/**
+ * Searches members in order, in growing parts, until `wanted` are found or the byte budget is used
+ * up.
+ */
+async function searchMembers(
+  { tx, tables, match }: MembersQuery,
+  members: readonly { id: string }[],
+  wanted: number,
+): Promise<MemberSearch> {
+  const budget = new SearchBudget();
+  const result: MemberSearch = { rows: [], unsearched: 0, scanned: 0 };
+  const columns = {
+    sql: JOB_ROWS.columns(tables, sql`j.created_at`),
+    schema: JOB_ROWS.schema,
+  };
+  for (let size = FIRST_PART; result.scanned < members.length; size *= 4) {
+    const ids = members.slice(result.scanned, result.scanned + size).map(({ id }) => id);
+    const source = sql`unnest(${ids}::uuid[]) WITH ORDINALITY page(id, place)
+      CROSS JOIN LATERAL (
+        SELECT *
+          FROM ${tables.jobs} j
+         WHERE j.id = page.id
+        OFFSET 0) j`;
+    const scanned = await tx.query(
+      scannedJob,
+      match.scanSql(source, { lastN: ids.length, maxBytes: budget.remainingBytes }),
+    );
+    scanned.sort((a, b) => a.n - b.n);
+    const exhaustedAt = scanned.findIndex(({ exhausted }) => exhausted);
+    const part = exhaustedAt < 0 ? scanned : scanned.slice(0, exhaustedAt + 1);
+    const visible = await match.firstVisible(tx, part, budget, {
+      wanted: wanted - result.rows.length,
+      columns,
+    });
+    result.rows.push(...visible.rows);
+    result.unsearched += visible.unsearched;
+    result.scanned += exhaustedAt < 0 ? ids.length : (part.at(-1)?.n ?? ids.length);
+    budget.remainingBytes -= part.at(-1)?.total ?? 0;
+    if (exhaustedAt >= 0 || result.rows.length >= wanted) break;
+  }
+  return result;
 }

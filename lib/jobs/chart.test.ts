@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { chartJobs } from './chart';
-import { readChartRequest } from './chart-types';
+import { readChartRequest } from './types';
 
 let console_: TestConsole;
 const NOW = Date.parse('2026-11-20T10:00:30Z');
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => console_.close());
 
-it('counts each job of the last hour once, in the minute in which it was created', async () => {
+it('counts each job of the last hour in the minute of its creation', async () => {
   const chart = await chartJobs(console_.ctx(), ALL, { range: 'hour', by: 'state' }, NOW);
   expect(chart).toMatchObject({
     start: Date.parse('2026-11-20T09:01:00Z') / 1000,
@@ -54,17 +54,17 @@ it('counts each job of the last hour once, in the minute in which it was created
   expect(chart.series[0]?.name).toBe('succeeded');
 });
 
-it('looks back a day and a week, and holds to the filter', async () => {
+it('charts the matches of a filter over a day and a week', async () => {
   const total = async (range: 'day' | 'week', condition = ALL) =>
     (await chartJobs(console_.ctx(), condition, { range, by: 'class' }, NOW)).series
       .flatMap((one) => one.counts)
       .reduce((a, b) => a + b, 0);
-  // A bucket in which the hour has not ended holds what is yet to come too.
+  // The current bucket also contains the part of the hour that is still to come.
   expect(await total('day')).toBe(7);
   expect(await total('week', sql`j.error IS NOT NULL`)).toBe(2);
 });
 
-it('names a missing queue, and puts what is beyond the largest into one', async () => {
+it('includes jobs without a queue and adds up all but the largest series', async () => {
   const { client } = console_;
   const ids = [];
   for (let n = 0; n < 12; n += 1)
@@ -82,10 +82,13 @@ it('names a missing queue, and puts what is beyond the largest into one', async 
   expect(chart.series[8]?.counts.reduce((a, b) => a + b, 0)).toBe(6);
 });
 
-it('reckons a large table from a sample, and says so', async () => {
+it('extrapolates a large table from a sample and reports its size', async () => {
   const { client } = console_;
-  await client.query(`INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority, serialized_params, created_at, updated_at)
-    SELECT u, u, 'BulkJob', 'bulk', 0, jsonb_build_object('pad', repeat('x', 900)), timestamp '2026-11-20 09:30:10', now() FROM (SELECT gen_random_uuid() u FROM generate_series(1, 20000)) n`);
+  await client.query(`INSERT INTO good_jobs (id, active_job_id, job_class, queue_name, priority,
+    serialized_params, created_at, updated_at)
+    SELECT u, u, 'BulkJob', 'bulk', 0, jsonb_build_object('pad', repeat('x', 900)),
+           timestamp '2026-11-20 09:30:10', now()
+      FROM (SELECT gen_random_uuid() u FROM generate_series(1, 20000)) n`);
   await client.query('ANALYZE good_jobs');
   const small = { exactCost: 0, sampledPages: 1_000 };
   const chart = await chartJobs(console_.ctx(), ALL, { range: 'hour', by: 'class' }, NOW, small);
@@ -98,7 +101,7 @@ it('reckons a large table from a sample, and says so', async () => {
   );
 });
 
-it('takes what it cannot read for the last hour by state', () => {
+it('parses an invalid request as the last hour by state', () => {
   expect(readChartRequest('week', 'class')).toEqual({ range: 'week', by: 'class' });
   for (const [range, by] of [
     ['toString', 'x'],

@@ -1,11 +1,22 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
+import { z } from 'zod';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
 import { stateOf } from '../good-job/states';
 import { redaction } from '../redaction/redaction';
-import { redactNames } from '../redact-names';
+import { explain } from './count-rules';
+import { type JobFilter, isUnderstood, resolveFilter } from './filters';
+import {
+  MAX_CHART_LARGE_BYTES,
+  MAX_SEARCHED_BYTES,
+  type RedactedMatch,
+  SearchBudget,
+  redactedMatch,
+  scannedJob,
+} from './recheck';
 import {
   CHART_RANGES,
   CHART_SERIES,
@@ -13,20 +24,20 @@ import {
   type ChartRequest,
   type ChartSeries,
   isCreatedBound,
-} from './chart-types';
-import { type JobFilter, isUnderstood } from './filters';
-import { type RedactedMatch, type ScannedJob, SearchBudget, redactedMatch } from './recheck';
-import { settle } from './settle';
+} from './types';
 
 const LIMITS = {
-  /** The planner's price up to which every job in the range is counted: about 100 ms. */
+  /** Planner cost up to which all jobs in the range are counted, about 100 ms. */
   exactCost: 20_000,
-  /** Pages of the table that a sample reads at most: 40-80 ms warm, whatever the table's size. */
+  /**
+   * Maximum number of table pages in a sample: 40-80 ms with a warm cache, whatever the table's
+   * size.
+   */
   sampledPages: 5_000,
 };
 const EXACT_BUDGET_MS = 500;
 const SAMPLE_BUDGET_MS = 1_500;
-/** The same pages each time: a chart that refreshes must not flicker. */
+/** A fixed seed selects the same pages each time, so that a polling chart does not flicker. */
 const SEED = 4_711;
 
 const GROUPS = {
@@ -35,46 +46,58 @@ const GROUPS = {
   class: sql`left(j.job_class, 200)`,
 };
 
-interface Counted {
-  bucket: number;
-  rank: number | null;
-  name: string | null;
-  count: number;
-  looked: number;
-}
+const bucketCountRow = z.strictObject({
+  bucket: z.number(),
+  /** Rank of the name by frequency; null for the rest. */
+  rank: z.number().nullable(),
+  name: z.string().nullable(),
+  count: z.number(),
+  /** Number of counted jobs in all buckets. */
+  scanned: z.number(),
+});
+type BucketCount = z.infer<typeof bucketCountRow>;
 
-/** The chart of a list. Its own bounds of the time of creation are left out: they are chosen in the chart. */
+const bucketRow = z.strictObject({ bucket: z.number(), name: z.string().nullable() });
+const countRow = z.strictObject({ count: z.number() });
+const pagesRow = z.strictObject({ pages: z.number() });
+
+/**
+ * Returns the chart of a list. Bounds of the creation time are ignored, because the chart itself
+ * sets them.
+ */
 export async function chartOfList(
   ctx: Ctx,
-  asked: JobFilter,
+  input: JobFilter,
   request: ChartRequest,
 ): Promise<Chart> {
-  const terms = asked.terms.filter((term) => !isCreatedBound(term));
-  const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, { ...asked, terms }));
+  const terms = input.terms.filter((term) => !isCreatedBound(term));
+  const { filter } = await ctx.db.read((tx) => resolveFilter(tx, ctx.tables, { ...input, terms }));
   if (!isUnderstood(filter)) return chartJobs(ctx, sql`false`, request);
-  const match = redactedMatch(ctx.gj, filter);
+  const match = redactedMatch(ctx.tables, filter);
   const chart = await (match.needsRecheck
     ? chartRechecked(ctx, match, request)
     : chartJobs(ctx, match.sql, request));
-  return request.by === 'queue' ? withShownQueues(ctx, chart) : chart;
+  return request.by === 'queue' ? redactQueueNames(ctx, chart) : chart;
 }
 
-async function withShownQueues(ctx: Ctx, chart: Chart): Promise<Chart> {
-  const shown = await redactNames(
+async function redactQueueNames(ctx: Ctx, chart: Chart): Promise<Chart> {
+  const redact = await redactNames(
     ctx,
     'queue_name',
     chart.series.map(({ name }) => name),
   );
-  return { ...chart, series: chart.series.map((one) => ({ ...one, name: shown(one.name) })) };
+  return {
+    ...chart,
+    series: chart.series.map((series) => ({ ...series, name: redact(series.name) })),
+  };
 }
 
-/** Jobs that are rechecked at most, and their bytes; beyond them there is no chart. */
-const LOOKED_AGAIN = 4_000;
-const RECHECKED_BYTES = 1_000_000;
+/** Maximum number of jobs that are rechecked. */
+const MAX_RECHECKED = 4_000;
 
 /**
- * The same where each job found must be looked at again: of so many jobs in the range, exactly; of more, of a share of
- * them that does not depend on what is searched for.
+ * Counts with a recheck of each job: exactly up to MAX_RECHECKED jobs in the range, else in a
+ * sample that does not depend on the filter.
  */
 async function chartRechecked(
   ctx: Ctx,
@@ -84,31 +107,35 @@ async function chartRechecked(
   const { seconds, buckets } = CHART_RANGES[range];
   const { start, from, to } = boundsOf(range, Date.now());
   const inRange = sql`j.created_at >= ${from} AND j.created_at < ${to}`;
-  const answer = await inTime(
+  const answer = await readWithinBudget(
     ctx,
     async (tx) => {
-      const [all] = await tx.query<{ count: number }>(
-        sql`SELECT count(*)::int AS count FROM (SELECT 1 FROM ${ctx.gj.jobs} j WHERE ${inRange} LIMIT ${LOOKED_AGAIN + 1}) j`,
-      );
-      const isSmall = (all?.count ?? 0) <= LOOKED_AGAIN;
-      const percent = isSmall ? 100 : await sharePercent(tx, ctx, LIMITS.sampledPages);
-      const sample = isSmall ? empty : sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`;
-      const [sampled] = isSmall
-        ? [all]
-        : await tx.query<{ count: number }>(
-            sql`SELECT count(*)::int AS count FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange}`,
-          );
-      const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / LOOKED_AGAIN));
-      const source = sql`(SELECT j.* FROM ${ctx.gj.jobs} j ${sample} WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${oneOf} = 0 LIMIT ${LOOKED_AGAIN * 2}) j`;
-      const scanned = await tx.query<ScannedJob>(
-        match.endedScanSql(source, { maxBytes: RECHECKED_BYTES, limit: LOOKED_AGAIN * 2 }),
+      const sample = await rangeSample(tx, ctx, inRange);
+      const source = sql`(
+        SELECT j.*
+          FROM ${ctx.tables.jobs} j ${sample.clause}
+         WHERE ${inRange} AND abs(hashtext(j.id::text)::bigint) % ${sample.oneOf} = 0
+         LIMIT ${MAX_RECHECKED * 2}) j`;
+      const scanned = await tx.query(
+        scannedJob,
+        match.endedScanSql(source, { maxBytes: MAX_SEARCHED_BYTES, limit: MAX_RECHECKED * 2 }),
       );
       if (scanned.some(({ exhausted }) => exhausted)) return null;
-      const { ids, unsearched } = await match.visibleIds(tx, scanned, new SearchBudget());
-      const rows = await tx.query<{ bucket: number; name: string | null }>(sql`
-      SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name
-        FROM ${ctx.gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[])`);
-      return { rows, factor: (100 / percent) * oneOf, isWhole: unsearched === 0 };
+      const { ids, unsearched } = await match.visibleIds(
+        tx,
+        scanned,
+        new SearchBudget({ largeBytes: MAX_CHART_LARGE_BYTES }),
+      );
+      const rows = await tx.query(
+        bucketRow,
+        sql`
+          SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket,
+                 ${GROUPS[by]} AS name
+            FROM ${ctx.tables.jobs} j
+           WHERE j.id = ANY(${[...ids]}::uuid[])`,
+      );
+      const factor = (100 / sample.percent) * sample.oneOf;
+      return { rows, factor, isWhole: unsearched === 0 };
     },
     SAMPLE_BUDGET_MS * 2,
   );
@@ -121,13 +148,42 @@ async function chartRechecked(
     range,
     by,
     start,
-    series: toSeries(ranked(answer.rows), buckets, answer.factor),
+    series: toSeries(rankNames(answer.rows), buckets, answer.factor),
     accuracy,
   };
 }
 
-/** As the database counts them: by bucket and name, the most frequent names by rank. */
-function ranked(rows: { bucket: number; name: string | null }[]): Counted[] {
+/**
+ * Chooses a sample of about MAX_RECHECKED jobs of the range: a percentage of table pages, and one
+ * of `oneOf` rows.
+ */
+async function rangeSample(
+  tx: Tx,
+  ctx: Ctx,
+  inRange: Sql,
+): Promise<{ clause: Sql; percent: number; oneOf: number }> {
+  const { jobs } = ctx.tables;
+  const [all] = await tx.query(
+    countRow,
+    sql`
+      SELECT count(*)::int AS count
+        FROM (SELECT 1 FROM ${jobs} j WHERE ${inRange} LIMIT ${MAX_RECHECKED + 1}) j`,
+  );
+  if ((all?.count ?? 0) <= MAX_RECHECKED) return { clause: empty, percent: 100, oneOf: 1 };
+  const percent = await samplePercent(tx, ctx, LIMITS.sampledPages);
+  const clause = sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`;
+  const [sampled] = await tx.query(
+    countRow,
+    sql`SELECT count(*)::int AS count FROM ${jobs} j ${clause} WHERE ${inRange}`,
+  );
+  const oneOf = Math.max(1, Math.ceil((sampled?.count ?? 0) / MAX_RECHECKED));
+  return { clause, percent, oneOf };
+}
+
+/**
+ * Counts rows by bucket and name in JavaScript, with the same result as the query of `chartJobs`.
+ */
+function rankNames(rows: z.infer<typeof bucketRow>[]): BucketCount[] {
   const names = new Map<string | null, Map<number, number>>();
   for (const { bucket, name } of rows) {
     const counts = names.get(name) ?? new Map<number, number>();
@@ -142,20 +198,23 @@ function ranked(rows: { bucket: number; name: string | null }[]): Counted[] {
   for (const [, counts] of order.slice(CHART_SERIES))
     for (const [bucket, count] of counts) others.set(bucket, (others.get(bucket) ?? 0) + count);
   const asRows = (counts: Map<number, number>, rank: number | null, name: string | null) =>
-    [...counts].map(([bucket, count]) => ({ bucket, count, rank, name, looked: rows.length }));
+    [...counts].map(([bucket, count]) => ({ bucket, count, rank, name, scanned: rows.length }));
   return [
     ...order.slice(0, CHART_SERIES).flatMap(([name, counts], n) => asRows(counts, n + 1, name)),
     ...asRows(others, null, null),
   ];
 }
 
-/** Whole buckets, the last of them with now in it: seconds since 1970, and ISO 8601. `now`: ms. */
+/**
+ * Returns the bounds of a range whose last bucket contains `nowMs`: `start` in seconds since 1970,
+ * the rest ISO 8601.
+ */
 function boundsOf(
   range: ChartRequest['range'],
-  now: number,
+  nowMs: number,
 ): { start: number; from: string; to: string } {
   const { buckets, seconds } = CHART_RANGES[range];
-  const start = (Math.floor(now / 1000 / seconds) - buckets + 1) * seconds;
+  const start = (Math.floor(nowMs / 1000 / seconds) - buckets + 1) * seconds;
   return {
     start,
     from: new Date(start * 1000).toISOString(),
@@ -164,49 +223,43 @@ function boundsOf(
 }
 
 /**
- * Jobs on which `condition` (alias `j`) holds, by when they were created. Counted exactly by
- * index_good_jobs_on_created_at (or the filter's own index) where the planner finds that cheap; else reckoned from a
- * sample of the table's pages. `now`: ms.
+ * Charts the jobs that satisfy `condition` (alias `j`) by creation time. It counts exactly by
+ * index_good_jobs_on_created_at or the filter's index if the plan is cheap, else in a sample of the
+ * table's pages.
  */
 export async function chartJobs(
   ctx: Ctx,
   condition: Sql,
   { range, by }: ChartRequest,
-  now = Date.now(),
+  nowMs = Date.now(),
   limits = LIMITS,
 ): Promise<Chart> {
-  const { buckets, seconds } = CHART_RANGES[range];
-  const { start, from, to } = boundsOf(range, now);
-  const chart = (rows: Counted[], accuracy: Chart['accuracy'], factor = 1): Chart => ({
+  const { buckets } = CHART_RANGES[range];
+  const { start, from, to } = boundsOf(range, nowMs);
+  const chart = (rows: BucketCount[], accuracy: Chart['accuracy'], factor = 1): Chart => ({
     range,
     by,
     start,
     series: toSeries(rows, buckets, factor),
     accuracy,
   });
-  const counted = (sample: Sql) => sql`
-    WITH counted AS MATERIALIZED (
-      SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${seconds})::int AS bucket, ${GROUPS[by]} AS name, count(*)::int AS count
-        FROM ${ctx.gj.jobs} j ${sample} WHERE j.created_at >= ${from} AND j.created_at < ${to} AND (${condition}) GROUP BY 1, 2),
-    top AS (
-      SELECT name, row_number() OVER (ORDER BY sum(count) DESC, name)::int AS rank FROM counted GROUP BY name ORDER BY rank LIMIT ${CHART_SERIES})
-    SELECT counted.bucket, top.rank, top.name, sum(counted.count)::int AS count, (SELECT sum(count)::int FROM counted) AS looked
-      FROM counted LEFT JOIN top ON top.name IS NOT DISTINCT FROM counted.name GROUP BY 1, 2, 3`;
-
-  if ((await priceOf(ctx, counted(empty))) <= limits.exactCost) {
-    const rows = await inTime(ctx, (tx) => tx.query<Counted>(counted(empty)), EXACT_BUDGET_MS);
+  const countSql = (sample: Sql) =>
+    bucketCountsSql(sql`${ctx.tables.jobs} j ${sample}`, condition, { range, by, from, to });
+  const allSql = countSql(empty);
+  if ((await planCost(ctx, allSql)) <= limits.exactCost) {
+    const rows = await readWithinBudget(
+      ctx,
+      (tx) => tx.query(bucketCountRow, allSql),
+      EXACT_BUDGET_MS,
+    );
     if (rows) return chart(rows, { kind: 'exact' });
   }
-  const sampled = await inTime(
+  const sampled = await readWithinBudget(
     ctx,
     async (tx) => {
-      const percent = await sharePercent(tx, ctx, limits.sampledPages);
-      return {
-        percent,
-        rows: await tx.query<Counted>(
-          counted(sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`),
-        ),
-      };
+      const percent = await samplePercent(tx, ctx, limits.sampledPages);
+      const sample = sql`TABLESAMPLE SYSTEM (${percent}) REPEATABLE (${SEED})`;
+      return { percent, rows: await tx.query(bucketCountRow, countSql(sample)) };
     },
     SAMPLE_BUDGET_MS,
   );
@@ -215,29 +268,59 @@ export async function chartJobs(
     sampled.rows,
     sampled.percent === 100
       ? { kind: 'exact' }
-      : { kind: 'sample', rows: sampled.rows[0]?.looked ?? 0 },
+      : { kind: 'sample', rows: sampled.rows[0]?.scanned ?? 0 },
     100 / sampled.percent,
   );
 }
 
-async function priceOf(ctx: Ctx, statement: Sql): Promise<number> {
-  const [row] = await ctx.db.read((tx) =>
-    tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN (FORMAT JSON) ${statement}`),
+/** Counts jobs `j` of `source` by bucket and name, with the most frequent names ranked. */
+const bucketCountsSql = (
+  source: Sql,
+  condition: Sql,
+  { range, by, from, to }: ChartRequest & { from: string; to: string },
+): Sql => sql`
+  WITH counted AS MATERIALIZED (
+    SELECT floor(extract(epoch FROM j.created_at - ${from}) / ${CHART_RANGES[range].seconds})::int
+             AS bucket,
+           ${GROUPS[by]} AS name, count(*)::int AS count
+      FROM ${source}
+     WHERE j.created_at >= ${from} AND j.created_at < ${to} AND (${condition})
+     GROUP BY 1, 2),
+  top AS (
+    SELECT name, row_number() OVER (ORDER BY sum(count) DESC, name)::int AS rank
+      FROM counted
+     GROUP BY name
+     ORDER BY rank
+     LIMIT ${CHART_SERIES})
+  SELECT counted.bucket, top.rank, top.name, sum(counted.count)::int AS count,
+         (SELECT sum(count)::int FROM counted) AS scanned
+    FROM counted
+    LEFT JOIN top ON top.name IS NOT DISTINCT FROM counted.name
+   GROUP BY 1, 2, 3`;
+
+async function planCost(ctx: Ctx, statement: Sql): Promise<number> {
+  const plan = await ctx.db.read((tx) => explain(tx, statement));
+  return plan?.['Total Cost'] ?? Infinity;
+}
+
+/**
+ * Returns the percentage of the table that a number of pages is, with four digits; 100 for a
+ * smaller table.
+ */
+async function samplePercent(tx: Tx, ctx: Ctx, maxPages: number): Promise<number> {
+  const [row] = await tx.query(
+    pagesRow,
+    sql`
+      SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages
+        FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = ${ctx.tables.schema.name} AND c.relname = 'good_jobs'`,
   );
-  const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Total Cost': number } }[];
-  return plan?.Plan['Total Cost'] ?? Infinity;
+  return row && row.pages > maxPages ? Number(((100 * maxPages) / row.pages).toPrecision(4)) : 100;
 }
 
-/** How much of the table so many pages are, in percent, to four digits; 100 for a table that is no larger. */
-async function sharePercent(tx: Tx, ctx: Ctx, sampled: number): Promise<number> {
-  const [row] = await tx.query<{ pages: number }>(sql`
-    SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${ctx.gj.schema.name} AND c.relname = 'good_jobs'`);
-  return row && row.pages > sampled ? Number(((100 * sampled) / row.pages).toPrecision(4)) : 100;
-}
-
-/** Null: cut by the statement timeout. */
-async function inTime<T>(
+/** Returns null on a statement timeout. */
+async function readWithinBudget<T>(
   ctx: Ctx,
   read: (tx: Tx) => Promise<T>,
   timeoutMs: number,
@@ -248,7 +331,7 @@ async function inTime<T>(
   });
 }
 
-function toSeries(rows: Counted[], buckets: number, factor: number): ChartSeries[] {
+function toSeries(rows: BucketCount[], buckets: number, factor: number): ChartSeries[] {
   const byRank = new Map<number, ChartSeries>();
   for (const { bucket, rank, name, count } of rows) {
     const key = rank ?? CHART_SERIES + 1;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { insertJob, params } from '../../test/harness/rows';
+import { insertJob, serializedParams } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { withColumns } from './column-values';
-import { DEFAULT_COLUMNS, parseColumns, printColumns } from './columns';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
+import { loadColumns } from './rows';
+import { DEFAULT_COLUMNS, parseColumns, printColumns } from './types';
 
 let console_: TestConsole;
 beforeAll(async () => {
@@ -20,16 +20,16 @@ it.each([
   ['nonsense', DEFAULT_COLUMNS.join()],
   ['args.,args,args.a..b,args.a b', DEFAULT_COLUMNS.join()],
   ['', DEFAULT_COLUMNS.join()],
-])('reads %s', (text, columns) => {
+])('parses %s', (text, columns) => {
   expect(parseColumns(text).join()).toBe(columns);
 });
 
-it('prints what it reads, and nothing for the default', () => {
+it('prints the columns that it parses, and null for the default', () => {
   expect(printColumns(parseColumns('state,args.0.x'))).toBe('args.0.x,state');
   expect(printColumns(DEFAULT_COLUMNS)).toBeNull();
 });
 
-it('brings the values of chosen columns, arguments as they are written', async () => {
+it('loads the values of selected columns, with arguments as JSON prints them', async () => {
   const { client } = console_;
   const id = await insertJob(client, {
     created_at: '2026-11-20T10:00:00.123456Z',
@@ -37,16 +37,16 @@ it('brings the values of chosen columns, arguments as they are written', async (
   });
   const at = (json: string) =>
     client.query('UPDATE good_jobs SET serialized_params = $1 WHERE id = $2', [
-      params(id).replace('"arguments":[]', `"arguments":[{"v":${json}}]`),
+      serializedParams(id).replace('"arguments":[]', `"arguments":[{"v":${json}}]`),
       id,
     ]);
   const value = async () => {
     const { rows } = await listJobs(console_.ctx(), parseJobFilter(new URLSearchParams()));
     return (
-      await withColumns(console_.ctx(), rows, parseColumns('created,finished,cron,args.0.v,args.7'))
+      await loadColumns(console_.ctx(), rows, parseColumns('created,finished,cron,args.0.v,args.7'))
     )[0]?.extra;
   };
-  for (const [json, shown] of [
+  for (const [json, printed] of [
     ['"請求書"', '請求書'],
     ['12345678901234567890', '12345678901234567890'],
     ['1.10', '1.10'],
@@ -62,7 +62,7 @@ it('brings the values of chosen columns, arguments as they are written', async (
       created: expect.stringMatching(/^2026-11-20T10:00:00\.123456/),
       finished: null,
       cron: 'nightly',
-      'args.0.v': shown,
+      'args.0.v': printed,
       'args.7': null,
     });
   }

@@ -1,25 +1,25 @@
-import sql from 'sql-template-tag';
-import type { Tx } from '../db/types';
-import { JOB_STATES, type JobState } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import sql, { type Sql } from 'sql-template-tag';
+import { z } from 'zod';
+import type { Tx } from '../db/database';
+import type { GoodJobTables } from '../good-job/tables';
+import type { JobState } from '../good-job/types';
+import { likePattern } from '../search/conditions';
+import type { Term } from '../search/terms';
 import { type JobFilter, listedStates } from './filters';
 import { redactedMatch } from './recheck';
-import { sizesByIndexes } from './table-sizes';
-import { wildcard } from './term-conditions';
-import type { Term } from './terms';
-import type { Count, JobCounts } from './types';
+import type { Count, JobCounts, StateCounts } from './types';
 
-/** How many rows a count may read of each part of the table. */
+/** Limits on the rows that a count reads of each part of the table. */
 export interface CountLimits {
-  /** The largest lower bound of one state, and the smallest estimate. */
+  /** The largest lower bound of a state, and the smallest estimate. */
   atLeast: number;
-  /** Rows scanned where there is no filter. */
+  /** Rows scanned without a filter. */
   scan: number;
-  /** Rows scanned for a filter. */
+  /** Rows scanned with a filter. */
   filteredScan: number;
-  /** Rows scanned for a filter that reads texts. */
+  /** Rows scanned with a filter that reads texts. */
   textScan: number;
-  /** Rows scanned where each match is checked again after redaction. */
+  /** Rows scanned when each match is rechecked after redaction. */
   recheckScan: number;
 }
 
@@ -31,12 +31,7 @@ export const COUNT_LIMITS: CountLimits = {
   recheckScan: 1_500,
 };
 
-export type StateCounts = Record<JobState, Count>;
-
-export const countsOf = (of: (state: JobState) => Count): StateCounts =>
-  Object.fromEntries(JOB_STATES.map((state) => [state, of(state)])) as StateCounts;
-
-/** An exact count, or else a lower bound; unknown where the bound says nothing. */
+/** Returns an exact count or a lower bound. A lower bound of 0 is `unknown`. */
 export function exactOrAtLeast(isExact: boolean, count: number, limits: CountLimits): Count {
   if (isExact) return { kind: 'exact', count };
   return count > 0
@@ -44,11 +39,13 @@ export function exactOrAtLeast(isExact: boolean, count: number, limits: CountLim
     : { kind: 'unknown' };
 }
 
-/** The sum of counts is what the least certain of them is; no estimate is part of a lower bound. */
-export function addCounts(counts: readonly Count[], limits: CountLimits): Count {
+/**
+ * Adds counts; the sum is as certain as the least certain of them. A lower bound ignores estimates.
+ */
+function addCounts(counts: readonly Count[], limits: CountLimits): Count {
   const total = (kinds: readonly Count['kind'][]) =>
     counts.reduce(
-      (sum, one) => sum + (one.kind !== 'unknown' && kinds.includes(one.kind) ? one.count : 0),
+      (sum, item) => sum + (item.kind !== 'unknown' && kinds.includes(item.kind) ? item.count : 0),
       0,
     );
   if (counts.every(({ kind }) => kind === 'exact'))
@@ -61,7 +58,10 @@ export function addCounts(counts: readonly Count[], limits: CountLimits): Count 
   return count > 0 ? { kind: 'at_least', count: rounded } : { kind: 'unknown' };
 }
 
-/** The counts of a page from those of its states. `all`: an estimate that replaces a sum that is not exact. */
+/**
+ * Returns the counts of a page from those of its states. `all` is an estimate that replaces the
+ * sum.
+ */
 export function jobCounts(
   filter: Pick<JobFilter, 'state' | 'terms'>,
   tabs: StateCounts,
@@ -73,10 +73,14 @@ export function jobCounts(
   return { tabs, all, list: filter.state === null ? all : addCounts(listed, limits) };
 }
 
-/** An estimate that a lower bound does not contradict. */
-function plausible(estimate: number, tabs: StateCounts, limits: CountLimits): Count | undefined {
+/** Returns an estimate, unless it is below a lower bound or too small to be useful. */
+function plausibleEstimate(
+  estimate: number,
+  tabs: StateCounts,
+  limits: CountLimits,
+): Count | undefined {
   const bound = Object.values(tabs).reduce(
-    (sum, one) => sum + (one.kind === 'exact' || one.kind === 'at_least' ? one.count : 0),
+    (sum, item) => sum + (item.kind === 'exact' || item.kind === 'at_least' ? item.count : 0),
     0,
   );
   return estimate >= Math.max(limits.atLeast, bound)
@@ -85,17 +89,17 @@ function plausible(estimate: number, tabs: StateCounts, limits: CountLimits): Co
 }
 
 /**
- * Replaces counts that are not exact by what the statistics of the table and of its partial indexes say, and returns
- * the estimate for all jobs.
+ * Replaces inexact counts by estimates from the statistics of the table and its partial indexes.
+ * Returns the estimate for all jobs.
  */
 export async function estimateAll(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   tabs: StateCounts,
   limits: CountLimits,
 ): Promise<Count | undefined> {
   if (Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
-  const sizes = await sizesByIndexes(tx, gj);
+  const sizes = await sizesByIndexes(tx, tables);
   const estimateState = (state: JobState, size: number | null, ...others: JobState[]) => {
     if (size === null || tabs[state].kind === 'exact') return;
     let rest = size;
@@ -104,35 +108,99 @@ export async function estimateAll(
       if (count.kind !== 'exact' && count.kind !== 'estimate') return;
       rest -= count.count;
     }
-    // A small difference of two large estimates is mostly their error.
+    // A small difference of two large estimates is mostly estimation error.
     if (rest >= Math.max(limits.atLeast, size / 2))
       tabs[state] = { kind: 'estimate', count: Math.round(rest) };
   };
   estimateState('discarded', sizes.discarded);
   estimateState('succeeded', sizes.finished, 'discarded');
   estimateState('queued', sizes.unfinished, 'scheduled', 'retried', 'running');
-  return sizes.all === null ? undefined : plausible(sizes.all, tabs, limits);
+  return sizes.all === null ? undefined : plausibleEstimate(sizes.all, tabs, limits);
 }
 
-/** What the planner expects for a filter of one class, queue or label; undefined for any other filter. */
+/**
+ * Returns the planner's estimate for a filter of one class, queue or label; undefined for any other
+ * filter.
+ */
 export async function estimateTerm(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   terms: Term[],
   tabs: StateCounts,
   limits: CountLimits,
 ): Promise<Count | undefined> {
   const [term] = terms;
-  const isKnown =
+  const hasStatistics =
     terms.length === 1 &&
     term?.kind === 'match' &&
     !term.negated &&
     ['class', 'queue', 'label'].includes(term.field) &&
-    term.values.every((value) => wildcard(value) === null);
-  if (!isKnown || Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
-  const [row] = await tx.query<{ 'QUERY PLAN': string }>(
-    sql`EXPLAIN (FORMAT JSON) SELECT 1 FROM ${gj.jobs} j WHERE ${redactedMatch(gj, { state: null, terms }).sql}`,
+    term.values.every((value) => likePattern(value) === null);
+  if (!hasStatistics || Object.values(tabs).every(({ kind }) => kind === 'exact')) return undefined;
+  const condition = redactedMatch(tables, { state: null, terms }).sql;
+  const plan = await explain(tx, sql`SELECT 1 FROM ${tables.jobs} j WHERE ${condition}`);
+  return plan && plausibleEstimate(plan['Plan Rows'], tabs, limits);
+}
+
+const planRow = z.strictObject({ 'QUERY PLAN': z.string() });
+const planNode = z.object({ 'Plan Rows': z.number(), 'Total Cost': z.number() });
+const explanation = z.tuple([z.object({ Plan: planNode })]);
+
+/** Returns the planner's rows and cost of a statement. */
+export async function explain(
+  tx: Tx,
+  statement: Sql,
+): Promise<z.infer<typeof planNode> | undefined> {
+  const [row] = await tx.query(planRow, sql`EXPLAIN (FORMAT JSON) ${statement}`);
+  return row && explanation.parse(JSON.parse(row['QUERY PLAN']))[0].Plan;
+}
+
+/** Estimated rows; null if unknown. */
+interface TableSizes {
+  all: number | null;
+  unfinished: number | null;
+  finished: number | null;
+  discarded: number | null;
+}
+
+const sizeRow = z.strictObject({
+  /** Null for the table and for an index without a predicate. */
+  predicate: z.string().nullable(),
+  isIndex: z.boolean(),
+  count: z.number(),
+});
+type Size = z.infer<typeof sizeRow>;
+
+/** Returns the rows of good_jobs and its partial indexes as of the last VACUUM or ANALYZE. */
+async function sizesByIndexes(tx: Tx, tables: GoodJobTables): Promise<TableSizes> {
+  const rows = await tx.query(
+    sizeRow,
+    sql`
+      WITH jobs AS (
+        SELECT c.oid, c.reltuples
+          FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = ${tables.schema.name} AND c.relname = 'good_jobs')
+      SELECT NULL AS predicate, false AS "isIndex", reltuples::float8 AS count
+        FROM jobs
+      UNION ALL
+      SELECT pg_get_expr(i.indpred, i.indrelid), true, c.reltuples::float8
+        FROM jobs
+        JOIN pg_catalog.pg_index i ON i.indrelid = jobs.oid
+        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+       WHERE i.indpred IS NOT NULL AND i.indisvalid`,
   );
-  const [plan] = JSON.parse(row?.['QUERY PLAN'] ?? '[]') as { Plan: { 'Plan Rows': number } }[];
-  return plan && plausible(plan.Plan['Plan Rows'], tabs, limits);
+  // An index created after the last ANALYZE has no size yet, so the largest one counts.
+  const largest = (isIncluded: (row: Size) => boolean) => {
+    const counts = rows.filter((row) => isIncluded(row) && row.count >= 0);
+    return counts.length > 0 ? Math.max(...counts.map(({ count }) => count)) : null;
+  };
+  const ofIndex = (predicate: RegExp) =>
+    largest((row) => row.isIndex && predicate.test(row.predicate ?? ''));
+  return {
+    all: largest((row) => !row.isIndex),
+    unfinished: ofIndex(/^\(finished_at IS NULL\)$/),
+    finished: ofIndex(/^\(finished_at IS NOT NULL\)$/),
+    discarded: ofIndex(/^\(\(finished_at IS NOT NULL\) AND \(error IS NOT NULL\)\)$/),
+  };
 }

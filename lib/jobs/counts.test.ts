@@ -1,24 +1,32 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OPEN, insertJobs } from '../../test/harness/many-rows';
+import { UNFINISHED, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../ctx';
-import { JOB_STATES, type JobState } from '../good-job/states';
+import type { Ctx } from '../context/types';
+import { JOB_STATES, type JobState } from '../good-job/types';
 import { COUNT_LIMITS, type CountLimits } from './count-rules';
 import { countTabs, readCounts } from './counts';
 import { parseJobFilter } from './filters';
 import type { Count, JobCounts } from './types';
 
-/* Every count against plain SQL that shares nothing with the code under test. */
+/* Compares every count with independent SQL that shares nothing with the code under test. */
 
 const READY = 'coalesce(scheduled_at, created_at)';
-const STATE = `CASE WHEN finished_at IS NOT NULL AND error IS NULL THEN 'succeeded' WHEN finished_at IS NOT NULL THEN 'discarded' WHEN performed_at IS NOT NULL THEN 'running'
-  WHEN ${READY} <= now() THEN 'queued' WHEN error IS NULL THEN 'scheduled' ELSE 'retried' END`;
+const STATE = `CASE
+  WHEN finished_at IS NOT NULL AND error IS NULL THEN 'succeeded'
+  WHEN finished_at IS NOT NULL THEN 'discarded'
+  WHEN performed_at IS NOT NULL THEN 'running'
+  WHEN ${READY} <= now() THEN 'queued'
+  WHEN error IS NULL THEN 'scheduled'
+  ELSE 'retried' END`;
 
-const like = (words: string) =>
-  `(job_class ILIKE '%${words}%' OR error ILIKE '%${words}%' OR array_to_string(labels, ' ') ILIKE '%${words}%' OR (serialized_params -> 'arguments')::text ILIKE '%${words}%')`;
+const like = (words: string) => `(
+  job_class ILIKE '%${words}%'
+  OR error ILIKE '%${words}%'
+  OR array_to_string(labels, ' ') ILIKE '%${words}%'
+  OR (serialized_params -> 'arguments')::text ILIKE '%${words}%')`;
 
-/** Query parameters and the same as SQL. */
+/** Query parameters and the equivalent SQL. */
 const FILTERS: readonly [string, string][] = [
   ['', 'true'],
   ['', 'true'],
@@ -44,13 +52,13 @@ const FILTERS: readonly [string, string][] = [
   ['queue_name=low&q=error:boom', `queue_name = 'low' AND error ILIKE '%boom%'`],
 ];
 
-/** Columns of a job of each state; `unset` has no `scheduled_at`. */
+/** Columns of a job in each state; `unset` has no `scheduled_at`. */
 const SHAPES: Record<JobState | 'unset', Record<string, string>> = {
-  scheduled: { ...OPEN, scheduled_at: `now() + interval '1 day'` },
-  retried: { ...OPEN, scheduled_at: `now() + interval '1 day'`, error: `'boom'` },
-  queued: OPEN,
-  unset: { ...OPEN, scheduled_at: 'NULL' },
-  running: { ...OPEN, performed_at: 'now()' },
+  scheduled: { ...UNFINISHED, scheduled_at: `now() + interval '1 day'` },
+  retried: { ...UNFINISHED, scheduled_at: `now() + interval '1 day'`, error: `'boom'` },
+  queued: UNFINISHED,
+  unset: { ...UNFINISHED, scheduled_at: 'NULL' },
+  running: { ...UNFINISHED, performed_at: 'now()' },
   succeeded: { error: 'NULL', error_event: 'NULL' },
   discarded: { error: `CASE WHEN n % 3 = 0 THEN '' ELSE 'E: boom' END` },
 };
@@ -72,7 +80,10 @@ async function fill(sizes: Partial<Record<JobState | 'unset', number>>): Promise
       ...SHAPES[shape as JobState | 'unset'],
     });
   await console_.client.query(
-    `UPDATE good_jobs SET serialized_params = CASE priority % 3 WHEN 0 THEN '{"arguments": ["wanted"]}'::jsonb WHEN 1 THEN '{"arguments": ["other"]}'::jsonb END`,
+    `UPDATE good_jobs
+        SET serialized_params = CASE priority % 3
+              WHEN 0 THEN '{"arguments": ["wanted"]}'::jsonb
+              WHEN 1 THEN '{"arguments": ["other"]}'::jsonb END`,
   );
 }
 
@@ -85,7 +96,10 @@ async function plainCounts(condition: string): Promise<Record<JobState, number>>
   ) as Record<JobState, number>;
 }
 
-/** What is wrong with a count; null: nothing. An estimate is judged where the statistics are fresh. */
+/**
+ * Returns an error message for a wrong count, or null. Estimates are checked only with fresh
+ * statistics.
+ */
 function fault(count: Count, truth: number, tolerance: number | null): string | null {
   const says = JSON.stringify(count);
   switch (count.kind) {
@@ -166,11 +180,11 @@ async function checkRandomTables(ctx: Ctx, numRuns: number, seed: number): Promi
   );
 }
 
-describe('counts of a table that is larger than what is scanned', () => {
-  it('are exact, or a lower bound that is not above a plain count', async () => {
+describe('counts of a table larger than the scan limit', () => {
+  it('counts are exact or a lower bound of the true count', async () => {
     await checkRandomTables(console_.ctx(), 40, 11);
   }, 120_000);
-  it('show no succeeded jobs where 45,000 of 45,003 finished jobs were discarded', async () => {
+  it('does not estimate succeeded jobs when almost all finished jobs are discarded', async () => {
     await fill({ succeeded: 3, discarded: 45_000, queued: 2 });
     const filter = parseJobFilter(new URLSearchParams());
     for (const analyzed of [false, true]) {
@@ -181,7 +195,7 @@ describe('counts of a table that is larger than what is scanned', () => {
       expect(counts.tabs.queued).toEqual({ kind: 'exact', count: 2 });
     }
   }, 60_000);
-  it('are cached for all viewers, and counted anew for one who has just changed something', async () => {
+  it('caches counts for all viewers except one who has just changed a job', async () => {
     await fill({ queued: 2 });
     const filter = parseJobFilter(new URLSearchParams('state=queued&job_class=Fresh'));
     const list = async (maxAgeMs?: number) =>
@@ -192,9 +206,9 @@ describe('counts of a table that is larger than what is scanned', () => {
     expect(await list(0)).toEqual({ kind: 'exact', count: 2 });
     expect(await list()).toEqual({ kind: 'exact', count: 2 });
   });
-  // Last: it drops indexes.
-  it('are the same on a schema without the indexes of 4.18', async () => {
-    const older = await console_.withoutIndexes([
+  // This test runs last, because it drops indexes.
+  it('counts are the same without the indexes of GoodJob 4.18', async () => {
+    const older = await console_.dropIndexes([
       'queue_name',
       'created_at',
       'discarded',

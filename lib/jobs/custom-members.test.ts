@@ -5,23 +5,23 @@ import {
   DISCARDED,
   insertExecution,
   insertJob,
-  params,
+  serializedParams,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { HIDDEN } from '../redaction/redaction';
+import { REDACTION_MARKER } from '../redaction/redaction';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
-import { parseColumns } from './columns';
-import { completeQuery } from './completion';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { getRawExecution, getRawJob } from './raw';
+import { loadColumns } from './rows';
+import { completeQuery } from './suggestions';
+import { parseColumns } from './types';
 
-/* Members of a payload beside `arguments`, which the application's own `serialize` writes. */
+/* Members of a payload other than `arguments`, which the application's own `serialize` writes. */
 
 const SECRET = 'zq7kxw9vjt3m';
 let console_: TestConsole;
@@ -31,9 +31,12 @@ beforeAll(async () => {
 afterAll(() => console_.close());
 afterEach(() => console_.client.query('TRUNCATE good_jobs, good_job_executions'));
 
-const asked = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
+const filterOf = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
 
-/** A discarded job that repeats SECRET everywhere but where its payload names it. */
+/**
+ * Inserts a discarded job that repeats SECRET in all texts besides the payload member that names
+ * it.
+ */
 async function addJob(payload: (id: string) => string | null): Promise<string> {
   const id = randomUUID();
   const error = `LoginError: ${SECRET} was refused`;
@@ -54,25 +57,25 @@ async function addJob(payload: (id: string) => string | null): Promise<string> {
   return id;
 }
 
-/** All that lists, pages, exports and completion print of the job. */
+/** Returns all output about the job: lists, pages, exports and completions. */
 async function outputsOf(id: string): Promise<string> {
   const ctx = console_.ctx();
-  const page = await listJobs(ctx, asked({}));
+  const page = await listJobs(ctx, filterOf({}));
   const executions = await listExecutions(ctx, id);
   const all: unknown[] = [
     page,
-    await withColumns(ctx, page.rows, parseColumns('cron,error,labels,args.0')),
+    await loadColumns(ctx, page.rows, parseColumns('cron,error,labels,args.0')),
     await getJob(ctx, id),
     await getJob(ctx, id, { all: true }),
     await getRawJob(ctx, id),
-    await chartOfList(ctx, asked({}), { range: 'day', by: 'queue' }),
+    await chartOfList(ctx, filterOf({}), { range: 'day', by: 'queue' }),
     executions,
     await getRawExecution(ctx, executions[0]?.id ?? ''),
   ];
   for (const text of ['label:', `label:${SECRET.slice(0, 3)}`, 'queue:', 'cron:'])
     all.push((await completeQuery(ctx, { text, at: text.length })).items);
   for (const format of ['csv', 'ndjson'] as const)
-    for await (const chunk of exportJobs(ctx, asked({}), format)) all.push(chunk);
+    for await (const chunk of exportJobs(ctx, filterOf({}), format)) all.push(chunk);
   return JSON.stringify(all);
 }
 
@@ -85,50 +88,53 @@ it.each([
   'a secret in a custom member of the payload is hidden where it is repeated: %s',
   async (_, members) => {
     const id = await addJob((own) =>
-      params(own, { ...members, arguments: [SECRET, { a: SECRET }] }),
+      serializedParams(own, { ...members, arguments: [SECRET, { a: SECRET }] }),
     );
     const all = await outputsOf(id);
     expect(all).not.toContain(SECRET);
-    expect(all).toContain(`LoginError: ${HIDDEN} was refused`);
+    expect(all).toContain(`LoginError: ${REDACTION_MARKER} was refused`);
   },
 );
 
-it('a secret in a payload that is no object is hidden where it is repeated', async () => {
+it('redacts repeats of a secret in a payload that is not an object', async () => {
   const id = await addJob(() => JSON.stringify([{ token: SECRET }]));
   expect(await outputsOf(id)).not.toContain(SECRET);
 });
 
-it('custom members that are too large to be read hide every text of their job', async () => {
+it('hides every text of a job whose custom members are too large to read', async () => {
   const id = await addJob((own) =>
-    params(own, { tenant: { note: 'lorem ipsum '.repeat(8_000), token: SECRET } }),
+    serializedParams(own, { tenant: { note: 'lorem ipsum '.repeat(8_000), token: SECRET } }),
   );
-  const [row] = (await listJobs(console_.ctx(), asked({}))).rows;
-  expect(row).toMatchObject({ error: HIDDEN, tooLarge: { part: 'arguments' } });
+  const [row] = (await listJobs(console_.ctx(), filterOf({}))).rows;
+  expect(row).toMatchObject({ error: REDACTION_MARKER, tooLarge: { part: 'arguments' } });
   expect(await outputsOf(id)).not.toContain(SECRET);
 });
 
-it('a search finds no repeat of a secret in a custom member', async () => {
-  await addJob((own) => params(own, { tenant_token: SECRET, arguments: [SECRET] }));
+it('finds no repeat of a secret of a custom member by a search', async () => {
+  await addJob((own) => serializedParams(own, { tenant_token: SECRET, arguments: [SECRET] }));
   for (const q of [SECRET.slice(0, 6), `error:${SECRET}`, `label:${SECRET.slice(0, 4)}*`]) {
-    expect((await listJobs(console_.ctx(), asked({ q }))).rows, q).toEqual([]);
-    const counts = await countTabs(console_.ctx(), asked({ q }));
+    expect((await listJobs(console_.ctx(), filterOf({ q }))).rows, q).toEqual([]);
+    const counts = await countTabs(console_.ctx(), filterOf({ q }));
     expect(JSON.stringify(counts), q).not.toMatch(/"count":[1-9]/);
   }
-  expect((await listJobs(console_.ctx(), asked({ q: 'error:refused' }))).rows).toHaveLength(1);
+  expect((await listJobs(console_.ctx(), filterOf({ q: 'error:refused' }))).rows).toHaveLength(1);
 });
 
-it('ordinary custom members hide nothing', async () => {
-  const id = await addJob((own) => params(own, { tenant: 'acme', trace: { id: 'abc' } }));
-  expect((await listJobs(console_.ctx(), asked({}))).rows[0]?.error).toContain(SECRET);
+it('redacts nothing for ordinary custom members', async () => {
+  const id = await addJob((own) => serializedParams(own, { tenant: 'acme', trace: { id: 'abc' } }));
+  expect((await listJobs(console_.ctx(), filterOf({}))).rows[0]?.error).toContain(SECRET);
   expect(await outputsOf(id)).toContain(SECRET);
 });
 
-it('a number of attempts with very many digits is not printed', async () => {
+it('does not print a number of attempts with very many digits', async () => {
   const id = randomUUID();
   await insertJob(console_.client, { id, ...DISCARDED });
   for (const executions of ['1e131071', '0e-16383', '2', '1.5'])
     await insertExecution(console_.client, id, {
-      serialized_params: params(id).replace('"executions":0', `"executions":${executions}`),
+      serialized_params: serializedParams(id).replace(
+        '"executions":0',
+        `"executions":${executions}`,
+      ),
       created_at: new Date(Date.now() - 1_000),
     });
   const numbers = (await listExecutions(console_.ctx(), id)).map(({ number }) => number);

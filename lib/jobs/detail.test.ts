@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { DISCARDED, RUNNING, insertExecution, insertJob, params } from '@/test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  insertExecution,
+  insertJob,
+  serializedParams,
+} from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
 import { getJob } from './detail';
 import { changeJobs } from './mutations';
@@ -14,7 +20,10 @@ const attempt = (jobId: string, number: number, columns: Record<string, unknown>
   insertExecution(console_.client, jobId, {
     created_at: minutesAgo(100 - number),
     finished_at: minutesAgo(100 - number),
-    serialized_params: params(jobId, { executions: number - 1, enqueued_at: minutesAgo(200) }),
+    serialized_params: serializedParams(jobId, {
+      executions: number - 1,
+      enqueued_at: minutesAgo(200),
+    }),
     ...columns,
   });
 const detail = async (id: string) => {
@@ -23,7 +32,7 @@ const detail = async (id: string) => {
   return job;
 };
 
-it('names the attempt that an old error of a retried job comes from', async () => {
+it('links the old error of a retried job to its attempt', async () => {
   const id = await insertJob(console_.client, { ...DISCARDED, error: 'RuntimeError: second' });
   await attempt(id, 1, { error: 'RuntimeError: first' });
   await attempt(id, 2, { error: 'RuntimeError: second' });
@@ -36,21 +45,21 @@ it('names the attempt that an old error of a retried job comes from', async () =
   });
 });
 
-it('names the last of the attempts that ended with the same error', async () => {
+it('links an error to the last attempt that ended with it', async () => {
   const id = await insertJob(console_.client, { ...RUNNING, error: 'RuntimeError: boom' });
   for (const number of [1, 2, 3]) await attempt(id, number, { error: 'RuntimeError: boom' });
   await attempt(id, 4, { finished_at: null });
   expect((await detail(id)).errorAttempt).toMatchObject({ number: 3 });
 });
 
-it('names no attempt for an error that no attempt ended with', async () => {
+it('links an error to no attempt if none ended with it', async () => {
   const id = await insertJob(console_.client);
   await attempt(id, 1, { error: 'RuntimeError: boom' });
   await changeJobs(console_.ctx(), 'discard', [id]);
   expect(await detail(id)).toMatchObject({ state: 'discarded', errorAttempt: null });
 });
 
-it('says when a job was first enqueued if a retry has moved its creation time', async () => {
+it('returns the first enqueue time after a retry has moved the creation time', async () => {
   const id = await insertJob(console_.client, { ...DISCARDED, created_at: minutesAgo(200) });
   await attempt(id, 1, { error: 'RuntimeError: boom' });
   expect((await detail(id)).firstEnqueuedAt).toBeNull();
@@ -60,11 +69,11 @@ it('says when a job was first enqueued if a retry has moved its creation time', 
   expect((firstEnqueuedAt ?? '') < createdAt).toBe(true);
 });
 
-it('takes the start of the first attempt where its payload has no time of its enqueue', async () => {
+it('falls back to the start of the first attempt when its payload has no enqueue time', async () => {
   const id = await insertJob(console_.client);
   await attempt(id, 1, {
     error: 'RuntimeError: boom',
-    serialized_params: params(id, { enqueued_at: '<b>yesterday</b>' }),
+    serialized_params: serializedParams(id, { enqueued_at: '<b>yesterday</b>' }),
   });
   await console_.client.query('UPDATE good_jobs SET created_at = now() WHERE id = $1', [id]);
   expect((await detail(id)).firstEnqueuedAt?.slice(0, 16)).toBe(minutesAgo(99).slice(0, 16));

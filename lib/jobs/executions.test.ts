@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { DISCARDED, RUNNING, insertExecution, insertJob, params } from '@/test/harness/rows';
+import {
+  DISCARDED,
+  RUNNING,
+  insertExecution,
+  insertJob,
+  serializedParams,
+} from '@/test/harness/rows';
 import { TestConsole, lockKey } from '@/test/harness/test-console';
 import { listExecutions, markLostExecution, pageOfExecutions } from './executions';
 import { EXECUTIONS_SHOWN } from './types';
@@ -12,33 +18,33 @@ const minutesAgo = (n: number) => new Date(Date.now() - n * 60_000).toISOString(
 const execution = (jobId: string, number: number, columns: Record<string, unknown> = {}) =>
   insertExecution(console_.client, jobId, {
     created_at: minutesAgo(1_000 - number),
-    serialized_params: params(jobId, { executions: number - 1 }),
+    serialized_params: serializedParams(jobId, { executions: number - 1 }),
     ...columns,
   });
 const FAILED = { finished_at: minutesAgo(1), error: 'RuntimeError: boom', error_event: 1 };
 const states = async (id: string) =>
   (await listExecutions(console_.ctx(), id)).map(({ state }) => state);
 
-it('calls the open execution of a discarded job interrupted', async () => {
+it('marks the unfinished execution of a discarded job as interrupted', async () => {
   const id = await insertJob(console_.client, DISCARDED);
   await execution(id, 1);
   expect(await states(id)).toEqual(['interrupted']);
 });
 
-it('calls an open execution that another one followed interrupted, and the last one running', async () => {
+it('marks an unfinished execution as interrupted if another one followed it', async () => {
   const id = await insertJob(console_.client, RUNNING);
   await execution(id, 1);
   await execution(id, 2);
   expect(await states(id)).toEqual(['running', 'interrupted']);
 });
 
-it('calls the open execution of a job that is queued again interrupted', async () => {
+it('marks the unfinished execution of a queued job as interrupted', async () => {
   const id = await insertJob(console_.client, { error: 'RuntimeError: boom' });
   await execution(id, 1);
   expect(await states(id)).toEqual(['interrupted']);
 });
 
-it('calls the open execution of a force-discarded job running while its worker holds the job', async () => {
+it('marks the execution of a force-discarded job as running while its worker holds it', async () => {
   const id = await insertJob(console_.client, DISCARDED);
   await execution(id, 1);
   const worker = await console_.session();
@@ -48,7 +54,7 @@ it('calls the open execution of a force-discarded job running while its worker h
   expect(await states(id)).toEqual(['interrupted']);
 });
 
-it('calls the running execution interrupted when the worker of the job is gone', async () => {
+it('marks the running execution as interrupted when the worker of the job is lost', async () => {
   const id = await insertJob(console_.client, RUNNING);
   await execution(id, 1);
   const executions = await listExecutions(console_.ctx(), id);
@@ -56,7 +62,7 @@ it('calls the running execution interrupted when the worker of the job is gone',
   expect(markLostExecution(executions, false).map(({ state }) => state)).toEqual(['running']);
 });
 
-it('pages through all executions of a job, and finds its first failure', async () => {
+it('pages through all executions of a job and links its first failure', async () => {
   const id = await insertJob(console_.client, DISCARDED);
   const total = 2 * EXECUTIONS_SHOWN + 50;
   for (let number = 1; number <= total; number += 1)
@@ -86,7 +92,7 @@ it('pages through all executions of a job, and finds its first failure', async (
   expect(first.rows.map(({ number }) => number)).toEqual([3, 2, 1]);
 });
 
-it('starts with the newest executions where the page names an execution that does not exist', async () => {
+it('starts with the newest execution when the requested one does not exist', async () => {
   const id = await insertJob(console_.client, DISCARDED);
   await execution(id, 1, FAILED);
   const page = await pageOfExecutions(console_.ctx(), id, { from: id });

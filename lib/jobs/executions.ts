@@ -1,23 +1,27 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
-import type { TextBudget } from '../core/text-budget';
-import type { Ctx } from '../ctx';
-import { finiteSeconds, secondsBetween } from '../db/durations';
-import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { isHeld } from '../good-job/locks';
-import { isLibraryFrame } from '../good-job/frames';
-import { parseJsonInSteps } from '../good-job/json';
-import { ERROR_EVENTS } from '../good-job/raw-rows';
-import type { GoodJob } from '../good-job/tables';
-import { HIDDEN, redaction } from '../redaction/redaction';
-import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
-import { cut } from '../text';
-import { enqueuedAtOf, executionNumber, smallParams } from './execution-params';
+import { z } from 'zod';
+import type { Ctx } from '../context/types';
+import { parseJsonInSteps } from '../core/json';
+import type { TextBudget } from '../core/steps';
+import { cut } from '../core/text';
+import type { Tx } from '../db/database';
 import {
-  BYTES_OF_ELEMENT,
-  ERROR_SHOWN,
-  type StoredTexts,
+  MAX_FULL_TEXT_BYTES,
+  MAX_TEXT_BYTES,
+  finiteSeconds,
+  limitedArray,
+  secondsBetween,
+} from '../db/text-limit';
+import { isHeld } from '../good-job/locks';
+import { isLibraryFrame } from '../good-job/payload';
+import { ERROR_EVENTS } from '../good-job/raw-rows';
+import type { GoodJobTables } from '../good-job/tables';
+import { REDACTION_MARKER, redaction } from '../redaction/redaction';
+import { SecretRegistry, couldRepeatSecret } from '../redaction/secret-registry';
+import {
+  ARRAY_ELEMENT_BYTES,
+  MAX_ERROR_CHARS,
   argumentsText,
   customMembersText,
   newFullTextBudget,
@@ -25,41 +29,79 @@ import {
   redactCustomMembers,
   redactTexts,
   storedTextColumns,
-  wholeArray,
-  wholeText,
-} from './job-texts';
-import { EXECUTIONS_SHOWN, type ExecutionPage, type ExecutionRow, type TooLarge } from './types';
+  storedTexts,
+  textWithinLimit,
+} from './texts';
+import {
+  EXECUTIONS_SHOWN,
+  EXECUTION_STATES,
+  type ExecutionPage,
+  type ExecutionRow,
+  type TooLarge,
+} from './types';
 
-const FRAMES_SHOWN = 200;
-const FRAME_SHOWN = 500;
+/** The payload of the execution `e`, or NULL if it is large. */
+export const smallParams: Sql = sql`(
+  CASE WHEN pg_column_size(e.serialized_params) <= ${MAX_TEXT_BYTES}
+       THEN e.serialized_params END)`;
 
-type StoredExecution = Omit<
-  ExecutionRow,
-  'applicationFrames' | 'otherFrames' | 'errorEvent' | 'number' | 'isCut' | 'tooLarge' | 'isWhole'
-> & {
-  number: string | null;
-  errorEvent: number | null;
-  errorBytes: number | null;
-  /** Null: too large. */
-  backtrace: (string | null)[] | null;
-  backtraceBytes: number | null;
-  /** Of an attempt with an error. '': too large. */
-  arguments: string | null;
-  /** The same, of the other members of its payload. */
-  customMembers: string | null;
-  storedBytes: number | null;
-};
+/**
+ * Returns the number of an attempt from its payload. It is text, because a payload may hold any
+ * number.
+ */
+export function executionNumber(params: Sql): Sql {
+  const executions = sql`(${params} -> 'executions')::numeric`;
+  // A number of 12 bytes can have 131,072 digits, so it is limited and rounded before it is
+  // printed.
+  return sql`
+    CASE WHEN jsonb_typeof(${params} -> 'executions') = 'number'
+         THEN CASE WHEN abs(${executions}) < 1e15 THEN (round(${executions}, 3) + 1)::text END
+         WHEN jsonb_typeof(${params}) = 'object' THEN '1' END`;
+}
+
+/** Returns the enqueue time of an attempt from its payload, which is untrusted text. */
+export const enqueuedAtOf = (params: Sql): Sql => sql`
+  CASE jsonb_typeof(${params} -> 'enqueued_at')
+       WHEN 'string' THEN left(${params} ->> 'enqueued_at', 40) END`;
+
+const MAX_FRAMES = 200;
+const MAX_FRAME_CHARS = 500;
+
+const storedExecution = z.strictObject({
+  id: z.string(),
+  number: z.string().nullable(),
+  state: z.enum(EXECUTION_STATES),
+  enqueuedAt: z.string().nullable(),
+  createdAt: z.string(),
+  scheduledAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+  queueWait: z.number().nullable(),
+  runTime: z.number().nullable(),
+  error: z.string().nullable(),
+  errorBytes: z.number().nullable(),
+  errorEvent: z.number().nullable(),
+  /** Null if too large. */
+  backtrace: z.array(z.string().nullable()).nullable(),
+  backtraceBytes: z.number().nullable(),
+  processId: z.string().nullable(),
+  /** JSON text; '' if too large, null for an attempt without an error. */
+  arguments: z.string().nullable(),
+  /** See customMembersText; null for an attempt without an error. */
+  customMembers: z.string().nullable(),
+  storedBytes: z.number().nullable(),
+});
+type StoredExecution = z.infer<typeof storedExecution>;
 
 interface ListOptions {
-  /** The execution whose texts are read up to MAX_FULL_TEXT_BYTES, and not cut. */
+  /** Id of the execution that is read up to MAX_FULL_TEXT_BYTES and not truncated. */
   wholeId?: string | null;
-  /** The first execution of the page; null: the newest one. */
+  /** Id of the first execution of the page; null for the newest. */
   from?: string | null;
 }
 
 /**
- * One page of executions of a job with links to the pages beside it and to its first failure. A `from` that is no
- * execution of the job gives the first page.
+ * Returns a page of executions of a job, with links to the adjacent pages and to the first failure.
+ * A `from` that does not exist gives the first page.
  */
 export async function pageOfExecutions(
   ctx: Ctx,
@@ -73,59 +115,80 @@ export async function pageOfExecutions(
   return { rows, ...links };
 }
 
-/** What a page of executions leads to. */
+const linksRow = z.strictObject({
+  /** Up to EXECUTIONS_SHOWN + 1 newer executions, oldest first. */
+  newer: z.array(z.string()),
+  older: z.string().nullable(),
+  failedId: z.string().nullable(),
+  failedNumber: z.string().nullable(),
+});
+
 async function readLinks(
   ctx: Ctx,
   jobId: string,
   from: string | null,
 ): Promise<Omit<ExecutionPage, 'rows'>> {
-  const { executions } = ctx.gj;
+  const { executions } = ctx.tables;
   const [row] = await ctx.db.read((tx) =>
-    tx.query<{
-      newer: string[];
-      older: string | null;
-      failedId: string | null;
-      failedNumber: string | null;
-    }>(sql`
-      WITH start AS (SELECT s.created_at, s.id FROM ${executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid),
-           page AS (SELECT e.id, e.created_at FROM ${executions} e WHERE ${startsAt(ctx.gj, jobId, from)}
-                     ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN + 1}),
-           failed AS (SELECT e.id, ${executionNumber(smallParams)} AS number FROM ${executions} e
-                       WHERE e.active_job_id = ${jobId} AND e.error IS NOT NULL ORDER BY e.created_at, e.id LIMIT 1)
-      SELECT ARRAY(SELECT n.id FROM ${executions} n, start
-                    WHERE n.active_job_id = ${jobId} AND (n.created_at, n.id) > (start.created_at, start.id)
-                    ORDER BY n.created_at, n.id LIMIT ${EXECUTIONS_SHOWN + 1}) AS newer,
-             CASE WHEN (SELECT count(*) FROM page) > ${EXECUTIONS_SHOWN}
-                  THEN (SELECT p.id FROM page p ORDER BY p.created_at, p.id LIMIT 1) END AS older,
-             (SELECT id FROM failed) AS "failedId", (SELECT number FROM failed) AS "failedNumber"`),
+    tx.query(
+      linksRow,
+      sql`
+        WITH start AS (
+          SELECT s.created_at, s.id
+            FROM ${executions} s
+           WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid),
+        page AS (
+          SELECT e.id, e.created_at
+            FROM ${executions} e
+           WHERE ${startsAt(ctx.tables, jobId, from)}
+           ORDER BY e.created_at DESC, e.id DESC
+           LIMIT ${EXECUTIONS_SHOWN + 1}),
+        failed AS (
+          SELECT e.id, ${executionNumber(smallParams)} AS number
+            FROM ${executions} e
+           WHERE e.active_job_id = ${jobId} AND e.error IS NOT NULL
+           ORDER BY e.created_at, e.id
+           LIMIT 1)
+        SELECT ARRAY(
+                 SELECT n.id
+                   FROM ${executions} n, start
+                  WHERE n.active_job_id = ${jobId}
+                    AND (n.created_at, n.id) > (start.created_at, start.id)
+                  ORDER BY n.created_at, n.id
+                  LIMIT ${EXECUTIONS_SHOWN + 1}) AS newer,
+               CASE WHEN (SELECT count(*) FROM page) > ${EXECUTIONS_SHOWN}
+                    THEN (SELECT p.id FROM page p ORDER BY p.created_at, p.id LIMIT 1) END AS older,
+               (SELECT id FROM failed) AS "failedId",
+               (SELECT number FROM failed) AS "failedNumber"`,
+    ),
   );
   if (!row) return { newer: null, older: null, firstFailure: null };
   const { newer, older, failedId, failedNumber } = row;
-  const hasNewerPages = newer.length > EXECUTIONS_SHOWN;
+  // The URL of the newest page has no `from`.
+  const newerFrom = newer.length > EXECUTIONS_SHOWN ? (newer[EXECUTIONS_SHOWN - 1] ?? null) : null;
+  const number = failedNumber === null ? null : Number(failedNumber);
   return {
-    // The page that begins with the newest execution has a URL without `from`.
-    newer:
-      newer.length > 0
-        ? { from: hasNewerPages ? (newer[EXECUTIONS_SHOWN - 1] ?? null) : null }
-        : null,
+    newer: newer.length > 0 ? { from: newerFrom } : null,
     older: older === null ? null : { from: older },
-    firstFailure:
-      failedId === null
-        ? null
-        : { id: failedId, number: failedNumber === null ? null : Number(failedNumber) },
+    firstFailure: failedId === null ? null : { id: failedId, number },
   };
 }
 
-/** The executions `e` of the job, without those newer than `from`. */
-function startsAt(gj: GoodJob, jobId: string, from: string | null): Sql {
+/** Returns a condition for the executions `e` of a job, from `from` on (newest first). */
+function startsAt(tables: GoodJobTables, jobId: string, from: string | null): Sql {
   const all = sql`e.active_job_id = ${jobId}`;
   if (from === null) return all;
   const newest = sql`'infinity'::timestamp`;
   return sql`${all} AND (e.created_at, e.id) <= (
-    coalesce((SELECT s.created_at FROM ${gj.executions} s WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid), ${newest}), ${from}::uuid)`;
+    coalesce(
+      (SELECT s.created_at
+         FROM ${tables.executions} s
+        WHERE s.active_job_id = ${jobId} AND s.id = ${from}::uuid),
+      ${newest}),
+    ${from}::uuid)`;
 }
 
-/** The executions, where the worker of their job is gone: none of them runs. */
+/** Marks a running execution as interrupted if the worker of its job is lost. */
 export function markLostExecution(rows: ExecutionRow[], lostWorker: boolean): ExecutionRow[] {
   return rows.map((row) =>
     lostWorker && row.state === 'running' ? { ...row, state: 'interrupted' } : row,
@@ -133,8 +196,8 @@ export function markLostExecution(rows: ExecutionRow[], lostWorker: boolean): Ex
 }
 
 /**
- * EXECUTIONS_SHOWN executions of a job, newest first. An attempt that GoodJob itself followed with another
- * (interrupted, retried) counts as retried also when the job was discarded later.
+ * Returns up to EXECUTIONS_SHOWN redacted executions of a job, newest first. An attempt that
+ * GoodJob retried is `retried` even if the job was discarded later.
  */
 export async function listExecutions(
   ctx: Ctx,
@@ -142,12 +205,16 @@ export async function listExecutions(
   { wholeId = null, from = null }: ListOptions = {},
 ): Promise<ExecutionRow[]> {
   const { job, rows, whole } = await ctx.db.read(async (tx) => {
-    const [texts] = await tx.query<StoredTexts>(
-      sql`SELECT ${storedTextColumns({ always: true })} FROM ${ctx.gj.jobs} j WHERE j.id = ${jobId}`,
+    const [jobTexts] = await tx.query(
+      storedTexts,
+      sql`
+        SELECT ${storedTextColumns({ always: true })}
+          FROM ${ctx.tables.jobs} j
+         WHERE j.id = ${jobId}`,
     );
     return {
-      job: texts,
-      rows: await readExecutions(tx, ctx, startsAt(ctx.gj, jobId, from), MAX_TEXT_BYTES),
+      job: jobTexts,
+      rows: await readExecutions(tx, ctx, startsAt(ctx.tables, jobId, from), MAX_TEXT_BYTES),
       whole: wholeId
         ? await readExecutions(
             tx,
@@ -162,30 +229,36 @@ export async function listExecutions(
   if (job) await redactTexts(job, { budget: newFullTextBudget(), withArguments: true, secrets });
   const redactor = new ExecutionRedactor(secrets, job?.jobClass ?? null);
   const budget = newJobBudget();
-  const read = rows.map((row) => whole.find(({ id }) => id === row.id) ?? row);
-  const collected: { row: StoredExecution; tooLarge: TooLarge | null }[] = [];
-  for (const row of read) {
-    const own = row.id === whole[0]?.id ? newFullTextBudget() : budget;
-    collected.push({ row, tooLarge: await redactor.collect(row, own) });
+  // Secrets of all executions are collected before any of them is redacted.
+  const collected: { row: StoredExecution; tooLarge: TooLarge | null; isWhole: boolean }[] = [];
+  for (const listedRow of rows) {
+    const wholeRow = whole.find(({ id }) => id === listedRow.id);
+    const row = wholeRow ?? listedRow;
+    const isWhole = wholeRow !== undefined;
+    const tooLarge = await redactor.collect(row, isWhole ? newFullTextBudget() : budget);
+    collected.push({ row, tooLarge, isWhole });
     await budget.yieldIfDue();
   }
-  const shown: ExecutionRow[] = [];
-  for (const { row, tooLarge } of collected) {
-    shown.push(await redactor.redact(row, { tooLarge, isWhole: row.id === whole[0]?.id }));
+  const redacted: ExecutionRow[] = [];
+  for (const { row, tooLarge, isWhole } of collected) {
+    redacted.push(await redactor.redact(row, { tooLarge, isWhole }));
     await budget.yieldIfDue();
   }
-  return shown;
+  return redacted;
 }
 
 /**
- * Whether an execution `e` without an end may still run: it is the last one of its job `j`, and the job is running or
- * its worker still holds it (a force-discarded job runs to its end).
+ * Whether an unfinished execution `e` may still run: it is the last one of its job `j`, and the job
+ * is running or still held by its worker (a force-discarded job runs to its end).
  */
-const mayStillRun = (gj: GoodJob): Sql => sql`
-  NOT EXISTS (SELECT 1 FROM ${gj.executions} n WHERE n.active_job_id = e.active_job_id AND (n.created_at, n.id) > (e.created_at, e.id))
-  AND CASE WHEN j.finished_at IS NULL THEN j.performed_at IS NOT NULL ELSE ${isHeld(gj)} END`;
+const mayStillRun = (tables: GoodJobTables): Sql => sql`
+  NOT EXISTS (
+    SELECT 1
+      FROM ${tables.executions} n
+     WHERE n.active_job_id = e.active_job_id AND (n.created_at, n.id) > (e.created_at, e.id))
+  AND CASE WHEN j.finished_at IS NULL THEN j.performed_at IS NOT NULL ELSE ${isHeld(tables)} END`;
 
-/** By index_good_job_executions_on_active_job_id_and_created_at. */
+/** Uses index_good_job_executions_on_active_job_id_and_created_at. */
 function readExecutions(
   tx: Tx,
   ctx: Ctx,
@@ -193,26 +266,46 @@ function readExecutions(
   maxBytes: number,
 ): Promise<StoredExecution[]> {
   const hasTexts = sql`(e.error <> '' OR e.error_backtrace IS NOT NULL)`;
-  return tx.query<StoredExecution>(sql`
-    SELECT e.id, ${executionNumber(sql`p.params`)} AS number,
-           CASE WHEN e.finished_at IS NULL THEN CASE WHEN ${mayStillRun(ctx.gj)} THEN 'running' ELSE 'interrupted' END
-                WHEN e.error IS NULL THEN 'succeeded'
-                WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
-           ${enqueuedAtOf(sql`p.params`)} AS "enqueuedAt",
-           e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt", e.finished_at AS "finishedAt",
-           ${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)} AS "queueWait",
-           coalesce(${finiteSeconds(sql`e.duration`)}, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)}) AS "runTime",
-           ${redaction().off ? sql`left(e.error, ${maxBytes}::int)` : wholeText(sql`e.error`, maxBytes)} AS error,
-           octet_length(e.error) AS "errorBytes", e.error_event AS "errorEvent",
-           ${wholeArray(sql`e.error_backtrace`, maxBytes)} AS backtrace, pg_column_size(e.error_backtrace) AS "backtraceBytes",
-           e.process_id AS "processId", CASE WHEN ${hasTexts} THEN ${argumentsText(maxBytes, sql`e.serialized_params`)} END AS arguments,
-           CASE WHEN ${hasTexts} THEN ${redaction().off ? sql`NULL::text` : customMembersText(maxBytes, sql`e.serialized_params`)} END AS "customMembers",
-           pg_column_size(e.serialized_params) AS "storedBytes"
-      FROM ${ctx.gj.executions} e JOIN ${ctx.gj.jobs} j ON j.id = e.active_job_id CROSS JOIN LATERAL (SELECT ${smallParams} AS params) p
-     WHERE ${where} ORDER BY e.created_at DESC, e.id DESC LIMIT ${EXECUTIONS_SHOWN}`);
+  const params = sql`e.serialized_params`;
+  const { isOff: isUnredacted } = redaction();
+  const error = isUnredacted
+    ? sql`left(e.error, ${maxBytes}::int)`
+    : textWithinLimit(sql`e.error`, maxBytes);
+  const customMembers = isUnredacted ? sql`NULL::text` : customMembersText(maxBytes, params);
+  return tx.query(
+    storedExecution,
+    sql`
+      SELECT e.id, ${executionNumber(sql`p.params`)} AS number,
+             CASE WHEN e.finished_at IS NULL
+                  THEN CASE WHEN ${mayStillRun(ctx.tables)} THEN 'running' ELSE 'interrupted' END
+                  WHEN e.error IS NULL THEN 'succeeded'
+                  WHEN e.error_event IN (0, 3) OR j.finished_at IS NULL THEN 'retried'
+                  ELSE 'discarded' END AS state,
+             ${enqueuedAtOf(sql`p.params`)} AS "enqueuedAt",
+             e.created_at AS "createdAt", e.scheduled_at AS "scheduledAt",
+             e.finished_at AS "finishedAt",
+             ${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)} AS "queueWait",
+             coalesce(
+               ${finiteSeconds(sql`e.duration`)},
+               ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)}) AS "runTime",
+             ${error} AS error, octet_length(e.error) AS "errorBytes",
+             e.error_event AS "errorEvent",
+             ${limitedArray(sql`e.error_backtrace`, maxBytes)} AS backtrace,
+             pg_column_size(e.error_backtrace) AS "backtraceBytes",
+             e.process_id AS "processId",
+             CASE WHEN ${hasTexts} THEN ${argumentsText(maxBytes, params)} END AS arguments,
+             CASE WHEN ${hasTexts} THEN ${customMembers} END AS "customMembers",
+             pg_column_size(e.serialized_params) AS "storedBytes"
+        FROM ${ctx.tables.executions} e
+        JOIN ${ctx.tables.jobs} j ON j.id = e.active_job_id
+       CROSS JOIN LATERAL (SELECT ${smallParams} AS params) p
+       WHERE ${where}
+       ORDER BY e.created_at DESC, e.id DESC
+       LIMIT ${EXECUTIONS_SHOWN}`,
+  );
 }
 
-/** The hidden values of a job and all its executions are hidden in each of them. */
+/** Redacts the secrets of a job and of all its executions in each execution. */
 class ExecutionRedactor {
   private readonly parsed = new Set<string>();
 
@@ -221,7 +314,7 @@ class ExecutionRedactor {
     private readonly jobClass: string | null,
   ) {}
 
-  /** Adds what the execution hides. Returns why some of its text cannot be shown. */
+  /** Collects the secrets of an execution. Returns which of its texts was not read, or null. */
   async collect(row: StoredExecution, budget: TextBudget): Promise<TooLarge | null> {
     const isNew = Boolean(row.arguments) && !this.parsed.has(row.arguments ?? '');
     const frames = row.backtrace ?? [];
@@ -230,14 +323,14 @@ class ExecutionRedactor {
       (row.error?.length ?? 0) +
       (isNewCustom ? (row.customMembers?.length ?? 0) : 0) +
       (isNew ? (row.arguments?.length ?? 0) : 0) +
-      frames.reduce((sum, frame) => sum + BYTES_OF_ELEMENT + (frame?.length ?? 0), 0);
+      frames.reduce((sum, frame) => sum + ARRAY_ELEMENT_BYTES + (frame?.length ?? 0), 0);
     if (!budget.spend(bytes)) return { part: 'page', bytes };
     const rules = redaction();
     if (row.arguments && isNew) {
       this.parsed.add(row.arguments);
       const { jobClass, secrets } = this;
       const json = await parseJsonInSteps(row.arguments, budget);
-      await rules.redactJsonInSteps(json, { of: 'arguments', jobClass, secrets, budget });
+      await rules.redactJsonInSteps(json, { kind: 'arguments', jobClass, secrets, budget });
     }
     if (row.customMembers && isNewCustom) {
       this.parsed.add(row.customMembers);
@@ -267,33 +360,35 @@ class ExecutionRedactor {
     } = stored;
     const rules = redaction();
     const { secrets } = this;
-    const text = async (given: string) =>
-      tooLarge && !rules.off && couldRepeatSecret(given)
-        ? HIDDEN
-        : rules.redactTextInSteps(given, { secrets });
+    const redactText = async (text: string) =>
+      tooLarge && !rules.isOff && couldRepeatSecret(text)
+        ? REDACTION_MARKER
+        : rules.redactTextInSteps(text, { secrets });
     const unreadError = tooLarge?.part === 'page' || (row.error === null && errorBytes !== null);
     const error =
-      unreadError && errorBytes !== null ? HIDDEN : row.error && (await text(row.error));
-    const all = tooLarge?.part === 'page' ? [] : (backtrace ?? []);
+      unreadError && errorBytes !== null
+        ? REDACTION_MARKER
+        : row.error && (await redactText(row.error));
+    const storedFrames = tooLarge?.part === 'page' ? [] : (backtrace ?? []);
     const frames: string[] = [];
-    for (const frame of all) if (frame !== null) frames.push(await text(frame));
-    const shown = isWhole
+    for (const frame of storedFrames) if (frame !== null) frames.push(await redactText(frame));
+    const listedFrames = isWhole
       ? frames
-      : frames.slice(0, FRAMES_SHOWN).map((frame) => cut(frame, FRAME_SHOWN));
+      : frames.slice(0, MAX_FRAMES).map((frame) => cut(frame, MAX_FRAME_CHARS));
     const isLonger =
-      (error?.length ?? 0) > ERROR_SHOWN ||
-      frames.length > FRAMES_SHOWN ||
-      frames.some((frame) => frame.length > FRAME_SHOWN);
+      (error?.length ?? 0) > MAX_ERROR_CHARS ||
+      frames.length > MAX_FRAMES ||
+      frames.some((frame) => frame.length > MAX_FRAME_CHARS);
     return {
       ...row,
       number: row.number === null ? null : Number(row.number),
-      enqueuedAt: row.enqueuedAt && (await text(row.enqueuedAt)),
-      error: isWhole ? error : error && cut(error, ERROR_SHOWN),
+      enqueuedAt: row.enqueuedAt && (await redactText(row.enqueuedAt)),
+      error: isWhole ? error : error && cut(error, MAX_ERROR_CHARS),
       errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
       isCut: !isWhole && isLonger,
       isWhole,
       ...(tooLarge ? { tooLarge } : {}),
-      ...splitFrames(shown),
+      ...splitFrames(listedFrames),
     };
   }
 }

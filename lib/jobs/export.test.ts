@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DISCARDED, SUCCEEDED, insertJob, params } from '../../test/harness/rows';
+import { DISCARDED, SUCCEEDED, insertJob, serializedParams } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { ExportFormat } from '../export';
+import type { ExportFormat } from '../http/export-format';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
 let console_: TestConsole;
 beforeAll(async () => {
@@ -27,7 +27,7 @@ const objects = async (query: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('NDJSON', () => {
-  it('is one job a line, nothing lost', async () => {
+  it('NDJSON has one line per job with all of its values', async () => {
     const id = '00000000-0000-4000-8000-000000000001';
     await insertJob(console_.client, {
       id,
@@ -35,14 +35,14 @@ describe('NDJSON', () => {
       job_class: '請求Job',
       labels: ['月次', 'a,b'],
       error: 'E: "一"\n二',
-      serialized_params: params(id, { arguments: [] }).replace(
+      serialized_params: serializedParams(id, { arguments: [] }).replace(
         '"arguments":[]',
         '"arguments":[12345678901234567890, 1.10, {"2":"b","1":"a\\u0009"}]',
       ),
     });
     const text = await exported('q=class:請求Job', 'ndjson');
     expect(text.endsWith('\n')).toBe(true);
-    // jsonb sorts the keys of an object; the numbers keep their digits.
+    // jsonb sorts object keys and preserves the digits of numbers.
     expect(text).toContain('"arguments":[12345678901234567890,1.10,{"1":"a\\t","2":"b"}]');
     expect(JSON.parse(text)).toMatchObject({
       id,
@@ -57,10 +57,12 @@ describe('NDJSON', () => {
     });
   });
 
-  it('has every job once, in the order of the list, however many chunks it takes', async () => {
+  it('NDJSON has every job once in list order for any chunk size', async () => {
     await console_.client.query(`
-      INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, scheduled_at, created_at, updated_at, finished_at, performed_at)
-      SELECT gen_random_uuid(), gen_random_uuid(), 'many', n % 3, 'ManyJob', '{"arguments": []}', t, t, t, t, t
+      INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params,
+        scheduled_at, created_at, updated_at, finished_at, performed_at)
+      SELECT gen_random_uuid(), gen_random_uuid(), 'many', n % 3, 'ManyJob', '{"arguments": []}',
+             t, t, t, t, t
         FROM generate_series(1, 1301) n, LATERAL (SELECT now() - (n / 7) * interval '1 s' AS t) s`);
     const ids = (await objects('q=class:ManyJob')).map((job) => job.id);
     expect(ids).toHaveLength(1301);
@@ -79,8 +81,10 @@ describe('NDJSON', () => {
       const class_ = `Moving${query}`;
       await console_.client.query(
         `
-      INSERT INTO good_jobs (id, active_job_id, job_class, serialized_params, scheduled_at, created_at, updated_at, finished_at, performed_at, error)
-      SELECT gen_random_uuid(), gen_random_uuid(), $1, '{"arguments": []}', t, t, t, CASE WHEN $2 THEN t END, CASE WHEN $2 THEN t END, 'E: x'
+      INSERT INTO good_jobs (id, active_job_id, job_class, serialized_params, scheduled_at,
+        created_at, updated_at, finished_at, performed_at, error)
+      SELECT gen_random_uuid(), gen_random_uuid(), $1, '{"arguments": []}', t, t, t,
+             CASE WHEN $2 THEN t END, CASE WHEN $2 THEN t END, 'E: x'
         FROM generate_series(1, 1100) n, LATERAL (SELECT now() - n * interval '1 s' AS t) s`,
         [class_, query === 'state=discarded'],
       );
@@ -112,7 +116,7 @@ describe('NDJSON', () => {
     },
   );
 
-  it('goes on where a search stopped for want of time', async () => {
+  it('NDJSON resumes a search that ended at its time budget', async () => {
     const hit = await insertJob(console_.client, {
       ...SUCCEEDED,
       created_at: '2020-01-01',
@@ -133,7 +137,7 @@ describe('NDJSON', () => {
 });
 
 describe('CSV', () => {
-  it('opens in a spreadsheet as it is: a mark for UTF-8, quotes, and no formula', async () => {
+  it('CSV is safe in a spreadsheet: a UTF-8 byte order mark, quotes and no formulas', async () => {
     const id = await insertJob(console_.client, {
       ...DISCARDED,
       job_class: '=cmd|/c calc',
@@ -150,7 +154,7 @@ describe('CSV', () => {
     expect(text).toContain(`,' +1,`);
   });
 
-  it('has its head alone when nothing matches', async () => {
+  it('CSV has only the header when no job matches', async () => {
     expect((await exported('q=class:NoSuchJob', 'csv')).split('\n').filter(Boolean)).toHaveLength(
       1,
     );

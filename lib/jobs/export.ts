@@ -1,43 +1,70 @@
 import 'server-only';
 import sql from 'sql-template-tag';
-import type { TextBudget } from '../core/text-budget';
-import { type Ctx, recordRead } from '../ctx';
-import { EXPORT_CHUNK, type ExportFormat, csvHead, csvLines, ndjsonLine } from '../export';
-import { type Json, compactJson, scalar } from '../good-job/json';
+import { z } from 'zod';
+import { recordRead } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { type Json, compactJson, scalar } from '../core/json';
+import type { Cursor } from '../core/search-params';
+import type { TextBudget } from '../core/steps';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
-import { type JobState, stateOf } from '../good-job/states';
-import type { Cursor } from '../paging';
-import { type JobFilter, jobFilterParams } from './filters';
-import { listJobs } from './job-list';
-import { readBytes } from './large-jobs';
-import { type StoredTexts, newFullTextBudget, redactTexts, storedTextColumns } from './job-texts';
-import { settle } from './settle';
+import { stateOf } from '../good-job/states';
+import { JOB_STATES } from '../good-job/types';
+import {
+  EXPORT_CHUNK,
+  type ExportFormat,
+  csvHeader,
+  csvLines,
+  ndjsonLine,
+} from '../http/export-format';
+import { type JobFilter, jobFilterParams, resolveFilter } from './filters';
+import { listJobIds } from './list';
+import { type ListedId, readBytes } from './rows';
+import {
+  newFullTextBudget,
+  redactTexts,
+  storedTextColumns,
+  storedTexts,
+  type StoredTexts,
+} from './texts';
 import type { JobPage } from './types';
 
-/** In the order of the file's columns. Times are ISO 8601 UTC with microseconds. */
-interface ExportedJob {
-  id: string;
-  state: JobState;
+/** Columns that are exported as they are stored. Times are ISO 8601 UTC with microseconds. */
+const plainColumns = z.strictObject({
+  id: z.string(),
+  state: z.enum(JOB_STATES),
+  priority: z.number().nullable(),
+  attempts: z.number(),
+  created_at: z.string(),
+  scheduled_at: z.string().nullable(),
+  performed_at: z.string().nullable(),
+  finished_at: z.string().nullable(),
+  error_event: z.enum(ERROR_EVENTS).nullable(),
+  batch_id: z.string().nullable(),
+  batch_callback_id: z.string().nullable(),
+});
+type StoredJob = z.infer<typeof plainColumns> & StoredTexts;
+
+const chunkRow = z.strictObject({
+  ...plainColumns.shape,
+  ...storedTexts.shape,
+  /** Position in the list of ids, from 1. */
+  n: z.number(),
+  /** Bytes of the texts of all rows up to this one. */
+  total: z.string(),
+});
+
+/** A record of the file, redacted. */
+interface ExportedJob extends z.infer<typeof plainColumns> {
   job_class: string | null;
   queue_name: string | null;
-  priority: number | null;
   labels: string[];
-  attempts: number;
-  created_at: string;
-  scheduled_at: string | null;
-  performed_at: string | null;
-  finished_at: string | null;
   error: string | null;
-  error_event: string | null;
-  batch_id: string | null;
-  batch_callback_id: string | null;
   cron_key: string | null;
   concurrency_key: string | null;
-  /** The JSON text as it is stored. */
-  arguments: string | null;
+  json: Json;
 }
 
-const COLUMNS: readonly (keyof ExportedJob)[] = [
+const COLUMNS: readonly (Exclude<keyof ExportedJob, 'json'> | 'arguments')[] = [
   'id',
   'state',
   'job_class',
@@ -58,23 +85,25 @@ const COLUMNS: readonly (keyof ExportedJob)[] = [
   'arguments',
 ];
 
-/** The most of one text that an export prints; a larger one is replaced by a sentence with its size. */
+/** A larger text is replaced by a note with its size. */
 const MAX_EXPORT_TEXT_BYTES = 256 * 1024;
-/** Bytes of text that one statement reads. */
+/** Maximum bytes of text that one statement reads. */
 const MAX_CHUNK_BYTES = 2_000_000;
 const FIRST_CHUNK = 50;
 
 /**
- * The jobs of a filter as a file, in the list's order, a chunk of text at a time; each chunk is a short read of its
- * own, so a slow reader holds no transaction open. The filter must be understood (`isUnderstood`). When it ends, or its
- * reader leaves, who exported how many rows of which filter is recorded.
+ * Generates a file of all jobs of a filter, in list order. Each chunk is a separate short read, so
+ * that a slow client holds no transaction open; the filter must satisfy `isUnderstood`.
+ *
+ * When the export ends or the client disconnects, it is recorded in the audit log with its filter
+ * and number of rows.
  */
 export async function* exportJobs(
   ctx: Ctx,
-  asked: JobFilter,
+  input: JobFilter,
   format: ExportFormat,
 ): AsyncGenerator<string, void, void> {
-  const { filter } = await ctx.db.read((tx) => settle(tx, ctx.gj, asked));
+  const { filter } = await ctx.db.read((tx) => resolveFilter(tx, ctx.tables, input));
   const progress = { rows: 0, unsearched: 0, isComplete: false };
   try {
     yield* exportChunks(ctx, filter, format, progress);
@@ -94,7 +123,7 @@ export async function* exportJobs(
 
 interface Progress {
   rows: number;
-  /** Large jobs that a search in texts left out. */
+  /** Large jobs that a text search did not search. */
   unsearched: number;
 }
 
@@ -104,26 +133,26 @@ async function* exportChunks(
   format: ExportFormat,
   progress: Progress,
 ): AsyncGenerator<string, void, void> {
-  if (format === 'csv') yield csvHead(COLUMNS);
+  if (format === 'csv') yield csvHeader(COLUMNS);
   let cursor: Cursor | null = null;
   do {
-    const page: JobPage = await listJobs(
+    const page: JobPage<ListedId> = await listJobIds(
       ctx,
       { ...filter, limit: EXPORT_CHUNK, cursor },
-      { exact: true, idsOnly: true },
+      { exact: true },
     );
     progress.unsearched += page.unsearched;
     const ids = page.rows.map((row) => row.id);
     for await (const rows of readJobs(ctx, ids)) {
       progress.rows += rows.length;
-      yield await print(rows, format);
+      yield await printRows(rows, format);
     }
     cursor = page.next;
   } while (cursor);
-  if (progress.unsearched > 0) yield notSearched(format, progress.unsearched);
+  if (progress.unsearched > 0) yield unsearchedNote(format, progress.unsearched);
 }
 
-async function print(rows: StoredJob[], format: ExportFormat): Promise<string> {
+async function printRows(rows: StoredJob[], format: ExportFormat): Promise<string> {
   const budget = newFullTextBudget();
   const printed: string[] = [];
   for (const row of rows) {
@@ -134,20 +163,18 @@ async function print(rows: StoredJob[], format: ExportFormat): Promise<string> {
   return printed.join('');
 }
 
-/** The last record of a file whose search left large jobs out: it must not pass for all of them. */
-function notSearched(format: ExportFormat, count: number): string {
+/** Returns the last record of a file that is incomplete, because large jobs were not searched. */
+function unsearchedNote(format: ExportFormat, count: number): string {
   return format === 'csv'
     ? csvLines([[`# ${count} larger jobs were not searched`]])
     : ndjsonLine([['larger_jobs_not_searched', scalar(count)]]);
 }
 
-type StoredJob = StoredTexts & Omit<ExportedJob, keyof RedactedColumns>;
-
-/** The rows of these primary keys in their order, in chunks of a bounded size. */
+/** Reads rows by primary key, in input order and in chunks of a bounded size. */
 async function* readJobs(ctx: Ctx, ids: string[]): AsyncGenerator<StoredJob[], void, void> {
   for (let from = 0, size = FIRST_CHUNK; from < ids.length;) {
     const rows = await readChunk(ctx, ids.slice(from, from + size));
-    if (rows.length > 0) yield rows.map(({ n: _n, ...row }) => row);
+    if (rows.length > 0) yield rows;
     const last = rows.at(-1)?.n ?? size;
     const isCut = last < Math.min(size, ids.length - from) && rows.length > 0;
     from += isCut ? last : size;
@@ -155,29 +182,36 @@ async function* readJobs(ctx: Ctx, ids: string[]): AsyncGenerator<StoredJob[], v
   }
 }
 
-/** As many of the first rows as MAX_CHUNK_BYTES allow, at least one. */
-async function readChunk(ctx: Ctx, ids: string[]): Promise<(StoredJob & { n: number })[]> {
+/** Reads the first rows up to MAX_CHUNK_BYTES, at least one. */
+async function readChunk(ctx: Ctx, ids: string[]): Promise<z.infer<typeof chunkRow>[]> {
   return ctx.db.read((tx) =>
-    tx.query<StoredJob & { n: number }>(sql`
-      SELECT * FROM (
-        SELECT s.*, sum(${readBytes(sql`s`)}) OVER (ORDER BY s.n ROWS UNBOUNDED PRECEDING) AS total FROM (
-          SELECT page.n::int AS n, j.id, ${stateOf} AS state, j.priority, coalesce(j.executions_count, 0) AS attempts,
-                 j.created_at, j.scheduled_at, j.performed_at, j.finished_at, (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS error_event,
-                 j.batch_id, j.batch_callback_id, ${storedTextColumns({ maxBytes: MAX_EXPORT_TEXT_BYTES, always: true })}
-            FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS page(id, n) JOIN ${ctx.gj.jobs} j ON j.id = page.id OFFSET 0) s) s
-       WHERE s.n = 1 OR s.total <= ${MAX_CHUNK_BYTES} ORDER BY s.n`),
+    tx.query(
+      chunkRow,
+      sql`
+        SELECT *
+          FROM (
+          SELECT s.*,
+                 sum(${readBytes(sql`s`)}) OVER (ORDER BY s.n ROWS UNBOUNDED PRECEDING) AS total
+            FROM (
+            SELECT page.n::int AS n, j.id, ${stateOf} AS state, j.priority,
+                   coalesce(j.executions_count, 0) AS attempts,
+                   j.created_at, j.scheduled_at, j.performed_at, j.finished_at,
+                   (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS error_event,
+                   j.batch_id, j.batch_callback_id,
+                   ${storedTextColumns({ maxBytes: MAX_EXPORT_TEXT_BYTES, always: true })}
+              FROM unnest(${ids}::uuid[]) WITH ORDINALITY AS page(id, n)
+              JOIN ${ctx.tables.jobs} j ON j.id = page.id
+            OFFSET 0) s) s
+         WHERE s.n = 1 OR s.total <= ${MAX_CHUNK_BYTES}
+         ORDER BY s.n`,
+    ),
   );
 }
 
-type RedactedColumns = Pick<
-  ExportedJob,
-  'job_class' | 'queue_name' | 'labels' | 'error' | 'cron_key' | 'concurrency_key' | 'arguments'
->;
-
-type PrintedJob = Omit<ExportedJob, 'arguments'> & { json: Json };
-
-/** The job without what is hidden of it. A text that was not read is replaced by a sentence, and never empty. */
-async function redactJob(row: StoredJob, budget: TextBudget): Promise<PrintedJob> {
+/**
+ * Redacts a job. An unread text is replaced by a note, so that it is not taken for an empty one.
+ */
+async function redactJob(row: StoredJob, budget: TextBudget): Promise<ExportedJob> {
   const texts = await redactTexts(row, { budget, withArguments: true });
   const { tooLarge } = texts;
   const isUnread = { arguments: row.arguments === '', labels: row.labels === null };
@@ -211,7 +245,7 @@ const TOO_LARGE = '[too large to export]';
 const tooLargeText = (bytes: number | null): string =>
   bytes === null ? TOO_LARGE : `[too large to export: ${bytes} bytes]`;
 
-function ndjsonRecord({ labels, json, ...plain }: PrintedJob): string {
+function ndjsonRecord({ labels, json, ...plain }: ExportedJob): string {
   const entries = Object.entries(plain).map(([key, value]): [string, Json] => [key, scalar(value)]);
   return ndjsonLine([
     ...entries,
@@ -220,7 +254,7 @@ function ndjsonRecord({ labels, json, ...plain }: PrintedJob): string {
   ]);
 }
 
-function csvRecord({ json, ...job }: PrintedJob): (string | number | null)[] {
+function csvRecord({ json, ...job }: ExportedJob): (string | number | null)[] {
   return COLUMNS.map((column) => {
     if (column === 'arguments') return compactJson(json);
     return column === 'labels' ? job.labels.join(', ') : job[column];

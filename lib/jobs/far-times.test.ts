@@ -3,13 +3,12 @@ import { groupQuery } from '@/components/failures/failure-links';
 import { insertJobs } from '@/test/harness/many-rows';
 import { insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
+import { type Cursor, cursorParams } from '../core/search-params';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
-import { type Cursor, cursorParams } from '../paging';
-import { getJob } from './detail';
+import { getJob, buildTimeline } from './detail';
 import { isUnderstood, parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { timelineOf } from './timeline';
+import { listJobs } from './list';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('far_times')));
@@ -39,11 +38,11 @@ it('pages through jobs that are scheduled for the year 29999', async () => {
   expect(read.sort()).toEqual(ids.sort());
 });
 
-it('has a page of a job that is scheduled for the year 29999', async () => {
+it('renders the page of a job that is scheduled for the year 29999', async () => {
   const id = await insertJob(console_.client, { scheduled_at: FAR });
   const job = await getJob(console_.ctx(), id);
   expect(job).toMatchObject({ state: 'scheduled', scheduledAt: '29999-12-31T23:59:59.000000Z' });
-  expect(job && timelineOf(job, [])).toMatchObject([{ kind: 'enqueued' }, { kind: 'due' }]);
+  expect(job && buildTimeline(job, [])).toMatchObject([{ kind: 'enqueued' }, { kind: 'due' }]);
 });
 
 it('links a group of failures that are retried in the year 29999 to its jobs', async () => {

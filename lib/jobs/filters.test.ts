@@ -15,9 +15,10 @@ const read = (query: string) => parseJobFilter(new URLSearchParams(query));
 const print = (query: string) => jobFilterParams(read(query), read(query).cursor);
 
 describe('parseJobFilter', () => {
-  it("reads GoodJob's parameters as terms", () => {
+  it("parses GoodJob's parameters as terms", () => {
     const filter = read(
-      'state=discarded&job_class=A*&queue_name=q&label=l&cron_key=c&query=two%20words&finished_since=3_hours_ago&limit=50',
+      'state=discarded&job_class=A*&queue_name=q&label=l&cron_key=c&query=two%20words' +
+        '&finished_since=3_hours_ago&limit=50',
     );
     expect(filter).toMatchObject({ state: 'discarded', limit: 50, notUnderstood: [] });
     expect(filter.terms).toMatchObject([
@@ -39,10 +40,10 @@ describe('parseJobFilter', () => {
     'q=statee:x "open',
     'state=bogus&limit=0&finished_since=x',
     '',
-  ])('prints what it has read: %s', (query) => {
+  ])('prints a parsed filter unchanged: %s', (query) => {
     expect(print(query)).toEqual(Object.fromEntries(new URLSearchParams(query)));
   });
-  it('reads a day without an offset in the zone of the viewer, and prints it with its offset', () => {
+  it("parses a day without an offset in the viewer's zone and prints it with the offset", () => {
     const filter = parseJobFilter(new URLSearchParams('q=created:2026-11-30'), {
       zone: 'Asia/Tokyo',
     });
@@ -51,14 +52,14 @@ describe('parseJobFilter', () => {
     ]);
     expect(jobFilterParams(filter)).toEqual({ q: 'created:2026-11-30+09:00' });
   });
-  it('reads a day without an offset in UTC, or in the zone that is sent', () => {
+  it('parses a day without an offset in UTC or in the zone of the URL', () => {
     expect(print('q=created:2026-11-30')).toEqual({ q: 'created:2026-11-30Z' });
     expect(print('q=created:2026-11-30&time_zone=Asia/Tokyo')).toEqual({
       q: 'created:2026-11-30+09:00',
     });
     expect(isUnderstood(read('q=created:2026-11-30&time_zone=Mars/Base'))).toBe(false);
   });
-  it('never understands what it did not understand before', () => {
+  it('prints invalid filters so that they stay invalid', () => {
     fc.assert(
       fc.property(
         fc.dictionary(
@@ -75,8 +76,8 @@ describe('parseJobFilter', () => {
           ),
           fc.string({ unit: 'grapheme', maxLength: 1100 }),
         ),
-        (given) => {
-          const filter = parseJobFilter(new URLSearchParams(given));
+        (input) => {
+          const filter = parseJobFilter(new URLSearchParams(input));
           const again = parseJobFilter(new URLSearchParams(jobFilterParams(filter, filter.cursor)));
           expect(isUnderstood(again)).toBe(isUnderstood(filter));
           expect(again.terms.map((term) => term.kind)).toEqual(
@@ -86,14 +87,14 @@ describe('parseJobFilter', () => {
       ),
     );
   });
-  it('shows all that it did not understand', () => {
+  it('reports all invalid parameters and terms', () => {
     expect(notUnderstoodOf(read(`state=bogus&q=statee:x&job_class=${'x'.repeat(2000)}`))).toEqual([
       { name: 'state', value: 'bogus' },
       { name: 'job_class', value: 'x'.repeat(80) },
       { name: 'q', value: 'statee:x', reason: 'field' },
     ]);
   });
-  it('knows the states that can be listed', () => {
+  it('returns the states that a list can have', () => {
     expect(listedStates(read('q=-state:succeeded,discarded'))).toEqual([
       'scheduled',
       'retried',
@@ -102,7 +103,7 @@ describe('parseJobFilter', () => {
     ]);
     expect(listedStates(read('state=running&q=state:queued'))).toEqual([]);
   });
-  it('sorts by the time that it is limited to where the states have no common order', () => {
+  it('sorts mixed states by the time field of the query', () => {
     expect(sortOf(read('q=finished:2026-11-15'))).toEqual({
       column: 'finished',
       direction: 'desc',
@@ -120,7 +121,7 @@ describe('parseJobFilter', () => {
       direction: 'asc',
     });
   });
-  it('drops a sort with the tab that it came from, and terms one by one', () => {
+  it('removes a sort that the new tab does not support, and single terms', () => {
     const filter = read('state=queued&sort=priority&q=a b&label=x');
     expect(jobFilterParams(withState(filter, 'succeeded'))).toEqual({
       state: 'succeeded',

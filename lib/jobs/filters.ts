@@ -1,65 +1,141 @@
-import type { NotUnderstood, Params } from '../filter-params';
-import { isTimeZone } from '../i18n/locales';
-import { type JobState, JOB_STATES, isJobState } from '../good-job/states';
-import { type Cursor, PAGE_SIZE, cursorParams, parseCursor, parseLimit } from '../paging';
-import { redaction } from '../redaction/redaction';
-import { cut, isFilterText } from '../text';
-import { parseQuery, printQuery, readIds, readText } from './query-language';
-import { type Sort, isSortAt, naturalSort, parseSort, printSort, suits } from './sort';
+import sql, { join } from 'sql-template-tag';
+import { z } from 'zod';
+import { isTimeZone } from '../core/locale';
+import { ProcessCache } from '../core/process-cache';
+import {
+  type Cursor,
+  type NotUnderstood,
+  PAGE_SIZE,
+  type Params,
+  cursorParams,
+  parseCursor,
+  parseLimit,
+} from '../core/search-params';
+import { cut, isFilterText, isRowTime } from '../core/text';
+import type { Tx } from '../db/database';
+import { findGroupJobIds } from '../failures/queries';
+import type { GoodJobTables } from '../good-job/tables';
+import { JOB_STATES, type JobState, isJobState } from '../good-job/types';
+import { failureRedactor, redaction } from '../redaction/redaction';
+import { unescapeValue, batchIdCondition, jobIdCondition, likePattern } from '../search/conditions';
+import { parseQuery, printQuery, idsTerm, textTerm } from '../search/parser';
 import {
   FINISHED_SINCE,
+  type FailureTerm,
   type MatchTerm,
   type NotUnderstoodTerm,
   TERM_PARAMS,
   type Term,
   type TermParam,
+  type TextTerm,
   ZONE_PARAM,
-} from './terms';
+} from '../search/terms';
 
-/** Longer than any value that is understood, and still not understood when it is printed and read again. */
-const KEPT = 1_001;
-const SHOWN = 80;
+/** Sort columns. Each has an index in GoodJob's own schema for some states. */
+export const SORT_COLUMNS = ['created', 'scheduled', 'performed', 'finished', 'priority'] as const;
+export type SortColumn = (typeof SORT_COLUMNS)[number];
 
+export interface Sort {
+  column: SortColumn;
+  direction: 'asc' | 'desc';
+}
+
+const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
+
+/**
+ * Whether jobs of these states can be sorted by a column. Running jobs are few and need no index.
+ */
+export function canSortBy({ column }: Pick<Sort, 'column'>, states: readonly JobState[]): boolean {
+  if (column === 'priority') return states.every((state) => UNFINISHED.includes(state));
+  if (column === 'performed') return states.every((state) => state === 'running');
+  return true;
+}
+
+/**
+ * Returns the natural order: waiting jobs by due time, others by their latest time, mixed states
+ * newest first.
+ */
+export function naturalSort(states: readonly JobState[]): Sort {
+  const areAll = (...allowed: JobState[]) =>
+    states.length > 0 && states.every((state) => allowed.includes(state));
+  if (areAll('scheduled', 'retried', 'queued')) return { column: 'scheduled', direction: 'asc' };
+  if (areAll('running')) return { column: 'performed', direction: 'desc' };
+  if (areAll('succeeded', 'discarded')) return { column: 'finished', direction: 'desc' };
+  return { column: 'created', direction: 'desc' };
+}
+
+/** Parses `created` (ascending) or `-created` (descending); null for anything else. */
+function parseSort(text: string): Sort | null {
+  const column = SORT_COLUMNS.find((name) => name === text.replace(/^-/, ''));
+  return column ? { column, direction: text.startsWith('-') ? 'desc' : 'asc' } : null;
+}
+
+/** Prints a sort for the URL. */
+function printSort({ column, direction }: Sort): string {
+  return direction === 'desc' ? `-${column}` : column;
+}
+
+/**
+ * Returns a predicate for the sort keys of a list: a time (`infinity` for an unfinished job), or
+ * priority and time (`5/2026-11-20T…`).
+ */
+function isSortAt(sort: Sort): (text: string) => boolean {
+  return (text) => {
+    if (sort.column !== 'priority') return isRowTime(text);
+    const [, priority = '', at = ''] = /^(-?\d{1,10})\/(.*)$/s.exec(text) ?? [];
+    return isRowTime(at) && Math.abs(Number(priority)) <= 2_147_483_647;
+  };
+}
+
+/**
+ * Longer than any valid value, so that a truncated value stays invalid when it is printed and
+ * parsed again.
+ */
+const MAX_INVALID_CHARS = 1_001;
+const MAX_DISPLAYED_CHARS = 80;
+
+/** The filter, order and page of a job list. */
 export interface JobFilter {
-  /** The tab. */
+  /** The selected tab. */
   state: JobState | null;
-  /** All of them hold, together with the state. */
+  /** Joined by AND, together with the state. */
   terms: Term[];
-  /** Null: the natural order of the states that are listed. */
+  /** Null for the natural order of the listed states. */
   sort: Sort | null;
-  /** Rows a page. */
+  /** Rows per page. */
   limit: number;
   cursor: Cursor | null;
-  /** Parameters that could not be read; what of `q` could not is a term. */
+  /** Invalid parameters. Invalid words of `q` are terms. */
   notUnderstood: NotUnderstood[];
 }
 
 /**
- * Reads the filter of a job list from its URL; the same for page, polling, links, bulk and export. Days and times
- * without an offset are in the zone that the URL names, else in `zone`: that of the viewer on a page, UTC in an API.
+ * Parses the filter of a job list from its URL, for page, polling, links, bulk and export. Days and
+ * times without an offset are in the URL's zone, else in `zone` (the viewer's zone on a page, UTC
+ * in the API).
  */
 export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter {
   const notUnderstood: NotUnderstood[] = [];
-  const refuse = (name: string) =>
-    notUnderstood.push({ name, value: cut(params.get(name) ?? '', KEPT) });
+  const reject = (name: string) =>
+    notUnderstood.push({ name, value: cut(params.get(name) ?? '', MAX_INVALID_CHARS) });
 
   const state = params.get('state') || null;
-  if (state && !isJobState(state)) refuse('state');
+  if (state && !isJobState(state)) reject('state');
   const terms: Term[] = [];
   for (const param of TERM_PARAMS) {
     const value = params.get(param);
     if (!value?.trim()) continue;
     const term = isFilterText(value) ? readParam(param, value) : null;
-    if (term) terms.push(unlessHidden(term));
-    else refuse(param);
+    if (term) terms.push(rejectHidden(term));
+    else reject(param);
   }
   const zoneParam = params.get(ZONE_PARAM) || null;
-  if (zoneParam !== null && !isTimeZone(zoneParam)) refuse(ZONE_PARAM);
+  if (zoneParam !== null && !isTimeZone(zoneParam)) reject(ZONE_PARAM);
   const queryZone = isTimeZone(zoneParam) ? zoneParam : zone;
-  terms.push(...parseQuery(params.get('q') ?? '', queryZone).map(unlessHidden));
+  terms.push(...parseQuery(params.get('q') ?? '', queryZone).map(rejectHidden));
 
   const limit = parseLimit(params);
-  if (limit === null) refuse('limit');
+  if (limit === null) reject('limit');
   const filter: JobFilter = {
     state: state && isJobState(state) ? state : null,
     terms,
@@ -69,11 +145,11 @@ export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter
     notUnderstood,
   };
   const sort = params.get('sort') ? parseSort(params.get('sort') ?? '') : null;
-  if (params.get('sort') && !(sort && suits(sort, listedStates(filter)))) refuse('sort');
+  if (params.get('sort') && !(sort && canSortBy(sort, listedStates(filter)))) reject('sort');
   else filter.sort = sort;
   const cursor = parseCursor(params, isSortAt(sortOf(filter)));
   if (cursor === 'not_understood')
-    refuse(
+    reject(
       ['after_id', 'after_at', 'before_id', 'before_at'].find(
         (name) => params.get(name) !== null,
       ) ?? 'after_id',
@@ -82,14 +158,17 @@ export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter
   return filter;
 }
 
-/** What looks for a hidden value, by its place or by being one, is refused: whether it is there is not to be told. */
-function unlessHidden(term: Term): Term {
-  const hides = (text: string) => redaction().redactText(text) !== text;
+/**
+ * Rejects terms with a hidden path or value, because their matches would reveal whether the value
+ * exists.
+ */
+function rejectHidden(term: Term): Term {
+  const isRedacted = (text: string) => redaction().redactText(text) !== text;
   const isHidden =
     (term.kind === 'argument' &&
-      (redaction().isSecretPath(term.path) || term.values.some(hides))) ||
-    (term.kind === 'text' && [term.text, ...term.parts].some(hides)) ||
-    (term.kind === 'match' && term.values.some(hides));
+      (redaction().isSecretPath(term.path) || term.values.some(isRedacted))) ||
+    (term.kind === 'text' && [term.text, ...term.parts].some(isRedacted)) ||
+    (term.kind === 'match' && term.values.some(isRedacted));
   const { negated, source, param } = term;
   return isHidden ? { kind: 'not_understood', reason: 'hidden', negated, source, param } : term;
 }
@@ -112,7 +191,7 @@ function readParam(param: TermParam, source: string): Term | null {
     case 'cron_key':
       return match('cron');
     case 'process_id':
-      return source.length === 36 ? readIds('process', [source], common) : null;
+      return source.length === 36 ? idsTerm('process', [source], common) : null;
     case 'finished_since': {
       const secondsAgo = Object.hasOwn(FINISHED_SINCE, source) ? FINISHED_SINCE[source] : undefined;
       return secondsAgo === undefined
@@ -125,20 +204,23 @@ function readParam(param: TermParam, source: string): Term | null {
           };
     }
     case 'query':
-      return readText([source.trim()], common);
+      return textTerm([source.trim()], common);
   }
 }
 
-/** The filter as query parameters; without a cursor, its first page. What was not understood stays in it. */
+/**
+ * Prints the filter as query parameters, with invalid ones unchanged. Without a cursor it is the
+ * first page.
+ */
 export function jobFilterParams(
   filter: Omit<JobFilter, 'cursor'>,
   cursor?: Cursor | null,
 ): Record<string, string> {
-  const ofParams = filter.terms.filter((term) => term.param !== 'q');
+  const paramTerms = filter.terms.filter((term) => term.param !== 'q');
   const q = printQuery(filter.terms.filter((term) => term.param === 'q'));
   return {
     ...(filter.state ? { state: filter.state } : {}),
-    ...Object.fromEntries(ofParams.map((term) => [term.param, term.source])),
+    ...Object.fromEntries(paramTerms.map((term) => [term.param, term.source])),
     ...(q ? { q } : {}),
     ...(filter.sort ? { sort: printSort(filter.sort) } : {}),
     ...(filter.limit === PAGE_SIZE ? {} : { limit: String(filter.limit) }),
@@ -147,42 +229,45 @@ export function jobFilterParams(
   };
 }
 
-/** The same filter under another tab; a sort that the tab does not have is dropped. */
+/** Returns the filter with another tab. A sort that the tab does not support is removed. */
 export function withState(filter: JobFilter, state: JobState | null): JobFilter {
   const other: JobFilter = { ...filter, state, cursor: null };
   return {
     ...other,
-    sort: filter.sort && suits(filter.sort, listedStates(other)) ? filter.sort : null,
+    sort: filter.sort && canSortBy(filter.sort, listedStates(other)) ? filter.sort : null,
   };
 }
 
-/** The same filter without one of its terms. */
+/** Returns the filter without one of its terms. */
 export function withoutTerm(filter: JobFilter, term: Term): JobFilter {
   return { ...filter, terms: filter.terms.filter((other) => other !== term), cursor: null };
 }
 
-/** The value of one of GoodJob's parameters, for a form's field. */
+/** Returns the value of a GoodJob parameter, for a form field. */
 export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): string | null {
   return filter.terms.find((term) => term.param === param)?.source ?? null;
 }
 
-/** All that could not be read, to be shown. `reason`: of a term. */
+/** Returns all invalid parameters and terms, truncated for display. Only terms have a `reason`. */
 export function notUnderstoodOf(
   filter: Pick<JobFilter, 'terms' | 'notUnderstood'>,
 ): (NotUnderstood & { reason?: NotUnderstoodTerm['reason'] })[] {
   const ofTerms = filter.terms.flatMap((term) =>
     term.kind === 'not_understood'
-      ? [{ name: term.param, value: cut(term.source, SHOWN), reason: term.reason }]
+      ? [{ name: term.param, value: cut(term.source, MAX_DISPLAYED_CHARS), reason: term.reason }]
       : [],
   );
   const ofParams = filter.notUnderstood.map(({ name, value }) => ({
     name,
-    value: cut(value, SHOWN),
+    value: cut(value, MAX_DISPLAYED_CHARS),
   }));
   return [...ofParams, ...ofTerms];
 }
 
-/** Whether all of it was understood. If not, its list is empty, and nothing acts on it or exports it. */
+/**
+ * Whether the whole filter could be parsed. If not, its list is empty, and actions and exports are
+ * rejected.
+ */
 export function isUnderstood(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>): boolean {
   return (
     filter.notUnderstood.length === 0 &&
@@ -191,37 +276,164 @@ export function isUnderstood(filter: Pick<JobFilter, 'terms' | 'notUnderstood'>)
 }
 
 /**
- * How its list is sorted: as asked for, or naturally: by the states' own order, or where they have no common one by the
- * time that the query limits it to, the newest first.
+ * Returns the sort of a list: the selected one, else the natural one of its states. Mixed states
+ * are sorted by the time field of the query, newest first, if there is exactly one.
  */
 export function sortOf(filter: Pick<JobFilter, 'state' | 'terms' | 'sort'>): Sort {
-  const limited = new Set(
+  if (filter.sort) return filter.sort;
+  const natural = naturalSort(listedStates(filter));
+  if (natural.column !== 'created') return natural;
+  const timeFields = new Set(
     filter.terms.flatMap((term) =>
       term.kind === 'time' && term.param === 'q' && !term.negated ? [term.field] : [],
     ),
   );
-  const [only] = limited;
-  const natural = naturalSort(listedStates(filter));
-  return (
-    filter.sort ??
-    (natural.column === 'created' &&
-    limited.size === 1 &&
-    (only === 'finished' || only === 'scheduled')
-      ? { column: only, direction: 'desc' }
-      : natural)
-  );
+  const [column] = timeFields;
+  return timeFields.size === 1 && (column === 'finished' || column === 'scheduled')
+    ? { column, direction: 'desc' }
+    : natural;
 }
 
-/** The states that its jobs can be in, by the tab and the terms of `state`; in the order of the tabs. */
+/**
+ * Returns the states that jobs of the list can have, by the tab and `state` terms, in tab order.
+ */
 export function listedStates({ state, terms }: Pick<JobFilter, 'state' | 'terms'>): JobState[] {
   return JOB_STATES.filter(
-    (one) =>
-      (state === null || state === one) &&
+    (listed) =>
+      (state === null || state === listed) &&
       terms.every(
         (term) =>
           term.kind !== 'match' ||
           term.field !== 'state' ||
-          term.values.includes(one) !== term.negated,
+          term.values.includes(listed) !== term.negated,
       ),
   );
+}
+
+/** Serves polling lists. Actions on jobs bypass it. */
+const cache = new ProcessCache<string[]>('failure groups', {
+  ttlMs: 15_000,
+  maxEntries: 50,
+  expiresOnWrite: true,
+});
+
+/** Returns the classes that a filter is limited to, so that only their failures are scanned. */
+function classesOf(terms: Term[]): string[] | null {
+  for (const term of terms)
+    if (
+      term.kind === 'match' &&
+      term.field === 'class' &&
+      !term.negated &&
+      term.values.every((value) => likePattern(value) === null)
+    )
+      return term.values.map(unescapeValue);
+  return null;
+}
+
+interface ResolveOptions {
+  /** Reads the groups from the database, as actions on jobs must. */
+  bypassCache?: boolean;
+}
+
+/** Fills in the job ids of failure groups. */
+export async function resolveFailures(
+  tx: Tx,
+  tables: GoodJobTables,
+  terms: Term[],
+  { bypassCache = false }: ResolveOptions = {},
+): Promise<Term[]> {
+  if (!terms.some((term) => term.kind === 'failure')) return terms;
+  const classes = classesOf(terms);
+  const resolved: Term[] = [];
+  for (const term of terms)
+    resolved.push(
+      term.kind === 'failure'
+        ? { ...term, ids: await groupIds(tx, tables, term, classes, bypassCache) }
+        : term,
+    );
+  return resolved;
+}
+
+async function groupIds(
+  tx: Tx,
+  tables: GoodJobTables,
+  { fingerprint, since, until }: FailureTerm,
+  classes: string[] | null,
+  bypassCache: boolean,
+): Promise<string[]> {
+  const { identity } = tables.schema;
+  const key = JSON.stringify([fingerprint, since, until, classes]);
+  const cached = cache.peek(identity, key);
+  if (!bypassCache && cached) return cached;
+  const ids = await findGroupJobIds(
+    tx,
+    tables,
+    fingerprint,
+    { since, until, classes },
+    failureRedactor,
+  );
+  cache.set(identity, key, ids);
+  return ids;
+}
+
+/** A search text that was resolved to an id, and the term that searches for it as text. */
+export interface ResolvedId {
+  source: string;
+  as: 'id' | 'batch';
+  /** Term for `q`. */
+  asText: string;
+}
+
+/** A filter whose terms no longer depend on the database. */
+interface ResolvedFilter {
+  filter: JobFilter;
+  /** Texts that were resolved to ids. */
+  resolvedIds: ResolvedId[];
+}
+
+type IdText = TextTerm & { id: string };
+const isIdText = (term: Term): term is IdText => term.kind === 'text' && term.id !== null;
+
+/** What the texts of a filter are, in order. */
+const textKindsRow = z.strictObject({ kinds: z.array(z.enum(['id', 'batch', 'text'])) });
+
+/**
+ * Resolves texts that may be ids (see TextTerm) and failure groups. The result keeps its meaning
+ * when jobs change or it is printed and parsed again, so bulk actions must use it.
+ */
+export async function resolveFilter(
+  tx: Tx,
+  tables: GoodJobTables,
+  input: JobFilter,
+): Promise<ResolvedFilter> {
+  const filter = { ...input, terms: await resolveFailures(tx, tables, input.terms) };
+  const texts = filter.terms.filter(isIdText);
+  if (texts.length === 0) return { filter, resolvedIds: [] };
+  const kinds = texts.map(
+    ({ id }) => sql`
+      CASE WHEN EXISTS (SELECT 1 FROM ${tables.jobs} j WHERE ${jobIdCondition(id)}) THEN 'id'
+           WHEN EXISTS (SELECT 1 FROM ${tables.jobs} j WHERE ${batchIdCondition(id)}) THEN 'batch'
+           ELSE 'text' END`,
+  );
+  const [row] = await tx.query(textKindsRow, sql`SELECT ARRAY[${join(kinds)}] AS kinds`);
+  const resolvedIds: ResolvedId[] = [];
+  const resolveTerm = (term: Term): Term => {
+    if (!isIdText(term)) return term;
+    const as = row?.kinds[texts.indexOf(term)];
+    const { text, id, negated } = term;
+    const minus = negated ? '-' : '';
+    const asText = `${minus}"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+    if (as !== 'id' && as !== 'batch')
+      return { kind: 'text', text, parts: [text], id: null, negated, source: asText, param: 'q' };
+    resolvedIds.push({ source: term.source, as, asText });
+    return {
+      kind: 'ids',
+      field: as,
+      values: [id],
+      negated,
+      source: `${minus}${as}:${id}`,
+      param: 'q',
+    };
+  };
+  return { filter: { ...filter, terms: filter.terms.map(resolveTerm) }, resolvedIds };
 }

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadGjReal } from '../../test/harness/good-job-database';
 import { TestConsole } from '../../test/harness/test-console';
-import { parseBatchFilter } from '../batches/filters';
 import { listBatches } from '../batches/queries';
+import { parseBatchFilter } from '../batches/types';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
-/** What GoodJob 4.19's own dashboard listed for each path, on the rows of gj_real.sql.gz. */
+/** Recorded lists of GoodJob 4.19's own dashboard, on the rows of gj_real.sql.gz. */
 const recorded = readFileSync(new URL('../../test/fixtures/lists.jsonl', import.meta.url), 'utf8')
   .trim()
   .split('\n')
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => console_.close());
 
-it.each(recorded)('$path', async ({ path, ids }) => {
+it.each(recorded)('lists the same rows as GoodJob for $path', async ({ path, ids }) => {
   const { pathname, searchParams } = new URL(path, 'http://localhost');
   const page =
     pathname === '/jobs'

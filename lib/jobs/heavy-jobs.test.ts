@@ -1,33 +1,33 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { setRedaction } from '../redaction/config';
+import { setRedactionConfig } from '../redaction/path-rules';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
-import { parseColumns } from './columns';
-import { completeQuery } from './completion';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { getRawJob } from './raw';
+import { loadColumns } from './rows';
+import { completeQuery } from './suggestions';
+import { parseColumns } from './types';
 
 /*
- * Jobs with more text than a request reads. The guard on time is coarse: without bounds these take from ten seconds to
- * minutes.
+ * Jobs with more text than a request reads. The time limit is generous: without budgets these take
+ * from ten seconds to minutes.
  */
 
 const GUARD_MS = 8_000;
 
 let console_: TestConsole;
 beforeAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   console_ = await TestConsole.open('jobs_heavy');
 });
 afterAll(() => console_.close());
 
 const WORDS = `repeat('lorem ipsum ', 10000)`;
-/** Name, number of jobs, the arguments and the error as SQL. */
+/** Name, number of jobs, and SQL for arguments and error. */
 const CASES: [name: string, jobs: number, args: string, error: string][] = [
   ['arguments and errors of 64 kB', 100, `left(${WORDS}, 64000)`, `left(${WORDS}, 64000)`],
   ['errors of 1.5 MB', 60, `'x'::text`, `repeat('lorem ipsum ', 125000)`],
@@ -61,14 +61,20 @@ const CASES: [name: string, jobs: number, args: string, error: string][] = [
 ];
 
 it.each(CASES)(
-  'answers every question about %s (%i jobs) within the guard',
+  'answers every request about %s (%i jobs) within the time limit',
   async (name, jobs, args, error) => {
     const job_class = `Heavy${CASES.findIndex(([other]) => other === name)}Job`;
     await console_.client.query(
-      `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, labels, error, serialized_params, scheduled_at, finished_at, performed_at, created_at, updated_at)
-       SELECT id, id, 'default', 0, $1::text, ARRAY['bulk'], e.error, jsonb_build_object('job_class', $1::text, 'job_id', id, 'arguments', jsonb_build_array(a.args)),
-              now() - n * interval '1 second', now() - n * interval '1 second', now(), now() - n * interval '1 second', now()
-         FROM (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $2::int) n) j, (SELECT to_jsonb(${args}) AS args OFFSET 0) a, (SELECT ${error} AS error OFFSET 0) e`,
+      `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, labels, error,
+        serialized_params, scheduled_at, finished_at, performed_at, created_at, updated_at)
+       SELECT id, id, 'default', 0, $1::text, ARRAY['bulk'], e.error,
+              jsonb_build_object('job_class', $1::text, 'job_id', id,
+                                 'arguments', jsonb_build_array(a.args)),
+              now() - n * interval '1 second', now() - n * interval '1 second', now(),
+              now() - n * interval '1 second', now()
+         FROM (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $2::int) n) j,
+              (SELECT to_jsonb(${args}) AS args OFFSET 0) a,
+              (SELECT ${error} AS error OFFSET 0) e`,
       [job_class, jobs],
     );
     const ctx = console_.ctx();
@@ -81,7 +87,7 @@ it.each(CASES)(
     const questions: [string, () => Promise<unknown>][] = [
       ['list', () => listJobs(ctx, filter)],
       ['list of 100', () => listJobs(ctx, { ...filter, limit: 100 })],
-      ['columns', () => withColumns(ctx, rows, parseColumns('args.0,cron'))],
+      ['columns', () => loadColumns(ctx, rows, parseColumns('args.0,cron'))],
       ['job', () => getJob(ctx, id)],
       ['raw', () => getRawJob(ctx, id)],
       ['executions', () => listExecutions(ctx, id)],

@@ -1,22 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { startBulk } from '../bulk/mutations';
 import { previewBulk } from '../bulk/preview';
-import { startBulk } from '../bulk/start';
 import type { BulkAction } from '../bulk/types';
-import type { Ctx } from '../ctx';
-import { setRedaction } from '../redaction/config';
+import type { Ctx } from '../context/types';
+import { setRedactionConfig } from '../redaction/path-rules';
+import { listBatchJobs } from './batch-jobs';
 import { chartOfList } from './chart';
-import { completeQuery } from './completion';
 import { countTabs } from './counts';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { listBatchJobs } from './batch-jobs';
+import { listJobs } from './list';
+import { completeQuery } from './suggestions';
 
 /*
- * However many jobs have a secret, the right beginning of it is answered as a wrong one is: the same rows, numbers, and
- * how far it was searched. Each is in so many jobs, in the arguments and, with what hides it there, in all other columns.
+ * A search for the beginning of a secret must give the same rows, numbers and end of the search as
+ * one for a wrong text, however many jobs contain it: in the arguments and, as a repeat, in all
+ * other columns.
  */
 
 const SECRETS = { one: 'zq7kxw9vjt3m', some: 'hd5fyb2npc8q', most: 'vm3jwk6xtz4r' } as const;
@@ -46,37 +47,56 @@ let console_: TestConsole;
 let batchId: string;
 
 beforeAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   console_ = await TestConsole.open('jobs_hidden_matches');
   const { client } = console_;
   batchId = await insertBatch(client);
   await client.query(
-    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, labels, cron_key, cron_at, batch_id, error, serialized_params, scheduled_at, finished_at, performed_at, created_at, updated_at)
-     SELECT id, id, CASE WHEN n % 3 = 0 AND secret <> '' THEN 'tenant-' || secret ELSE 'default' END, 0, 'TestJob', CASE WHEN n % 5 = 0 AND secret <> '' THEN ARRAY['bulk', secret] ELSE ARRAY['bulk'] END,
-            CASE WHEN n % 3 = 1 AND secret <> '' THEN 'sync-' || secret END, now() - n * interval '1 second', CASE WHEN n % 2 = 0 THEN $1::uuid END,
-            CASE WHEN n % 2 = 0 THEN 'LoginError: ' || coalesce(nullif(secret, ''), 'nobody') || ' was refused' END,
-            jsonb_build_object('job_class', 'TestJob', 'job_id', id, 'arguments', jsonb_build_array(jsonb_build_object('api_token', secret, 'note', secret, 'n', n))),
-            now() - n * interval '1 second', CASE WHEN n % 4 = 0 THEN now() END, CASE WHEN n % 4 = 0 THEN now() END, now() - n * interval '1 second', now() - interval '1 day'
-       FROM (SELECT gen_random_uuid() AS id, n, CASE WHEN n = 8000 THEN $2 WHEN n % 500 = 100 THEN $3 WHEN n > 400 THEN $4 ELSE '' END AS secret FROM generate_series(1, ${JOBS}) n) jobs`,
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, labels, cron_key,
+      cron_at, batch_id, error, serialized_params, scheduled_at, finished_at, performed_at,
+      created_at, updated_at)
+     SELECT id, id,
+            CASE WHEN n % 3 = 0 AND secret <> '' THEN 'tenant-' || secret ELSE 'default' END,
+            0, 'TestJob',
+            CASE WHEN n % 5 = 0 AND secret <> '' THEN ARRAY['bulk', secret]
+                 ELSE ARRAY['bulk'] END,
+            CASE WHEN n % 3 = 1 AND secret <> '' THEN 'sync-' || secret END,
+            now() - n * interval '1 second',
+            CASE WHEN n % 2 = 0 THEN $1::uuid END,
+            CASE WHEN n % 2 = 0
+                 THEN 'LoginError: ' || coalesce(nullif(secret, ''), 'nobody') || ' was refused' END,
+            jsonb_build_object(
+              'job_class', 'TestJob', 'job_id', id, 'arguments',
+              jsonb_build_array(jsonb_build_object('api_token', secret, 'note', secret, 'n', n))),
+            now() - n * interval '1 second',
+            CASE WHEN n % 4 = 0 THEN now() END,
+            CASE WHEN n % 4 = 0 THEN now() END,
+            now() - n * interval '1 second', now() - interval '1 day'
+       FROM (SELECT gen_random_uuid() AS id, n,
+                    CASE WHEN n = 8000 THEN $2
+                         WHEN n % 500 = 100 THEN $3
+                         WHEN n > 400 THEN $4
+                         ELSE '' END AS secret
+               FROM generate_series(1, ${JOBS}) n) jobs`,
     [batchId, SECRETS.one, SECRETS.some, SECRETS.most],
   );
   await client.query('ANALYZE');
 }, 60_000);
 afterAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   await console_.close();
 });
 
-/** All that is answered, with the searched text itself taken out. */
-async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Promise<unknown[]> {
+/** Returns all answers to a filter, with the searched text itself removed. */
+async function answers(ctx: Ctx, q: string, text: string, isComplete: boolean): Promise<unknown[]> {
   const filter = parseJobFilter(new URLSearchParams({ q }));
-  const told: unknown[] = [];
+  const output: unknown[] = [];
   for (const state of [null, 'queued', 'discarded'] as const)
-    told.push(
+    output.push(
       await listJobs(ctx, { ...filter, state }),
       await listJobs(ctx, { ...filter, state, limit: 10 }, { indexedWindow: 5_000 }),
     );
-  told.push(
+  output.push(
     await listJobs(
       ctx,
       { ...filter, sort: { column: 'created', direction: 'asc' } },
@@ -84,12 +104,12 @@ async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Prom
     ),
     await listJobs(ctx, filter, { exact: true }),
   );
-  told.push(await listBatchJobs(ctx, batchId, filter), await countTabs(ctx, filter));
-  // Where it begins the clock alone says, and half past is between two answers now and then.
-  told.push({ ...(await chartOfList(ctx, filter, { range: 'day', by: 'class' })), start: 0 });
-  for (const typed of [text, `label:${text}`, `queue:tenant-${text}`, `cron:sync-${text}`])
-    told.push((await completeQuery(ctx, { text: typed, at: typed.length })).items);
-  if (wholly) {
+  output.push(await listBatchJobs(ctx, batchId, filter), await countTabs(ctx, filter));
+  // The start depends only on the clock, which may pass a bucket's end between two answers.
+  output.push({ ...(await chartOfList(ctx, filter, { range: 'day', by: 'class' })), start: 0 });
+  for (const input of [text, `label:${text}`, `queue:tenant-${text}`, `cron:sync-${text}`])
+    output.push((await completeQuery(ctx, { text: input, at: input.length })).items);
+  if (isComplete) {
     for (const action of ['retry', 'discard'] as BulkAction[]) {
       const target = {
         kind: 'filter',
@@ -97,16 +117,16 @@ async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Prom
         batchId: null,
       } as const;
       const { cutOff, total, ...preview } = await previewBulk(ctx, action, target);
-      told.push(total, { ...preview, target: null });
+      output.push(total, { ...preview, target: null });
       if (total.count === 0)
-        told.push(
+        output.push(
           await startBulk(ctx, {
             action,
             target: preview.target,
             scheduledAt: null,
             cutOff,
             expected: total,
-            typed: null,
+            confirmedCount: null,
           }).then(
             ({ kind }) => kind,
             (error: Error) => error.message,
@@ -115,11 +135,11 @@ async function answers(ctx: Ctx, q: string, text: string, wholly: boolean): Prom
     }
     if (!q.startsWith('-'))
       for await (const chunk of exportJobs({ ...ctx, searchBudgetMs: 2_000 }, filter, 'ndjson'))
-        told.push(chunk);
+        output.push(chunk);
   }
   return JSON.parse(
     Object.values(SECRETS)
-      .reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(told))
+      .reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(output))
       .replaceAll(text, '…'),
   ) as unknown[];
 }
@@ -129,26 +149,31 @@ async function compare(ctx: Ctx, forms: number[]): Promise<void> {
     for (const [right, wrong] of pairs) {
       for (const [n, form] of FORMS.entries()) {
         if (!forms.includes(n)) continue;
-        // To look at 12,000 again takes its time: text, error and queue, and one of them at all doors.
+        // Rechecking 12,000 jobs is slow, so only one of text, error and queue is tried at every
+        // endpoint.
         if (name === 'most' && ![0, 1, 4].includes(n)) continue;
-        const told = await Promise.all(
+        const pair = await Promise.all(
           [right, wrong].map((text) => answers(ctx, form(text), text, name !== 'most' || n === 0)),
         );
-        expect(told[0], `${name}: ${form(right)}`).toEqual(told[1]);
+        expect(pair[0], `${name}: ${form(right)}`).toEqual(pair[1]);
       }
     }
   }
 }
 
-describe('a hidden match shows in no answer', () => {
-  // Less than the jobs there are, so that a search ends before them.
+describe('a hidden match changes no answer', () => {
+  // Less than the number of jobs, so that a search ends early.
   const options = { role: 'operator', searchBudgetMs: 60, bulkOperatorLimit: 1_000 } as const;
 
-  it('without indexes of texts', async () => {
+  it('a hidden match changes no answer without text indexes', async () => {
     const ctx = console_.ctx(options);
     const page = await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'zq7k' })));
-    expect(page).toMatchObject({ rows: [], searched: { looked: 6_000 }, labelsOfNewest: false });
-    // A batch's members are searched so many at a time, and all of them in the end.
+    expect(page).toMatchObject({
+      rows: [],
+      partial: { scanned: 6_000 },
+      hasNewestLabelsOnly: false,
+    });
+    // Each page searches a part of the batch's members; together they search all.
     const members = await listBatchJobs(
       ctx,
       batchId,
@@ -156,49 +181,53 @@ describe('a hidden match shows in no answer', () => {
     );
     expect(members).toMatchObject({
       rows: [],
-      searched: { looked: 5_000 },
+      partial: { scanned: 5_000 },
       next: { direction: 'after' },
     });
-    let [steps, cursor] = [1, members.next];
-    for (; cursor; steps += 1)
-      ({ next: cursor } = await listBatchJobs(ctx, batchId, {
-        ...parseJobFilter(new URLSearchParams({ q: 'zq7k' })),
-        cursor,
-      }));
-    expect(steps).toBe(2);
+    let pages = 1;
+    let cursor = members.next;
+    while (cursor) {
+      const filter = { ...parseJobFilter(new URLSearchParams({ q: 'zq7k' })), cursor };
+      cursor = (await listBatchJobs(ctx, batchId, filter)).next;
+      pages += 1;
+    }
+    expect(pages).toBe(2);
     await compare(
       ctx,
       FORMS.map((_, n) => n),
     );
   }, 600_000);
 
-  it('with them', async () => {
-    await console_.client
-      .query(`CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE INDEX ON good_jobs USING gin (((serialized_params -> 'arguments')::text) gin_trgm_ops);
-      CREATE INDEX ON good_jobs USING gin (error gin_trgm_ops); CREATE INDEX ON good_jobs USING gin ((serialized_params -> 'arguments') jsonb_path_ops); ANALYZE good_jobs`);
-    const ctx = await console_.withoutIndexes([], options);
-    // The indexes of the other test's tables are cached for a minute.
-    Object.assign(ctx.gj.schema, { identity: 'with indexes of texts' });
+  it('a hidden match changes no answer with text indexes', async () => {
+    await console_.client.query(`
+      CREATE EXTENSION IF NOT EXISTS pg_trgm;
+      CREATE INDEX ON good_jobs USING gin (((serialized_params -> 'arguments')::text) gin_trgm_ops);
+      CREATE INDEX ON good_jobs USING gin (error gin_trgm_ops);
+      CREATE INDEX ON good_jobs USING gin ((serialized_params -> 'arguments') jsonb_path_ops);
+      ANALYZE good_jobs`);
+    const ctx = await console_.dropIndexes([], options);
+    // Indexes are cached for a minute, so this test needs tables of its own.
+    Object.assign(ctx.tables.schema, { identity: 'with indexes of texts' });
     for (const q of ['zq7k', 'vm3j']) {
       expect(await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })))).toMatchObject({
         rows: [],
-        searched: null,
-        labelsOfNewest: true,
+        partial: null,
+        hasNewestLabelsOnly: true,
       });
       expect(
         await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })), { indexedWindow: 5_000 }),
-      ).toMatchObject({ rows: [], searched: { looked: 6_000 }, labelsOfNewest: true });
+      ).toMatchObject({ rows: [], partial: { scanned: 6_000 }, hasNewestLabelsOnly: true });
     }
-    // What is shown is found as ever.
+    // Visible text is still found.
     expect(
       (await listJobs(ctx, parseJobFilter(new URLSearchParams({ q: 'error:nobody' })))).rows,
     ).toHaveLength(25);
-    // Those that such an index can answer.
+    // Filters that a text index can answer.
     await compare(ctx, [0, 1, 6, 9]);
   }, 600_000);
 });
 
-it('is acted on all the same where the jobs are many and what is shown of them matches', async () => {
+it('changes many jobs by a bulk action when their visible text matches', async () => {
   const ctx = console_.ctx({ bulkOperatorLimit: 1_000_000 });
   const target = {
     kind: 'filter',
@@ -218,7 +247,7 @@ it('is acted on all the same where the jobs are many and what is shown of them m
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: null,
+      confirmedCount: null,
     }),
   ).toEqual({ kind: 'not_confirmed' });
 }, 60_000);

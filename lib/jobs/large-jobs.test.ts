@@ -5,30 +5,28 @@ import {
   DISCARDED,
   insertExecution,
   insertJob,
-  params,
+  serializedParams,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { startBulk } from '../bulk/mutations';
 import { previewBulk } from '../bulk/preview';
-import { startBulk } from '../bulk/start';
-import { workOn } from '../bulk/runner';
-import { setRedaction } from '../redaction/config';
+import { getActiveRun } from '../bulk/runner';
+import { setRedactionConfig } from '../redaction/path-rules';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
-import { parseColumns } from './columns';
-import { completeQuery } from './completion';
 import { countTabs } from './counts';
 import { getJob } from './detail';
-import { downloadText } from './download';
 import { listExecutions } from './executions';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { getRawExecution, getRawJob } from './raw';
-import { reveal } from './reveal';
+import { listJobs } from './list';
+import { downloadText, getRawExecution, getRawJob, reveal } from './raw';
+import { loadColumns } from './rows';
+import { completeQuery } from './suggestions';
+import { parseColumns } from './types';
 
 /*
- * Jobs whose texts are larger than a list reads: what is behind the cut must hide what stands before it, and a search
- * must say that they were not searched.
+ * Jobs whose texts are larger than a list reads: a secret beyond the limit must be redacted before
+ * it, and a search must report that they were not searched.
  */
 
 const SECRET = 'zq7kxw9vjt3m';
@@ -38,37 +36,40 @@ const behind = (bytes: number) => `${filler(bytes)} password=${SECRET}`;
 
 let console_: TestConsole;
 beforeAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   console_ = await TestConsole.open('jobs_large');
 });
 afterAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   await console_.close();
 });
 
-const asked = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
+const filterOf = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
 
 async function addJob(args: unknown[], columns: Columns = {}): Promise<string> {
   const id = randomUUID();
   return insertJob(console_.client, {
     id,
     ...columns,
-    serialized_params: params(id, { arguments: args, job_class: columns.job_class ?? 'TestJob' }),
+    serialized_params: serializedParams(id, {
+      arguments: args,
+      job_class: columns.job_class ?? 'TestJob',
+    }),
   });
 }
 
-/** Everything that is shown of a job without a reveal. */
-async function shown(id: string, job_class: string): Promise<string> {
+/** Returns all output about a job without a reveal. */
+async function visibleTexts(id: string, job_class: string): Promise<string> {
   const ctx = console_.ctx();
-  const page = await listJobs(ctx, { ...asked({ job_class }), limit: 100 });
+  const page = await listJobs(ctx, { ...filterOf({ job_class }), limit: 100 });
   const all: unknown[] = [
     page,
-    await withColumns(ctx, page.rows, parseColumns('cron,error,labels,args.0.note,args.0')),
+    await loadColumns(ctx, page.rows, parseColumns('cron,error,labels,args.0.note,args.0')),
     await getJob(ctx, id),
     await getJob(ctx, id, { all: true }),
     await getRawJob(ctx, id),
-    await chartOfList(ctx, asked({ job_class }), { range: 'day', by: 'queue' }),
-    await countTabs(ctx, asked({ job_class })),
+    await chartOfList(ctx, filterOf({ job_class }), { range: 'day', by: 'queue' }),
+    await countTabs(ctx, filterOf({ job_class })),
   ];
   const executions = await listExecutions(ctx, id);
   all.push(executions);
@@ -80,11 +81,11 @@ async function shown(id: string, job_class: string): Promise<string> {
   for (const text of ['label:', `label:${SECRET.slice(0, 3)}`, 'queue:', 'cron:'])
     all.push((await completeQuery(ctx, { text, at: text.length })).items);
   for (const format of ['csv', 'ndjson'] as const)
-    for await (const chunk of exportJobs(ctx, asked({ job_class }), format)) all.push(chunk);
+    for await (const chunk of exportJobs(ctx, filterOf({ job_class }), format)) all.push(chunk);
   return JSON.stringify(all);
 }
 
-describe('a secret behind a cut, with its repeat before it, is shown nowhere', () => {
+describe('a secret beyond a size limit is redacted where it is repeated before the limit', () => {
   const repeats = {
     ...DISCARDED,
     error: `LoginError: ${SECRET} was refused`,
@@ -118,10 +119,10 @@ describe('a secret behind a cut, with its repeat before it, is shown nowhere', (
     await insertExecution(console_.client, id, {
       error: `LoginError: ${SECRET} was refused`,
       error_backtrace: [`app/login.rb:1:in '${SECRET}'`],
-      serialized_params: params(id, { arguments: args }),
+      serialized_params: serializedParams(id, { arguments: args }),
       finished_at: new Date(),
     });
-    const all = await shown(id, job_class);
+    const all = await visibleTexts(id, job_class);
     expect(all.split(SECRET).length - 1).toBe(0);
     expect(all).toContain('[REDACTED]');
   });
@@ -144,7 +145,7 @@ describe('a secret behind a cut, with its repeat before it, is shown nowhere', (
       { error_backtrace: [...new Array<string>(201).fill('a.rb:1'), `token=${SECRET}`] },
     ],
   ];
-  it.each(executions)('of an execution: %s', async (name, { arguments: args = [], ...columns }) => {
+  it.each(executions)('in an execution: %s', async (name, { arguments: args = [], ...columns }) => {
     const job_class = `Execution${executions.findIndex(([other]) => other === name)}Job`;
     const id = await addJob([], { ...DISCARDED, job_class });
     await insertExecution(console_.client, id, {
@@ -152,9 +153,9 @@ describe('a secret behind a cut, with its repeat before it, is shown nowhere', (
       error_backtrace: [`app/login.rb:1:in '${SECRET}'`],
       finished_at: new Date(),
       ...columns,
-      serialized_params: params(id, { arguments: args }),
+      serialized_params: serializedParams(id, { arguments: args }),
     });
-    const all = await shown(id, job_class);
+    const all = await visibleTexts(id, job_class);
     expect(all.split(SECRET).length - 1).toBe(0);
   });
 });
@@ -167,7 +168,7 @@ function noise(length: number): string {
   return text.slice(0, length);
 }
 
-describe('a job whose texts are too large to be read', () => {
+describe('a job whose texts are too large to read', () => {
   it.each([
     ['hex', Buffer.from(SECRET).toString('hex')],
     ['base64', Buffer.from(SECRET).toString('base64')],
@@ -176,17 +177,17 @@ describe('a job whose texts are too large to be read', () => {
     'a label that repeats a hidden value in %s is hidden in the list of jobs',
     async (_, label) => {
       const id = await addJob([{ password: SECRET }], { labels: [label] });
-      const { rows } = await listJobs(console_.ctx(), asked({ q: `id:${id}` }));
+      const { rows } = await listJobs(console_.ctx(), filterOf({ q: `id:${id}` }));
       expect(rows.map(({ labels }) => labels)).toEqual([['[REDACTED]']]);
     },
   );
 
-  it('says in a list which text is too large, with its size', async () => {
+  it('reports in a list which text is too large, with its size', async () => {
     const job_class = 'SizedJob';
     await addJob([{ note: filler(100_000) }], { job_class, created_at: '2026-01-03' });
     await addJob([], { job_class, ...DISCARDED, error: filler(70_000), created_at: '2026-01-02' });
     await addJob([{ note: 'small' }], { job_class, created_at: '2026-01-01' });
-    const { rows } = await listJobs(console_.ctx(), asked({ job_class }));
+    const { rows } = await listJobs(console_.ctx(), filterOf({ job_class }));
     expect(rows.map(({ tooLarge }) => tooLarge)).toMatchObject([
       { part: 'arguments', bytes: expect.any(Number) as number },
       { part: 'error', bytes: 70_000 },
@@ -195,7 +196,7 @@ describe('a job whose texts are too large to be read', () => {
     expect(rows[1]?.error).toBe('[REDACTED]');
   });
 
-  it('is read to the letter by "Show all" up to 2 MB, but for what is hidden', async () => {
+  it('"Show all" shows a redacted text completely up to 2 MB', async () => {
     const text = filler(1_000_000);
     const id = await addJob([{ note: text, password: SECRET }], {
       job_class: 'WholeJob',
@@ -211,7 +212,7 @@ describe('a job whose texts are too large to be read', () => {
     expect(whole?.tooLarge).toBeUndefined();
   });
 
-  it('has its raw JSON up to 2 MB, and its size beyond', async () => {
+  it('shows raw JSON up to 2 MB, and only its size beyond', async () => {
     const small = await addJob([filler(1_900_000)], { job_class: 'RawJob' });
     const large = await addJob([filler(2_200_000)], { job_class: 'RawJob' });
     expect(await getRawJob(console_.ctx(), small)).toHaveProperty('text');
@@ -225,22 +226,22 @@ describe('a job whose texts are too large to be read', () => {
 
 describe('a search with large jobs', () => {
   const count = async (query: Record<string, string>) => {
-    const page = await listJobs(console_.ctx(), asked(query));
-    const { list } = await countTabs(console_.ctx(), asked(query));
+    const page = await listJobs(console_.ctx(), filterOf(query));
+    const { list } = await countTabs(console_.ctx(), filterOf(query));
     return { rows: page.rows.length, unsearched: page.unsearched, list };
   };
 
-  it('finds in the first 64 kB of a job of 1 MB, in list and count alike', async () => {
+  it('searches the first 64 kB of a job of 1 MB, in lists and counts', async () => {
     const job_class = 'FoundJob';
     await addJob([{ note: `needle ${filler(1_000_000)} haystack` }], { job_class });
     await addJob([{ note: 'needle' }], { job_class });
-    const found = { unsearched: 0, list: { kind: 'exact' } };
-    expect(await count({ job_class, q: 'needle' })).toMatchObject({ ...found, rows: 2 });
-    expect(await count({ job_class, q: 'haystack' })).toMatchObject({ ...found, rows: 0 });
-    expect(await count({ job_class, q: '-haystack' })).toMatchObject({ ...found, rows: 2 });
+    const isComplete = { unsearched: 0, list: { kind: 'exact' } };
+    expect(await count({ job_class, q: 'needle' })).toMatchObject({ ...isComplete, rows: 2 });
+    expect(await count({ job_class, q: 'haystack' })).toMatchObject({ ...isComplete, rows: 0 });
+    expect(await count({ job_class, q: '-haystack' })).toMatchObject({ ...isComplete, rows: 2 });
   });
 
-  it('says how many it did not search, matches them by no term, and calls no count of them exact', async () => {
+  it('a search reports unsearched jobs, never matches them, and has no exact count', async () => {
     const job_class = 'UnsearchedJob';
     for (let n = 0; n < 2; n += 1)
       await addJob([{ note: `needle ${filler(2_200_000)}` }], { job_class });
@@ -254,17 +255,19 @@ describe('a search with large jobs', () => {
     expect(await count({ job_class })).toMatchObject({ rows: 3, unsearched: 0 });
   });
 
-  it('calls no count exact of a job whose text is longer than its stored size says', async () => {
+  it('a search has no exact count when a compressed text is too large to search', async () => {
     const job_class = 'NumberJob';
     const id = await addJob(['needle'], { job_class });
     await console_.client.query(
-      `UPDATE good_jobs SET serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e100000') WHERE id = $1`,
+      `UPDATE good_jobs
+          SET serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e100000')
+        WHERE id = $1`,
       [id],
     );
     for (const q of ['needle', 'nothing']) {
-      const found = await count({ job_class, q });
-      expect(found).toMatchObject({ rows: 0, unsearched: 1 });
-      expect(found.list.kind).not.toBe('exact');
+      const counts = await count({ job_class, q });
+      expect(counts).toMatchObject({ rows: 0, unsearched: 1 });
+      expect(counts.list.kind).not.toBe('exact');
     }
   });
 
@@ -274,7 +277,7 @@ describe('a search with large jobs', () => {
     ['concurrency key', { concurrency_key: filler(5_000) }],
     ['class', { job_class: `LongJob${'x'.repeat(5_000)}` }],
   ] as [string, Columns][])(
-    'says of a job with a %s that no list reads that it was not searched',
+    'reports a job with a %s that no list reads as unsearched',
     async (name, columns) => {
       const label = `long ${name}`;
       await addJob(['needle'], { labels: [label], ...columns });
@@ -286,7 +289,7 @@ describe('a search with large jobs', () => {
           unsearched: 1,
           list: { kind: 'at_least', count: 1 },
         });
-        const chart = await chartOfList(console_.ctx(), asked({ q }), {
+        const chart = await chartOfList(console_.ctx(), filterOf({ q }), {
           range: 'day',
           by: 'class',
         });
@@ -302,14 +305,14 @@ describe('a search with large jobs', () => {
     },
   );
 
-  it('finds a discarded job by its error however large its arguments are within the budget', async () => {
+  it('finds a discarded job by its error despite large arguments within the budget', async () => {
     const job_class = 'LinkedJob';
     await addJob([{ note: filler(1_000_000) }], { job_class, ...DISCARDED, error: 'KeyError: x' });
     const q = 'error:="KeyError: "*';
     expect(await count({ job_class, state: 'discarded', q })).toMatchObject({ rows: 1 });
   });
 
-  it('ends at its bytes, says how far it came, and continues behind them', async () => {
+  it('a search ends at its byte budget, reports how far it got, and resumes there', async () => {
     const job_class = 'HeavyJob';
     for (let n = 0; n < 90; n += 1)
       await addJob([{ note: filler(50_000) }], {
@@ -318,11 +321,11 @@ describe('a search with large jobs', () => {
         error: n === 0 ? 'needle' : 'straw',
         created_at: new Date(Date.UTC(2026, 0, 1, 0, n)),
       });
-    let filter = asked({ job_class, q: 'error:needle', sort: '-created' });
-    let looked = 0;
+    let filter = filterOf({ job_class, q: 'error:needle', sort: '-created' });
+    let scanned = 0;
     for (let pages = 1; ; pages += 1) {
       const page = await listJobs(console_.ctx(), filter);
-      looked += page.searched?.looked ?? 0;
+      scanned += page.partial?.scanned ?? 0;
       if (page.rows.length > 0 || !page.next) {
         expect(page.rows).toHaveLength(1);
         expect(pages).toBeGreaterThan(1);
@@ -330,7 +333,7 @@ describe('a search with large jobs', () => {
       }
       filter = { ...filter, cursor: page.next };
     }
-    expect(looked).toBeGreaterThan(40);
+    expect(scanned).toBeGreaterThan(40);
   });
 
   it.each([
@@ -339,20 +342,20 @@ describe('a search with large jobs', () => {
       'numbers that are printed longer than they are stored',
       `serialized_params = jsonb_set(serialized_params, '{arguments,1}', '1e60000')`,
     ],
-  ])('says of jobs with %s that they were not searched', async (name, change) => {
+  ])('reports jobs with %s as unsearched', async (name, change) => {
     const job_class = `Heavy${name.length}Job`;
     for (let n = 0; n < 60; n += 1) await addJob(['needle'], { job_class });
     await console_.client.query(`UPDATE good_jobs SET ${change} WHERE job_class = $1`, [job_class]);
     for (const q of ['needle', 'nothing', '-nothing']) {
-      const page = await listJobs(console_.ctx(), { ...asked({ job_class, q }), limit: 100 });
+      const page = await listJobs(console_.ctx(), { ...filterOf({ job_class, q }), limit: 100 });
       expect(page.unsearched).toBeGreaterThan(0);
-      expect((await countTabs(console_.ctx(), asked({ job_class, q }))).list.kind).not.toBe(
+      expect((await countTabs(console_.ctx(), filterOf({ job_class, q }))).list.kind).not.toBe(
         'exact',
       );
     }
   });
 
-  it('ends at the bytes of labels', async () => {
+  it('a search ends when labels use up its byte budget', async () => {
     const job_class = 'HeavyLabelJob';
     for (let n = 0; n < 60; n += 1) await addJob(['needle'], { job_class });
     await console_.client.query(
@@ -360,15 +363,15 @@ describe('a search with large jobs', () => {
       [job_class],
     );
     for (const q of ['needle', 'nothing', '-nothing']) {
-      const page = await listJobs(console_.ctx(), { ...asked({ job_class, q }), limit: 100 });
-      expect(page.searched?.looked).toBeLessThan(40);
-      expect((await countTabs(console_.ctx(), asked({ job_class, q }))).list.kind).not.toBe(
+      const page = await listJobs(console_.ctx(), { ...filterOf({ job_class, q }), limit: 100 });
+      expect(page.partial?.scanned).toBeLessThan(40);
+      expect((await countTabs(console_.ctx(), filterOf({ job_class, q }))).list.kind).not.toBe(
         'exact',
       );
     }
   });
 
-  it('acts in bulk on all jobs of many bytes, in windows that end at their bytes', async () => {
+  it('changes all jobs of many bytes by a bulk action, in windows limited by bytes', async () => {
     const job_class = 'WindowsJob';
     for (let n = 0; n < 100; n += 1)
       await addJob([filler(50_000)], { job_class, ...DISCARDED, error: 'Timeout: needle' });
@@ -383,10 +386,10 @@ describe('a search with large jobs', () => {
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: preview.total.count,
+      confirmedCount: preview.total.count,
     });
     if (started.kind !== 'started') throw new Error(started.kind);
-    await workOn(started.runId)?.ended;
+    await getActiveRun(started.runId)?.ended;
     const { rows } = await console_.client.query(
       'SELECT count(*)::int AS open FROM good_jobs WHERE job_class = $1 AND finished_at IS NULL',
       [job_class],
@@ -394,7 +397,7 @@ describe('a search with large jobs', () => {
     expect(rows).toEqual([{ open: 100 }]);
   });
 
-  it('acts in bulk on what it has searched, and says what it does not change', async () => {
+  it('changes searched jobs by a bulk action and reports those that it skips', async () => {
     const job_class = 'BulkJob';
     const error = 'Timeout: needle';
     await addJob([{ note: filler(200_000) }], { job_class, ...DISCARDED, error });
@@ -409,10 +412,10 @@ describe('a search with large jobs', () => {
       scheduledAt: null,
       cutOff: preview.cutOff,
       expected: preview.total,
-      typed: null,
+      confirmedCount: null,
     });
     if (started.kind !== 'started') throw new Error(started.kind);
-    await workOn(started.runId)?.ended;
+    await getActiveRun(started.runId)?.ended;
     const { rows } = await console_.client.query<{ id: string }>(
       'SELECT id FROM good_jobs WHERE job_class = $1 AND finished_at IS NULL',
       [job_class],
@@ -420,7 +423,7 @@ describe('a search with large jobs', () => {
     expect(rows).toEqual([{ id: small }]);
   });
 
-  it('tells a part of a secret in large jobs apart from a text that is nowhere by nothing', async () => {
+  it('gives the same answers for a part of a secret in large jobs as for a missing text', async () => {
     const job_class = 'OracleJob';
     for (let n = 0; n < 4; n += 1)
       await addJob([{ password: SECRET, note: filler(n % 2 ? 2_200_000 : 70_000) }], {
@@ -434,7 +437,7 @@ describe('a search with large jobs', () => {
       const ctx = console_.ctx();
       const all: unknown[] = [];
       for (const q of [text, `-${text}`, `error:${text}`, `-error:*${text}*`, `label:*${text}*`]) {
-        const filter = asked({ job_class, q });
+        const filter = filterOf({ job_class, q });
         all.push(
           await listJobs(ctx, filter),
           await listJobs(ctx, { ...filter, limit: 2 }, { firstWindow: 3 }),
@@ -459,7 +462,7 @@ describe('a search with large jobs', () => {
   }, 120_000);
 });
 
-it('completion names no class, queue or label of more than 1,000 bytes', async () => {
+it('completes no class, queue or label of more than 1,000 bytes', async () => {
   await addJob([], { job_class: `Completed${'x'.repeat(2_000)}`, labels: [filler(2_000)] });
   await addJob([], { job_class: 'CompletedJob', queue_name: filler(2_000), labels: ['short'] });
   for (const text of ['class:', 'class:Completed', 'queue:', 'label:']) {
@@ -468,11 +471,11 @@ it('completion names no class, queue or label of more than 1,000 bytes', async (
   }
 });
 
-describe('a download in clear', () => {
+describe('a download without redaction', () => {
   const text = async (stream: ReadableStream<Uint8Array> | null) =>
     stream && new Response(stream).text();
 
-  it('has the whole text, on record before its first byte', async () => {
+  it('a download has the whole text and is recorded before its first byte', async () => {
     const note = `${filler(3_000_000)}é${SECRET}`;
     const jobId = await addJob([{ note }], { ...DISCARDED, error: `あ${filler(300_000)}` });
     const ctx = console_.ctx({ reason: 'ticket 12' });
@@ -483,7 +486,8 @@ describe('a download in clear', () => {
       `あ${filler(300_000)}`,
     );
     const { rows } = await console_.client.query(
-      `SELECT reason, details FROM good_job_console.audit_events WHERE action = 'argument.reveal' AND $1 = ANY(target_ids) ORDER BY id`,
+      `SELECT reason, details FROM good_job_console.audit_events WHERE action = 'argument.reveal'
+        AND $1 = ANY(target_ids) ORDER BY id`,
       [jobId],
     );
     expect(rows).toEqual([
@@ -492,7 +496,7 @@ describe('a download in clear', () => {
     ]);
   });
 
-  it('is refused without a reason, and to who may not reveal', async () => {
+  it('a download is rejected without a reason or the permission to reveal', async () => {
     const jobId = await addJob(['x']);
     const target = { jobId, executionId: null, part: 'payload' } as const;
     await expect(downloadText(console_.ctx(), target)).rejects.toMatchObject({
@@ -504,10 +508,13 @@ describe('a download in clear', () => {
       );
   });
 
-  it('costs a few MB of memory for a text of 40 MB', async () => {
+  it('a download needs only a few MB of memory for a text of 40 MB', async () => {
     const jobId = await addJob([]);
     await console_.client.query(
-      `UPDATE good_jobs SET serialized_params = jsonb_build_object('arguments', jsonb_build_array(repeat('0123456789', 4000000))) WHERE id = $1`,
+      `UPDATE good_jobs
+          SET serialized_params = jsonb_build_object(
+                'arguments', jsonb_build_array(repeat('0123456789', 4000000)))
+        WHERE id = $1`,
       [jobId],
     );
     const stream = await downloadText(console_.ctx({ reason: 'x' }), {
@@ -529,16 +536,17 @@ describe('a download in clear', () => {
 });
 
 describe('an export', () => {
-  it('marks what is too large, never silently empty, and is on record with its rows', async () => {
+  it('an export marks texts that are too large and records its number of rows', async () => {
     const job_class = 'ExportedJob';
     await addJob([filler(300_000)], { job_class, created_at: '2026-01-02' });
     await addJob(['small'], { job_class, ...DISCARDED, error: filler(300_000) });
     let file = '';
-    for await (const chunk of exportJobs(console_.ctx(), asked({ job_class }), 'ndjson'))
+    for await (const chunk of exportJobs(console_.ctx(), filterOf({ job_class }), 'ndjson'))
       file += chunk;
     expect(file.match(/\[too large to export(: 300000 bytes)?\]/g)).toHaveLength(2);
     const { rows } = await console_.client.query(
-      `SELECT viewer, counts, details FROM good_job_console.audit_events WHERE action = 'job.export' ORDER BY id DESC LIMIT 1`,
+      `SELECT viewer, counts, details FROM good_job_console.audit_events WHERE action = 'job.export'
+        ORDER BY id DESC LIMIT 1`,
     );
     expect(rows).toEqual([
       {
@@ -549,12 +557,12 @@ describe('an export', () => {
     ]);
   });
 
-  it('reads no more bytes of labels at once than of other texts', async () => {
+  it('limits the bytes of labels in a chunk like those of other texts', async () => {
     const job_class = 'LabelledJob';
     for (let n = 0; n < 40; n += 1) await addJob([], { job_class, labels: ['a'.repeat(200_000)] });
     let most = 0;
     let bytes = 0;
-    for await (const chunk of exportJobs(console_.ctx(), asked({ job_class }), 'ndjson')) {
+    for await (const chunk of exportJobs(console_.ctx(), filterOf({ job_class }), 'ndjson')) {
       most = Math.max(most, chunk.length);
       bytes += chunk.length;
     }
@@ -562,15 +570,16 @@ describe('an export', () => {
     expect(most).toBeLessThan(2_500_000);
   });
 
-  it('is on record with the rows that were read when its reader leaves', async () => {
+  it('records the rows read so far when the client disconnects', async () => {
     const job_class = 'LeftJob';
     await addJob(['small'], { job_class });
-    const chunks = exportJobs(console_.ctx(), asked({ job_class }), 'csv');
+    const chunks = exportJobs(console_.ctx(), filterOf({ job_class }), 'csv');
     await chunks.next();
     await chunks.next();
     await chunks.return();
     const { rows } = await console_.client.query(
-      `SELECT counts, details->'complete' AS complete FROM good_job_console.audit_events WHERE action = 'job.export' ORDER BY id DESC LIMIT 1`,
+      `SELECT counts, details->'complete' AS complete FROM good_job_console.audit_events
+        WHERE action = 'job.export' ORDER BY id DESC LIMIT 1`,
     );
     expect(rows).toEqual([{ counts: { exported: 1 }, complete: false }]);
   });

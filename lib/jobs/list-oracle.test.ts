@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../paging';
+import { type Cursor, cursorParams } from '../core/search-params';
 import { countTabs } from './counts';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
 /*
- * Every filter, and every two of them together, against SQL that was written by itself: no condition, order or page
- * of it comes from the code under test.
+ * Compares every filter, and every pair of filters, with independent SQL: no condition, order or
+ * page of the expectation comes from the code under test.
  */
 
 const T = Date.parse('2026-11-20T10:00:00Z');
@@ -57,37 +57,40 @@ const ARGUMENTS = [
   '["null", "true"]',
 ];
 
-/** Small and large numbers without a seed would differ from run to run. */
-function dice(seed: number): () => number {
+/** A seeded random number generator, so that every run has the same data. */
+function newRandom(seed: number): () => number {
   let state = seed;
-  return () => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state / 2 ** 32;
+  };
 }
 
 let console_: TestConsole;
 
 beforeAll(async () => {
   console_ = await TestConsole.open('jobs_oracle');
-  const random = dice(20_261_120);
+  const random = newRandom(20_261_120);
   const pick = <V>(list: readonly V[]): V => list[Math.floor(random() * list.length)] as V;
   const hex = () => Math.floor(random() * 16).toString(16);
   const { client } = console_;
-  const executed: string[] = [];
+  const executedJobIds: string[] = [];
   for (let n = 0; n < 260; n += 1) {
     const id =
-      n === 0
-        ? HEX
-        : n === 1
-          ? 'cafe0123-0000-4000-8000-000000000002'
-          : Array.from({ length: 32 }, hex)
-              .join('')
-              .replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
-    // Few moments for many jobs, and some a microsecond apart: pages break inside them.
+      [HEX, 'cafe0123-0000-4000-8000-000000000002'][n] ??
+      Array.from({ length: 32 }, hex)
+        .join('')
+        .replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
+    // Many jobs share a timestamp, and some are a microsecond apart, so that pages break inside
+    // them.
     const moment = () => at(pick([0, 0, 0, 60, 120, 3600]), pick([0, 0, 1, 123456, 123457]));
     const finished = random() < 0.55 ? moment() : null;
     await client.query(
-      `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, scheduled_at, performed_at, finished_at, error, created_at, updated_at,
+      `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params,
+        scheduled_at, performed_at, finished_at, error, created_at, updated_at,
          cron_key, cron_at, batch_id, batch_callback_id, executions_count, labels, locked_by_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now(), $12, $13, $14, $15, $16, $17, $18)`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now(), $12, $13, $14, $15, $16, $17,
+         $18)`,
       [
         id,
         random() < 0.95 ? id : randomUUID(),
@@ -111,21 +114,23 @@ beforeAll(async () => {
     );
     if (random() < 0.2)
       await client.query(
-        'INSERT INTO good_job_executions (active_job_id, process_id, created_at, updated_at) VALUES ($1, $2, now(), now())',
+        `INSERT INTO good_job_executions (active_job_id, process_id, created_at, updated_at)
+         VALUES ($1, $2, now(), now())`,
         [id, pick([PROCESS, randomUUID()])],
       );
-    executed.push(id);
+    executedJobIds.push(id);
   }
-  // With dice of their own: what is above stays as it was.
-  const dicing = dice(4_711);
-  for (const id of executed)
-    for (; dicing() < 0.4;)
+  // A separate generator, so that these rows do not change the data above.
+  const executionRandom = newRandom(4_711);
+  for (const id of executedJobIds)
+    for (; executionRandom() < 0.4;)
       await client.query(
-        'INSERT INTO good_job_executions (active_job_id, created_at, updated_at, error) VALUES ($1, $2, now(), $3)',
+        `INSERT INTO good_job_executions (active_job_id, created_at, updated_at, error)
+         VALUES ($1, $2, now(), $3)`,
         [
           id,
-          at(dicing() < 0.5 ? 0 : 60, dicing() < 0.5 ? 0 : 123456),
-          dicing() < 0.5 ? null : 'E: x',
+          at(executionRandom() < 0.5 ? 0 : 60, executionRandom() < 0.5 ? 0 : 123456),
+          executionRandom() < 0.5 ? null : 'E: x',
         ],
       );
   await client.query('ANALYZE');
@@ -133,26 +138,38 @@ beforeAll(async () => {
 afterAll(() => console_.close());
 
 const READY = 'coalesce(scheduled_at, created_at)';
-const STATE = `CASE WHEN finished_at IS NOT NULL AND error IS NULL THEN 'succeeded' WHEN finished_at IS NOT NULL THEN 'discarded' WHEN performed_at IS NOT NULL THEN 'running'
-  WHEN ${READY} <= now() THEN 'queued' WHEN error IS NULL THEN 'scheduled' ELSE 'retried' END`;
+const STATE = `CASE
+  WHEN finished_at IS NOT NULL AND error IS NULL THEN 'succeeded'
+  WHEN finished_at IS NOT NULL THEN 'discarded'
+  WHEN performed_at IS NOT NULL THEN 'running'
+  WHEN ${READY} <= now() THEN 'queued'
+  WHEN error IS NULL THEN 'scheduled'
+  ELSE 'retried' END`;
 const lit = (text: string) => `'${text.replaceAll("'", "''")}'`;
 const like = (text: string) => text.replaceAll(/[\\%_]/g, '\\$&');
 const ARGS = `serialized_params -> 'arguments'`;
-const text = (
-  what: string,
-) => `(${['job_class', 'error', `array_to_string(labels, E'\\n')`].map((column) => `coalesce(${column}, '') ILIKE ${lit(`%${like(what)}%`)}`).join(' OR ')}
-  OR coalesce((${ARGS})::text, '') ILIKE ${lit(`%${like(what)}%`)} OR coalesce((${ARGS})::text, '') ILIKE ${lit(`%${like(JSON.stringify(what).slice(1, -1))}%`)})`;
-/** A LIKE pattern, in any one text of the job. */
-const textLike = (pattern: string) =>
-  `(${['job_class', 'error', `(${ARGS})::text`].map((column) => `coalesce(${column}, '') ILIKE ${lit(`%${pattern}%`)}`).join(' OR ')}
+const contains = (column: string, pattern: string) =>
+  `coalesce(${column}, '') ILIKE ${lit(`%${pattern}%`)}`;
+const text = (words: string) => `(
+  ${contains('job_class', like(words))}
+  OR ${contains('error', like(words))}
+  OR ${contains(`array_to_string(labels, E'\\n')`, like(words))}
+  OR ${contains(`(${ARGS})::text`, like(words))}
+  OR ${contains(`(${ARGS})::text`, like(JSON.stringify(words).slice(1, -1)))})`;
+/** Matches a LIKE pattern in any text of the job. */
+const textLike = (pattern: string) => `(
+  ${contains('job_class', pattern)}
+  OR ${contains('error', pattern)}
+  OR ${contains(`(${ARGS})::text`, pattern)}
   OR EXISTS (SELECT FROM unnest(labels) l WHERE l ILIKE ${lit(`%${pattern}%`)}))`;
 const not = (condition: string) => `NOT coalesce(${condition}, false)`;
-const executed = (condition: string) =>
-  `EXISTS (SELECT FROM good_job_executions e WHERE e.active_job_id = good_jobs.id AND ${condition})`;
+const hasExecution = (condition: string) => `EXISTS (
+  SELECT FROM good_job_executions e
+   WHERE e.active_job_id = good_jobs.id AND ${condition})`;
 const byId = (prefix: string) =>
   `(id::text LIKE '${prefix}%' OR active_job_id::text LIKE '${prefix}%')`;
 
-/** A filter as query parameters (`q` is added to the other's `q`), and what it means. */
+/** A filter as query parameters, and the equivalent SQL. The `q` of a pair is joined. */
 const FILTERS: [Record<string, string>, string][] = [
   [{}, 'true'],
   ...['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded'].flatMap(
@@ -182,7 +199,7 @@ const FILTERS: [Record<string, string>, string][] = [
   [{ q: '-cron:nightly,毎時' }, 'cron_key IS NULL'],
   [
     { process_id: PROCESS },
-    `locked_by_id = '${PROCESS}' OR EXISTS (SELECT FROM good_job_executions e WHERE e.active_job_id = good_jobs.id AND e.process_id = '${PROCESS}')`,
+    `locked_by_id = '${PROCESS}' OR ${hasExecution(`e.process_id = '${PROCESS}'`)}`,
   ],
   [{ finished_since: '3_hours_ago' }, `finished_at >= now() - interval '3 hours'`],
   [{ q: 'finished:<2h' }, `finished_at < now() - interval '2 hours'`],
@@ -217,21 +234,21 @@ const FILTERS: [Record<string, string>, string][] = [
   [{ q: '-error:="",Net::*' }, not(`error = '' OR error LIKE 'Net::%'`)],
   [
     { q: 'attempted:2026-11-20T10:00:00.123456Z..2026-11-20T10:00:59Z' },
-    executed(
+    hasExecution(
       `e.created_at >= '2026-11-20 10:00:00.123456' AND e.created_at <= '2026-11-20 10:00:59'`,
     ),
   ],
   [
     { q: '-attempted:2026-11-20' },
-    not(executed(`e.created_at >= '2026-11-20' AND e.created_at < '2026-11-21'`)),
+    not(hasExecution(`e.created_at >= '2026-11-20' AND e.created_at < '2026-11-21'`)),
   ],
   [
     { q: 'attempt_failed:<=2026-11-20T10:00:00.123456Z' },
-    executed(`e.error IS NOT NULL AND e.created_at <= '2026-11-20 10:00:00.123456'`),
+    hasExecution(`e.error IS NOT NULL AND e.created_at <= '2026-11-20 10:00:00.123456'`),
   ],
   [
     { q: '-attempt_failed:>2026-11-20T10:00:30Z' },
-    not(executed(`e.error IS NOT NULL AND e.created_at > '2026-11-20 10:00:30'`)),
+    not(hasExecution(`e.error IS NOT NULL AND e.created_at > '2026-11-20 10:00:30'`)),
   ],
   [{ q: '請求' }, text('請求')],
   [{ q: 'ünïcode' }, text('Ünïcode')],
@@ -297,7 +314,8 @@ function naturalOrder(states: string[], params: Record<string, string>): string 
 
 async function oracle(conditions: string[], order: string): Promise<string[]> {
   const { rows } = await console_.client.query<{ id: string }>(
-    `SELECT id FROM good_jobs WHERE ${conditions.map((one) => `(${one})`).join(' AND ')} ORDER BY ${order}`,
+    `SELECT id FROM good_jobs WHERE ${conditions.map((one) => `(${one})`).join(' AND ')}
+      ORDER BY ${order}`,
   );
   return rows.map(({ id }) => id);
 }
@@ -310,12 +328,12 @@ function together(...filters: Record<string, string>[]): Record<string, string> 
   return { ...(Object.assign({}, ...filters) as Record<string, string>), ...(q ? { q } : {}) };
 }
 
-/** All pages one after the other; `gone` breaks each cursor's row. */
+/** Reads all pages. `isRowDeleted` deletes the row of each cursor. */
 async function pages(
   params: Record<string, string>,
   link: 'next' | 'previous',
   start: Cursor | null = null,
-  { gone = false, firstWindow = 1_000, searchBudgetMs = 5_000 } = {},
+  { isRowDeleted = false, firstWindow = 1_000, searchBudgetMs = 5_000 } = {},
 ): Promise<{ ids: string[]; last: Cursor | null }> {
   const ids: string[] = [];
   let cursor = start;
@@ -326,13 +344,14 @@ async function pages(
       parseJobFilter(new URLSearchParams({ ...params, ...(cursor ? cursorParams(cursor) : {}) })),
       { firstWindow },
     );
-    if (searchBudgetMs > 0) expect(page.searched).toBeNull();
+    if (searchBudgetMs > 0) expect(page.partial).toBeNull();
     const read = page.rows.map(({ id }) => id);
     ids.splice(link === 'next' ? ids.length : 0, 0, ...read);
     last = link === 'next' ? page.previous : page.next;
     cursor = page[link];
     if (!cursor) return { ids, last };
-    if (gone) await console_.client.query('DELETE FROM good_jobs WHERE id = $1', [cursor.id]);
+    if (isRowDeleted)
+      await console_.client.query('DELETE FROM good_jobs WHERE id = $1', [cursor.id]);
   }
   throw new Error('The pages have no end.');
 }
@@ -340,7 +359,8 @@ async function pages(
 const statesOf = async (conditions: string[]) =>
   (
     await console_.client.query<{ state: string }>(
-      `SELECT unnest(ARRAY['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded']) AS state`,
+      `SELECT unnest(ARRAY['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded'])
+        AS state`,
     )
   ).rows
     .map(({ state }) => state)
@@ -366,7 +386,7 @@ describe('every filter', () => {
         expected.slice(0, Math.floor((expected.length - 1) / 7) * 7),
       );
   });
-  it('matches something, or is there to match nothing', async () => {
+  it('every filter matches at least one job, unless it is meant to match none', async () => {
     const empty: string[] = [];
     for (const [params, condition] of FILTERS)
       if ((await oracle([condition], 'id')).length === 0) empty.push(JSON.stringify(params));
@@ -386,7 +406,7 @@ describe('counts', () => {
       `SELECT ${STATE} AS state, count(*)::int FROM good_jobs WHERE ${condition} GROUP BY 1`,
     );
     const counted = await countTabs(console_.ctx(), parseJobFilter(new URLSearchParams(params)));
-    // The tab is no condition of the tabs' own counts.
+    // The selected tab does not limit the counts of the tabs.
     const total = rows.reduce((sum, { count }) => sum + count, 0);
     if (params.state) expect(counted.list).toEqual({ kind: 'exact', count: total });
     else {
@@ -454,7 +474,7 @@ describe('every sort', () => {
 });
 
 describe('pages', () => {
-  it('agree for any filters, sort and length', async () => {
+  it('pages are consistent for any filters, sort and length', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.subarray(FILTERS, { minLength: 1, maxLength: 3 }),
@@ -487,7 +507,7 @@ describe('pages', () => {
       { numRuns: 120, seed: 4711 },
     );
   }, 120_000);
-  it('come to the same when the search stops after each window and goes on', async () => {
+  it('pages are the same when the search ends after each window and resumes', async () => {
     for (const [params, condition] of FILTERS) {
       const expected = await oracle([condition], naturalOrder(await statesOf([condition]), params));
       expect([
@@ -496,8 +516,8 @@ describe('pages', () => {
       ]).toEqual([params, expected]);
     }
   }, 120_000);
-  it('agree on a schema without the indexes of 4.18', async () => {
-    const older = await console_.withoutIndexes([
+  it('pages are the same without the indexes of GoodJob 4.18', async () => {
+    const older = await console_.dropIndexes([
       'queue_name',
       'created_at',
       'discarded',
@@ -527,7 +547,7 @@ describe('pages', () => {
       );
     }
   });
-  // Last: it deletes jobs.
+  // These tests run last, because they delete jobs.
   it.each([
     '',
     'state=queued',
@@ -536,11 +556,11 @@ describe('pages', () => {
     'state=queued&sort=-priority',
     'q=請求',
     'queue_name=default&sort=scheduled',
-  ])('go on where a deleted row was: %s', async (query) => {
+  ])('resume at the position of a deleted row: %s', async (query) => {
     const params = Object.fromEntries(new URLSearchParams(query));
     const expected = (await pages(params, 'next')).ids;
-    expect((await pages({ ...params, limit: '6' }, 'next', null, { gone: true })).ids).toEqual(
-      expected,
-    );
+    expect(
+      (await pages({ ...params, limit: '6' }, 'next', null, { isRowDeleted: true })).ids,
+    ).toEqual(expected);
   });
 });

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { JOB_STATES } from '../good-job/states';
-import { type Cursor, type Page, cursorParams } from '../paging';
-import { isUnderstood, parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { type Cursor, type Page, cursorParams } from '../core/search-params';
+import { JOB_STATES } from '../good-job/types';
 import { listBatchJobs } from './batch-jobs';
+import { isUnderstood, parseJobFilter } from './filters';
+import { listJobs } from './list';
 import type { JobRow } from './types';
 
 let console_: TestConsole;
@@ -28,12 +28,12 @@ beforeAll(async () => {
     SUCCEEDED,
     DISCARDED,
     { ...DISCARDED, error: '' },
-    // A future job that a worker has begun: running, whatever GoodJob's own tabs say.
+    // A future job that a worker has started is running, although GoodJob's own tabs differ.
     { ...RUNNING, scheduled_at: hours(1) },
   ];
   for (let n = 0; n < 120; n += 1) {
     const shape = shapes[n % shapes.length];
-    // Half of them share one microsecond, so that pages break inside it.
+    // Half of the jobs share a timestamp, so that pages break inside it.
     await insertJob(client, {
       batch_id: n % 3 ? batchId : null,
       job_class: n % 2 ? 'OddJob' : 'EvenJob',
@@ -50,7 +50,7 @@ const params = (text: string, cursor: Cursor | null = null) =>
     ...(cursor ? cursorParams(cursor) : {}),
   });
 
-async function walk(
+async function readPages(
   list: (...args: Parameters<typeof listJobs>) => Promise<Page<JobRow>>,
   query: string,
   link: 'next' | 'previous',
@@ -81,32 +81,45 @@ describe.each([null, ...JOB_STATES])('state %s', (state) => {
     discarded: 'finished_at DESC, id DESC',
   };
 
-  it('walks every row once, in natural order, and back again', async () => {
+  it('pages through every row once in natural order, forwards and backwards', async () => {
     const { rows: all } = await console_.client.query<{ id: string; state: string }>(
-      `SELECT id, CASE WHEN finished_at IS NOT NULL THEN CASE WHEN error IS NULL THEN 'succeeded' ELSE 'discarded' END
-        WHEN performed_at IS NOT NULL THEN 'running' WHEN coalesce(scheduled_at, created_at) <= now() THEN 'queued'
-        WHEN error IS NOT NULL THEN 'retried' ELSE 'scheduled' END AS state FROM good_jobs ORDER BY ${state ? order[state] : 'created_at DESC, id DESC'}`,
+      `SELECT id,
+              CASE WHEN finished_at IS NOT NULL
+                   THEN CASE WHEN error IS NULL THEN 'succeeded' ELSE 'discarded' END
+                   WHEN performed_at IS NOT NULL THEN 'running'
+                   WHEN coalesce(scheduled_at, created_at) <= now() THEN 'queued'
+                   WHEN error IS NOT NULL THEN 'retried'
+                   ELSE 'scheduled' END AS state
+         FROM good_jobs
+        ORDER BY ${state ? order[state] : 'created_at DESC, id DESC'}`,
     );
     const expected = all.filter((row) => !state || row.state === state).map((row) => row.id);
     expect(expected.length).toBeGreaterThan(5);
-    const forwards = await walk(listJobs, query, 'next');
+    const forwards = await readPages(listJobs, query, 'next');
     expect(forwards.rows.map((row) => row.id)).toEqual(expected);
     if (state) expect(new Set(forwards.rows.map((row) => row.state))).toEqual(new Set([state]));
     if (expected.length > 25) {
       const lastPage = await listJobs(console_.ctx(), parseJobFilter(params(query, forwards.last)));
-      const backwards = await walk(listJobs, query, 'previous', lastPage.previous);
+      const backwards = await readPages(listJobs, query, 'previous', lastPage.previous);
       expect(backwards.rows.map((row) => row.id)).toEqual(expected.slice(0, backwards.rows.length));
       expect(backwards.rows.length + lastPage.rows.length).toBe(expected.length);
     }
   });
 
-  it("agrees in a batch's own list", async () => {
+  it("lists the same jobs on the batch's own page", async () => {
     const { rows: members } = await console_.client.query<{ id: string }>(
-      'SELECT id FROM good_jobs WHERE batch_id = $1 ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id',
+      `SELECT id
+         FROM good_jobs
+        WHERE batch_id = $1
+        ORDER BY created_at DESC, coalesce(scheduled_at, created_at) DESC, id`,
       [batchId],
     );
-    const mine = new Set((await walk(listJobs, query, 'next')).rows.map((row) => row.id));
-    const listed = await walk((ctx, filter) => listBatchJobs(ctx, batchId, filter), query, 'next');
+    const mine = new Set((await readPages(listJobs, query, 'next')).rows.map((row) => row.id));
+    const listed = await readPages(
+      (ctx, filter) => listBatchJobs(ctx, batchId, filter),
+      query,
+      'next',
+    );
     expect(listed.rows.map((row) => row.id)).toEqual(
       members.map((row) => row.id).filter((id) => mine.has(id)),
     );
@@ -122,29 +135,29 @@ it('filters a batch by class', async () => {
   expect(new Set(page.rows.map((row) => row.jobClass))).toEqual(new Set(['OddJob']));
 });
 
-it('goes on from a cursor whose row is gone by its time, and only then', async () => {
+it('resumes by the time of a cursor only if its row was deleted', async () => {
   const first = await listJobs(console_.ctx(), parseJobFilter(params('')));
   const cursor = first.next;
   if (!cursor) throw new Error('There must be a second page.');
   const second = await listJobs(console_.ctx(), parseJobFilter(params('', cursor)));
-  const gone = await listJobs(
+  const afterDeletedRow = await listJobs(
     console_.ctx(),
     parseJobFilter(
       params('', { ...cursor, id: cursor.id.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }),
     ),
   );
-  expect(gone.rows.length).toBeGreaterThan(0);
-  const misled = await listJobs(
+  expect(afterDeletedRow.rows.length).toBeGreaterThan(0);
+  const withWrongTime = await listJobs(
     console_.ctx(),
     parseJobFilter(params('', { ...cursor, at: '2001-01-01T00:00:00.000000Z' })),
   );
-  expect(misled.rows.map((row) => row.id)).toEqual(second.rows.map((row) => row.id));
+  expect(withWrongTime.rows.map((row) => row.id)).toEqual(second.rows.map((row) => row.id));
   expect(
     (await listJobs(console_.ctx(), parseJobFilter(params(`after_id=${randomUUID()}`)))).rows,
   ).toEqual([]);
 });
 
-it('goes on where a job stood that has left for another state', async () => {
+it('resumes at the former position of a job that has left the listed state', async () => {
   const older = (n: number) => new Date(Date.now() - (100 + n) * 3_600_000).toISOString();
   const ids: string[] = [];
   for (let n = 0; n < 4; n += 1)
@@ -184,7 +197,7 @@ it.each([
   'state=queued&sort=finished_at',
   'q=statee:x',
   'after_at=2026-02-30T00:00:00Z&after_id=926ae407-2f45-4d04-92ad-41a82fd519fa',
-])('lists nothing for a value that it cannot read: %s', async (query) => {
+])('lists nothing for an invalid value: %s', async (query) => {
   const filter = parseJobFilter(params(query.slice(0, 2100)));
   expect(isUnderstood(filter)).toBe(false);
   expect((await listJobs(console_.ctx(), filter)).rows).toEqual([]);
@@ -216,13 +229,14 @@ it.each([
     expect(rows.map((row) => row.id)).toEqual([id]);
 });
 
-it('tells paused jobs and lost workers from the others', async () => {
+it('marks paused jobs and jobs of lost workers', async () => {
   const { client } = console_;
   const paused = await insertJob(client, { queue_name: 'held', created_at: hours(10) });
   const lost = await insertJob(client, { ...RUNNING, created_at: hours(11) });
   const held = await insertJob(client, { ...RUNNING, created_at: hours(12) });
   await client.query(
-    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["held"]}')`,
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+     VALUES (now(), now(), 'pauses', '{"queues": ["held"]}')`,
   );
   const worker = await console_.session();
   await worker.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', held)})`);

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { countsOf } from './count-rules';
-import { countsWithPage } from './listed-counts';
-import type { Count, JobCounts, JobPage, JobRow } from './types';
-import type { JobState } from '../good-job/states';
+import type { JobState } from '../good-job/types';
+import { reconcileCounts } from './links';
+import { type Count, type JobCounts, type JobPage, type JobRow, countsOf } from './types';
 
 const exact = (count: number): Count => ({ kind: 'exact', count });
 const atLeast = (count: number): Count => ({ kind: 'at_least', count });
@@ -25,24 +24,24 @@ const page = (listed: JobRow[], others: Partial<JobPage> = {}) => ({
 const CURSOR = { direction: 'after' as const, id: 'x', at: null };
 
 describe('a list that fits its page', () => {
-  it('is 0 where no job matches, not unknown', () => {
+  it('a list without matches has a count of 0, not an unknown one', () => {
     const counted = counts({}, UNKNOWN, UNKNOWN);
-    const all = countsWithPage(counted, { state: null, page: page([]) });
+    const all = reconcileCounts(counted, { state: null, page: page([]) });
     expect(all).toEqual(counts({}, exact(0), exact(0)));
-    const queued = countsWithPage(counted, { state: 'queued', page: page([]) });
+    const queued = reconcileCounts(counted, { state: 'queued', page: page([]) });
     expect([queued.tabs.queued, queued.list]).toEqual([exact(0), exact(0)]);
     expect(queued.tabs.running).toEqual(UNKNOWN);
   });
-  it('has an exact count, not a lower bound', () => {
+  it('a list that fits its page has an exact count, not a lower bound', () => {
     expect(
-      countsWithPage(counts({ running: atLeast(1) }, exact(0), atLeast(1)), {
+      reconcileCounts(counts({ running: atLeast(1) }, exact(0), atLeast(1)), {
         state: null,
         page: page(rows('running', 'running', 'discarded')),
       }),
     ).toEqual(counts({ running: exact(2), discarded: exact(1) }, exact(0), exact(3)));
   });
-  it('is counted as it stands, though the count is of seconds ago', () => {
-    const { tabs, list, all } = countsWithPage(
+  it('a list that fits its page is counted by its rows, not by an older cached count', () => {
+    const { tabs, list, all } = reconcileCounts(
       counts({ queued: exact(14) }, exact(0), exact(14), exact(14)),
       { state: 'queued', page: page(rows(...Array<JobState>(15).fill('queued'))) },
     );
@@ -52,31 +51,31 @@ describe('a list that fits its page', () => {
 
 describe('a list of more than a page', () => {
   const listed = rows(...Array<JobState>(25).fill('queued'));
-  it('has no count below its rows', () => {
-    const { tabs, list, all } = countsWithPage(
+  it('a list of more than a page has no count below its number of rows', () => {
+    const { tabs, list, all } = reconcileCounts(
       counts({ queued: exact(14) }, exact(2), exact(14), exact(24)),
       { state: 'queued', page: page(listed, { next: CURSOR }) },
     );
     expect([tabs.queued, list, all]).toEqual([atLeast(26), atLeast(26), atLeast(36)]);
   });
-  it('keeps a count that its rows do not contradict', () => {
+  it('a list of more than a page has the cached count unless its rows contradict it', () => {
     const counted = counts({ queued: exact(140) }, exact(0), exact(140));
     expect(
-      countsWithPage(counted, { state: 'queued', page: page(listed, { next: CURSOR }) }),
+      reconcileCounts(counted, { state: 'queued', page: page(listed, { next: CURSOR }) }),
     ).toEqual(counted);
   });
-  it('does not count the cursor of a search that stopped as a row', () => {
-    const searched = { at: null, looked: 100 };
+  it('does not count the resume cursor of a partial search as a row', () => {
+    const partial = { at: null, scanned: 100 };
     expect(
-      countsWithPage(counts({}, UNKNOWN, UNKNOWN), {
+      reconcileCounts(counts({}, UNKNOWN, UNKNOWN), {
         state: null,
-        page: page(rows('queued'), { next: CURSOR, searched }),
+        page: page(rows('queued'), { next: CURSOR, partial }),
       }).list,
     ).toEqual(atLeast(1));
     expect(
-      countsWithPage(counts({}, UNKNOWN, UNKNOWN), {
+      reconcileCounts(counts({}, UNKNOWN, UNKNOWN), {
         state: null,
-        page: page([], { next: CURSOR, searched }),
+        page: page([], { next: CURSOR, partial }),
       }).list,
     ).toEqual(UNKNOWN);
   });

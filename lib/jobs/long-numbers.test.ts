@@ -1,36 +1,42 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { getBatch, listBatches } from '../batches/queries';
-import { parseBatchFilter } from '../batches/filters';
+import { parseBatchFilter } from '../batches/types';
 import { listPauses } from '../pauses/queries';
-import { parseProcessFilter } from '../processes/filters';
-import { listProcesses } from '../processes/queries';
-import { setRedaction } from '../redaction/config';
+import { listProcesses, parseProcessFilter } from '../processes/queries';
+import { setRedactionConfig } from '../redaction/path-rules';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 import { changeJobs } from './mutations';
 import { getRawExecution, getRawJob } from './raw';
 
-/** Numbers of few bytes that Postgres prints with up to 131,072 digits. */
+/** Numbers of a few bytes that Postgres prints with up to 131,072 digits. */
 let testConsole: TestConsole;
 beforeAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   testConsole = await TestConsole.open('long_numbers');
 });
 afterAll(() => testConsole.close());
 afterEach(() =>
-  testConsole.client.query(
-    'DELETE FROM good_jobs; DELETE FROM good_job_executions; DELETE FROM good_job_settings; DELETE FROM good_job_batches; DELETE FROM good_job_processes; DELETE FROM good_job_console.audit_events',
-  ),
+  testConsole.client.query(`
+    DELETE FROM good_jobs;
+    DELETE FROM good_job_executions;
+    DELETE FROM good_job_settings;
+    DELETE FROM good_job_batches;
+    DELETE FROM good_job_processes;
+    DELETE FROM good_job_console.audit_events`),
 );
 
 async function insertJob(numbers: string): Promise<string> {
   const { rows } = await testConsole.client.query<{ id: string }>(
-    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, error, serialized_params, scheduled_at, finished_at, performed_at, created_at, updated_at)
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, error,
+      serialized_params, scheduled_at, finished_at, performed_at, created_at, updated_at)
      SELECT id, id, 'default', 0, 'NumberJob', 'KeyError: x',
-            jsonb_build_object('job_class', 'NumberJob', 'job_id', id, 'arguments', jsonb_build_array($1::jsonb)), now(), now(), now(), now(), now()
+            jsonb_build_object('job_class', 'NumberJob', 'job_id', id,
+                               'arguments', jsonb_build_array($1::jsonb)),
+            now(), now(), now(), now(), now()
        FROM (SELECT gen_random_uuid() AS id) j RETURNING id`,
     [numbers],
   );
@@ -45,12 +51,14 @@ describe.each([
 ])('%s numbers', (_name, number, count) => {
   const numbers = `[${new Array(count).fill(number).join(',')}]`;
 
-  it('in arguments and payloads of executions are too large to be shown, and fail no page', async () => {
+  it('marks long numbers in arguments and execution payloads as too large to show', async () => {
     const ctx = testConsole.ctx();
     const id = await insertJob(numbers);
     const { rows } = await testConsole.client.query<{ id: string }>(
-      `INSERT INTO good_job_executions (active_job_id, created_at, updated_at, scheduled_at, finished_at, job_class, queue_name, serialized_params, error)
-       SELECT id, now(), now(), now(), now(), job_class, queue_name, serialized_params, error FROM good_jobs RETURNING id`,
+      `INSERT INTO good_job_executions (active_job_id, created_at, updated_at, scheduled_at,
+        finished_at, job_class, queue_name, serialized_params, error)
+       SELECT id, now(), now(), now(), now(), job_class, queue_name, serialized_params, error
+         FROM good_jobs RETURNING id`,
     );
     const list = await listJobs(ctx, parseJobFilter(new URLSearchParams()));
     expect(list.rows.map((row) => row.tooLarge?.part)).toEqual(['arguments']);
@@ -61,7 +69,7 @@ describe.each([
     expect(await getRawExecution(ctx, rows[0]?.id ?? '')).toEqual({ tooLarge: null });
   });
 
-  it('in pauses, properties of a batch and the state of a process fail no page', async () => {
+  it('long numbers cause no error in pauses, batch properties and process states', async () => {
     const ctx = testConsole.ctx();
     const { client } = testConsole;
     await client.query(
@@ -70,11 +78,13 @@ describe.each([
       [numbers],
     );
     const { rows } = await client.query<{ id: string }>(
-      `INSERT INTO good_job_batches (created_at, updated_at, description, serialized_properties) VALUES (now(), now(), 'd', jsonb_build_object('x', $1::jsonb)) RETURNING id`,
+      `INSERT INTO good_job_batches (created_at, updated_at, description, serialized_properties)
+        VALUES (now(), now(), 'd', jsonb_build_object('x', $1::jsonb)) RETURNING id`,
       [numbers],
     );
     await client.query(
-      `INSERT INTO good_job_processes (created_at, updated_at, state) VALUES (now(), now(), jsonb_build_object('x', $1::jsonb))`,
+      `INSERT INTO good_job_processes (created_at, updated_at, state)
+       VALUES (now(), now(), jsonb_build_object('x', $1::jsonb))`,
       [numbers],
     );
     expect((await listPauses(ctx)).tooLarge).toBe(true);
@@ -87,10 +97,11 @@ describe.each([
     expect(processes.rows).toHaveLength(1);
   });
 
-  it('do not keep a job from being retried, and its record says what was too large', async () => {
+  it('retries a job with long numbers, which its audit record marks as too large', async () => {
     const id = await insertJob(numbers);
     await testConsole.client.query(
-      `UPDATE good_jobs SET serialized_params = serialized_params || jsonb_build_object('x', $1::jsonb)`,
+      `UPDATE good_jobs
+          SET serialized_params = serialized_params || jsonb_build_object('x', $1::jsonb)`,
       [numbers],
     );
     const [outcome] = await changeJobs(testConsole.ctx(), 'retry', [id]);

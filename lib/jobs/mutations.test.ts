@@ -1,40 +1,43 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { DISCARDED, insertBatch, insertJob, row } from '../../test/harness/rows';
+import { DISCARDED, insertBatch, insertJob, readRow } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { retryBatch } from '../batches/mutations';
 import type { Database } from '../db/database';
-import { JOB_ACTIONS } from '../good-job/actions';
+import { JOB_ACTIONS } from '../good-job/types';
 import { changeJobs } from './mutations';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('mutations');
+  testConsole = await TestConsole.open('mutations');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
 const events = async (id: string) =>
   (
-    await gj.client.query<Record<string, unknown>>(
-      'SELECT viewer, role, request_id, action, target_type, target_ids, counts, details FROM good_job_console.audit_events WHERE $1 = ANY(target_ids) ORDER BY id',
+    await testConsole.client.query<Record<string, unknown>>(
+      `SELECT viewer, role, request_id, action, target_type, target_ids, counts, details
+         FROM good_job_console.audit_events
+        WHERE $1 = ANY(target_ids)
+        ORDER BY id`,
       [id],
     )
   ).rows;
 
-describe('who may not, is refused before any statement', () => {
+describe('a missing permission is rejected before any statement', () => {
   const untouched = (): Database => ({
-    ...gj.db,
+    ...testConsole.db,
     write: () => Promise.reject(new Error('A transaction was opened.')),
   });
-  // What is refused cannot be recorded then, so it is printed.
+  // A rejected attempt cannot be recorded without a database, so it is logged.
   beforeEach(() => {
     vi.spyOn(console, 'log').mockImplementation(() => undefined);
   });
 
-  test('read only: nobody', async () => {
-    const ctx = gj.ctx({ readOnly: true, db: untouched() });
+  test('rejects every action in read-only mode', async () => {
+    const ctx = testConsole.ctx({ readOnly: true, db: untouched() });
     for (const action of JOB_ACTIONS)
       await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({
         code: 'read_only',
@@ -42,8 +45,8 @@ describe('who may not, is refused before any statement', () => {
     await expect(retryBatch(ctx, crypto.randomUUID())).rejects.toMatchObject({ code: 'read_only' });
   });
 
-  test('a viewer', async () => {
-    const ctx = gj.ctx({ role: 'viewer', db: untouched() });
+  test('rejects every action of a viewer', async () => {
+    const ctx = testConsole.ctx({ role: 'viewer', db: untouched() });
     for (const action of JOB_ACTIONS)
       await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({
         code: 'forbidden',
@@ -51,15 +54,16 @@ describe('who may not, is refused before any statement', () => {
     await expect(retryBatch(ctx, crypto.randomUUID())).rejects.toMatchObject({ code: 'forbidden' });
   });
 
-  test('an operator, for what cannot be taken back', async () => {
-    const ctx = gj.ctx({ role: 'operator', db: untouched() });
+  test('rejects irreversible actions of an operator', async () => {
+    const ctx = testConsole.ctx({ role: 'operator', db: untouched() });
     for (const action of ['force_discard', 'destroy'] as const)
       await expect(changeJobs(ctx, action, [crypto.randomUUID()]), action).rejects.toMatchObject({
         code: 'forbidden',
       });
     for (const action of ['retry', 'discard', 'reschedule'] as const) {
       expect(
-        (await changeJobs(gj.ctx({ role: 'operator' }), action, [crypto.randomUUID()]))[0]?.outcome,
+        (await changeJobs(testConsole.ctx({ role: 'operator' }), action, [crypto.randomUUID()]))[0]
+          ?.outcome,
         action,
       ).toBe('missing');
     }
@@ -67,62 +71,69 @@ describe('who may not, is refused before any statement', () => {
 });
 
 describe('the audit', () => {
-  test('an act is recorded with its outcomes', async () => {
-    const [ready, open] = [await insertJob(gj.client, DISCARDED), await insertJob(gj.client)];
-    await changeJobs(gj.ctx({ role: 'operator' }), 'retry', [ready, open]);
-    expect(await events(ready)).toEqual([
+  test('records an action with its outcomes', async () => {
+    const discarded = await insertJob(testConsole.client, DISCARDED);
+    const unfinished = await insertJob(testConsole.client);
+    await changeJobs(testConsole.ctx({ role: 'operator' }), 'retry', [discarded, unfinished]);
+    expect(await events(discarded)).toEqual([
       {
         viewer: 'tester',
         role: 'operator',
         request_id: 'test',
         action: 'job.retry',
         target_type: 'job',
-        target_ids: [ready, open],
+        target_ids: [discarded, unfinished],
         counts: { done: 1, conflict: 1 },
         details: {},
       },
     ]);
-    await changeJobs(gj.ctx(), 'reschedule', [open], {
+    await changeJobs(testConsole.ctx(), 'reschedule', [unfinished], {
       scheduledAt: '2031-01-01T00:00:00.000000Z',
     });
-    expect((await events(open)).at(-1)).toMatchObject({
+    expect((await events(unfinished)).at(-1)).toMatchObject({
       action: 'job.reschedule',
       details: { scheduled_at: '2031-01-01T00:00:00.000000Z' },
     });
   });
 
-  test('it is in the same transaction: neither without the other', async () => {
-    const batchId = await insertBatch(gj.client);
-    const id = await insertJob(gj.client, { batch_id: batchId });
-    await gj.client.query(
+  test('writes the record and the change in one transaction', async () => {
+    const batchId = await insertBatch(testConsole.client);
+    const id = await insertJob(testConsole.client, { batch_id: batchId });
+    await testConsole.client.query(
       'ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (false) NOT VALID',
     );
     try {
-      await expect(changeJobs(gj.ctx(), 'discard', [id])).rejects.toMatchObject({
+      await expect(changeJobs(testConsole.ctx(), 'discard', [id])).rejects.toMatchObject({
         code: 'unexpected',
       });
     } finally {
-      await gj.client.query('ALTER TABLE good_job_console.audit_events DROP CONSTRAINT full_disk');
+      await testConsole.client.query(
+        'ALTER TABLE good_job_console.audit_events DROP CONSTRAINT full_disk',
+      );
     }
-    expect((await row(gj.client, 'good_jobs', id)).finished_at).toBeNull();
-    expect((await row(gj.client, 'good_job_batches', batchId)).jobs_finished_at).toBeNull();
-    await changeJobs(gj.ctx(), 'discard', [id]);
+    expect((await readRow(testConsole.client, 'good_jobs', id)).finished_at).toBeNull();
+    expect(
+      (await readRow(testConsole.client, 'good_job_batches', batchId)).jobs_finished_at,
+    ).toBeNull();
+    await changeJobs(testConsole.ctx(), 'discard', [id]);
     expect(await events(id)).toHaveLength(1);
   });
 
-  test('what timed out on a lock is recorded as that, not as done', async () => {
-    const id = await insertJob(gj.client);
-    const other = await gj.session();
+  test('records a lock timeout as a failure', async () => {
+    const id = await insertJob(testConsole.client);
+    const other = await testConsole.session();
     await other.query('BEGIN');
     await other.query('SELECT 1 FROM good_jobs WHERE id = $1 FOR UPDATE', [id]);
-    expect(await changeJobs(gj.ctx(), 'force_discard', [id])).toEqual([{ id, outcome: 'locked' }]);
+    expect(await changeJobs(testConsole.ctx(), 'force_discard', [id])).toEqual([
+      { id, outcome: 'locked' },
+    ]);
     await other.query('ROLLBACK');
     expect(await events(id)).toMatchObject([
       { action: 'job.force_discard', counts: { locked: 1 } },
     ]);
   });
 
-  test("without the console's own schema it is printed, one JSON object a line, after the commit", async () => {
+  test("logs one line of JSON after the commit without the console's own schema", async () => {
     const bare = await TestConsole.open('no console schema', { consoleSchema: false });
     try {
       const print = vi.spyOn(console, 'log').mockImplementation(() => undefined);

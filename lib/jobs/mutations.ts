@@ -1,18 +1,21 @@
 import 'server-only';
-import { countOutcomes } from '../audit/audit';
+import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readJobs } from '../audit/snapshot';
-import { type Ctx, transaction } from '../ctx';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import { type ActionOptions, type JobAction, actOnJobs } from '../good-job/actions';
-import { MAX_JOBS_PER_TRANSACTION } from '../good-job/claim';
-import type { Outcome } from '../good-job/outcomes';
+import { auditedTransaction } from '../context/audited-transaction';
+import type { Ctx } from '../context/types';
+import { ConsoleError } from '../core/errors';
+import type { Tx } from '../db/database';
+import { type ActionOptions, actOnJobs } from '../good-job/actions';
+import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
+import type { JobAction, Outcome } from '../good-job/types';
 
 /**
- * Carries out one action on these jobs in one transaction, with its audit record: at most
- * MAX_JOBS_PER_TRANSACTION distinct UUIDs. An outcome for every id, in the order given. When a lock could not
- * be had within two seconds nothing is changed and every row's outcome is `locked`. `check`, first thing in the
- * transaction, may refuse it all by throwing.
+ * Applies an action to up to MAX_JOBS_PER_TRANSACTION jobs and its audit record in one transaction.
+ * Returns an outcome for every id, in input order; after a lock timeout nothing is changed and all
+ * are `locked`.
+ *
+ * `check` runs first in the transaction and may throw to reject the action. Throws ConsoleError for
+ * a denied permission, and RangeError for too many ids.
  */
 export async function changeJobs(
   ctx: Ctx,
@@ -23,31 +26,33 @@ export async function changeJobs(
 ): Promise<Outcome[]> {
   if (ids.length > MAX_JOBS_PER_TRANSACTION)
     throw new RangeError(`At most ${MAX_JOBS_PER_TRANSACTION} jobs a transaction.`);
-  const about = {
+  const target = {
     targetType: 'job' as const,
     targetIds: ids,
     details: options.scheduledAt ? { scheduled_at: options.scheduledAt } : {},
   };
   try {
-    return await transaction(
+    return await auditedTransaction(
       ctx,
       `job.${action}`,
       async (tx) => {
         await check?.(tx);
         let before: Snapshot = new Map();
-        const outcomes = await actOnJobs(tx, ctx.gj, action, ids, {
+        const outcomes = await actOnJobs(tx, ctx.tables, action, ids, {
           ...options,
-          claimed: async (ready) => void (before = await readJobs(tx, ctx.gj, ready)),
+          onLocked: async (claimedIds) => {
+            before = await readJobs(tx, ctx.tables, claimedIds);
+          },
         });
         const done = outcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : []));
         await tx.audit({
-          ...about,
+          ...target,
           counts: countOutcomes(outcomes),
-          ...changesOf(before, await readJobs(tx, ctx.gj, done), done),
+          ...changesOf(before, await readJobs(tx, ctx.tables, done), done),
         });
         return outcomes;
       },
-      about,
+      target,
     );
   } catch (error) {
     if (error instanceof ConsoleError && error.code === 'locked')

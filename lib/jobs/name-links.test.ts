@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { nameParams } from './name-links';
+import { nameParams } from './links';
+import { listJobs } from './list';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('name_links')));
@@ -11,7 +11,7 @@ afterAll(() => console_.close());
 
 const NAMES = ['A', '', ' ', 'A "b", *\\ c', null];
 
-it('links to just the jobs of a class or a queue, also where the name is blank or null', async () => {
+it('links to exactly the jobs of a class or a queue, even with a blank or null name', async () => {
   for (const name of NAMES)
     await insertJob(console_.client, { job_class: name, queue_name: name, priority: 7 });
   for (const field of ['class', 'queue'] as const)

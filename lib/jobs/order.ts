@@ -1,205 +1,249 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import { type JobState, readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
-import type { Cursor } from '../paging';
-import type { Sort } from './sort';
-import { compareTime } from './term-conditions';
-import type { Term } from './terms';
+import type { Cursor } from '../core/search-params';
+import { readyAt } from '../good-job/states';
+import type { GoodJobTables } from '../good-job/tables';
+import { type JobState } from '../good-job/types';
+import { compareTime } from '../search/conditions';
+import type { Term } from '../search/terms';
+import {
+  type JobFilter,
+  SORT_COLUMNS,
+  type Sort,
+  type SortColumn,
+  jobFilterParams,
+  listedStates,
+  naturalSort,
+  sortOf,
+  canSortBy,
+} from './filters';
+import { Column, FIRST_DIRECTION } from './types';
 
-/** A part of a list that one index keeps in order; a list may need two, where NULL stands for another column. */
+/**
+ * A part of a list that one index sorts. A list has several where NULL is sorted by another column.
+ */
 interface Branch {
   where: Sql;
-  /** The index's own columns; null: these rows all come after every time, sorted by id alone. */
+  /**
+   * Columns of the index; null for rows without a time, which come last and are sorted by id alone.
+   */
   keys: Sql[] | null;
 }
 
-/** How a list is sorted: by its keys, and `id` breaks their ties in the same direction. */
+/** The order of a list: by its keys, then by `id` in the same direction. */
 export interface ListOrder extends Sort {
   keys: Sql[];
   /** The keys as one value, for a cursor. */
   sortAt: Sql;
   branches: Branch[];
-  /** Whether the database has the index; without it every page sorts all jobs. */
-  indexed: boolean;
+  /** Whether the database has the index. Without it every page sorts all jobs. */
+  isIndexed: boolean;
 }
 
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
-const areAll = (states: readonly JobState[], some: readonly JobState[]) =>
-  states.every((state) => some.includes(state));
+const areAll = (states: readonly JobState[], allowed: readonly JobState[]) =>
+  states.every((state) => allowed.includes(state));
 
-export function listOrder(gj: GoodJob, sort: Sort, states: readonly JobState[]): ListOrder {
-  const lacks = (migration: string) =>
-    gj.schema.missingMigrations.some((missing) => missing.migration === migration);
-  const one = (column: Sql, indexed: boolean): ListOrder => ({
+const hasMigration = (tables: GoodJobTables, migration: string): boolean =>
+  !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
+
+function singleKeyOrder(sort: Sort, column: Sql, indexed: boolean): ListOrder {
+  return {
     ...sort,
     keys: [column],
     sortAt: column,
     branches: [{ where: sql`true`, keys: [column] }],
-    indexed,
-  });
+    isIndexed: indexed,
+  };
+}
+
+/** Returns the order of a list of jobs in these states, with the indexes that sort it. */
+export function listOrder(
+  tables: GoodJobTables,
+  sort: Sort,
+  states: readonly JobState[],
+): ListOrder {
   switch (sort.column) {
     case 'created': // index_good_jobs_on_created_at
-      return one(sql`j.created_at`, !lacks('add_index_good_jobs_created_at'));
-    case 'performed': // no index; running jobs are few
-      return one(sql`j.performed_at`, false);
+      return singleKeyOrder(
+        sort,
+        sql`j.created_at`,
+        hasMigration(tables, 'add_index_good_jobs_created_at'),
+      );
+    case 'performed': // No index, but there are few running jobs.
+      return singleKeyOrder(sort, sql`j.performed_at`, false);
     case 'scheduled': // index_good_jobs_on_scheduled_at, …_on_scheduled_at_and_queue_name
       return {
-        ...one(
+        ...singleKeyOrder(
+          sort,
           readyAt,
-          areAll(states, UNFINISHED) || !lacks('add_index_good_jobs_scheduled_at_and_queue_name'),
+          areAll(states, UNFINISHED) ||
+            hasMigration(tables, 'add_index_good_jobs_scheduled_at_and_queue_name'),
         ),
         branches: [
           { where: sql`j.scheduled_at IS NOT NULL`, keys: [sql`j.scheduled_at`] },
           { where: sql`j.scheduled_at IS NULL`, keys: [sql`j.created_at`] },
         ],
       };
-    case 'finished': {
-      // index_good_jobs_jobs_on_finished_at_only, …_on_discarded; for the open ones …_on_unfinished_or_errored
-      const finished: Branch = {
-        where: sql`j.finished_at IS NOT NULL`,
-        keys: [sql`j.finished_at`],
-      };
-      const open: Branch = { where: sql`j.finished_at IS NULL`, keys: null };
-      const unfinished = areAll(states, UNFINISHED);
-      const branches = unfinished
-        ? [open]
-        : !states.some((state) => UNFINISHED.includes(state))
-          ? [finished]
-          : sort.direction === 'asc'
-            ? [finished, open]
-            : [open, finished];
-      return {
-        ...one(
-          sql`coalesce(j.finished_at, 'infinity')`,
-          !branches.includes(open) || !lacks('add_index_good_jobs_on_unfinished_or_errored'),
-        ),
-        branches,
-      };
-    }
-    case 'priority': {
-      // index_good_jobs_on_priority_scheduled_at_unfinished
-      const last = sql`coalesce(j.priority, 2147483647)`;
-      return {
-        ...one(last, !lacks('add_index_good_jobs_priority_scheduled_at')),
-        keys: [last, readyAt],
-        // Printed the same of both types that the columns may have.
-        sortAt: sql`${last} || '/' || CASE WHEN ${readyAt} BETWEEN '0001-01-01' AND '294276-12-31 23:59:59.999999'
-          THEN to_char(${readyAt}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ELSE ${readyAt}::text END`,
-        branches: [
-          {
-            where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`,
-            keys: [sql`j.priority`, sql`j.scheduled_at`],
-          },
-          { where: sql`j.priority IS NULL`, keys: [last, readyAt] },
-          {
-            where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NULL`,
-            keys: [sql`j.priority`, sql`j.created_at`],
-          },
-        ],
-      };
-    }
+    case 'finished':
+      return finishedOrder(tables, sort, states);
+    case 'priority':
+      return priorityOrder(tables, sort);
   }
+}
+
+/**
+ * Uses index_good_jobs_jobs_on_finished_at_only, …_on_discarded and, for unfinished jobs,
+ * …_on_unfinished_or_errored.
+ */
+function finishedOrder(tables: GoodJobTables, sort: Sort, states: readonly JobState[]): ListOrder {
+  const finished: Branch = { where: sql`j.finished_at IS NOT NULL`, keys: [sql`j.finished_at`] };
+  const unfinished: Branch = { where: sql`j.finished_at IS NULL`, keys: null };
+  let branches = sort.direction === 'asc' ? [finished, unfinished] : [unfinished, finished];
+  if (areAll(states, UNFINISHED)) branches = [unfinished];
+  else if (!states.some((state) => UNFINISHED.includes(state))) branches = [finished];
+  const isIndexed =
+    !branches.includes(unfinished) ||
+    hasMigration(tables, 'add_index_good_jobs_on_unfinished_or_errored');
+  return {
+    ...singleKeyOrder(sort, sql`coalesce(j.finished_at, 'infinity')`, isIndexed),
+    branches,
+  };
+}
+
+/** Uses index_good_jobs_on_priority_scheduled_at_unfinished. A NULL priority is sorted last. */
+function priorityOrder(tables: GoodJobTables, sort: Sort): ListOrder {
+  const priority = sql`coalesce(j.priority, 2147483647)`;
+  const isIndexed = hasMigration(tables, 'add_index_good_jobs_priority_scheduled_at');
+  return {
+    ...singleKeyOrder(sort, priority, isIndexed),
+    keys: [priority, readyAt],
+    // to_char prints timestamp and timestamptz columns alike, but not times beyond its range.
+    sortAt: sql`${priority} || '/' ||
+      CASE WHEN ${readyAt} BETWEEN '0001-01-01' AND '294276-12-31 23:59:59.999999'
+           THEN to_char(${readyAt}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+           ELSE ${readyAt}::text END`,
+    branches: [
+      {
+        where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NOT NULL`,
+        keys: [sql`j.priority`, sql`j.scheduled_at`],
+      },
+      { where: sql`j.priority IS NULL`, keys: [priority, readyAt] },
+      {
+        where: sql`j.priority IS NOT NULL AND j.scheduled_at IS NULL`,
+        keys: [sql`j.priority`, sql`j.created_at`],
+      },
+    ],
+  };
 }
 
 const isForwards = (order: ListOrder, cursor: Cursor) =>
   (order.direction === 'asc') === (cursor.direction === 'after');
 
-/** The rows beyond the cursor. The plain comparison beside the row comparison lets an index on the key alone bound the scan. */
-export function beyondCursor(order: ListOrder, keys: Sql[] | null, cursor: Cursor): Sql {
+/**
+ * Returns the condition for rows after a cursor, in its direction. The plain comparison in addition
+ * to the row comparison lets an index on the key alone bound the scan.
+ */
+export function afterCursorSql(order: ListOrder, keys: Sql[] | null, cursor: Cursor): Sql {
   const forwards = isForwards(order, cursor);
-  const than = raw(forwards ? '>' : '<');
-  if (keys === null)
-    return cursor.at === 'infinity'
-      ? sql`j.id ${than} ${cursor.id}::uuid`
-      : forwards
-        ? sql`true`
-        : sql`false`;
+  const operator = raw(forwards ? '>' : '<');
+  if (keys === null) {
+    if (cursor.at === 'infinity') return sql`j.id ${operator} ${cursor.id}::uuid`;
+    return forwards ? sql`true` : sql`false`;
+  }
   const values = order.column === 'priority' ? (cursor.at ?? '').split('/') : [cursor.at];
-  return sql`${keys[0] ?? sql`j.id`} ${than}= ${values[0]} AND (${join([...keys, sql`j.id`])}) ${than} (${join([...values.map((value) => sql`${value}`), sql`${cursor.id}::uuid`])})`;
-}
-
-/** ORDER BY for reading from the cursor in its direction (backwards for `before`; turn the rows round afterwards). */
-export function sorted(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sql {
-  const way = raw(
-    (order.direction === 'desc') !== (cursor?.direction === 'before') ? 'DESC' : 'ASC',
-  );
-  return sql`ORDER BY ${join([...keys, sql`j.id`].map((key) => sql`${key} ${way}`))}`;
+  const rowKeys = join([...keys, sql`j.id`]);
+  const cursorKeys = join([...values.map((value) => sql`${value}`), sql`${cursor.id}::uuid`]);
+  return sql`${keys[0] ?? sql`j.id`} ${operator}= ${values[0]}
+    AND (${rowKeys}) ${operator} (${cursorKeys})`;
 }
 
 /**
- * The first `size` rows beyond the cursor as `j`, of those that the order's index can be told to read: never fewer
- * than the filter's, so that a window's end is a place in the list.
+ * Returns ORDER BY for reading from a cursor. For `before` the order is reversed, and so must be
+ * the rows.
+ */
+export function orderBySql(order: ListOrder, keys: Sql[], cursor: Cursor | null): Sql {
+  const direction = raw(
+    (order.direction === 'desc') !== (cursor?.direction === 'before') ? 'DESC' : 'ASC',
+  );
+  return sql`ORDER BY ${join([...keys, sql`j.id`].map((key) => sql`${key} ${direction}`))}`;
+}
+
+/**
+ * Returns a query of the first `size` rows after a cursor, as `j`. Only predicates that the index
+ * itself supports limit them, so the end of a window is a valid cursor of the list.
  */
 export function listWindow(
-  gj: GoodJob,
+  tables: GoodJobTables,
   order: ListOrder,
   states: readonly JobState[],
   terms: Term[],
   cursor: Cursor | null,
   size: number,
 ): Sql {
-  if (!order.indexed) return unindexedWindow(gj, order, cursor, size);
-  const parts = (cursor?.direction === 'before' ? order.branches.toReversed() : order.branches).map(
-    ({ where, keys }) => {
-      const conditions = [
-        where,
-        ...served(gj, order, states, terms, keys),
-        ...(cursor ? [beyondCursor(order, keys, cursor)] : []),
-      ];
-      const columns =
-        order.branches.length > 1
-          ? sql`j.*, ${join((keys ?? order.keys).map((key, n) => sql`${key} AS ${raw(`key_${n}`)}`))}`
-          : sql`j.*`;
-      return sql`SELECT ${columns} FROM ${gj.jobs} j WHERE ${join(conditions, ' AND ')} ${sorted(order, keys ?? [], cursor)} LIMIT ${size}`;
-    },
-  );
+  if (!order.isIndexed) return unindexedWindow(tables, order, cursor, size);
+  const isBackwards = cursor?.direction === 'before';
+  const branches = isBackwards ? order.branches.toReversed() : order.branches;
+  const parts = branches.map(({ where, keys }) => {
+    const conditions = [
+      where,
+      ...indexPredicates(tables, order, states, terms, keys),
+      ...(cursor ? [afterCursorSql(order, keys, cursor)] : []),
+    ];
+    const keyColumns = (keys ?? order.keys).map((key, n) => sql`${key} AS ${raw(`key_${n}`)}`);
+    return sql`
+      SELECT ${branches.length > 1 ? sql`j.*, ${join(keyColumns)}` : sql`j.*`}
+        FROM ${tables.jobs} j
+       WHERE ${join(conditions, ' AND ')}
+       ${orderBySql(order, keys ?? [], cursor)}
+       LIMIT ${size}`;
+  });
   if (parts.length === 1) return parts[0] ?? sql``;
-  const union = sql`SELECT * FROM (${join(
+  const allParts = join(
     parts.map((part) => sql`(${part})`),
     ' UNION ALL ',
-  )}) j`;
-  // Of the finished and the open ones the ones are all before the others.
-  return order.column === 'finished'
-    ? sql`${union} LIMIT ${size}`
-    : sql`${union} ${sorted(
-        order,
-        order.keys.map((_, n) => raw(`j.key_${n}`)),
-        cursor,
-      )} LIMIT ${size}`;
+  );
+  const union = sql`
+    SELECT *
+      FROM (${allParts}) j`;
+  // Finished rows all sort before or after unfinished ones, so the UNION ALL needs no outer sort.
+  if (order.column === 'finished') return sql`${union} LIMIT ${size}`;
+  const keys = order.keys.map((_, n) => raw(`j.key_${n}`));
+  return sql`${union} ${orderBySql(order, keys, cursor)} LIMIT ${size}`;
 }
 
-/** All jobs have to be sorted: by what fits into the memory for it. */
-function unindexedWindow(gj: GoodJob, order: ListOrder, cursor: Cursor | null, size: number): Sql {
-  const beyond = cursor ? beyondCursor(order, order.keys, cursor) : sql`true`;
-  return sql`SELECT j.* FROM (SELECT j.id FROM ${gj.jobs} j WHERE ${beyond} ${sorted(order, order.keys, cursor)} LIMIT ${size}) place
-    JOIN ${gj.jobs} j ON j.id = place.id ${sorted(order, order.keys, cursor)}`;
+/** Sorts ids first, because all jobs must be sorted and whole rows may not fit into work_mem. */
+function unindexedWindow(
+  tables: GoodJobTables,
+  order: ListOrder,
+  cursor: Cursor | null,
+  size: number,
+): Sql {
+  const afterCursor = cursor ? afterCursorSql(order, order.keys, cursor) : sql`true`;
+  const orderBy = orderBySql(order, order.keys, cursor);
+  return sql`
+    SELECT j.*
+      FROM (SELECT j.id
+              FROM ${tables.jobs} j
+             WHERE ${afterCursor}
+             ${orderBy}
+             LIMIT ${size}) place
+      JOIN ${tables.jobs} j ON j.id = place.id
+     ${orderBy}`;
 }
 
-/** What of the filter the order's own index serves. */
-function served(
-  gj: GoodJob,
+/** Returns the predicates of a filter that the order's own index supports. */
+function indexPredicates(
+  tables: GoodJobTables,
   order: ListOrder,
   states: readonly JobState[],
   terms: Term[],
   keys: Sql[] | null,
 ): Sql[] {
-  const has = (migration: string) =>
-    !gj.schema.missingMigrations.some((missing) => missing.migration === migration);
-  const found: Sql[] = [];
+  const predicates: Sql[] = [];
   const [key] = keys ?? [];
-  const equal = (field: string) =>
-    terms.flatMap((term) =>
-      term.kind === 'match' &&
-      term.field === field &&
-      !term.negated &&
-      term.values.length === 1 &&
-      !/[*\\]/.test(term.values[0] ?? '')
-        ? [term.values[0]]
-        : [],
-    );
   for (const term of terms)
     if (term.kind === 'time' && !term.negated && term.field === order.column)
-      found.push(
+      predicates.push(
         key
           ? join(
               term.bounds.map((bound) => compareTime(key, bound)),
@@ -210,17 +254,90 @@ function served(
   if (
     order.column === 'finished' &&
     areAll(states, ['discarded']) &&
-    has('add_index_good_jobs_discarded')
+    hasMigration(tables, 'add_index_good_jobs_discarded')
   )
-    found.push(sql`j.error IS NOT NULL`);
+    predicates.push(sql`j.error IS NOT NULL`);
   if (order.column === 'created')
-    found.push(...equal('cron').map((value) => sql`j.cron_key = ${value}`)); // …_on_cron_key_and_created_at_cond
+    // …_on_cron_key_and_created_at_cond
+    predicates.push(...exactValues(terms, 'cron').map((value) => sql`j.cron_key = ${value}`));
   if (order.column === 'priority' || (order.column === 'scheduled' && areAll(states, UNFINISHED)))
-    found.push(sql`j.finished_at IS NULL`);
+    predicates.push(sql`j.finished_at IS NULL`);
   if (order.column === 'scheduled' && key && areAll(states, UNFINISHED)) {
-    found.push(...equal('queue').map((value) => sql`j.queue_name = ${value}`)); // …_on_queue_name_and_scheduled_at
-    if (areAll(states, ['scheduled', 'retried'])) found.push(sql`${key} > now()`);
-    if (areAll(states, ['queued'])) found.push(sql`${key} <= now()`);
+    // …_on_queue_name_and_scheduled_at
+    predicates.push(...exactValues(terms, 'queue').map((value) => sql`j.queue_name = ${value}`));
+    if (areAll(states, ['scheduled', 'retried'])) predicates.push(sql`${key} > now()`);
+    if (areAll(states, ['queued'])) predicates.push(sql`${key} <= now()`);
   }
-  return found;
+  return predicates;
+}
+
+/** Returns the values of terms that match a field by a single value without wildcards. */
+function exactValues(terms: Term[], field: string): string[] {
+  return terms.flatMap((term) => {
+    if (term.kind !== 'match' || term.field !== field || term.negated) return [];
+    const [value = ''] = term.values;
+    return term.values.length === 1 && !/[*\\]/.test(value) ? [value] : [];
+  });
+}
+
+/** The header of a sortable column: its link, and the current sort direction. */
+export interface SortHeader {
+  href: string;
+  sorted: 'ascending' | 'descending' | null;
+}
+
+/** One sort order of a menu. */
+export interface SortChoice {
+  column: SortColumn;
+  direction: Sort['direction'];
+  href: string;
+  isCurrent: boolean;
+}
+
+const sortHref = (filter: JobFilter, path: string, sort: Sort): string =>
+  `${path}?${new URLSearchParams(jobFilterParams({ ...filter, sort }))}`;
+
+/** Returns all sort orders of a list with this filter, in both directions. */
+export function sortChoices(filter: JobFilter, path: string): SortChoice[] {
+  const states = listedStates(filter);
+  const current = sortOf(filter);
+  return SORT_COLUMNS.filter((column) => canSortBy({ column }, states)).flatMap((column) =>
+    (['desc', 'asc'] as const).map((direction) => ({
+      column,
+      direction,
+      href: sortHref(filter, path, { column, direction }),
+      isCurrent: current.column === column && current.direction === direction,
+    })),
+  );
+}
+
+/**
+ * Returns the headers of sortable columns. The link of the current sort column reverses its
+ * direction.
+ */
+export function sortHeaders(filter: JobFilter, path: string): Partial<Record<Column, SortHeader>> {
+  const states = listedStates(filter);
+  const current = sortOf(filter);
+  const head = (column: SortColumn): SortHeader => {
+    const isAscending = current.direction === 'asc';
+    const isCurrent = current.column === column;
+    const reversed = isAscending ? 'desc' : 'asc';
+    const direction = isCurrent ? reversed : FIRST_DIRECTION[column];
+    const currentDirection = isAscending ? 'ascending' : 'descending';
+    return {
+      href: sortHref(filter, path, { column, direction }),
+      sorted: isCurrent ? currentDirection : null,
+    };
+  };
+  const heads: Partial<Record<Column, SortHeader>> = Object.fromEntries(
+    SORT_COLUMNS.filter((column) => canSortBy({ column }, states)).map((column) => [
+      column,
+      head(column),
+    ]),
+  );
+  // The time column shows a different column for each state, so a list of several states cannot be
+  // sorted by it.
+  const natural = naturalSort(states);
+  if (natural.column !== 'created' && canSortBy(natural, states)) heads.time = head(natural.column);
+  return heads;
 }

@@ -6,37 +6,37 @@ import {
   insertBatch,
   insertExecution,
   insertJob,
-  params,
+  serializedParams,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { listBatches, getBatch } from '../batches/queries';
+import { startBulk } from '../bulk/mutations';
 import { previewBulk } from '../bulk/preview';
-import { getRun } from '../bulk/queries';
-import { startBulk } from '../bulk/start';
-import { workOn } from '../bulk/runner';
+import { getActiveRun } from '../bulk/runner';
+import { getRun } from '../bulk/runs';
 import type { BulkAction } from '../bulk/types';
-import { setRedaction } from '../redaction/config';
+import { setRedactionConfig } from '../redaction/path-rules';
+import { listBatchJobs } from './batch-jobs';
 import { chartOfList } from './chart';
-import { withColumns } from './column-values';
-import { parseColumns } from './columns';
-import { completeQuery } from './completion';
 import { countTabs } from './counts';
 import { getJob } from './detail';
 import { listExecutions } from './executions';
-import { getRawExecution, getRawJob } from './raw';
 import { exportJobs } from './export';
 import { isUnderstood, parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-import { listBatchJobs } from './batch-jobs';
+import { listJobs } from './list';
+import { getRawExecution, getRawJob } from './raw';
+import { loadColumns } from './rows';
+import { completeQuery } from './suggestions';
+import { parseColumns } from './types';
 
 /*
- * A secret is planted wherever a job can have one. Whoever asks for any part of it must be told the very same as for a
- * text that is nowhere.
+ * Plants a secret in every text of a job. A search for any part of it must give the same answers as
+ * a search for a text that does not exist.
  */
 
 const SECRET = 'zq7kxw9vjt3m';
 const NOWHERE = 'yb4hfp6nqc8d';
-/** Of digits alone: a number, and what a number can be found by. */
+/** A secret of digits only, which number searches could find. */
 const PIN = '8302957';
 const NO_PIN = '9417263';
 
@@ -63,7 +63,9 @@ let batchId: string;
 const ids: string[] = [];
 
 beforeAll(async () => {
-  setRedaction({ classes: [{ jobClass: 'Hidden::*', hide: [['0', 'memo'], ['1']], show: [] }] });
+  setRedactionConfig({
+    classes: [{ jobClass: 'Hidden::*', hide: [['0', 'memo'], ['1']], show: [] }],
+  });
   console_ = await TestConsole.open('jobs_recheck');
   const { client } = console_;
   batchId = await insertBatch(client, {
@@ -109,14 +111,14 @@ beforeAll(async () => {
           created_at: new Date(Date.now() - n * 20_000),
           ...columns,
           ...(columns.cron_at ? { cron_at: new Date(Date.now() - n * 1_000) } : {}),
-          serialized_params: params(id, { arguments: args }),
+          serialized_params: serializedParams(id, { arguments: args }),
         }),
       );
       await insertExecution(client, id, {
         error: `boom: ${own}`,
         error_backtrace: [`app/x.rb:1:in 'login' token=${SECRET}`],
         finished_at: new Date(),
-        serialized_params: params(id, { arguments: args }),
+        serialized_params: serializedParams(id, { arguments: args }),
       });
     }
   }
@@ -127,11 +129,11 @@ beforeAll(async () => {
         id,
         job_class: 'Hidden::Job',
         batch_id: batchId,
-        serialized_params: params(id, { job_class: 'Hidden::Job', arguments: args }),
+        serialized_params: serializedParams(id, { job_class: 'Hidden::Job', arguments: args }),
       }),
     );
   }
-  // Enough others that a page is full, and that they are not all of a window.
+  // Enough other jobs to fill a page, but less than a window.
   for (let k = 0; k < 60; k += 1) {
     const id = randomUUID();
     await insertJob(client, {
@@ -140,22 +142,24 @@ beforeAll(async () => {
       batch_id: k % 3 ? batchId : null,
       labels: ['bulk'],
       created_at: new Date(Date.now() - k * 15_000),
-      serialized_params: params(id, { arguments: [{ invoice_id: k, note: 'ordinary words' }] }),
+      serialized_params: serializedParams(id, {
+        arguments: [{ invoice_id: k, note: 'ordinary words' }],
+      }),
     });
   }
   await client.query('ANALYZE');
 });
 afterAll(async () => {
-  setRedaction({});
+  setRedactionConfig({});
   await console_.close();
 });
 
-const asked = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
+const filterOf = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
 
-/** All that the console answers to a filter, with the searched text itself taken out. */
+/** Returns all answers of the console to a filter, with the searched text itself removed. */
 async function answers(query: Record<string, string>, text: string): Promise<string> {
   const ctx = console_.ctx({ searchBudgetMs: 5_000 });
-  const filter = asked(query);
+  const filter = filterOf(query);
   const out: unknown[] = [isUnderstood(filter)];
   for (const firstWindow of [1_000, 30])
     out.push(await listJobs(ctx, { ...filter, limit: 10 }, { firstWindow }));
@@ -217,20 +221,20 @@ const FORMS: ((text: string) => Record<string, string>)[] = [
 
 describe('a planted secret', () => {
   it.each(PARTS)(
-    '%s is told apart from %s by nothing',
+    'a search gives the same answers for %s as for %s',
     async (part, none) => {
-      const told: string[] = [];
+      const differences: string[] = [];
       for (const form of FORMS)
         if ((await answers(form(part), part)) !== (await answers(form(none), none)))
-          told.push(JSON.stringify(form(part)));
-      expect(told).toEqual([]);
+          differences.push(JSON.stringify(form(part)));
+      expect(differences).toEqual([]);
     },
     120_000,
   );
 
-  it('is found by what is shown beside it', async () => {
+  it('a planted secret does not hide its job from searches for visible text', async () => {
     const count = async (q: string) =>
-      (await listJobs(console_.ctx(), { ...asked({ q }), limit: 100 })).rows.length;
+      (await listJobs(console_.ctx(), { ...filterOf({ q }), limit: 100 })).rows.length;
     expect(await count('ordinary')).toBe(60);
     expect(await count('page=1')).toBe(6);
     expect(await count('error:refused')).toBe(22);
@@ -239,7 +243,7 @@ describe('a planted secret', () => {
     expect(await count('label:*ul*')).toBe(71);
   });
 
-  it('is not to be filtered by its place', () => {
+  it('a planted secret cannot be searched for by its argument path', () => {
     const refused = [
       'args.0.password:x',
       'args.password:x',
@@ -256,37 +260,37 @@ describe('a planted secret', () => {
       'args.0.x:AKIAIOSFODNN7EXAMPLE',
       '"4111 1111 1111 1111"',
     ];
-    expect(refused.filter((q) => asked({ q }).terms[0]?.kind !== 'not_understood')).toEqual([]);
-    expect(asked({ query: `token=${SECRET}` }).terms).toMatchObject([
+    expect(refused.filter((q) => filterOf({ q }).terms[0]?.kind !== 'not_understood')).toEqual([]);
+    expect(filterOf({ query: `token=${SECRET}` }).terms).toMatchObject([
       { kind: 'not_understood', reason: 'hidden' },
     ]);
     expect(
-      asked({ q: 'args.0.invoice_id:1 args.2:x tokenize password' }).terms.filter(
+      filterOf({ q: 'args.0.invoice_id:1 args.2:x tokenize password' }).terms.filter(
         ({ kind }) => kind === 'not_understood',
       ),
     ).toEqual([]);
   });
 
-  it('is nowhere in what is shown', async () => {
+  it('a planted secret is redacted in every answer', async () => {
     const ctx = console_.ctx();
-    const shown: unknown[] = [
-      await listJobs(ctx, { ...asked({}), limit: 100 }),
-      await listBatchJobs(ctx, batchId, { ...asked({}), limit: 100 }),
+    const output: unknown[] = [
+      await listJobs(ctx, { ...filterOf({}), limit: 100 }),
+      await listBatchJobs(ctx, batchId, { ...filterOf({}), limit: 100 }),
       await listBatches(ctx, { state: null, limit: 25, cursor: null, notUnderstood: [] }),
       await getBatch(ctx, batchId),
     ];
-    const { rows } = await listJobs(ctx, { ...asked({}), limit: 100 });
-    shown.push(
-      await withColumns(ctx, rows, parseColumns('args.0.password,args.0.note,args.0,cron')),
-      await withColumns(ctx, rows, parseColumns('args.0.value,args.0.1,args.0.text,error')),
+    const { rows } = await listJobs(ctx, { ...filterOf({}), limit: 100 });
+    output.push(
+      await loadColumns(ctx, rows, parseColumns('args.0.password,args.0.note,args.0,cron')),
+      await loadColumns(ctx, rows, parseColumns('args.0.value,args.0.1,args.0.text,error')),
     );
     for (const id of ids) {
-      shown.push(await getJob(ctx, id, { all: true }), await getRawJob(ctx, id));
+      output.push(await getJob(ctx, id, { all: true }), await getRawJob(ctx, id));
       for (const execution of await listExecutions(ctx, id))
-        shown.push(execution, await getRawExecution(ctx, execution.id));
+        output.push(execution, await getRawExecution(ctx, execution.id));
     }
     for (const format of ['csv', 'ndjson'] as const)
-      for await (const chunk of exportJobs(ctx, asked({}), format)) shown.push(chunk);
+      for await (const chunk of exportJobs(ctx, filterOf({}), format)) output.push(chunk);
     for (const text of [
       'label:',
       'label:to',
@@ -298,16 +302,16 @@ describe('a planted secret', () => {
       'args.0.password:',
       `args.0.password:${SECRET.slice(0, 2)}`,
     ])
-      shown.push(await completeQuery(ctx, { text, at: text.length }));
+      output.push(await completeQuery(ctx, { text, at: text.length }));
     for (const by of ['state', 'queue', 'class'] as const)
-      shown.push(await chartOfList(ctx, asked({}), { range: 'hour', by }));
-    const all = JSON.stringify(shown);
+      output.push(await chartOfList(ctx, filterOf({}), { range: 'hour', by }));
+    const all = JSON.stringify(output);
     for (const secret of [SECRET, PIN]) expect(all.split(secret).length - 1, secret).toBe(0);
     expect(all).toContain('ordinary words');
     expect(all).toContain('[REDACTED]');
   }, 120_000);
 
-  it('acts on nothing by itself, in one statement or in windows', async () => {
+  it('a planted secret selects no jobs for a bulk action, at once or in windows', async () => {
     const ctx = console_.ctx();
     for (const q of [SECRET.slice(0, 6), `error:${SECRET}`, `"${SECRET}"`]) {
       const target = {
@@ -323,10 +327,10 @@ describe('a planted secret', () => {
         scheduledAt: null,
         cutOff: preview.cutOff,
         expected: preview.total,
-        typed: null,
+        confirmedCount: null,
       });
       if (started.kind !== 'started') throw new Error(started.kind);
-      await workOn(started.runId)?.ended;
+      await getActiveRun(started.runId)?.ended;
       expect(await getRun(ctx, started.runId)).toMatchObject({ state: 'finished', counts: {} });
     }
     const query = String(new URLSearchParams({ q: 'error:refused' }));
@@ -347,9 +351,9 @@ describe('a planted secret', () => {
   });
 });
 
-it('counts a chart of few and of many alike', async () => {
+it('the chart counts every rechecked job of a small table', async () => {
   const ctx = console_.ctx();
-  const chart = await chartOfList(ctx, asked({ q: 'ordinary' }), { range: 'hour', by: 'class' });
+  const chart = await chartOfList(ctx, filterOf({ q: 'ordinary' }), { range: 'hour', by: 'class' });
   expect(chart.accuracy).toEqual({ kind: 'exact' });
   expect(chart.series.flatMap(({ counts }) => counts).reduce((a, b) => a + b, 0)).toBe(60);
 });

@@ -1,69 +1,83 @@
 import sql, { type Sql, empty, join } from 'sql-template-tag';
-import { TextBudget } from '../core/text-budget';
-import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { type Json, compactJson, object, scalar } from '../good-job/json';
-import type { GoodJob } from '../good-job/tables';
-import { requestState } from '../response-status';
+import { z } from 'zod';
+import { type Json, compactJson } from '../core/json';
+import { TextBudget } from '../core/steps';
+import type { Tx } from '../db/database';
+import { MAX_TEXT_BYTES } from '../db/text-limit';
+import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { allOf } from './conditions';
+import {
+  ARGUMENTS_TEXT,
+  filterCondition,
+  plainCondition,
+  termCondition,
+  likePattern,
+} from '../search/conditions';
+import type { Term, UnderstoodTerm } from '../search/terms';
 import type { JobFilter } from './filters';
-import { type RedactedTexts, type StoredTexts, redactTexts, storedTextColumns } from './job-texts';
-import { arrayBytes, payloadBytes, searchedBytes } from './large-jobs';
-import { plainCondition, termCondition, wildcard } from './term-conditions';
-import type { Term, UnderstoodTerm } from './terms';
-import { ARGUMENTS_TEXT } from './text-conditions';
+import { payloadBytes, searchedBytes } from './rows';
+import {
+  type WholeTexts,
+  readAllTexts,
+  redactStored,
+  redactedRow,
+  storedTextColumns,
+} from './texts';
 
 /*
- * A search must not find what redaction hides: whoever searches for the beginnings of a secret would read it letter by
- * letter. A term that looks into texts therefore finds candidates in SQL, and each candidate is matched again on its
- * redacted row, for every viewer alike. No secret is matched, and none excludes its job.
+ * A search must not find what redaction hides, or a user could guess a secret letter by letter. A
+ * term that searches texts therefore selects candidates in SQL, and each candidate is matched again
+ * on its redacted row.
  *
- * Jobs with more than MAX_TEXT_BYTES of a text are no candidates of SQL: all of them that satisfy the other terms are
- * read within the budget of the request, or counted as not searched. Their number and order depend on no hidden value.
+ * A job with a text of more than MAX_TEXT_BYTES is "large" and no SQL candidate. It is read whole
+ * within the budget of the request or counted as unsearched, so neither number nor order depends on
+ * a hidden value.
  */
 
-/** Stands where something is hidden: in no query, and printed as it is by jsonb in any encoding. */
-const MARKER = '\u007F';
-/** What a large job costs that turned out not to fit: Postgres has printed it to measure it. Bytes. */
-const UNREAD_CHARGE = 200_000;
-/** Bytes of the jobs of one answer that are searched, without the first kilobyte of each. */
-const SEARCHED_BYTES = 250_000;
-/** Candidates that one statement reads: rows and bytes. */
+/** Charge for a large job that exceeded the budget, because Postgres printed it to measure it. */
+const UNREAD_CHARGE_BYTES = 200_000;
+/** Bytes that one request may search, without the first kilobyte of each job. */
+export const MAX_SEARCHED_BYTES = 250_000;
+/** Large jobs that a search may read; a chart reads less, because it accompanies a list. */
+const MAX_LARGE_BYTES = 1_100_000;
+export const MAX_CHART_LARGE_BYTES = 250_000;
+const MAX_LARGE_JOBS = 8;
+/** Candidates that one statement reads. */
 const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
-/** Characters of rows whose redacted texts one request keeps: more than its list reads. */
-const MAX_SHARED_CHARS = 3_000_000;
 
-/** Whether the term looks into texts of which something may be hidden. Whole names are compared as they are. */
-function isChecked(term: Term): term is UnderstoodTerm {
-  if (redaction().off) return false;
+/**
+ * Whether a term searches texts that redaction may change. Terms of whole names are compared in SQL
+ * alone.
+ */
+function needsRecheck(term: Term): term is UnderstoodTerm {
+  if (redaction().isOff) return false;
   if (term.kind === 'text' || term.kind === 'argument') return true;
   return (
     term.kind === 'match' &&
     (term.field === 'error' ||
-      (term.field !== 'state' && term.values.some((value) => wildcard(value) !== null)))
+      (term.field !== 'state' && term.values.some((value) => likePattern(value) !== null)))
   );
 }
 
 /**
- * What one request may spend on searching: bytes of ordinary jobs and bytes of large jobs. It has no clock: how long a
- * recheck takes depends on the candidates, and where a search ends must not.
+ * The budget of one search, in bytes of ordinary jobs and of large ones. It has no time limit: the
+ * duration of a recheck depends on hidden values, and the end of a search must not.
  */
 export class SearchBudget {
-  /** Bytes of the jobs of a window, without their first kilobyte each. */
+  /** Bytes left for ordinary jobs, without the first kilobyte of each. */
   remainingBytes: number;
   private remainingLargeBytes: number;
-  private remainingLargeJobs = 8;
-  /** Counts nothing; for its turns of the event loop. */
+  private remainingLargeJobs = MAX_LARGE_JOBS;
+  /** Unlimited; only used to yield to the event loop. */
   readonly texts = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
 
-  constructor({ bytes = SEARCHED_BYTES, largeBytes = 1_100_000 } = {}) {
+  constructor({ bytes = MAX_SEARCHED_BYTES, largeBytes = MAX_LARGE_BYTES } = {}) {
     this.remainingBytes = bytes;
     this.remainingLargeBytes = largeBytes;
   }
 
-  /** Bytes that the next large job may have; 0: none is read any more. */
+  /** Maximum size of the next large job; 0 when no more are read. */
   get largeBytes(): number {
     return this.remainingLargeJobs > 0 ? this.remainingLargeBytes : 0;
   }
@@ -74,51 +88,80 @@ export class SearchBudget {
   }
 }
 
-/** A row of a scan: a candidate (`fits`), a large job, or the place where the scan ended. */
-export interface ScannedJob {
-  id: string;
-  /** Its number among the rows of the source, from 1. */
-  n: number;
-  fits: boolean;
-  large: boolean;
-  bytes: number;
-  /** Bytes of the rows up to this one. */
-  total: number;
-  /** The bytes of the scan are used up with this row. */
-  exhausted: boolean;
+/** A row of a scan: a candidate, a large job, or the last row of the scan. */
+export const scannedJob = z.strictObject({
+  id: z.string(),
+  /** Row number in the source, from 1. */
+  n: z.number(),
+  /** Whether the job is a candidate. */
+  fits: z.boolean(),
+  /** Whether a text of the job exceeds MAX_TEXT_BYTES. */
+  large: z.boolean(),
+  bytes: z.number(),
+  /** Bytes of all rows up to this one. */
+  total: z.number(),
+  /** Whether this row used up the bytes of the scan. */
+  exhausted: z.boolean(),
+});
+export type ScannedJob = z.infer<typeof scannedJob>;
+
+/** Columns to read of a job `j`, which include `id`, and the schema of their rows. */
+export interface JobColumns<Row extends { id: string }> {
+  sql: Sql;
+  /** A loose object, because queries add columns. */
+  schema: z.ZodType<Row>;
 }
 
+const idRow = z.strictObject({ id: z.string() });
+const ID_COLUMN: JobColumns<{ id: string }> = { sql: sql`j.id`, schema: idRow.loose() };
+
+/** Columns that the recheck adds to those of its caller. */
+const recheckedRow = z.looseObject({
+  /** JSON text of StoredTexts; null if the recheck does not need them. */
+  stored: z.string().nullable(),
+  /** Whether the stored row matches. */
+  fits: z.boolean(),
+});
+
 interface ScanOptions {
-  /** `n` of the source's last row, which is returned whether or not it is a candidate. */
+  /** `n` of the source's last row, which is returned even when it is not a candidate. */
   lastN?: number;
-  /** Another row that is returned: begins with OR. */
+  /** Condition of another row to return; begins with OR. */
   last?: Sql;
   limit?: number;
   maxBytes?: number;
-  /** Holds for each candidate besides the filter; large jobs are not judged by it. */
+  /** Additional condition for candidates; not applied to large jobs. */
   also?: Sql;
 }
 
-/** A scan that ends in the database at the row at which its bytes are used up: no row behind it is evaluated. */
+/**
+ * A scan that ends in the database at the row that uses up its bytes; later rows are not evaluated.
+ */
 interface EndedScanOptions extends ScanOptions {
   maxBytes: number;
 }
 
 interface Visible<Row> {
   rows: Row[];
-  /** Large jobs that were not searched, up to the last row wanted. */
+  /** Large jobs that were not searched, up to the last requested row. */
   unsearched: number;
 }
 
-/** The jobs of a filter: by SQL, and where a term looks into texts by the redacted rows of its candidates. */
+/** Matches jobs by SQL, and rechecks candidates of text terms on their redacted rows. */
 export class RedactedMatch {
-  /** On the alias `j`: holds for each of the jobs that is not large, and for some that are left out. */
+  /**
+   * Condition on the alias `j`. It holds for every match that is not large, and for candidates the
+   * recheck rejects.
+   */
   readonly sql: Sql;
-  /** `sql` without the terms that look into texts: what bounds a search bounds these jobs. */
+  /**
+   * `sql` without text terms. Search limits count these jobs, so they do not depend on hidden
+   * values.
+   */
   readonly baseSql: Sql;
 
   private constructor(
-    private readonly gj: GoodJob,
+    private readonly tables: GoodJobTables,
     private readonly checked: readonly UnderstoodTerm[],
     conditions: { sql: Sql; baseSql: Sql },
   ) {
@@ -126,37 +169,40 @@ export class RedactedMatch {
     this.baseSql = conditions.baseSql;
   }
 
-  static of(gj: GoodJob, filter: Parameters<typeof allOf>[1]): RedactedMatch {
-    const checked = filter.notUnderstood?.length ? [] : filter.terms.filter(isChecked);
-    return new RedactedMatch(gj, checked, {
-      sql: allOf(gj, filter, (term) =>
-        term.negated && isChecked(term) ? sql`true` : termCondition(gj, term),
+  /** Returns the match of a filter. A filter that could not be parsed matches nothing. */
+  static of(tables: GoodJobTables, filter: Parameters<typeof filterCondition>[1]): RedactedMatch {
+    const checked = filter.notUnderstood?.length ? [] : filter.terms.filter(needsRecheck);
+    return new RedactedMatch(tables, checked, {
+      sql: filterCondition(tables, filter, (term) =>
+        term.negated && needsRecheck(term) ? sql`true` : termCondition(tables, term),
       ),
-      baseSql: allOf(gj, filter, (term) => (isChecked(term) ? sql`true` : termCondition(gj, term))),
+      baseSql: filterCondition(tables, filter, (term) =>
+        needsRecheck(term) ? sql`true` : termCondition(tables, term),
+      ),
     });
   }
 
-  /** The jobs on which `condition` holds. */
-  static all(gj: GoodJob, condition: Sql): RedactedMatch {
-    return new RedactedMatch(gj, [], { sql: condition, baseSql: condition });
+  /** Returns a match of all jobs that satisfy `condition`, without a recheck. */
+  static all(tables: GoodJobTables, condition: Sql): RedactedMatch {
+    return new RedactedMatch(tables, [], { sql: condition, baseSql: condition });
   }
 
-  /** The same match with both conditions changed, as to what held at another moment. */
+  /** Returns this match with both SQL conditions changed. */
   map(change: (condition: Sql) => Sql): RedactedMatch {
-    return new RedactedMatch(this.gj, this.checked, {
+    return new RedactedMatch(this.tables, this.checked, {
       sql: change(this.sql),
       baseSql: change(this.baseSql),
     });
   }
 
-  /** False: `sql` is all there is. */
+  /** Whether candidates must be rechecked; if not, `sql` is exact. */
   get needsRecheck(): boolean {
     return this.checked.length > 0;
   }
 
   /**
-   * Candidates and large jobs of `source`, in its order. `source` is a FROM item that has a job's columns as `j`. The
-   * scan ends at the row at which `maxBytes` are used up: rows of every job of the filter's other terms count.
+   * Selects candidates and large jobs of `source`, a FROM item with a job's columns as `j`, in its
+   * order. All jobs that satisfy `baseSql` count towards `maxBytes`.
    */
   scanSql(
     source: Sql,
@@ -164,45 +210,71 @@ export class RedactedMatch {
   ): Sql {
     const exhausted = maxBytes === Infinity ? sql`false` : sql`s.total > ${maxBytes}::bigint`;
     return sql`
-      SELECT s.id, s.n, s.fits, s.large, s.bytes::int AS bytes, s.total::float8 AS total, ${exhausted} AS exhausted FROM (
-        SELECT r.id, r.fits, r.large, r.bytes, (row_number() OVER w)::int AS n, sum(r.bytes) OVER w AS total FROM (
+      SELECT s.id, s.n, s.fits, s.large, s.bytes::int AS bytes, s.total::float8 AS total,
+             ${exhausted} AS exhausted
+        FROM (
+        SELECT r.id, r.fits, r.large, r.bytes, (row_number() OVER w)::int AS n,
+               sum(r.bytes) OVER w AS total
+          FROM (
           SELECT j.id, p.base AND l.bytes IS NULL AS large, coalesce(l.bytes, 0) AS bytes,
-                 CASE WHEN l.bytes IS NOT NULL THEN coalesce((${this.sql} AND ${also}), false) ELSE false END AS fits
+                 CASE WHEN l.bytes IS NOT NULL
+                      THEN coalesce((${this.sql} AND ${also}), false)
+                      ELSE false END AS fits
             FROM ${source}
-            CROSS JOIN LATERAL (SELECT b.base, CASE WHEN b.base THEN ${payloadBytes} END AS bytes FROM (SELECT coalesce((${this.baseSql}), false) AS base OFFSET 0) b OFFSET 0) p
-            CROSS JOIN LATERAL (SELECT CASE WHEN p.base THEN ${searchedBytes(sql`p.bytes`)} END AS bytes OFFSET 0) l
-          OFFSET 0) r WINDOW w AS (ROWS UNBOUNDED PRECEDING)) s
-       WHERE s.fits OR s.large OR s.n = ${lastN} OR ${exhausted} ${last} ${limit === undefined ? empty : sql`LIMIT ${limit}`}`;
+            CROSS JOIN LATERAL (
+              SELECT b.base, CASE WHEN b.base THEN ${payloadBytes} END AS bytes
+                FROM (SELECT coalesce((${this.baseSql}), false) AS base OFFSET 0) b
+              OFFSET 0) p
+            CROSS JOIN LATERAL (
+              SELECT CASE WHEN p.base THEN ${searchedBytes(sql`p.bytes`)} END AS bytes
+              OFFSET 0) l
+          OFFSET 0) r
+        WINDOW w AS (ROWS UNBOUNDED PRECEDING)) s
+       WHERE s.fits OR s.large OR s.n = ${lastN} OR ${exhausted} ${last}
+       ${limit === undefined ? empty : sql`LIMIT ${limit}`}`;
   }
 
-  /** The same where a limit of rows would not end the scan soon: where it ends is measured first, without any term of texts. */
+  /**
+   * A scan that ends early even when candidates are rare and its LIMIT is not reached: a first pass
+   * without text terms finds the row that uses up the bytes.
+   */
   endedScanSql(source: Sql, options: EndedScanOptions): Sql {
     const { maxBytes } = options;
+    const boundScan = this.scanSql(source, { maxBytes, also: sql`false` });
+    const scan = this.scanSql(sql`(SELECT * FROM ${source} LIMIT (SELECT n FROM cut)) j`, {
+      ...options,
+      last: sql`OR s.n = (SELECT n FROM cut)`,
+    });
     return sql`
-      WITH cut AS MATERIALIZED (SELECT c.n FROM (${this.scanSql(source, { maxBytes, also: sql`false` })}) c WHERE c.exhausted LIMIT 1)
-      SELECT e.id, e.n, e.fits, e.large, e.bytes, e.total, e.exhausted OR coalesce(e.n = (SELECT n FROM cut), false) AS exhausted
-        FROM (${this.scanSql(sql`(SELECT * FROM ${source} LIMIT (SELECT n FROM cut)) j`, { ...options, last: sql`OR s.n = (SELECT n FROM cut)` })}) e`;
+      WITH cut AS MATERIALIZED (
+        SELECT c.n
+          FROM (${boundScan}) c
+         WHERE c.exhausted
+         LIMIT 1)
+      SELECT e.id, e.n, e.fits, e.large, e.bytes, e.total,
+             e.exhausted OR coalesce(e.n = (SELECT n FROM cut), false) AS exhausted
+        FROM (${scan}) e`;
   }
 
-  /** Which of the scanned jobs are visible matches. */
+  /** Returns the ids of the scanned jobs that are visible matches. */
   async visibleIds(
     tx: Tx,
     scanned: readonly ScannedJob[],
     budget: SearchBudget,
   ): Promise<{ ids: Set<string>; unsearched: number }> {
-    const { rows, unsearched } = await this.firstVisible<{ id: string }>(tx, scanned, budget, {
+    const { rows, unsearched } = await this.firstVisible(tx, scanned, budget, {
       wanted: Infinity,
-      columns: sql`j.id`,
+      columns: ID_COLUMN,
     });
     return { ids: new Set(rows.map(({ id }) => id)), unsearched };
   }
 
-  /** The first `wanted` visible matches in their order, with these columns of `j`, among which is `id`. */
+  /** Returns the first `wanted` visible matches in scan order, with the given columns. */
   async firstVisible<Row extends { id: string }>(
     tx: Tx,
     scanned: readonly ScannedJob[],
     budget: SearchBudget,
-    { wanted, columns }: { wanted: number; columns: Sql },
+    { wanted, columns }: { wanted: number; columns: JobColumns<Row> },
   ): Promise<Visible<Row>> {
     const visible: Visible<Row> = { rows: [], unsearched: 0 };
     const entries = scanned.filter(({ fits, large }) => fits || large);
@@ -212,12 +284,12 @@ export class RedactedMatch {
       const small = chunk.filter(({ large }) => !large).map(({ id }) => id);
       const rows =
         small.length > 0
-          ? await this.recheck<Row>(tx, small, columns)
+          ? await this.recheck(tx, small, columns)
           : new Map<string, Row | 'unsearched'>();
       await budget.texts.yieldIfDue();
       for (const { id, large } of chunk) {
         if (visible.rows.length >= wanted) break;
-        const row = large ? await this.readLarge<Row>(tx, id, columns, budget) : rows.get(id);
+        const row = large ? await this.readLarge(tx, id, columns, budget) : rows.get(id);
         if (row === 'unsearched') visible.unsearched += 1;
         else if (row) visible.rows.push(row);
       }
@@ -225,114 +297,123 @@ export class RedactedMatch {
     return visible;
   }
 
-  /** The visible matches among the jobs, and those of which a text has become too large since the scan. */
+  /**
+   * Returns the visible matches, and marks jobs with a text that became too large since the scan.
+   */
   private async recheck<Row extends { id: string }>(
     tx: Tx,
     ids: readonly string[],
-    columns: Sql,
+    columns: JobColumns<Row>,
   ): Promise<Map<string, Row | 'unsearched'>> {
-    const { gj, checked } = this;
-    const all = join(
-      checked.map((term) => termCondition(gj, term)),
+    const { tables, checked } = this;
+    const condition = join(
+      checked.map((term) => termCondition(tables, term)),
       ' AND ',
     );
-    // Where the text of a negated term is not in the stored row, it is not in the redacted row either.
-    const needed = checked.some(({ negated }) => !negated)
+    // If a stored row does not contain the text of a negated term, its redacted row does not
+    // either.
+    const needsTexts = checked.some(({ negated }) => !negated)
       ? sql`true`
       : sql`coalesce(${join(
-          checked.map((term) => sql`(${plainCondition(gj, term)})`),
+          checked.map((term) => sql`(${plainCondition(tables, term)})`),
           ' OR ',
         )}, false)`;
-    // One column for all stored texts: with it they leave the row that the caller gets.
-    const read = await tx.query<Row & { stored?: string | null; fits?: boolean }>(sql`
-      SELECT ${columns}, j.fits, CASE WHEN j.needed THEN (SELECT row_to_json(t)::text FROM (SELECT ${storedTextColumns()}) t) END AS stored
-        FROM (SELECT j.*, ${needed} AS needed, coalesce((${all}), false) AS fits
-                FROM ${gj.jobs} j WHERE j.id = ANY(${[...ids]}::uuid[]) OFFSET 0) j`);
+    // All stored texts are one column, which is removed from the rows before they are returned.
+    const candidates: (Row & Partial<z.infer<typeof recheckedRow>>)[] = await tx.query(
+      z.intersection(columns.schema, recheckedRow),
+      sql`
+        SELECT ${columns.sql}, j.fits,
+               CASE WHEN j.needed
+                    THEN (SELECT row_to_json(t)::text FROM (SELECT ${storedTextColumns()}) t)
+                    END AS stored
+          FROM (SELECT j.*, ${needsTexts} AS needed, coalesce((${condition}), false) AS fits
+                  FROM ${tables.jobs} j
+                 WHERE j.id = ANY(${[...ids]}::uuid[])
+                OFFSET 0) j`,
+    );
     const visible = new Set<string>();
     const unsearched = new Set<string>();
     const changed: Json[] = [];
-    for (const row of read) {
+    for (const row of candidates) {
       const { id, stored, fits } = row;
       delete row.stored;
       delete row.fits;
       const redacted = stored == null ? null : await redactStored(stored);
       if (redacted?.tooLarge) unsearched.add(id);
-      else if (redacted?.secrets.hidden) changed.push(redactedRow(id, redacted));
+      else if (redacted?.secrets.hasRedactions) changed.push(redactedRow(id, redacted));
       else if (fits) visible.add(id);
     }
-    for (const id of await this.matching(tx, changed, all)) visible.add(id);
-    const rows = read.filter(({ id }) => visible.has(id));
+    for (const id of await this.matching(tx, changed, condition)) visible.add(id);
+    const rows = candidates.filter(({ id }) => visible.has(id));
     return new Map<string, Row | 'unsearched'>([
       ...rows.map((row): [string, Row] => [row.id, row]),
       ...[...unsearched].map((id): [string, 'unsearched'] => [id, 'unsearched']),
     ]);
   }
 
-  /** Which of the redacted rows match. */
+  /** Returns the ids of the redacted rows that match. */
   private async matching(tx: Tx, rows: Json[], condition: Sql): Promise<string[]> {
     if (rows.length === 0) return [];
-    const matched = await tx.query<{ id: string }>(sql`
-      SELECT j.id FROM json_to_recordset(${compactJson({ kind: 'array', items: rows })}::json)
-        AS j(id uuid, job_class text, queue_name text, cron_key text, error text, labels text[], serialized_params jsonb) WHERE ${condition}`);
+    const matched = await tx.query(
+      idRow,
+      sql`
+        SELECT j.id
+          FROM json_to_recordset(${compactJson({ kind: 'array', items: rows })}::json)
+            AS j(id uuid, job_class text, queue_name text, cron_key text, error text,
+                 labels text[], serialized_params jsonb)
+         WHERE ${condition}`,
+    );
     return matched.map(({ id }) => id);
   }
 
-  /** Reads a large job completely, if the budget has room for it, and matches the first MAX_TEXT_BYTES of its redacted texts. */
+  /** Reads the texts of a large job; null if the budget does not allow it. */
+  private async readLargeTexts(
+    tx: Tx,
+    id: string,
+    budget: SearchBudget,
+  ): Promise<WholeTexts | null> {
+    const maxBytes = budget.largeBytes;
+    if (maxBytes <= MAX_TEXT_BYTES) return null;
+    const texts = await readAllTexts(tx, this.tables, id, maxBytes);
+    budget.spendOnLarge(texts?.bytes ?? UNREAD_CHARGE_BYTES);
+    return texts;
+  }
+
+  /**
+   * Reads a large job whole if the budget allows, and matches the first MAX_TEXT_BYTES of its
+   * redacted texts.
+   */
   private async readLarge<Row extends { id: string }>(
     tx: Tx,
     id: string,
-    columns: Sql,
+    columns: JobColumns<Row>,
     budget: SearchBudget,
   ): Promise<Row | 'unsearched' | undefined> {
-    const maxBytes = budget.largeBytes;
-    if (maxBytes <= MAX_TEXT_BYTES) return 'unsearched';
-    const texts = await readWhole(tx, this.gj, id, maxBytes);
-    budget.spendOnLarge(texts?.bytes ?? UNREAD_CHARGE);
+    const texts = await this.readLargeTexts(tx, id, budget);
     if (!texts) return 'unsearched';
-    const { gj, checked } = this;
+    const { tables, checked } = this;
     const redacted = await redactStored(texts.stored);
     await budget.texts.yieldIfDue();
-    // Rules of the class do not apply to a class whose name was cut: its arguments are not redacted.
+    // Redaction rules of a class cannot be applied when its name was truncated, so the arguments
+    // are unread.
     const hasUnreadArguments = texts.hasArguments && redacted.arguments === undefined;
     if (redacted.tooLarge || hasUnreadArguments) return 'unsearched';
     const beginning = sql`left(${ARGUMENTS_TEXT}, ${MAX_TEXT_BYTES}::int)`;
     const condition = join(
-      checked.map((term) => termCondition(gj, term, beginning)),
+      checked.map((term) => termCondition(tables, term, beginning)),
       ' AND ',
     );
     const matched = await this.matching(tx, [redactedRow(id, redacted)], condition);
     if (matched.length === 0) return undefined;
-    const [row] = await tx.query<Row>(sql`SELECT ${columns} FROM ${gj.jobs} j WHERE j.id = ${id}`);
+    const [row] = await tx.query(
+      columns.schema,
+      sql`SELECT ${columns.sql} FROM ${tables.jobs} j WHERE j.id = ${id}`,
+    );
     return row;
   }
 }
 
-const RECHECK = {
-  budget: new TextBudget({ maxBytes: Infinity, maxMs: Infinity }),
-  marker: MARKER,
-  withArguments: true,
-};
-
-/** The redacted texts of a row. A request that lists and counts the same rows redacts each of them once. */
-function redactStored(stored: string): Promise<RedactedTexts> {
-  const shared = requestState('rechecked rows', () => ({
-    results: new Map<string, Promise<RedactedTexts>>(),
-    chars: 0,
-  }));
-  const earlier = shared.results.get(stored);
-  if (earlier) return earlier;
-  // An export rechecks any number of rows in one request.
-  if (shared.chars + stored.length > MAX_SHARED_CHARS) {
-    shared.results.clear();
-    shared.chars = 0;
-  }
-  const result = redactTexts(JSON.parse(stored) as StoredTexts, RECHECK);
-  shared.results.set(stored, result);
-  shared.chars += stored.length;
-  return result;
-}
-
-/** The next entries, as many as one statement may read. */
+/** Returns the next entries, up to CHUNK_ROWS and about CHUNK_BYTES. */
 function chunkOf(entries: readonly ScannedJob[], from: number): ScannedJob[] {
   let bytes = 0;
   let to = from;
@@ -343,45 +424,10 @@ function chunkOf(entries: readonly ScannedJob[], from: number): ScannedJob[] {
   return entries.slice(from, to);
 }
 
-/** All texts of a job, each of MAX_FULL_TEXT_BYTES at most; null: they are larger, or than `maxBytes` together. */
-async function readWhole(
-  tx: Tx,
-  gj: GoodJob,
-  id: string,
-  maxBytes: number,
-): Promise<{ stored: string; hasArguments: boolean; bytes: number } | null> {
-  const [row] = await tx.query<{ bytes: number; hasArguments: boolean; stored: string | null }>(sql`
-    SELECT t.bytes, t.arguments IS NOT NULL AS "hasArguments", CASE WHEN t.bytes <= ${Math.floor(maxBytes)}::bigint THEN row_to_json(t)::text END AS stored
-      FROM (SELECT t.*, coalesce(octet_length(t.arguments), 0) + coalesce(octet_length(t."customMembers"), 0) + coalesce(octet_length(t.error), 0) + coalesce(${arrayBytes(sql`t.labels`)}, 0) AS bytes
-              FROM (SELECT ${storedTextColumns({ maxBytes: MAX_FULL_TEXT_BYTES })} FROM ${gj.jobs} j WHERE j.id = ${id} OFFSET 0) t OFFSET 0) t`);
-  if (!row || row.stored === null) return null;
-  return { stored: row.stored, hasArguments: row.hasArguments, bytes: row.bytes };
-}
-
-/** A job as a row of json_to_recordset. */
-function redactedRow(id: string, texts: RedactedTexts): Json {
-  const text = (given: string | null): Json => scalar(given && wellFormed(given));
-  return object([
-    ['id', scalar(id)],
-    ['job_class', scalar(texts.jobClass)],
-    ['queue_name', text(texts.queueName)],
-    ['cron_key', text(texts.cronKey)],
-    ['error', text(texts.error && texts.error.slice(0, MAX_TEXT_BYTES))],
-    ['labels', { kind: 'array', items: texts.labels.map((label) => text(label)) }],
-    [
-      'serialized_params',
-      texts.arguments ? object([['arguments', texts.arguments]]) : scalar(null),
-    ],
-  ]);
-}
-
-/** Postgres takes no half of a surrogate pair. */
-const wellFormed = (text: string): string => Buffer.from(text).toString();
-
-/** The jobs of a filter. */
+/** Returns the match of a filter. */
 export function redactedMatch(
-  gj: GoodJob,
+  tables: GoodJobTables,
   filter: Pick<JobFilter, 'state' | 'terms'> & Partial<Pick<JobFilter, 'notUnderstood'>>,
 ): RedactedMatch {
-  return RedactedMatch.of(gj, filter);
+  return RedactedMatch.of(tables, filter);
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { insertExecution, insertJob, params } from '../../test/harness/rows';
+import { insertExecution, insertJob, serializedParams } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { reveal } from './reveal';
+import { reveal } from './raw';
 
 const SECRET = 'zq7kxw9vjt3m';
 let console_: TestConsole;
@@ -14,11 +14,11 @@ beforeAll(async () => {
   const id = randomUUID();
   jobId = await insertJob(console_.client, {
     id,
-    serialized_params: params(id, { arguments: [{ password: SECRET }] }),
+    serialized_params: serializedParams(id, { arguments: [{ password: SECRET }] }),
   });
   executionId = await insertExecution(console_.client, id, {
     error: `password=${SECRET}`,
-    serialized_params: params(id, { arguments: [{ password: SECRET }] }),
+    serialized_params: serializedParams(id, { arguments: [{ password: SECRET }] }),
   });
 });
 afterAll(() => console_.close());
@@ -33,12 +33,13 @@ interface Recorded {
 const records = async () =>
   (
     await console_.client.query<Recorded>(
-      `SELECT viewer, outcome, reason, details FROM good_job_console.audit_events WHERE action = 'argument.reveal' ORDER BY id`,
+      `SELECT viewer, outcome, reason, details FROM good_job_console.audit_events
+        WHERE action = 'argument.reveal' ORDER BY id`,
     )
   ).rows;
 
 describe('reveal', () => {
-  it('shows all of a job or of an attempt, and has it on record with the reason, without what it showed', async () => {
+  it('returns the whole payload of a job or an execution and audits the reason only', async () => {
     expect(
       await reveal(console_.ctx({ reason: `ticket 12, password=${SECRET}` }), {
         jobId,
@@ -69,7 +70,7 @@ describe('reveal', () => {
       );
     },
   );
-  it('is refused without a reason, whatever AUDIT_REASON says', async () => {
+  it('rejects a reveal without a reason for any value of AUDIT_REASON', async () => {
     const before = (await records()).length;
     for (const reason of [undefined, '  '])
       await expect(
@@ -80,7 +81,7 @@ describe('reveal', () => {
       { outcome: 'refused' },
     ]);
   });
-  it('knows no row of another job', async () => {
+  it('returns null for an execution of another job', async () => {
     const before = (await records()).length;
     expect(
       await reveal(console_.ctx({ reason: 'x' }), { jobId: randomUUID(), executionId: null }),
@@ -90,9 +91,10 @@ describe('reveal', () => {
     ).toBeNull();
     expect((await records()).length).toBe(before);
   });
-  it('shows nothing when it cannot be put on record', async () => {
+  it('returns nothing when the audit record cannot be written', async () => {
     await console_.client.query(
-      `ALTER TABLE good_job_console.audit_events ADD CONSTRAINT full_disk CHECK (action <> 'argument.reveal') NOT VALID`,
+      `ALTER TABLE good_job_console.audit_events
+       ADD CONSTRAINT full_disk CHECK (action <> 'argument.reveal') NOT VALID`,
     );
     await expect(
       reveal(console_.ctx({ reason: 'x' }), { jobId, executionId: null }),

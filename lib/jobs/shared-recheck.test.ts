@@ -1,13 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { DISCARDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
+import { withResponseState } from '../core/shared-state';
 import { Redaction } from '../redaction/redaction';
-import { withAnswer } from '../response-status';
 import { countTabs } from './counts';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
-
-/* A request that lists and counts the same rows redacts each of them once, and keeps a bounded number of them. */
+import { listJobs } from './list';
 
 const filter = parseJobFilter(new URLSearchParams({ q: 'needle' }));
 let testConsole: TestConsole;
@@ -29,20 +27,20 @@ it('redacts a row once for the list and the count of one request', async () => {
   const ctx = testConsole.ctx();
   await listJobs(ctx, filter);
   await countTabs(ctx, { ...filter, limit: 24 });
-  const apart = redactJson.mock.calls.length;
+  const separately = redactJson.mock.calls.length;
   redactJson.mockClear();
-  await withAnswer({}, async () => {
+  await withResponseState({}, async () => {
     await listJobs(ctx, { ...filter, limit: 23 });
     await countTabs({ ...ctx, maxAgeMs: 0 }, filter);
   });
   expect(redactJson.mock.calls.length).toBeGreaterThan(0);
-  expect(redactJson.mock.calls.length).toBeLessThan(apart);
+  expect(redactJson.mock.calls.length).toBeLessThan(separately);
 });
 
-it('keeps at most 3,000,000 characters however many lists one request reads', async () => {
+it('caches at most 3,000,000 characters however many lists one request reads', async () => {
   for (let n = 0; n < 12; n += 1) await insert(`needle ${n} ${'x'.repeat(60_000)}`);
-  const answer: Parameters<typeof withAnswer>[0] = {};
-  await withAnswer(answer, async () => {
+  const response: Parameters<typeof withResponseState>[0] = {};
+  await withResponseState(response, async () => {
     for (let round = 0; round < 20; round += 1) {
       // Other texts of the same length, as the next rows of an export.
       await testConsole.client.query(`UPDATE good_jobs SET error = $1 WHERE error IS NOT NULL`, [
@@ -51,7 +49,7 @@ it('keeps at most 3,000,000 characters however many lists one request reads', as
       await listJobs(testConsole.ctx(), filter);
     }
   });
-  const shared = answer.shared?.get('rechecked rows') as { chars: number } | undefined;
+  const shared = response.shared?.get('rechecked rows') as { chars: number } | undefined;
   expect(shared?.chars).toBeGreaterThan(0);
   expect(shared?.chars).toBeLessThanOrEqual(3_000_000);
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseJobFilter, sortOf } from './filters';
-import { sortChoices, sortHeads } from './sort-heads';
+import { sortChoices, sortHeaders } from './order';
 
 it.each([
   '',
@@ -11,13 +11,13 @@ it.each([
   'finished_since=1_hour_ago',
   'sort=finished',
   'state=running&sort=-priority',
-])('what is said to be sorted by is what it is sorted by: %s', (query) => {
+])('marks the column that the list is sorted by: %s', (query) => {
   const filter = parseJobFilter(new URLSearchParams(query));
   const { column, direction } = sortOf(filter);
-  expect(sortChoices(filter, '/jobs').filter(({ current }) => current)).toMatchObject([
+  expect(sortChoices(filter, '/jobs').filter(({ isCurrent }) => isCurrent)).toMatchObject([
     { column, direction },
   ]);
-  const heads = sortHeads(filter, '/jobs');
+  const heads = sortHeaders(filter, '/jobs');
   expect(
     Object.entries(heads).filter(([name, head]) => name !== 'time' && head?.sorted),
   ).toMatchObject([[column, { sorted: direction === 'asc' ? 'ascending' : 'descending' }]]);

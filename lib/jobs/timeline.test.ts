@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { timelineOf } from './timeline';
+import { buildTimeline } from './detail';
 import type { ExecutionRow, JobDetail } from './types';
 
 const at = (s: number) => `2026-11-23T12:00:${String(s).padStart(2, '0')}.000000Z`;
@@ -29,56 +29,56 @@ const attempt = (
     state,
     runTime: finished === null ? null : finished - started,
   }) as ExecutionRow;
-const kinds = (steps: ReturnType<typeof timelineOf>) => steps.map((step) => step.kind);
+const kinds = (steps: ReturnType<typeof buildTimeline>) => steps.map((step) => step.kind);
 
-it('tells enqueue, wait, attempts, back-off and finish', () => {
+it('lists enqueue, wait, attempts, back-off and finish', () => {
   const executions = [attempt(2, 3, 20, 21, 'succeeded'), attempt(1, 0, 2, 3, 'retried')];
-  const steps = timelineOf(
+  const steps = buildTimeline(
     job({ createdAt: at(3), performedAt: at(20), finishedAt: at(21), state: 'succeeded' }),
     executions,
   );
   expect(kinds(steps)).toEqual(['enqueued', 'waited', 'attempt', 'backoff', 'attempt', 'finished']);
   expect(steps[3]).toMatchObject({ seconds: 17 });
 });
-it('tells a retry by hand from one of GoodJob’s own', () => {
+it("distinguishes a user's retry from GoodJob's own", () => {
   const executions = [attempt(2, 30, 31, 32, 'discarded'), attempt(1, 0, 1, 2, 'discarded')];
   expect(
     kinds(
-      timelineOf(job({ createdAt: at(30), finishedAt: at(32), state: 'discarded' }), executions),
+      buildTimeline(job({ createdAt: at(30), finishedAt: at(32), state: 'discarded' }), executions),
     ),
   ).toEqual(['enqueued', 'waited', 'attempt', 'retried_by_hand', 'waited', 'attempt', 'finished']);
 });
-it('a job that has not run is due', () => {
-  expect(kinds(timelineOf(job({ scheduledAt: at(50), state: 'scheduled' }), []))).toEqual([
+it('the timeline ends with the due time of a job that has not run', () => {
+  expect(kinds(buildTimeline(job({ scheduledAt: at(50), state: 'scheduled' }), []))).toEqual([
     'enqueued',
     'due',
   ]);
 });
-it('goes by the column where the payload tells nothing that can be read', () => {
+it('falls back to the column when the payload has no valid enqueue time', () => {
   const odd = { ...attempt(1, 0, 1, 2, 'succeeded'), enqueuedAt: '<script>' };
-  expect(timelineOf(job({ finishedAt: at(2), state: 'succeeded' }), [odd])[0]).toMatchObject({
+  expect(buildTimeline(job({ finishedAt: at(2), state: 'succeeded' }), [odd])[0]).toMatchObject({
     kind: 'enqueued',
     at: at(0),
   });
 });
-it('has the wait of the attempt itself, not another reckoning of it', () => {
+it("uses the attempt's own wait", () => {
   const one = { ...attempt(1, 0, 1, 2, 'succeeded'), queueWait: 0.6556 };
-  const steps = timelineOf(job({ finishedAt: at(2), state: 'succeeded' }), [one]);
+  const steps = buildTimeline(job({ finishedAt: at(2), state: 'succeeded' }), [one]);
   expect(steps[1]).toEqual({ kind: 'waited', at: at(0), seconds: 0.6556 });
 });
-it('tells when a job was due that was enqueued for a time', () => {
+it('lists the due time of a job that was scheduled for a time', () => {
   const one = { ...attempt(1, 0, 31, 32, 'succeeded'), scheduledAt: at(30), queueWait: 1 };
-  const steps = timelineOf(job({ finishedAt: at(32), state: 'succeeded' }), [one]);
+  const steps = buildTimeline(job({ finishedAt: at(32), state: 'succeeded' }), [one]);
   expect(steps.slice(0, 3)).toEqual([
     { kind: 'enqueued', at: at(0) },
     { kind: 'due', at: at(30) },
     { kind: 'waited', at: at(30), seconds: 1 },
   ]);
 });
-it('starts and ends with the attempts of the other pages where the list is one page of several', () => {
+it('the timeline starts and ends with a marker for attempts on other pages', () => {
   const executions = [attempt(4, 3, 20, 21, 'retried'), attempt(3, 0, 2, 3, 'retried')];
   const discarded = job({ finishedAt: at(50), state: 'discarded' });
-  expect(kinds(timelineOf(discarded, executions, { hasOlder: true, hasNewer: true }))).toEqual([
+  expect(kinds(buildTimeline(discarded, executions, { hasOlder: true, hasNewer: true }))).toEqual([
     'earlier_attempts',
     'waited',
     'attempt',

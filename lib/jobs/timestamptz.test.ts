@@ -1,15 +1,23 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RUNNING, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../paging';
+import { type Cursor, cursorParams } from '../core/search-params';
 import { parseJobFilter } from './filters';
-import { listJobs } from './job-list';
+import { listJobs } from './list';
 
-/** As an app does that says so in its migrations. */
+/** Changes the columns as an app with timestamptz in its migrations does. */
 const TO_TIMESTAMPTZ = `DO $$ DECLARE c record; BEGIN
-  FOR c IN SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name LIKE 'good_job%' AND data_type LIKE 'timestamp%' LOOP
-    EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %I AT TIME ZONE ''UTC''', c.table_name, c.column_name, c.column_name);
-  END LOOP; EXECUTE format('ALTER DATABASE %I SET timezone TO ''Asia/Tokyo''', current_database()); END $$`;
+  FOR c IN
+    SELECT table_name, column_name
+      FROM information_schema.columns
+     WHERE table_schema = current_schema()
+       AND table_name LIKE 'good_job%'
+       AND data_type LIKE 'timestamp%' LOOP
+    EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE timestamptz USING %I AT TIME ZONE ''UTC''',
+      c.table_name, c.column_name, c.column_name);
+  END LOOP;
+  EXECUTE format('ALTER DATABASE %I SET timezone TO ''Asia/Tokyo''', current_database());
+END $$`;
 const at = (n: number) => `2026-11-20T10:00:0${n % 3}.12345${n % 2}Z`;
 
 const consoles: Record<string, TestConsole> = {};
@@ -73,7 +81,7 @@ it.each([
 });
 
 it.each(['timestamp', 'timestamptz'])(
-  'goes on from the moment of a row that is gone, as an app in Tokyo writes it: %s',
+  'resumes by the time of a deleted row with an offset of Tokyo: %s',
   async (type) => {
     const page = await list(
       consoles[type] as TestConsole,

@@ -1,88 +1,184 @@
-import type { JobState } from '../good-job/states';
+import type { Page } from '../core/search-params';
 import type { ErrorEvent } from '../good-job/raw-rows';
-import type { Page } from '../paging';
-import type { ExtraValues } from './columns';
+import type { JobState } from '../good-job/types';
+import type { Term } from '../search/terms';
+import type { IndexHint } from '../search/text-indexes';
+import type { ResolvedId, Sort, SortColumn } from './filters';
 
-/** Why the texts of a job are not shown: which part was not read, and its bytes (of arguments: as they are stored). */
+/** Optional columns of a list of jobs, in display order. */
+export const COLUMNS = [
+  'queue',
+  'priority',
+  'labels',
+  'attempts',
+  'created',
+  'scheduled',
+  'performed',
+  'finished',
+  'error',
+  'batch',
+  'cron',
+  'time',
+  'state',
+] as const;
+export type FixedColumn = (typeof COLUMNS)[number];
+/** A column of COLUMNS, or a path of the arguments: `args.0.invoice_id`. */
+export type Column = FixedColumn | `args.${string}`;
+
+export const DEFAULT_COLUMNS: readonly Column[] = [
+  'queue',
+  'priority',
+  'labels',
+  'attempts',
+  'time',
+  'state',
+];
+/** A cookie, so that the server's first paint has the selected columns. */
+export const COLUMNS_COOKIE = 'gjc_columns';
+
+/** Maximum number of argument paths; each reads the payload of every row. */
+export const MAX_PATHS = 3;
+const MAX_PATH_LENGTH = 120;
+
+/** Whether a column is a path of the arguments. */
+export const isPath = (column: string): column is `args.${string}` =>
+  /^args(\.[^.,\s\0]{1,60}){1,6}$/.test(column) && column.length <= MAX_PATH_LENGTH;
+const isKnown = (column: string): column is FixedColumn =>
+  (COLUMNS as readonly string[]).includes(column);
+
+/**
+ * Parses a comma-separated selection of columns and ignores invalid names. Without a valid one,
+ * returns the default.
+ */
+export function parseColumns(text: string | null | undefined): readonly Column[] {
+  const names = (text ?? '').split(',').map((name) => name.trim());
+  const columns = sortColumns([
+    ...COLUMNS.filter((name) => names.includes(name)),
+    ...[...new Set(names.filter(isPath))].slice(0, MAX_PATHS),
+  ]);
+  return columns.length > 0 ? columns : DEFAULT_COLUMNS;
+}
+
+/**
+ * Sorts columns in display order: as in COLUMNS, with argument paths before the time and the state.
+ */
+export function sortColumns(columns: readonly Column[]): Column[] {
+  const position = (column: Column) =>
+    isKnown(column) ? COLUMNS.indexOf(column) : COLUMNS.indexOf('time') - 0.5;
+  return [...columns].sort((a, b) => position(a) - position(b));
+}
+
+/** Prints columns for the URL, the polling endpoint and the cookie; null for the default. */
+export function printColumns(columns: readonly Column[]): string | null {
+  const text = columns.join(',');
+  return text === DEFAULT_COLUMNS.join(',') ? null : text;
+}
+
+/** Values of columns that are not part of a JobRow. Times are ISO 8601 UTC, texts are truncated. */
+export type ExtraValues = Partial<Record<Column, string | null>>;
+
+/** Direction of the first click on a column: the most urgent or the newest jobs first. */
+export const FIRST_DIRECTION: Record<SortColumn, Sort['direction']> = {
+  priority: 'asc',
+  created: 'desc',
+  scheduled: 'asc',
+  performed: 'desc',
+  finished: 'desc',
+};
+
+/**
+ * The part of a job that was too large to read, and its size in bytes (for arguments, the stored
+ * size).
+ */
 export interface TooLarge {
-  /** `names`: labels or keys. `page`: the texts of the rows before it used up what one page reads. */
+  /** `names`: labels or keys. `page`: earlier rows used up the text budget of the page. */
   part: 'arguments' | 'error' | 'names' | 'backtrace' | 'page';
   bytes: number | null;
 }
 
-/** A job as lists show it. Times are ISO 8601 UTC text with microseconds; long texts are cut. */
+/**
+ * A job in a list, redacted. Times are ISO 8601 UTC with microseconds; long texts are truncated.
+ */
 export interface JobRow {
   id: string;
   jobClass: string | null;
   queueName: string | null;
   priority: number | null;
   labels: string[];
-  /** Attempts so far (`executions_count`). */
+  /** Number of attempts (`executions_count`). */
   attempts: number;
   error: string | null;
   state: JobState;
   errorEvent: ErrorEvent | null;
-  /** When it came into its state: finished, performed, or is to be performed. */
+  /** When the job finished or started, or else when it is due. */
   lastAt: string;
+  /** Sort key of the list. */
   sortAt: string;
   batchId: string | null;
-  /** Refinements on top of the state. */
+  /** Whether the job waits and its queue, class or label is paused. */
   paused: boolean;
+  /** Whether the job is running and no live worker holds it. */
   lostWorker: boolean;
-  /** Some text was not read, so those that could repeat a hidden value of it are hidden. */
+  /** A text was not read, so texts that could repeat a secret of it are hidden. */
   tooLarge?: TooLarge;
-  /** Of columns that a viewer chose besides these. */
+  /** Values of optional columns. */
   extra?: ExtraValues;
 }
 
-/** A text that was taken for an id, and the term of `q` that searches for it as a text. */
-export interface Named {
-  source: string;
-  as: 'id' | 'batch';
-  asText: string;
+/** How far a search got that ended early. */
+export interface PartialSearch {
+  /** Sort key of the last scanned job; null if the list is not sorted by time. */
+  at: string | null;
+  /** Number of scanned jobs. */
+  scanned: number;
 }
 
-/** An index that the database could have for a search, as an operator creates it. */
-export interface IndexHint {
-  index: 'arguments_text' | 'error_text' | 'arguments_json';
-  sql: string;
-}
-
-/** A page of jobs, and how far they were searched when no index could answer. */
-export interface JobPage extends Page<JobRow> {
-  /**
-   * Null: the page is complete. Else the search stopped here (`at`: the sort key of the last job looked at, null where
-   * that is no time) after so many jobs, and `next` (`previous`, when it went backwards) goes on.
-   */
-  searched: { at: string | null; looked: number } | null;
-  /** Texts that were taken for ids. */
-  named: Named[];
-  /** With `searched`: what would have answered at once. */
+/** A page of jobs, and how far a search got if no index could answer it. */
+export interface JobPage<Row = JobRow> extends Page<Row> {
+  /** Null for a complete page. Else the search ended early, and `next` or `previous` resumes it. */
+  partial: PartialSearch | null;
+  /** Search texts that were resolved to ids. */
+  resolvedIds: ResolvedId[];
+  /** For a partial page: the index that would speed up the search. */
   hint: IndexHint | null;
-  /** A text was found by an index, which has no labels: of them only those that the newest jobs have were searched. */
-  labelsOfNewest: boolean;
-  /** Jobs among those searched whose texts were too large to be searched: neither a term nor its negation matches them. */
+  /** Whether the text index searched only the labels of the newest jobs. */
+  hasNewestLabelsOnly: boolean;
+  /** Jobs with texts too large to search, which neither a term nor its negation matches. */
   unsearched: number;
 }
 
-/** A number of jobs that says what it is. */
+/** A number of jobs, and how certain it is. */
 export type Count =
   | { kind: 'exact'; count: number }
-  /** There are so many or more. */
+  /** A lower bound. */
   | { kind: 'at_least'; count: number }
-  /** By the planner's statistics, good to about a tenth after ANALYZE. */
+  /** From the planner's statistics, within about 10% after ANALYZE. */
   | { kind: 'estimate'; count: number }
-  /** It could not be counted in time. */
+  /** The count timed out. */
   | { kind: 'unknown' };
 
+export type StateCounts = Record<JobState, Count>;
+
+/** Builds a record of counts for all states. */
+export const countsOf = (countOf: (state: JobState) => Count): StateCounts => ({
+  scheduled: countOf('scheduled'),
+  retried: countOf('retried'),
+  queued: countOf('queued'),
+  running: countOf('running'),
+  succeeded: countOf('succeeded'),
+  discarded: countOf('discarded'),
+});
+
+/** The counts of a page of jobs. */
 export interface JobCounts {
-  /** Jobs of each state under the terms of the filter, whatever its tab. */
-  tabs: Record<JobState, Count>;
+  /** Jobs in each state that match the terms of the filter, regardless of its tab. */
+  tabs: StateCounts;
   all: Count;
   /** Jobs of the list itself. */
   list: Count;
 }
 
+/** A job with all that its page shows, redacted. */
 export interface JobDetail extends JobRow {
   createdAt: string;
   scheduledAt: string | null;
@@ -93,38 +189,42 @@ export interface JobDetail extends JobRow {
   cronAt: string | null;
   batchCallbackId: string | null;
   lockedById: string | null;
-  /** When the process that holds it by `locked_by_id` was last seen; null when there is no such process. */
+  /** When the process in `locked_by_id` was last seen; null if it does not exist. */
   processSeenAt: string | null;
-  /** Whether somebody live holds it now. */
+  /** Whether a live worker holds the job. */
   held: boolean | null;
-  /** The arguments as pretty JSON, decoded as a reader would write them; cut at ARGUMENTS_SHOWN characters. Null: too large. */
+  /** Pretty JSON of the decoded arguments, truncated unless `isWhole`. Null if too large. */
   argumentsJson: string | null;
   argumentsLength: number;
-  /** Characters of the redacted error. */
+  /** Length of the redacted error. */
   errorLength: number;
-  /** The last attempt that ended with this error; null: none of the newest attempts did. */
+  /** The last of the newest attempts that ended with this error. */
   errorAttempt: { at: string; number: number | null } | null;
-  /** Where a retry has moved `createdAt`: when the first attempt was enqueued, else started. */
+  /** When the first attempt was enqueued (or started), if a retry has moved `createdAt`. */
   firstEnqueuedAt: string | null;
-  /** "Show all": nothing is cut, and a text that was not read cannot be shown at all. */
+  /** "Show all": nothing is truncated, and an unread text is too large to be shown at all. */
   isWhole: boolean;
-  /** Some of them are hidden. */
+  /** Whether some arguments are redacted. */
   argumentsHidden: boolean;
   retryable: boolean;
 }
 
-/** Raw JSON, or its bytes where it is too large to be shown (null: too large to be measured). */
+/** Raw JSON, or its size in bytes if it is too large to show (null if too large to measure). */
 export type RawText = { text: string } | { tooLarge: number | null };
 
-/** Executions a page lists. */
+/** Executions per page. */
 export const EXECUTIONS_SHOWN = 100;
 
+/** The first failed execution of a job. */
 export interface FirstFailure {
   id: string;
   number: number | null;
 }
 
-/** A page of executions, newest first; `from` is the execution that a neighbouring page starts with (null: the newest). */
+/**
+ * A page of executions, newest first. `from` is the first execution of an adjacent page (null for
+ * the newest).
+ */
 export interface ExecutionPage {
   rows: ExecutionRow[];
   newer: { from: string | null } | null;
@@ -133,14 +233,23 @@ export interface ExecutionPage {
   firstFailure: FirstFailure | null;
 }
 
+/** `interrupted`: the execution never ended and no worker runs it. */
+export const EXECUTION_STATES = [
+  'running',
+  'interrupted',
+  'succeeded',
+  'retried',
+  'discarded',
+] as const;
+
+/** An execution (attempt) of a job, redacted. Times are ISO 8601 UTC. */
 export interface ExecutionRow {
   id: string;
   /** `serialized_params.executions` + 1. */
   number: number | null;
-  /** `interrupted`: it never ended, and nobody runs it any more. */
-  state: 'running' | 'interrupted' | 'succeeded' | 'retried' | 'discarded';
+  state: (typeof EXECUTION_STATES)[number];
   createdAt: string;
-  /** When this attempt was enqueued, as its payload says; untrusted text. */
+  /** Enqueue time from the payload: untrusted text. */
   enqueuedAt: string | null;
   scheduledAt: string | null;
   finishedAt: string | null;
@@ -150,14 +259,112 @@ export interface ExecutionRow {
   runTime: number | null;
   error: string | null;
   errorEvent: ErrorEvent | null;
-  /** The error or a frame is cut; "Show all" has the rest. */
+  /** Whether the error or the backtrace is truncated. */
   isCut: boolean;
-  /** Some text was not read, so those that could repeat a hidden value of it are hidden. */
+  /** A text was not read, so texts that could repeat a secret of it are hidden. */
   tooLarge?: TooLarge;
-  /** "Show all" of this execution. */
+  /** Whether "Show all" is active for this execution. */
   isWhole: boolean;
-  /** Frames of the app first; the rest is folded. */
+  /** Backtrace frames of the application. */
   applicationFrames: string[];
+  /** Backtrace frames of libraries. */
   otherFrames: string[];
   processId: string | null;
+}
+
+/** Ranges of a chart: number and length of its buckets. */
+export const CHART_RANGES = {
+  hour: { buckets: 60, seconds: 60 },
+  day: { buckets: 48, seconds: 1_800 },
+  week: { buckets: 56, seconds: 10_800 },
+} as const;
+export type ChartRange = keyof typeof CHART_RANGES;
+
+export const CHART_GROUPS = ['state', 'queue', 'class'] as const;
+export type ChartGroup = (typeof CHART_GROUPS)[number];
+
+/** One series of a chart. */
+export interface ChartSeries {
+  /** Name of a state, queue or class; null without a name. */
+  name: string | null;
+  /** Whether this is the sum of all other series. */
+  other: boolean;
+  /** Jobs created in each bucket. */
+  counts: number[];
+}
+
+/** Jobs of a filter by creation time. */
+export interface Chart {
+  range: ChartRange;
+  by: ChartGroup;
+  /** Seconds since 1970 at which the first bucket begins. */
+  start: number;
+  /** Up to CHART_SERIES series, largest first, and the sum of the others. */
+  series: ChartSeries[];
+  /** `sample`: extrapolated from `rows` jobs. `unknown`: the count timed out. */
+  accuracy: { kind: 'exact' } | { kind: 'sample'; rows: number } | { kind: 'unknown' };
+}
+
+export const CHART_SERIES = 8;
+
+/**
+ * The viewer's chart settings. They are a cookie, so that the server's first paint reserves space
+ * for the chart.
+ */
+export interface ChartChoice extends ChartRequest {
+  open: boolean;
+}
+export const CHART_COOKIE = 'gjc_chart';
+
+/** Parses the chart cookie; invalid values become the default. */
+export function parseChartChoice(text: string | undefined): ChartChoice {
+  const [open = '', range = '', by = ''] = (text ?? '').split('.');
+  return { open: open === 'open', ...readChartRequest(range, by) };
+}
+
+/** Prints the chart cookie. */
+export function printChartChoice({ open, range, by }: ChartChoice): string {
+  return `${open ? 'open' : 'folded'}.${range}.${by}`;
+}
+
+/** Whether a term bounds the creation time, as a selection in the chart does. */
+export function isCreatedBound(term: Term): boolean {
+  return term.kind === 'time' && term.field === 'created' && !term.negated;
+}
+
+/**
+ * Returns the bounds of the creation time in ms since 1970, infinite if open; null without a bound.
+ */
+export function createdBounds(
+  terms: readonly Term[],
+  nowMs: number,
+): { from: number; to: number } | null {
+  let from = -Infinity;
+  let to = Infinity;
+  for (const term of terms) {
+    if (term.kind !== 'time' || !isCreatedBound(term)) continue;
+    for (const { comparison, time } of term.bounds) {
+      const at = 'at' in time ? Date.parse(time.at) : nowMs - time.secondsAgo * 1000;
+      if (comparison.startsWith('>')) from = Math.max(from, at);
+      else to = Math.min(to, at);
+    }
+  }
+  return from === -Infinity && to === Infinity ? null : { from, to };
+}
+
+/** Range and grouping of a chart. */
+export interface ChartRequest {
+  range: ChartRange;
+  by: ChartGroup;
+}
+
+export const isChartRange = (range: string): range is ChartRange =>
+  Object.hasOwn(CHART_RANGES, range);
+
+/** Parses `range` and `by`. Invalid values become the last hour and the state. */
+export function readChartRequest(range: string | null, by: string | null): ChartRequest {
+  return {
+    range: range !== null && isChartRange(range) ? range : 'hour',
+    by: CHART_GROUPS.find((group) => group === by) ?? 'state',
+  };
 }

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RUNNING, insertExecution, insertJob, insertProcess } from '@/test/harness/rows';
 import { TestConsole, lockKey } from '@/test/harness/test-console';
 import { changePause } from '../pauses/mutations';
+import { getJobVersion } from './detail';
 import { changeJobs } from './mutations';
-import { getJobVersion } from './version';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('job_version')));
@@ -11,7 +11,7 @@ afterAll(() => console_.close());
 
 const version = async (id: string) => (await getJobVersion(console_.ctx(), id))?.version;
 
-/** Whether `act` changes the version of the job, and nothing else does. */
+/** Whether `act` changes the version of the job. */
 async function changes(id: string, act: () => Promise<unknown>): Promise<boolean> {
   const before = await version(id);
   expect(await version(id)).toBe(before);
@@ -19,7 +19,7 @@ async function changes(id: string, act: () => Promise<unknown>): Promise<boolean
   return (await version(id)) !== before;
 }
 
-it('changes with all that the page of a job shows, and with nothing else', async () => {
+it("the version changes with everything on the job's page and nothing else", async () => {
   const { client } = console_;
   const process = await insertProcess(client);
   const id = await insertJob(client, { ...RUNNING, locked_by_id: process });
@@ -43,6 +43,6 @@ it('changes with all that the page of a job shows, and with nothing else', async
   expect(await version(other)).not.toBe(await version(id));
 });
 
-it('is none for a job that does not exist', async () => {
+it('the version is null for a job that does not exist', async () => {
   expect(await getJobVersion(console_.ctx(), '00000000-0000-4000-8000-000000000000')).toBeNull();
 });

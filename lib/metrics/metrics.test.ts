@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { MAX_QUEUES, MAX_QUEUE_NAME, countQueues } from './job-numbers';
-import { createRecorder } from './metrics';
+import { MAX_QUEUES, MAX_QUEUE_NAME, countQueues, createRecorder } from './metrics';
 
 process.env.DATABASE_URL ??= 'postgres://localhost/none';
 const HOSTILE = 'a"b\\c\n# HELP evil 1\nevil{x="1"} 2 <script>請求';
 const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
 
-let site: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  site = await TestConsole.open('metrics');
-  const { client } = site;
+  testConsole = await TestConsole.open('metrics');
+  const { client } = testConsole;
   for (let n = 0; n < 3; n += 1)
     await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(-10 - n) });
   await insertJob(client, { queue_name: 'mail', scheduled_at: inMinutes(10) });
@@ -27,20 +26,20 @@ beforeAll(async () => {
   await insertJob(client, { queue_name: HOSTILE, ...SUCCEEDED });
   await insertJob(client, { queue_name: null });
 });
-afterAll(() => site.close());
+afterAll(() => testConsole.close());
 
 const text = async () =>
-  (await createRecorder(() => Promise.resolve(site.ctx({ role: 'viewer' }))).text()).body;
+  (await createRecorder(() => Promise.resolve(testConsole.ctx({ role: 'viewer' }))).text()).body;
 
-describe('the numbers of jobs', () => {
-  it('are those of the six states, by queue', async () => {
-    const { numbers, oldestReady, omitted } = await countQueues(site.ctx());
-    const of = (queue: string) =>
+describe('job metrics', () => {
+  it('counts the jobs of each queue by the six states', async () => {
+    const { numbers, oldestReady, omitted } = await countQueues(testConsole.ctx());
+    const countsOf = (name: string) =>
       Object.fromEntries(
-        numbers.filter((one) => one.queue === queue).map(({ state, count }) => [state, count]),
+        numbers.filter(({ queue }) => queue === name).map(({ state, count }) => [state, count]),
       );
     const exact = (count: number) => ({ kind: 'exact', count });
-    expect(of('mail')).toEqual({
+    expect(countsOf('mail')).toEqual({
       queued: exact(3),
       scheduled: exact(1),
       retried: exact(1),
@@ -48,16 +47,16 @@ describe('the numbers of jobs', () => {
       succeeded: exact(1),
       discarded: exact(1),
     });
-    expect(of('unset')).toMatchObject({ queued: exact(1), scheduled: exact(0) });
-    const age = (queue: string) => oldestReady.find((one) => one.queue === queue)?.seconds ?? -1;
-    expect(age('mail')).toBeGreaterThan(12 * 60 - 5);
-    expect(age('mail')).toBeLessThan(13 * 60);
-    expect(age('unset')).toBeGreaterThan(5 * 60 - 5);
-    expect(age(HOSTILE)).toBe(0);
+    expect(countsOf('unset')).toMatchObject({ queued: exact(1), scheduled: exact(0) });
+    const ageOf = (name: string) => oldestReady.find(({ queue }) => queue === name)?.seconds ?? -1;
+    expect(ageOf('mail')).toBeGreaterThan(12 * 60 - 5);
+    expect(ageOf('mail')).toBeLessThan(13 * 60);
+    expect(ageOf('unset')).toBeGreaterThan(5 * 60 - 5);
+    expect(ageOf(HOSTILE)).toBe(0);
     expect(omitted).toBe(0);
   });
 
-  it('are text in which the name of a queue cannot write a line of its own', async () => {
+  it('escapes queue names, so that they cannot add lines', async () => {
     const lines = (await text()).split('\n');
     expect(lines).toContain('good_job_jobs{state="discarded"} 1');
     expect(lines).toContain('good_job_queue_jobs{queue="mail",state="queued"} 3');
@@ -71,7 +70,7 @@ describe('the numbers of jobs', () => {
     expect(lines.some((line) => line.startsWith('evil'))).toBe(false);
   });
 
-  it('have series for so many queues and no more, and say how many were left out', async () => {
+  it('limits the queues with series and counts the omitted ones', async () => {
     const crowded = await TestConsole.open('metrics of many queues');
     for (let n = 0; n < MAX_QUEUES + 5; n += 1)
       await insertJob(crowded.client, { queue_name: `q${String(n).padStart(4, '0')}` });
@@ -83,11 +82,12 @@ describe('the numbers of jobs', () => {
     await crowded.close();
   });
 
-  describe('of more than a hundred queues', () => {
+  describe('with more queues than the limit', () => {
     let many: TestConsole;
     const insertQueues = (count: number) =>
       many.client.query(
-        `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, serialized_params)
+        `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at,
+                                scheduled_at, serialized_params)
          SELECT i, i, 'q' || lpad(n::text, 5, '0'), now(), now(), now(), '{}'
            FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, $1::int) n) j`,
         [count],
@@ -97,7 +97,7 @@ describe('the numbers of jobs', () => {
       return () => many.close();
     });
 
-    it('are those of the queues whose jobs wait longest, wherever their names stand', async () => {
+    it('selects the queues with the oldest ready jobs, whatever their names', async () => {
       await insertQueues(300);
       for (let n = 0; n < 50; n += 1)
         await insertJob(many.client, { queue_name: `z${n}`, scheduled_at: inMinutes(-60 - n) });
@@ -109,7 +109,7 @@ describe('the numbers of jobs', () => {
       expect([omitted, omittedAtLeast]).toEqual([250, false]);
     });
 
-    it('tell the oldest ready job of all queues, also of one without series', async () => {
+    it('reports the oldest ready job of all queues, even of one without series', async () => {
       await insertJob(many.client, {
         queue_name: 'x'.repeat(MAX_QUEUE_NAME + 1),
         scheduled_at: inMinutes(-90),
@@ -124,7 +124,7 @@ describe('the numbers of jobs', () => {
       expect(body).toMatch(/^good_job_oldest_ready_seconds 54\d\d/m);
     });
 
-    it('count the omitted queues exactly up to 10,000, and mark a lower bound beyond', async () => {
+    it('counts omitted queues exactly up to 10,000 queues and marks a lower bound above', async () => {
       await insertQueues(9_999);
       await insertJob(many.client, { queue_name: 'done', ...SUCCEEDED });
       expect(await countQueues(many.ctx())).toMatchObject({
@@ -141,11 +141,15 @@ describe('the numbers of jobs', () => {
     });
   });
 
-  it('say of a long queue that there are more, and of many finished jobs nothing by queue', async () => {
+  it('marks a lower bound for a long queue and omits states with too many finished jobs', async () => {
     const long = await TestConsole.open('metrics of a long queue');
-    await long.client
-      .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params, scheduled_at, performed_at, finished_at, created_at, updated_at)
-      SELECT id, id, 'long', 0, '{}', now() - interval '1 hour', done, done, now(), now() FROM (SELECT gen_random_uuid() AS id, CASE WHEN n > 10500 THEN now() END AS done FROM generate_series(1, 21500) n) n; ANALYZE good_jobs`);
+    await long.client.query(`
+      INSERT INTO good_jobs (id, active_job_id, queue_name, priority, serialized_params,
+                             scheduled_at, performed_at, finished_at, created_at, updated_at)
+      SELECT id, id, 'long', 0, '{}', now() - interval '1 hour', done, done, now(), now()
+        FROM (SELECT gen_random_uuid() AS id, CASE WHEN n > 10500 THEN now() END AS done
+                FROM generate_series(1, 21500) n) n;
+      ANALYZE good_jobs`);
     const { numbers } = await countQueues(long.ctx());
     expect(numbers.find(({ state }) => state === 'queued')?.count).toEqual({
       kind: 'at_least',
@@ -157,7 +161,7 @@ describe('the numbers of jobs', () => {
     await long.close();
   });
 
-  it('are left out when the database does not answer, and the rest is served', async () => {
+  it('omits job metrics if the database is down and still returns the others', async () => {
     const body = (await createRecorder(() => Promise.reject(new Error('down'))).text()).body;
     expect(body).toContain('good_job_collected{part="states"} 0');
     expect(body).toContain('process_resident_memory_bytes');
@@ -165,11 +169,11 @@ describe('the numbers of jobs', () => {
   });
 });
 
-it('counts and times requests, and asks the database once for many scrapes', async () => {
-  let asked = 0;
+it('records requests and reads the database once for concurrent scrapes', async () => {
+  let reads = 0;
   const recorder = createRecorder(() => {
-    asked += 1;
-    return Promise.resolve(site.ctx());
+    reads += 1;
+    return Promise.resolve(testConsole.ctx());
   });
   recorder.record('page', 200, 0.03);
   recorder.record('page', null, 0.03);
@@ -183,5 +187,5 @@ it('counts and times requests, and asks the database once for many scrapes', asy
   expect(bodies[0]?.body).toContain(
     'good_job_console_http_request_duration_seconds_bucket{le="0.05",route="page"} 2',
   );
-  expect(asked).toBe(1);
+  expect(reads).toBe(1);
 });

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { DISCARDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { insertJobs } from '../../test/harness/many-rows';
+import { DISCARDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { navigationCounts, readNavigationCounts } from './counts';
 
-let console_: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
   vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
-  console_ = await TestConsole.open('navigation');
+  testConsole = await TestConsole.open('navigation');
 });
-afterAll(() => console_.close());
+afterAll(() => testConsole.close());
 
-it('counts what GoodJob’s navigation counts', async () => {
-  const { client } = console_;
-  expect(await readNavigationCounts(console_.ctx())).toEqual({
+it('returns the counts of GoodJob’s navigation', async () => {
+  const { client } = testConsole;
+  expect(await readNavigationCounts(testConsole.ctx())).toEqual({
     jobs: { kind: 'exact', count: 0 },
     batches: { kind: 'exact', count: 0 },
     discarded: { kind: 'exact', count: 0 },
@@ -31,9 +31,11 @@ it('counts what GoodJob’s navigation counts', async () => {
   await insertProcess(client, { updated_at: new Date().toISOString(), lock_type: null });
   await insertProcess(client, { updated_at: '2020-01-01T00:00:00Z', lock_type: null });
   await client.query(
-    `INSERT INTO good_job_settings (created_at, updated_at, key, value) VALUES (now(), now(), 'pauses', '{"queues": ["x", "y"], "labels": ["z"]}'), (now(), now(), 'cron_keys_disabled', '["b"]')`,
+    `INSERT INTO good_job_settings (created_at, updated_at, key, value)
+     VALUES (now(), now(), 'pauses', '{"queues": ["x", "y"], "labels": ["z"]}'),
+            (now(), now(), 'cron_keys_disabled', '["b"]')`,
   );
-  expect(await readNavigationCounts(console_.ctx())).toEqual({
+  expect(await readNavigationCounts(testConsole.ctx())).toEqual({
     jobs: { kind: 'exact', count: 3 },
     batches: { kind: 'exact', count: 1 },
     discarded: { kind: 'exact', count: 1 },
@@ -43,13 +45,13 @@ it('counts what GoodJob’s navigation counts', async () => {
   });
 });
 
-it('estimates large tables, and is never waited for', async () => {
-  await insertJobs(console_.client, 12_000);
-  await console_.client.query('ANALYZE good_jobs');
-  const counts = await readNavigationCounts(console_.ctx());
+it('estimates large tables and never waits for the cache', async () => {
+  await insertJobs(testConsole.client, 12_000);
+  await testConsole.client.query('ANALYZE good_jobs');
+  const counts = await readNavigationCounts(testConsole.ctx());
   expect(counts.jobs).toMatchObject({ kind: 'estimate' });
   expect(counts.jobs).toMatchObject({ count: expect.closeTo(12_003, -3) as number });
   expect(counts.discarded).toEqual({ kind: 'at_least', count: 10_000 });
-  expect(await navigationCounts(console_.ctx())).toBeNull();
-  await expect.poll(() => navigationCounts(console_.ctx())).toEqual(counts);
+  expect(await navigationCounts(testConsole.ctx())).toBeNull();
+  await expect.poll(() => navigationCounts(testConsole.ctx())).toEqual(counts);
 });

@@ -1,27 +1,36 @@
 import 'server-only';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sql, { type Sql } from 'sql-template-tag';
+import { z } from 'zod';
+import {
+  type AttentionCount,
+  attentionCount,
+  countFindings,
+  getAttention,
+} from '../attention/queries';
+import type { Ctx } from '../context/types';
 import { ProcessCache } from '../core/process-cache';
 import { countCronEntries } from '../cron/entries';
-import type { Ctx } from '../ctx';
-import { pausedNames } from '../good-job/pauses';
 import { processStateOf } from '../good-job/processes';
+import { pausedNames } from '../good-job/settings';
 import { isInState } from '../good-job/states';
 import type { Count } from '../jobs/types';
 
-/** What stands beside the names in the navigation, as in GoodJob's own. */
+/** The counts in the navigation, as in GoodJob's dashboard. */
 export interface NavigationCounts {
   jobs: Count;
   batches: Count;
-  /** Alive by GoodJob's rule; null: not known on a standby. */
+  /** Processes that are alive by GoodJob's rule; null: unknown on a standby. */
   processes: number | null;
   cron: { enabled: number; disabled: number };
   pauses: number;
   discarded: Count;
 }
 
-const AT_LEAST = 10_000;
+/** Counts above this are estimates or lower bounds. */
+const COUNT_LIMIT = 10_000;
 const TTL_MS = 10_000;
-/** Older numbers are not shown. */
+/** The maximum age of the counts. */
 const MAX_STALE_MS = 10 * 60_000;
 const TIMEOUT_MS = 2_000;
 
@@ -31,59 +40,114 @@ const cache = new ProcessCache<NavigationCounts>('navigation', {
   expiresOnWrite: true,
 });
 
-/** The last numbers, at once; a new count runs behind the answer once they are ten seconds old. Null: not known yet. */
+/**
+ * Returns the cached counts without waiting; null: there are none yet. Expired ones start a new
+ * count in the background.
+ */
 export async function navigationCounts(ctx: Ctx): Promise<NavigationCounts | null> {
-  const counts = await cache.latest(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), {
-    staleMs: MAX_STALE_MS,
-  });
+  const counts = await cache.latest(
+    ctx.tables.schema.identity,
+    '',
+    () => readNavigationCounts(ctx),
+    {
+      staleMs: MAX_STALE_MS,
+    },
+  );
   return counts ?? null;
 }
 
-/** Counts that are not older than the viewer's last change. */
-export function freshNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
+/** Returns counts that are never older than the viewer's last write. */
+function freshNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
   const { maxAgeMs } = ctx;
-  return cache.get(ctx.gj.schema.identity, '', () => readNavigationCounts(ctx), { maxAgeMs });
+  return cache.get(ctx.tables.schema.identity, '', () => readNavigationCounts(ctx), { maxAgeMs });
 }
 
+const navigationCountsRow = z.strictObject({
+  jobs: z.number(),
+  jobsEstimate: z.number().nullable(),
+  batches: z.number(),
+  batchesEstimate: z.number().nullable(),
+  discarded: z.number(),
+  processes: z.number().nullable(),
+  pauses: z.number(),
+});
+
+/** Counts now, without the cache. */
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
-  const { gj } = ctx;
-  const some = (from: Sql) =>
-    sql`(SELECT count(*)::int FROM (SELECT 1 FROM ${from} LIMIT ${AT_LEAST + 1}) s)`;
-  // By the planner's statistics: a scan of a large table would be for a number that nobody acts on.
-  const about = (table: string) =>
-    sql`(SELECT greatest(c.reltuples, 0)::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = ${table})`;
+  const { tables } = ctx;
+  const countRows = (from: Sql) =>
+    sql`(SELECT count(*)::int FROM (SELECT 1 FROM ${from} LIMIT ${COUNT_LIMIT + 1}) s)`;
+  // The planner's statistics, because counting a large table is too expensive for the navigation.
+  const estimateRows = (table: string) => sql`(
+    SELECT greatest(c.reltuples, 0)::float8
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${tables.schema.name}
+       AND c.relname = ${table})`;
   const [row] = await ctx.db.read(
     (tx) =>
-      tx.query<{
-        jobs: number;
-        jobsAbout: number;
-        batches: number;
-        batchesAbout: number;
-        discarded: number;
-        processes: number | null;
-        pauses: number;
-      }>(sql`
-        SELECT ${some(gj.jobs)} AS jobs, ${about('good_jobs')} AS "jobsAbout", ${some(gj.batches)} AS batches, ${about('good_job_batches')} AS "batchesAbout",
-               ${some(sql`${gj.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
-               (SELECT CASE WHEN bool_and(p.state <> 'unknown') IS NOT FALSE THEN (count(*) FILTER (WHERE p.state <> 'dead'))::int END
-                  FROM (SELECT ${processStateOf(gj)} AS state FROM ${gj.processes} p) p) AS processes,
-               (SELECT count(*)::int FROM (${pausedNames(gj)}) p) AS pauses`),
+      tx.query(
+        navigationCountsRow,
+        sql`
+          SELECT ${countRows(tables.jobs)} AS jobs,
+                 ${estimateRows('good_jobs')} AS "jobsEstimate",
+                 ${countRows(tables.batches)} AS batches,
+                 ${estimateRows('good_job_batches')} AS "batchesEstimate",
+                 ${countRows(sql`${tables.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
+                 (SELECT CASE WHEN bool_and(p.state <> 'unknown') IS NOT FALSE
+                              THEN (count(*) FILTER (WHERE p.state <> 'dead'))::int
+                         END
+                    FROM (SELECT ${processStateOf(tables)} AS state
+                            FROM ${tables.processes} p) p) AS processes,
+                 (SELECT count(*)::int FROM (${pausedNames(tables)}) p) AS pauses`,
+      ),
     { timeoutMs: TIMEOUT_MS, byIndexOnly: true },
   );
-  if (!row) throw new Error('A query without FROM has one row.');
+  if (!row) throw new Error('The database returned no row for a query without FROM.');
   const cron = await countCronEntries(ctx);
-  const count = (counted: number, estimate: number | null): Count => {
-    if (counted <= AT_LEAST) return { kind: 'exact', count: counted };
-    return estimate !== null && estimate > AT_LEAST
-      ? { kind: 'estimate', count: estimate }
-      : { kind: 'at_least', count: AT_LEAST };
-  };
   return {
-    jobs: count(row.jobs, row.jobsAbout),
-    batches: count(row.batches, row.batchesAbout),
+    jobs: toCount(row.jobs, row.jobsEstimate),
+    batches: toCount(row.batches, row.batchesEstimate),
     processes: row.processes,
     cron,
     pauses: row.pauses,
-    discarded: count(row.discarded, null),
+    discarded: toCount(row.discarded, null),
   };
+}
+
+function toCount(count: number, estimate: number | null): Count {
+  if (count <= COUNT_LIMIT) return { kind: 'exact', count };
+  return estimate !== null && estimate > COUNT_LIMIT
+    ? { kind: 'estimate', count: estimate }
+    : { kind: 'at_least', count: COUNT_LIMIT };
+}
+
+/** The counts and the findings in the navigation. */
+export interface Badges {
+  /** Null: unknown yet. */
+  counts: NavigationCounts | null;
+  /** Null: no findings; undefined: unknown yet. */
+  attention?: AttentionCount | null;
+}
+
+/** How long freshBadges waits for a new search for findings. */
+const ATTENTION_WAIT_MS = 2_000;
+
+/** Returns the cached badges without waiting. */
+export async function lastBadges(ctx: Ctx): Promise<Badges> {
+  const [counts, attention] = await Promise.all([navigationCounts(ctx), attentionCount(ctx)]);
+  return { counts, attention };
+}
+
+/**
+ * Returns badges that are never older than the viewer's last write; `attention` is undefined if the
+ * search takes longer than ATTENTION_WAIT_MS.
+ */
+export async function freshBadges(ctx: Ctx): Promise<Badges> {
+  const search = getAttention(ctx).then(countFindings, () => undefined);
+  const [counts, attention] = await Promise.all([
+    freshNavigationCounts(ctx),
+    Promise.race([search, sleep(ATTENTION_WAIT_MS, undefined, { ref: false })]),
+  ]);
+  return { counts, attention };
 }

@@ -1,32 +1,41 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { findPausedJobs } from '../attention/paused-jobs';
-import type { Look } from '../attention/look';
-import type { Tx } from '../db/types';
+import { createCheckContext } from '../attention/queries';
+import { findPausedJobs } from '../attention/queue-checks';
 import { listPauses } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('pauses');
+  testConsole = await TestConsole.open('pauses');
 });
-afterAll(() => gj.close());
-beforeEach(() => gj.client.query('DELETE FROM good_jobs; DELETE FROM good_job_settings'));
-const put = (value: string) =>
-  gj.client.query(
-    `INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, '2026-01-01', '2026-02-03 04:05:06.789')`,
+afterAll(() => testConsole.close());
+beforeEach(() => testConsole.client.query('DELETE FROM good_jobs; DELETE FROM good_job_settings'));
+const storePauses = (value: string) =>
+  testConsole.client.query(
+    `INSERT INTO good_job_settings (key, value, created_at, updated_at)
+     VALUES ('pauses', $1, '2026-01-01', '2026-02-03 04:05:06.789')`,
     [value],
   );
 
-test('each name once, in its kind, with the jobs that wait under it', async () => {
-  await put(
+test('lists each name once per kind with its waiting and ready jobs', async () => {
+  await storePauses(
     '{"queues": ["low", "empty", "low", 5], "job_classes": ["A"], "labels": ["l", "m"], "other": 1}',
   );
-  await insertJob(gj.client, { queue_name: 'low', job_class: 'A', labels: ['l', 'l', 'm'] });
-  await insertJob(gj.client, { queue_name: 'low', scheduled_at: '2099-01-01' });
-  await insertJob(gj.client, { queue_name: 'low', ...RUNNING });
-  await insertJob(gj.client, { queue_name: 'low', job_class: 'A', labels: ['l'], ...SUCCEEDED });
-  const { rows, changedAt, unreadable, more } = await listPauses(gj.ctx());
+  await insertJob(testConsole.client, {
+    queue_name: 'low',
+    job_class: 'A',
+    labels: ['l', 'l', 'm'],
+  });
+  await insertJob(testConsole.client, { queue_name: 'low', scheduled_at: '2099-01-01' });
+  await insertJob(testConsole.client, { queue_name: 'low', ...RUNNING });
+  await insertJob(testConsole.client, {
+    queue_name: 'low',
+    job_class: 'A',
+    labels: ['l'],
+    ...SUCCEEDED,
+  });
+  const { rows, changedAt, unreadable, more } = await listPauses(testConsole.ctx());
   expect(rows.map(({ kind, name, waiting }) => [kind, name, waiting])).toEqual([
     ['queue', 'low', { kind: 'exact', count: 2 }],
     ['queue', 'empty', { kind: 'exact', count: 0 }],
@@ -44,15 +53,17 @@ test('each name once, in its kind, with the jobs that wait under it', async () =
   });
 });
 
-test('has the number of ready jobs that /attention has', async () => {
-  await put('{"queues": ["low"], "job_classes": ["A"], "labels": ["l"]}');
+test('counts the same ready jobs as /attention', async () => {
+  await storePauses('{"queues": ["low"], "job_classes": ["A"], "labels": ["l"]}');
   for (const scheduled_at of ['2026-01-01', '2026-01-02', '2099-01-01'])
-    await insertJob(gj.client, { queue_name: 'low', job_class: 'A', labels: ['l'], scheduled_at });
-  const ctx = gj.ctx();
-  const { finding } = await findPausedJobs({
-    ctx,
-    read: <T>(fn: (tx: Tx) => Promise<T>) => ctx.db.read(fn, { byIndexOnly: true }),
-  } as Look);
+    await insertJob(testConsole.client, {
+      queue_name: 'low',
+      job_class: 'A',
+      labels: ['l'],
+      scheduled_at,
+    });
+  const ctx = testConsole.ctx();
+  const { finding } = await findPausedJobs(createCheckContext(ctx));
   const { rows } = await listPauses(ctx);
   const items = finding?.kind === 'paused_jobs' ? finding.items : [];
   expect(items).toHaveLength(3);
@@ -63,8 +74,8 @@ test('has the number of ready jobs that /attention has', async () => {
     ]);
 });
 
-test('nothing was ever paused', async () =>
-  expect(await listPauses(gj.ctx())).toEqual({
+test('returns an empty list if nothing was ever paused', async () =>
+  expect(await listPauses(testConsole.ctx())).toEqual({
     rows: [],
     changedAt: null,
     unreadable: false,
@@ -72,25 +83,32 @@ test('nothing was ever paused', async () =>
     more: false,
   }));
 
-test.each(['[]', '{"queues": "a"}', 'null'])('%s is said to be unreadable', async (value) => {
-  await put(value);
-  expect(await listPauses(gj.ctx())).toMatchObject({ rows: [], unreadable: true });
-});
+test.each(['[]', '{"queues": "a"}', 'null'])(
+  'reports the setting %s as unreadable',
+  async (value) => {
+    await storePauses(value);
+    expect(await listPauses(testConsole.ctx())).toMatchObject({ rows: [], unreadable: true });
+  },
+);
 
-test('more waiting jobs than are counted are said to be more', async () => {
-  await put('{"queues": ["low"], "job_classes": ["A"]}');
-  await gj.client
-    .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, job_class, priority, serialized_params, scheduled_at, created_at, updated_at)
-    SELECT i, i, 'low', 'A', 0, '{}', now(), now(), now() FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) g`);
-  expect((await listPauses(gj.ctx())).rows).toMatchObject([
+test('returns a lower bound for more waiting jobs than the limit', async () => {
+  await storePauses('{"queues": ["low"], "job_classes": ["A"]}');
+  await testConsole.client.query(`
+    INSERT INTO good_jobs (id, active_job_id, queue_name, job_class, priority, serialized_params,
+                           scheduled_at, created_at, updated_at)
+    SELECT i, i, 'low', 'A', 0, '{}', now(), now(), now()
+      FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) g`);
+  expect((await listPauses(testConsole.ctx())).rows).toMatchObject([
     { waiting: { kind: 'at_least', count: 10_000 } },
     { waiting: { kind: 'exact', count: 10_050 } },
   ]);
 });
 
-test('pauses of 10 MB are not read, and the list says that they are too large', async () => {
-  await put(JSON.stringify({ queues: Array.from({ length: 280_000 }, () => crypto.randomUUID()) }));
-  expect(await listPauses(gj.ctx())).toMatchObject({
+test('does not read a setting of 10 MB and reports it as too large', async () => {
+  await storePauses(
+    JSON.stringify({ queues: Array.from({ length: 280_000 }, () => crypto.randomUUID()) }),
+  );
+  expect(await listPauses(testConsole.ctx())).toMatchObject({
     rows: [],
     tooLarge: true,
     unreadable: false,
@@ -98,7 +116,7 @@ test('pauses of 10 MB are not read, and the list says that they are too large', 
   });
 });
 
-test('a pause whose name is stored small and is large is not read', async () => {
-  await put(JSON.stringify({ queues: ['q'.repeat(1_000_000)] }));
-  expect(await listPauses(gj.ctx())).toMatchObject({ rows: [], tooLarge: true });
+test('does not read a large name that Postgres stores compressed', async () => {
+  await storePauses(JSON.stringify({ queues: ['q'.repeat(1_000_000)] }));
+  expect(await listPauses(testConsole.ctx())).toMatchObject({ rows: [], tooLarge: true });
 });

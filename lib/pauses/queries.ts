@@ -1,165 +1,234 @@
 import 'server-only';
 import sql, { join } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
+import { z } from 'zod';
+import type { Ctx } from '../context/types';
+import { ignoreTimeout } from '../core/errors';
+import type { Tx } from '../db/database';
 import { isLargeJson } from '../db/text-limit';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import { PAUSE_KINDS, PAUSE_LISTS, type PauseKind } from '../good-job/settings';
+import { PAUSE_LISTS } from '../good-job/settings';
 import { readyAt } from '../good-job/states';
-import type { GoodJob } from '../good-job/tables';
+import type { GoodJobTables } from '../good-job/tables';
+import { PAUSE_KINDS, type PauseKind } from '../good-job/types';
 import type { Count } from '../jobs/types';
-import { redactName } from '../redaction';
-import type { PauseList, PauseRow } from './types';
+import { redactName } from '../redaction/redaction';
 
-const SHOWN = 200;
-/** A lower bound says no more than this. */
-const AT_LEAST = 10_000;
-/** Waiting jobs that are looked at for classes and labels: none of GoodJob's indexes leads to those of them that wait. */
-const LOOKED_AT = 30_000;
-const BUDGET_MS = 1_500;
-
-type Named = { kind: PauseKind; name: string };
-type Held = Pick<PauseRow, 'waiting' | 'ready'>;
-
-/** A count of jobs among the first ones that were read. */
-function countOf(count: number, isComplete: boolean): Count {
-  return isComplete
-    ? { kind: 'exact', count }
-    : { kind: 'at_least', count: Math.min(count, AT_LEAST) };
+export interface PauseRow {
+  kind: PauseKind;
+  name: string;
+  /** Its jobs that have neither started nor finished. */
+  waiting: Count;
+  /** Its waiting jobs that are due; the same count as on /attention. */
+  ready: Count;
 }
 
-/** What is paused, and how many jobs wait under each. */
+export interface PauseList {
+  rows: PauseRow[];
+  /** The last change of the setting, in ISO 8601 UTC; null: nothing was ever paused. */
+  changedAt: string | null;
+  /** The setting is not an object of lists. */
+  unreadable: boolean;
+  /** The setting exceeds the size limit, so no pause is listed. */
+  tooLarge: boolean;
+  /** There are more than MAX_ROWS pauses. */
+  more: boolean;
+}
+
+const MAX_ROWS = 200;
+/** Counts above this are lower bounds. */
+const COUNT_LIMIT = 10_000;
+/** Waiting jobs to scan for classes and labels, which no index of GoodJob covers. */
+const SCAN_LIMIT = 30_000;
+const TIMEOUT_MS = 1_500;
+
+type Pause = Pick<PauseRow, 'kind' | 'name'>;
+type PauseCounts = Pick<PauseRow, 'waiting' | 'ready'>;
+
+/** `isComplete`: the scan did not reach its limit. */
+function toCount(count: number, isComplete: boolean): Count {
+  return isComplete
+    ? { kind: 'exact', count }
+    : { kind: 'at_least', count: Math.min(count, COUNT_LIMIT) };
+}
+
+/**
+ * Returns the pauses of GoodJob's setting `pauses` with the jobs that each holds back, names
+ * redacted. Counts that time out are `unknown`.
+ */
 export async function listPauses(ctx: Ctx): Promise<PauseList> {
-  const stored = await ctx.db.read((tx) => readPauses(tx, ctx.gj));
-  const shown = stored.names.slice(0, SHOWN);
+  const stored = await ctx.db.read((tx) => readPauses(tx, ctx.tables));
+  const listed = stored.pauses.slice(0, MAX_ROWS);
   const counts = await ctx.db
-    .read((tx) => countWaiting(tx, ctx.gj, shown), { timeoutMs: BUDGET_MS, byIndexOnly: true })
-    .catch((error: unknown) => {
-      if (error instanceof ConsoleError && error.code === 'query_timeout') return [];
-      throw error;
-    });
+    .read((tx) => countJobs(tx, ctx.tables, listed), { timeoutMs: TIMEOUT_MS, byIndexOnly: true })
+    .catch(ignoreTimeout);
   return {
-    rows: shown.map((named, n) => ({
-      ...named,
-      name: redactName(named.name),
-      ...(counts[n] ?? { waiting: { kind: 'unknown' }, ready: { kind: 'unknown' } }),
+    rows: listed.map((pause, n) => ({
+      ...pause,
+      name: redactName(pause.name),
+      ...(counts?.[n] ?? { waiting: { kind: 'unknown' }, ready: { kind: 'unknown' } }),
     })),
     changedAt: stored.changedAt,
     unreadable: stored.unreadable,
     tooLarge: stored.tooLarge,
-    more: stored.names.length > shown.length,
+    more: stored.pauses.length > listed.length,
   };
 }
 
-async function readPauses(
-  tx: Tx,
-  gj: GoodJob,
-): Promise<{
-  names: Named[];
-  changedAt: string | null;
-  unreadable: boolean;
-  tooLarge: boolean;
-}> {
+type StoredPauses = Pick<PauseList, 'changedAt' | 'unreadable' | 'tooLarge'> & { pauses: Pause[] };
+
+/** One pause, or a list without pauses. */
+const pauseRow = z.strictObject({
+  changedAt: z.string(),
+  list: z.string().nullable(),
+  /** Null: the list is empty or missing. */
+  name: z.string().nullable(),
+  /** Null: the setting is too large. */
+  readable: z.boolean().nullable(),
+  tooLarge: z.boolean(),
+});
+
+async function readPauses(tx: Tx, tables: GoodJobTables): Promise<StoredPauses> {
   const lists = PAUSE_KINDS.map((kind) => PAUSE_LISTS[kind]);
-  const rows = await tx.query<{
-    changedAt: string;
-    tooLarge: boolean;
-    readable: boolean;
-    list: string | null;
-    name: string | null;
-  }>(sql`
-    SELECT s.updated_at AS "changedAt", l.list, e #>> '{}' AS name,
-           jsonb_typeof(s.value) = 'object' AND NOT EXISTS (SELECT 1 FROM unnest(${lists}::text[]) k WHERE jsonb_typeof(s.value -> k) NOT IN ('array', 'null')) AS readable,
-           s.value IS NULL AND s.is_large AS "tooLarge"
-      FROM (SELECT s.updated_at, s.is_large, CASE WHEN NOT s.is_large THEN s.value END AS value
-              FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
-                      FROM ${gj.settings} s WHERE s.key = 'pauses' OFFSET 0) s) s
-      LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
-      LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(s.value -> l.list) WHEN 'array' THEN s.value -> l.list ELSE '[]' END) WITH ORDINALITY a(e, m) ON jsonb_typeof(e) = 'string'
-     ORDER BY l.n, a.m`);
-  const names = rows.flatMap(({ list, name }) => {
-    const kind = PAUSE_KINDS.find((one) => PAUSE_LISTS[one] === list);
+  const rows = await tx.query(
+    pauseRow,
+    sql`
+      SELECT s.updated_at AS "changedAt",
+             l.list,
+             e #>> '{}' AS name,
+             jsonb_typeof(s.value) = 'object'
+               AND NOT EXISTS (
+                 SELECT 1
+                   FROM unnest(${lists}::text[]) k
+                  WHERE jsonb_typeof(s.value -> k) NOT IN ('array', 'null')
+               ) AS readable,
+             s.value IS NULL AND s.is_large AS "tooLarge"
+        FROM (SELECT s.updated_at, s.is_large,
+                     CASE WHEN NOT s.is_large THEN s.value END AS value
+                FROM (SELECT s.*, ${isLargeJson(sql`s.value`)} AS is_large
+                        FROM ${tables.settings} s
+                       WHERE s.key = 'pauses'
+                      OFFSET 0) s) s
+        LEFT JOIN unnest(${lists}::text[]) WITH ORDINALITY l(list, n) ON true
+        LEFT JOIN LATERAL jsonb_array_elements(
+               CASE jsonb_typeof(s.value -> l.list)
+                 WHEN 'array' THEN s.value -> l.list
+                 ELSE '[]'
+               END
+             ) WITH ORDINALITY a(e, m) ON jsonb_typeof(e) = 'string'
+       ORDER BY l.n, a.m`,
+  );
+  const pauses = rows.flatMap(({ list, name }): Pause[] => {
+    const kind = PAUSE_KINDS.find((pauseKind) => PAUSE_LISTS[pauseKind] === list);
     return kind && name !== null ? [{ kind, name }] : [];
   });
-  // A name that is there twice is one pause.
-  const unique = [...new Map(names.map((named) => [JSON.stringify(named), named])).values()];
+  const unique = [...new Map(pauses.map((pause) => [JSON.stringify(pause), pause])).values()];
   return {
-    names: unique,
+    pauses: unique,
     changedAt: rows[0]?.changedAt ?? null,
     unreadable: rows[0] !== undefined && !rows[0].tooLarge && rows[0].readable !== true,
     tooLarge: rows[0]?.tooLarge ?? false,
   };
 }
 
-async function countWaiting(tx: Tx, gj: GoodJob, names: Named[]): Promise<Held[]> {
-  const queues = names.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
-  const byQueue = await countQueues(tx, gj, queues);
-  const others = names.filter(({ kind }) => kind !== 'queue');
-  const byOther = others.length === 0 ? new Map<string, Held>() : await countOthers(tx, gj, others);
-  return names.map(
+/** The counts of each pause, in the same order. */
+async function countJobs(tx: Tx, tables: GoodJobTables, pauses: Pause[]): Promise<PauseCounts[]> {
+  const queues = pauses.filter(({ kind }) => kind === 'queue').map(({ name }) => name);
+  const byQueue = await countByQueue(tx, tables, queues);
+  const others = pauses.filter(({ kind }) => kind !== 'queue');
+  const byPause =
+    others.length === 0
+      ? new Map<string, PauseCounts>()
+      : await countByClassAndLabel(tx, tables, others);
+  return pauses.map(
     ({ kind, name }) =>
-      (kind === 'queue' ? byQueue.get(name) : byOther.get(`${kind} ${name}`)) ?? {
+      (kind === 'queue' ? byQueue.get(name) : byPause.get(`${kind} ${name}`)) ?? {
         waiting: { kind: 'exact', count: 0 },
         ready: { kind: 'exact', count: 0 },
       },
   );
 }
 
-const waits = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
+const queueCountRow = z.strictObject({
+  name: z.string(),
+  scanned: z.number(),
+  count: z.number(),
+  ready: z.number(),
+});
 
-/** index_good_jobs_on_queue_name_and_scheduled_at. As a range: of an equality the planner takes the jobs of all queues. */
-async function countQueues(tx: Tx, gj: GoodJob, queues: string[]): Promise<Map<string, Held>> {
+/** One subquery per queue, so that each uses index_good_jobs_on_queue_name_and_scheduled_at. */
+async function countByQueue(
+  tx: Tx,
+  tables: GoodJobTables,
+  queues: string[],
+): Promise<Map<string, PauseCounts>> {
   if (queues.length === 0) return new Map();
-  const rows = await tx.query<{
-    name: string;
-    looked: number;
-    count: number;
-    ready: number;
-  }>(
-    join(
-      queues.map(
-        (name) => sql`
-      SELECT ${name}::text AS name, count(*)::int AS looked, (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count,
-             (count(*) FILTER (WHERE o.performed_at IS NULL AND o.ready_at <= now()))::int AS ready FROM (
-        SELECT j.performed_at, ${readyAt} AS ready_at FROM ${gj.jobs} j WHERE j.queue_name = ${name} AND j.finished_at IS NULL LIMIT ${AT_LEAST + 1}) o`,
-      ),
-      ' UNION ALL ',
-    ),
-  );
+  const countQueue = (name: string) => sql`
+    SELECT ${name}::text AS name,
+           count(*)::int AS scanned,
+           (count(*) FILTER (WHERE o.performed_at IS NULL))::int AS count,
+           (count(*) FILTER (WHERE o.performed_at IS NULL AND o.ready_at <= now()))::int AS ready
+      FROM (SELECT j.performed_at, ${readyAt} AS ready_at
+              FROM ${tables.jobs} j
+             WHERE j.queue_name = ${name}
+               AND j.finished_at IS NULL
+             LIMIT ${COUNT_LIMIT + 1}) o`;
+  const rows = await tx.query(queueCountRow, join(queues.map(countQueue), ' UNION ALL '));
   return new Map(
-    rows.map(({ name, looked, count, ready }) => [
-      name,
-      { waiting: countOf(count, looked <= AT_LEAST), ready: countOf(ready, looked <= AT_LEAST) },
-    ]),
+    rows.map(({ name, scanned, count, ready }) => {
+      const isComplete = scanned <= COUNT_LIMIT;
+      return [name, { waiting: toCount(count, isComplete), ready: toCount(ready, isComplete) }];
+    }),
   );
 }
 
-/** Of the first waiting jobs; exact when there are no more. */
-async function countOthers(tx: Tx, gj: GoodJob, names: Named[]): Promise<Map<string, Held>> {
-  const classes = names.filter(({ kind }) => kind === 'job_class').map(({ name }) => name);
-  const labels = names.filter(({ kind }) => kind === 'label').map(({ name }) => name);
-  const rows = await tx.query<{
-    kind: PauseKind | 'all';
-    name: string;
-    count: number;
-    ready: number;
-  }>(sql`
-    WITH waiting AS MATERIALIZED (SELECT j.job_class, j.labels, ${readyAt} <= now() AS ready FROM ${gj.jobs} j WHERE ${waits} LIMIT ${LOOKED_AT})
-    SELECT 'all' AS kind, '' AS name, count(*)::int AS count, 0 AS ready FROM waiting
-    UNION ALL SELECT 'job_class', w.job_class, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
-      FROM waiting w WHERE w.job_class = ANY(${classes}::text[]) GROUP BY w.job_class
-    UNION ALL SELECT 'label', l.label, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
-      FROM waiting w CROSS JOIN LATERAL (SELECT DISTINCT u AS label FROM unnest(w.labels) u) l WHERE l.label = ANY(${labels}::text[]) GROUP BY l.label`);
-  const complete = (rows.find(({ kind }) => kind === 'all')?.count ?? 0) < LOOKED_AT;
+const waitingRow = z.strictObject({
+  kind: z.enum(['all', 'job_class', 'label']),
+  name: z.string(),
+  count: z.number(),
+  ready: z.number(),
+});
+
+/** Scans the first SCAN_LIMIT waiting jobs; the counts are exact if there are no more. */
+async function countByClassAndLabel(
+  tx: Tx,
+  tables: GoodJobTables,
+  pauses: Pause[],
+): Promise<Map<string, PauseCounts>> {
+  const classes = pauses.filter(({ kind }) => kind === 'job_class').map(({ name }) => name);
+  const labels = pauses.filter(({ kind }) => kind === 'label').map(({ name }) => name);
+  const rows = await tx.query(
+    waitingRow,
+    sql`
+      WITH waiting AS MATERIALIZED (
+        SELECT j.job_class, j.labels, ${readyAt} <= now() AS ready
+          FROM ${tables.jobs} j
+         WHERE j.finished_at IS NULL
+           AND j.performed_at IS NULL
+         LIMIT ${SCAN_LIMIT}
+      )
+      SELECT 'all' AS kind, '' AS name, count(*)::int AS count, 0 AS ready
+        FROM waiting
+      UNION ALL
+      SELECT 'job_class', w.job_class, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
+        FROM waiting w
+       WHERE w.job_class = ANY(${classes}::text[])
+       GROUP BY w.job_class
+      UNION ALL
+      SELECT 'label', l.label, count(*)::int, (count(*) FILTER (WHERE w.ready))::int
+        FROM waiting w
+       CROSS JOIN LATERAL (SELECT DISTINCT u AS label FROM unnest(w.labels) u) l
+       WHERE l.label = ANY(${labels}::text[])
+       GROUP BY l.label`,
+  );
+  const isComplete = (rows.find(({ kind }) => kind === 'all')?.count ?? 0) < SCAN_LIMIT;
+  const countOrUnknown = (count: number): Count =>
+    isComplete || count > 0 ? toCount(count, isComplete) : { kind: 'unknown' };
   return new Map(
-    names.map(({ kind, name }) => {
-      const { count = 0, ready = 0 } =
-        rows.find((row) => row.kind === kind && row.name === name) ?? {};
-      const held: Held = {
-        waiting: complete || count > 0 ? countOf(count, complete) : { kind: 'unknown' },
-        ready: complete || ready > 0 ? countOf(ready, complete) : { kind: 'unknown' },
-      };
-      return [`${kind} ${name}`, held];
+    pauses.map(({ kind, name }) => {
+      const row = rows.find((candidate) => candidate.kind === kind && candidate.name === name);
+      return [
+        `${kind} ${name}`,
+        { waiting: countOrUnknown(row?.count ?? 0), ready: countOrUnknown(row?.ready ?? 0) },
+      ];
     }),
   );
 }

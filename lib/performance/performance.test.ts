@@ -3,30 +3,52 @@ import { jobsHref } from '../../components/performance/performance-links';
 import { SUCCEEDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
-import { parsePerformanceFilter, performanceParams } from './filters';
-import { isKnownClass, measure } from './queries';
-import { type Figures, HISTOGRAM, type Period } from './types';
+import { listJobs } from '../jobs/list';
+import {
+  type Figures,
+  type Percentiles,
+  HISTOGRAM,
+  type Period,
+  parsePerformanceFilter,
+  performanceParams,
+} from './filters';
+import { classExists, measure } from './queries';
 
-let console_: TestConsole;
+let testConsole: TestConsole;
 const TO = '2026-11-20T10:00:00.000Z';
 const DAY: Period = { from: '2026-11-19T10:00:00.000Z', to: TO };
 const filter = (query: string) => parsePerformanceFilter(new URLSearchParams(query));
 const DAY_FILTER = `from=${DAY.from}&to=${DAY.to}`;
-/** As many as there are, so that nothing is a sample. */
+/** No sampling. */
 const ALL = { target: 1_000_000, targetBefore: 1_000_000 };
 
 beforeAll(async () => {
-  console_ = await TestConsole.open('performance');
-  const { client } = console_;
-  // Executions of three days, of processes and of none; some of jobs that are gone, some unfinished, some without a duration as older workers leave them.
+  testConsole = await TestConsole.open('performance');
+  const { client } = testConsole;
+  // Three days of executions; some without a job, process, end or duration (older GoodJob
+  // releases).
   await client.query(`SELECT setseed(0.4711)`);
   await client.query(`
-    INSERT INTO good_job_executions (id, active_job_id, job_class, queue_name, created_at, updated_at, scheduled_at, finished_at, duration, error, error_event, process_id, serialized_params)
-    SELECT gen_random_uuid(), gen_random_uuid(), CASE WHEN random() < 0.95 THEN 'Class' || floor(5 * random() * random()) END, CASE WHEN random() < 0.95 THEN 'q' || floor(3 * random()) END,
-           at, at, CASE WHEN random() < 0.9 THEN at - random() * interval '30 s' + interval '0.5 s' END, CASE WHEN done THEN at + run END, CASE WHEN done AND random() < 0.8 THEN run END,
-           CASE WHEN random() < 0.2 THEN 'RuntimeError: boom' END, 1, CASE WHEN random() < 0.9 THEN ('c0ffee00-0000-4000-8000-00000000000' || floor(7 * random()))::uuid END, '{}'
-      FROM (SELECT timestamp '2026-11-20 10:00' - random() * interval '3 days' AS at, random() < 0.97 AS done, power(10, 3 - 6 * random()) * interval '1 s' AS run FROM generate_series(1, 6000)) r`);
+    INSERT INTO good_job_executions (id, active_job_id, job_class, queue_name, created_at, updated_at,
+                                     scheduled_at, finished_at, duration, error, error_event,
+                                     process_id, serialized_params)
+    SELECT gen_random_uuid(), gen_random_uuid(),
+           CASE WHEN random() < 0.95 THEN 'Class' || floor(5 * random() * random()) END,
+           CASE WHEN random() < 0.95 THEN 'q' || floor(3 * random()) END,
+           at, at,
+           CASE WHEN random() < 0.9 THEN at - random() * interval '30 s' + interval '0.5 s' END,
+           CASE WHEN done THEN at + run END,
+           CASE WHEN done AND random() < 0.8 THEN run END,
+           CASE WHEN random() < 0.2 THEN 'RuntimeError: boom' END,
+           1,
+           CASE WHEN random() < 0.9
+                THEN ('c0ffee00-0000-4000-8000-00000000000' || floor(7 * random()))::uuid
+           END,
+           '{}'
+      FROM (SELECT timestamp '2026-11-20 10:00' - random() * interval '3 days' AS at,
+                   random() < 0.97 AS done,
+                   power(10, 3 - 6 * random()) * interval '1 s' AS run
+              FROM generate_series(1, 6000)) r`);
   for (const at of [DAY.from, DAY.to])
     await insertExecution(client, 'c0ffee00-0000-4000-8000-0000000000aa', {
       job_class: 'Edge',
@@ -36,29 +58,46 @@ beforeAll(async () => {
       duration: 'PT1S',
     });
 });
-afterAll(() => console_.close());
+afterAll(() => testConsole.close());
 
 const RUN = 'extract(epoch FROM coalesce(duration, finished_at - created_at))::float8';
 const WAIT = 'greatest(extract(epoch FROM created_at - scheduled_at)::float8, 0)';
 
-/** The same by the plainest SQL there is. */
-async function oracle(
+/** The figures by SQL without samples, rounded. */
+async function expectedFigures(
   period: Period,
   by: 'job_class' | 'queue_name' | null,
   where = 'true',
 ): Promise<Figures[]> {
   const percentiles = (of: string) =>
     `ARRAY[${[0.5, 0.95, 0.99].map((p) => `percentile_cont(${p}) WITHIN GROUP (ORDER BY ${of})`).join()}]::float8[]`;
-  const { rows } = await console_.client.query<Figures>(
-    `SELECT ${by ?? 'NULL'} AS name, count(*)::int AS executions, count(error)::int AS failures, coalesce(sum(${RUN}), 0) AS total, avg(${RUN}) AS average, min(${RUN}) AS min, max(${RUN}) AS max, ${percentiles(RUN)} AS run, ${percentiles(WAIT)} AS wait
-       FROM good_job_executions WHERE created_at >= $1 AND created_at < $2 AND ${where} GROUP BY 1`,
+  const { rows } = await testConsole.client.query<Figures>(
+    `SELECT ${by ?? 'NULL'} AS name,
+            count(*)::int AS executions,
+            count(error)::int AS failures,
+            coalesce(sum(${RUN}), 0) AS total,
+            avg(${RUN}) AS average,
+            min(${RUN}) AS min,
+            max(${RUN}) AS max,
+            ${percentiles(RUN)} AS run,
+            ${percentiles(WAIT)} AS wait
+       FROM good_job_executions
+      WHERE created_at >= $1
+        AND created_at < $2
+        AND ${where}
+      GROUP BY 1`,
     [period.from, period.to],
   );
-  return rows.map(rounded).sort(byName);
+  return rows.map(roundFigures).sort(byName);
 }
 const byName = (a: Figures, b: Figures) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1);
 const round = (value: number | null) => (value === null ? null : Number(value.toPrecision(9)));
-function rounded(row: Figures): Figures {
+const roundAll = ([p50, p95, p99]: Percentiles): Percentiles => [
+  round(p50),
+  round(p95),
+  round(p99),
+];
+function roundFigures(row: Figures): Figures {
   const { name, executions, failures } = row;
   return {
     name,
@@ -68,38 +107,47 @@ function rounded(row: Figures): Figures {
     average: round(row.average),
     min: round(row.min),
     max: round(row.max),
-    run: row.run.map(round) as Figures['run'],
-    wait: row.wait.map(round) as Figures['wait'],
+    run: roundAll(row.run),
+    wait: roundAll(row.wait),
   };
 }
-const plain = (rows: Figures[]) => rows.map(rounded).sort(byName);
+const normalize = (rows: Figures[]) => rows.map(roundFigures).sort(byName);
 
 describe('measure', () => {
-  it('is what plain SQL says, for the period and for the one before', async () => {
+  it('returns the figures of the period and of the preceding one', async () => {
     const { now, before, period, hint } = await measure(
-      console_.ctx(),
+      testConsole.ctx(),
       filter(DAY_FILTER),
       null,
       ALL,
     );
     expect(period).toEqual(DAY);
     expect(hint).toBeNull();
-    expect(now.accuracy).toEqual({ kind: 'exact', looked: now.total?.executions });
-    expect(plain(now.classes)).toEqual(await oracle(DAY, 'job_class'));
-    expect(plain(now.queues)).toEqual(await oracle(DAY, 'queue_name'));
-    expect(plain(now.total ? [now.total] : [])).toEqual(await oracle(DAY, null));
-    const earlier = { from: '2026-11-18T10:00:00.000Z', to: DAY.from };
-    expect(plain(before.classes)).toEqual(await oracle(earlier, 'job_class'));
-    expect(plain(before.total ? [before.total] : [])).toEqual(await oracle(earlier, null));
-    // The period holds its beginning and not its end.
+    expect(now.accuracy).toEqual({ kind: 'exact', scanned: now.total?.executions });
+    expect(normalize(now.classes)).toEqual(await expectedFigures(DAY, 'job_class'));
+    expect(normalize(now.queues)).toEqual(await expectedFigures(DAY, 'queue_name'));
+    expect(normalize(now.total ? [now.total] : [])).toEqual(await expectedFigures(DAY, null));
+    const previous = { from: '2026-11-18T10:00:00.000Z', to: DAY.from };
+    expect(normalize(before.classes)).toEqual(await expectedFigures(previous, 'job_class'));
+    expect(normalize(before.total ? [before.total] : [])).toEqual(
+      await expectedFigures(previous, null),
+    );
+    // The period includes its start and excludes its end.
     expect(now.classes.find(({ name }) => name === 'Edge')?.executions).toBe(1);
   });
 
-  it('puts run times into the histogram and the chart', async () => {
-    const { client } = console_;
-    const { now, buckets } = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
+  it('sums run times in the histogram and the chart', async () => {
+    const { client } = testConsole;
+    const { now, buckets } = await measure(testConsole.ctx(), filter(DAY_FILTER), null, ALL);
     const { rows } = await client.query<{ run: number; bucket: number; job_class: string | null }>(
-      `SELECT ${RUN} AS run, floor(extract(epoch FROM created_at - timestamp '2026-11-19 10:00') / 1800)::int AS bucket, job_class FROM good_job_executions WHERE created_at >= $1 AND created_at < $2 AND ${RUN} IS NOT NULL`,
+      `SELECT ${RUN} AS run,
+              floor(extract(epoch FROM created_at - timestamp '2026-11-19 10:00') / 1800)::int
+                AS bucket,
+              job_class
+         FROM good_job_executions
+        WHERE created_at >= $1
+          AND created_at < $2
+          AND ${RUN} IS NOT NULL`,
       [DAY.from, DAY.to],
     );
     expect(now.histogram).toEqual(
@@ -121,28 +169,37 @@ describe('measure', () => {
     );
   });
 
-  it('is of one class alone, with its slowest executions', async () => {
-    const { now, before } = await measure(console_.ctx(), filter(DAY_FILTER), 'Class1', ALL);
-    expect(plain(now.queues)).toEqual(await oracle(DAY, 'queue_name', `job_class = 'Class1'`));
-    expect(plain(now.total ? [now.total] : [])).toEqual(
-      await oracle(DAY, null, `job_class = 'Class1'`),
+  it('returns the figures and the slowest executions of one class', async () => {
+    const { now, before } = await measure(testConsole.ctx(), filter(DAY_FILTER), 'Class1', ALL);
+    expect(normalize(now.queues)).toEqual(
+      await expectedFigures(DAY, 'queue_name', `job_class = 'Class1'`),
+    );
+    expect(normalize(now.total ? [now.total] : [])).toEqual(
+      await expectedFigures(DAY, null, `job_class = 'Class1'`),
     );
     expect(before.total?.executions).toBeGreaterThan(0);
-    const { rows } = await console_.client.query<{ id: string }>(
-      `SELECT id FROM good_job_executions WHERE job_class = 'Class1' AND created_at >= $1 AND created_at < $2 AND ${RUN} IS NOT NULL ORDER BY ${RUN} DESC, id LIMIT 20`,
+    const { rows } = await testConsole.client.query<{ id: string }>(
+      `SELECT id
+         FROM good_job_executions
+        WHERE job_class = 'Class1'
+          AND created_at >= $1
+          AND created_at < $2
+          AND ${RUN} IS NOT NULL
+        ORDER BY ${RUN} DESC, id
+        LIMIT 20`,
       [DAY.from, DAY.to],
     );
     expect(now.slowest.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
     expect(now.slowest[0]?.createdAt).toMatch(/^2026-11-(19|20)T\d\d:\d\d:\d\d\.\d{6}Z$/);
   });
 
-  it('is nothing where there was nothing', async () => {
+  it('returns zeros for a period without executions', async () => {
     const { now, before } = await measure(
-      console_.ctx(),
+      testConsole.ctx(),
       filter('from=2020-01-01T00:00Z&to=2020-01-02T00:00Z'),
     );
     expect(now).toMatchObject({
-      accuracy: { kind: 'exact', looked: 0 },
+      accuracy: { kind: 'exact', scanned: 0 },
       total: { executions: 0, failures: 0, total: 0, average: null, run: [null, null, null] },
       classes: [],
       queues: [],
@@ -150,17 +207,28 @@ describe('measure', () => {
     expect(before.total?.executions).toBe(0);
   });
 
-  it('reckons a large table from a sample, says so, and is not led astray by a burst', async () => {
-    const { client } = console_;
+  it('estimates a large table from a sample that a burst does not distort', async () => {
+    const { client } = testConsole;
     // 60,000 executions in a large table, half of them within a second.
     await client.query(`
-      INSERT INTO good_job_executions (id, active_job_id, job_class, queue_name, created_at, updated_at, scheduled_at, finished_at, duration, process_id, serialized_params)
-      SELECT gen_random_uuid(), gen_random_uuid(), CASE WHEN n % 2 = 0 THEN 'Burst' ELSE 'Steady' END, 'large', at, at, at, at + interval '1 s', interval '1 s', 'c0ffee00-0000-4000-8000-000000000001', jsonb_build_object('pad', repeat('x', 1500))
-        FROM (SELECT n, CASE WHEN n % 2 = 0 THEN timestamp '2026-12-01 12:00' + n * interval '10 us' ELSE timestamp '2026-12-01 00:00' + n * interval '1.4 s' END AS at FROM generate_series(1, 60000) n) r`);
+      INSERT INTO good_job_executions (id, active_job_id, job_class, queue_name, created_at,
+                                       updated_at, scheduled_at, finished_at, duration,
+                                       process_id, serialized_params)
+      SELECT gen_random_uuid(), gen_random_uuid(),
+             CASE WHEN n % 2 = 0 THEN 'Burst' ELSE 'Steady' END,
+             'large', at, at, at, at + interval '1 s', interval '1 s',
+             'c0ffee00-0000-4000-8000-000000000001',
+             jsonb_build_object('pad', repeat('x', 1500))
+        FROM (SELECT n,
+                     CASE WHEN n % 2 = 0
+                          THEN timestamp '2026-12-01 12:00' + n * interval '10 us'
+                          ELSE timestamp '2026-12-01 00:00' + n * interval '1.4 s'
+                     END AS at
+                FROM generate_series(1, 60000) n) r`);
     await client.query('VACUUM ANALYZE good_job_executions');
     const large = filter('from=2026-12-01T00:00Z&to=2026-12-02T00:00Z');
     const options = { target: 5_000, targetBefore: 5_000 };
-    const { now, before } = await measure(console_.ctx(), large, null, options);
+    const { now, before } = await measure(testConsole.ctx(), large, null, options);
     expect(now.accuracy).toMatchObject({ kind: 'sample' });
     expect(before.accuracy).toMatchObject({ kind: 'exact' });
     for (const name of ['Burst', 'Steady']) {
@@ -170,11 +238,11 @@ describe('measure', () => {
     }
     expect(now.total?.run).toEqual([1, 1, 1]);
     expect(now.total?.total).toBeGreaterThan(54_000);
-    // A chart that is asked for again must not flicker.
-    expect((await measure(console_.ctx(), large, null, options)).now).toEqual(now);
-    // A small part of that table, with more executions than are read: slices of time.
+    // The sample is repeatable, so that the chart does not flicker.
+    expect((await measure(testConsole.ctx(), large, null, options)).now).toEqual(now);
+    // A small period with more executions than the target is sampled by time slices.
     const hour = await measure(
-      console_.ctx(),
+      testConsole.ctx(),
       filter('from=2026-12-01T02:00Z&to=2026-12-01T04:00Z'),
       null,
       { target: 1_000, targetBefore: 1_000 },
@@ -182,15 +250,20 @@ describe('measure', () => {
     expect(hour.now.accuracy).toMatchObject({ kind: 'sample' });
     expect(hour.now.total?.executions).toBeGreaterThan(2_300);
     expect(hour.now.total?.executions).toBeLessThan(2_900);
-    // Not deleted and vacuumed: whoever holds an older snapshot, an ANALYZE of the catalogue say, would keep the table large.
+    // Replaces the table, because VACUUM cannot shrink it while another session has an old
+    // snapshot.
     await client.query(
-      `CREATE TABLE others AS SELECT * FROM good_job_executions WHERE queue_name IS DISTINCT FROM 'large'; TRUNCATE good_job_executions; INSERT INTO good_job_executions SELECT * FROM others; DROP TABLE others`,
+      `CREATE TABLE others AS
+         SELECT * FROM good_job_executions WHERE queue_name IS DISTINCT FROM 'large';
+       TRUNCATE good_job_executions;
+       INSERT INTO good_job_executions SELECT * FROM others;
+       DROP TABLE others`,
     );
   });
 });
 
-it('leads from executions to their jobs, also to those that were tried again and succeeded', async () => {
-  const { client } = console_;
+it('links executions to their jobs, including retried ones that succeeded', async () => {
+  const { client } = testConsole;
   const execution = (jobId: string, at: string, error: string | null) =>
     insertExecution(client, jobId, {
       job_class: 'Flaky',
@@ -202,51 +275,50 @@ it('leads from executions to their jobs, also to those that were tried again and
   const jobs: string[] = [];
   for (let n = 0; n < 4; n += 1)
     jobs.push(await insertJob(client, { ...SUCCEEDED, job_class: 'Flaky', queue_name: 'flaky' }));
-  const [failed = '', waiting = '', well = '', earlier = ''] = jobs;
+  const [failed = '', retrying = '', succeeded = '', earlier = ''] = jobs;
   await client.query(
-    `UPDATE good_jobs SET performed_at = NULL, finished_at = NULL, error = 'E: x', scheduled_at = now() + interval '1 h' WHERE id = $1`,
-    [waiting],
+    `UPDATE good_jobs
+        SET performed_at = NULL, finished_at = NULL, error = 'E: x',
+            scheduled_at = now() + interval '1 h'
+      WHERE id = $1`,
+    [retrying],
   );
   for (const [id, error] of [
     [failed, 'E: x'],
     [failed, 'E: x'],
     [failed, null],
-    [waiting, 'E: x'],
-    [well, null],
+    [retrying, 'E: x'],
+    [succeeded, null],
   ] as const)
     await execution(id, DAY.from, error);
-  await execution(well, DAY.to, 'E: after the period');
+  await execution(succeeded, DAY.to, 'E: after the period');
   await execution(earlier, '2026-11-19T09:59:59.999999Z', 'E: before');
-  const figures = (await measure(console_.ctx(), filter(DAY_FILTER), 'Flaky', ALL)).now.total;
+  const figures = (await measure(testConsole.ctx(), filter(DAY_FILTER), 'Flaky', ALL)).now.total;
   expect(figures).toMatchObject({ executions: 5, failures: 3 });
-  const listed = async (of: Parameters<typeof jobsHref>[1], onlyFailed: boolean) =>
-    (
-      await listJobs(
-        console_.ctx(),
-        parseJobFilter(new URLSearchParams(jobsHref(DAY, of, onlyFailed).replace('/jobs?', ''))),
-      )
-    ).rows
-      .map(({ id }) => id)
-      .sort();
-  for (const of of [{ jobClass: 'Flaky' }, { queueName: 'flaky' }]) {
-    expect(await listed(of, false)).toEqual([failed, waiting, well].sort());
-    expect(await listed(of, true)).toEqual([failed, waiting].sort());
+  const linkedJobIds = async (group: Parameters<typeof jobsHref>[1], onlyFailed: boolean) => {
+    const params = new URLSearchParams(jobsHref(DAY, group, onlyFailed).replace('/jobs?', ''));
+    const { rows } = await listJobs(testConsole.ctx(), parseJobFilter(params));
+    return rows.map(({ id }) => id).sort();
+  };
+  for (const group of [{ jobClass: 'Flaky' }, { queueName: 'flaky' }]) {
+    expect(await linkedJobIds(group, false)).toEqual([failed, retrying, succeeded].sort());
+    expect(await linkedJobIds(group, true)).toEqual([failed, retrying].sort());
   }
   await client.query(`DELETE FROM good_job_executions WHERE job_class = 'Flaky'`);
 });
 
 describe('isKnownClass', () => {
-  it('knows the classes of jobs, and of executions whose jobs are gone', async () => {
-    await insertJob(console_.client, { job_class: 'Of::JobAlone' });
-    const ctx = console_.ctx();
-    expect(await isKnownClass(ctx, 'Of::JobAlone')).toBe(true);
-    expect(await isKnownClass(ctx, 'Class1')).toBe(true);
-    expect(await isKnownClass(ctx, 'Class')).toBe(false);
+  it('returns true for classes of jobs and of executions whose jobs were deleted', async () => {
+    await insertJob(testConsole.client, { job_class: 'Of::JobAlone' });
+    const ctx = testConsole.ctx();
+    expect(await classExists(ctx, 'Of::JobAlone')).toBe(true);
+    expect(await classExists(ctx, 'Class1')).toBe(true);
+    expect(await classExists(ctx, 'Class')).toBe(false);
   });
 });
 
 describe('parsePerformanceFilter', () => {
-  it('reads ranges, own periods and orders', () => {
+  it('parses ranges, custom periods and sort orders', () => {
     expect(filter('')).toEqual({
       range: 'day',
       from: null,
@@ -255,14 +327,14 @@ describe('parsePerformanceFilter', () => {
       notUnderstood: [],
     });
     expect(filter('range=fortnight&sort=p95')).toMatchObject({ range: 'fortnight', sort: 'p95' });
-    // A form's times are of the offset that comes with them.
-    const own = filter('from=2026-11-20T09:00&to=2026-11-20T18:30&offset=%2B09:00');
-    expect(own).toMatchObject({
+    // A form sends times without a zone, and the offset.
+    const custom = filter('from=2026-11-20T09:00&to=2026-11-20T18:30&offset=%2B09:00');
+    expect(custom).toMatchObject({
       range: 'custom',
       from: '2026-11-20T00:00:00.000Z',
       to: '2026-11-20T09:30:00.000Z',
     });
-    expect(filter(String(new URLSearchParams(performanceParams(own))))).toEqual(own);
+    expect(filter(String(new URLSearchParams(performanceParams(custom))))).toEqual(custom);
     expect(filter('from=2026-11-20 09:00 UTC&to=2026-11-20T10:00:00Z')).toMatchObject({
       from: '2026-11-20T09:00:00.000Z',
     });
@@ -276,30 +348,30 @@ describe('parsePerformanceFilter', () => {
     ['from=x&to=2026-11-20T09:00Z', 'from'],
     ['from=2026-11-21T09:00Z&to=2026-11-20T09:00Z', 'from'],
     ['from=2020-11-21T09:00Z&to=2026-11-20T09:00Z', 'from'],
-  ])('shows what it cannot read: %s', (query, name) => {
-    expect(filter(query).notUnderstood.map((one) => one.name)).toContain(name);
+  ])('reports the invalid parameter of %s', (query, name) => {
+    expect(filter(query).notUnderstood.map((parameter) => parameter.name)).toContain(name);
   });
 });
 
-/** Past the TTL of what is known of the indexes. */
-function afterAMinute(): void {
+/** Expires the cache of existing indexes. */
+function advancePastIndexTtl(): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
 }
 
-it('works without the index, and names one that would help', async () => {
-  const { client } = console_;
+it('works without GoodJob’s index and suggests one', async () => {
+  const { client } = testConsole;
   await client.query('DROP INDEX index_good_job_executions_on_process_id_and_created_at');
   await client.query('ANALYZE good_job_executions');
-  afterAMinute();
-  const { now, hint } = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
+  advancePastIndexTtl();
+  const { now, hint } = await measure(testConsole.ctx(), filter(DAY_FILTER), null, ALL);
   expect(hint).toBe(
     'CREATE INDEX CONCURRENTLY index_good_job_executions_on_created_at ON "public"."good_job_executions" (created_at)',
   );
-  expect(plain(now.classes)).toEqual(await oracle(DAY, 'job_class'));
+  expect(normalize(now.classes)).toEqual(await expectedFigures(DAY, 'job_class'));
   await client.query(String(hint).replace(' CONCURRENTLY', ''));
-  afterAMinute();
-  const indexed = await measure(console_.ctx(), filter(DAY_FILTER), null, ALL);
+  advancePastIndexTtl();
+  const indexed = await measure(testConsole.ctx(), filter(DAY_FILTER), null, ALL);
   expect(indexed.hint).toBeNull();
-  expect(plain(indexed.now.classes)).toEqual(plain(now.classes));
+  expect(normalize(indexed.now.classes)).toEqual(normalize(now.classes));
   vi.useRealTimers();
 });

@@ -1,44 +1,48 @@
 import 'server-only';
-import sql, { type Sql, empty } from 'sql-template-tag';
-import type { Ctx } from '../ctx';
-import { finiteSeconds, secondsBetween } from '../db/durations';
-import type { Tx } from '../db/types';
-import { ConsoleError } from '../errors';
-import { redactName } from '../redaction';
-import { redactNames } from '../redact-names';
-import { HIDDEN } from '../redaction/redaction';
-import { newPageBudget } from '../redaction/row-secrets';
-import { accuracyOf, missingIndex, sourceOf } from './source';
-import type { PerformanceFilter } from './filters';
+import sql, { type Sql, empty, join } from 'sql-template-tag';
+import { z } from 'zod';
+import { redactNames } from '../context/redact-names';
+import type { Ctx } from '../context/types';
+import { ignoreTimeout } from '../core/errors';
+import type { Tx } from '../db/database';
+import { finiteSeconds, secondsBetween } from '../db/text-limit';
+import { REDACTION_MARKER, redactName } from '../redaction/redaction';
+import { newPageBudget } from '../redaction/row-texts';
 import {
   BUCKETS,
   type Figures,
   HISTOGRAM,
-  type Measured,
+  type Measurement,
   type Percentiles,
   type Performance,
+  type PerformanceFilter,
   type Period,
   RANGES,
   type SlowExecution,
-} from './types';
+} from './filters';
+import { accuracyOf, missingIndex, sourceOf } from './source';
 
-/** Executions read for a period, and for the one before it: 4 µs each, and as much for their percentiles. */
+/** Executions to scan in a period and in the preceding one; each costs about 8 µs. */
 const TARGET = 20_000;
 const TARGET_BEFORE = 8_000;
-/** Of one class: most of what is read is thrown away at once. */
+/** Higher for one class, because the scan discards most executions at once. */
 const TARGET_CLASS = 40_000;
 const TARGET_CLASS_BEFORE = 12_000;
 const TIMEOUT_MS = 2_500;
-const NAME_READ = 300;
-const NAMES_READ = 1_000;
-const SLOWEST = 20;
+const NAME_LENGTH = 300;
+const MAX_NAMES = 1_000;
+const MAX_SLOWEST = 20;
 
+/** Executions to scan at most, approximately. */
 interface Limits {
   target: number;
   targetBefore: number;
 }
 
-/** How executions that began in a period went, all or of one class, beside the period before it. */
+/**
+ * Measures the executions that started in a period, all or of one class, and those of the preceding
+ * period. Names are redacted; a period that times out has the accuracy `unknown`.
+ */
 export async function measure(
   ctx: Ctx,
   filter: PerformanceFilter,
@@ -48,41 +52,50 @@ export async function measure(
     : { target: TARGET_CLASS, targetBefore: TARGET_CLASS_BEFORE },
 ): Promise<Performance> {
   const period = await periodOf(ctx, filter);
-  const length = Date.parse(period.to) - Date.parse(period.from);
-  const earlier: Period = {
-    from: new Date(Date.parse(period.from) - length).toISOString(),
+  const lengthMs = Date.parse(period.to) - Date.parse(period.from);
+  const previousPeriod: Period = {
+    from: new Date(Date.parse(period.from) - lengthMs).toISOString(),
     to: period.from,
   };
   const buckets = BUCKETS[filter.range];
   const [now, before, hint] = await Promise.all([
-    inTime(ctx, (tx) =>
-      measurePeriod(tx, ctx, { period, buckets, jobClass, target: limits.target, all: true }),
-    ),
-    inTime(ctx, (tx) =>
+    readWithinBudget(ctx, (tx) =>
       measurePeriod(tx, ctx, {
-        period: earlier,
+        period,
+        buckets,
+        jobClass,
+        target: limits.target,
+        withCharts: true,
+      }),
+    ),
+    readWithinBudget(ctx, (tx) =>
+      measurePeriod(tx, ctx, {
+        period: previousPeriod,
         buckets,
         jobClass,
         target: limits.targetBefore,
-        all: false,
+        withCharts: false,
       }),
     ),
-    ctx.db.read((tx) => missingIndex(tx, ctx.gj, period), { byIndexOnly: true }),
+    ctx.db.read((tx) => missingIndex(tx, ctx.tables, period), { byIndexOnly: true }),
   ]);
-  const shown = await redactNames(
+  const redactQueue = await redactNames(
     ctx,
     'queue_name',
     [...now.queues, ...before.queues].map(({ name }) => name),
   );
-  const withShownQueues = (measured: Measured): Measured => ({
-    ...measured,
-    queues: measured.queues.map((one) => ({ ...one, name: shown(one.name) })),
-    slowest: measured.slowest.map((one) => ({ ...one, queueName: shown(one.queueName) })),
+  const redactQueues = (measurement: Measurement): Measurement => ({
+    ...measurement,
+    queues: measurement.queues.map((figures) => ({ ...figures, name: redactQueue(figures.name) })),
+    slowest: measurement.slowest.map((execution) => ({
+      ...execution,
+      queueName: redactQueue(execution.queueName),
+    })),
   });
-  return { period, buckets, now: withShownQueues(now), before: withShownQueues(before), hint };
+  return { period, buckets, now: redactQueues(now), before: redactQueues(before), hint };
 }
 
-const UNKNOWN: Measured = {
+const UNKNOWN: Measurement = {
   accuracy: { kind: 'unknown' },
   total: null,
   classes: [],
@@ -92,16 +105,21 @@ const UNKNOWN: Measured = {
   slowest: [],
 };
 
-async function inTime(ctx: Ctx, read: (tx: Tx) => Promise<Measured>): Promise<Measured> {
-  return ctx.db.read(read, { timeoutMs: TIMEOUT_MS, byIndexOnly: true }).catch((error: unknown) => {
-    if (error instanceof ConsoleError && error.code === 'query_timeout') return UNKNOWN;
-    throw error;
-  });
+async function readWithinBudget(
+  ctx: Ctx,
+  read: (tx: Tx) => Promise<Measurement>,
+): Promise<Measurement> {
+  const measurement = await ctx.db
+    .read(read, { timeoutMs: TIMEOUT_MS, byIndexOnly: true })
+    .catch(ignoreTimeout);
+  return measurement ?? UNKNOWN;
 }
+
+const clockRow = z.strictObject({ now: z.string() });
 
 async function periodOf(ctx: Ctx, { range, from, to }: PerformanceFilter): Promise<Period> {
   if (range === 'custom' && from && to) return { from, to };
-  const [row] = await ctx.db.read((tx) => tx.query<{ now: string }>(sql`SELECT now() AS now`));
+  const [row] = await ctx.db.read((tx) => tx.query(clockRow, sql`SELECT now() AS now`));
   const now = Date.parse(row?.now ?? '');
   return {
     from: new Date(now - RANGES[range === 'custom' ? 'day' : range] * 1000).toISOString(),
@@ -109,129 +127,216 @@ async function periodOf(ctx: Ctx, { range, from, to }: PerformanceFilter): Promi
   };
 }
 
-interface Asked {
+interface MeasureOptions {
   period: Period;
   buckets: number;
   jobClass: string | null;
   target: number;
-  /** With the chart, the histogram and the slowest. */
-  all: boolean;
+  /** Includes the chart, the histogram and, for one class, the slowest executions. */
+  withCharts: boolean;
 }
 
-/** Run time by the worker's own clock; an older worker's execution has only when it began and ended. */
-const RUN: Sql = sql`coalesce(${finiteSeconds(sql`e.duration`)}, ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)})`;
+/**
+ * The duration by the worker's clock; executions of older GoodJob releases have only timestamps.
+ */
+const RUN: Sql = sql`coalesce(
+  ${finiteSeconds(sql`e.duration`)},
+  ${secondsBetween(sql`e.created_at`, sql`e.finished_at`)})`;
 
-/** From when it was due; NULL where that is unknown. */
+/** Between due and started; NULL without a `scheduled_at`. */
 const WAIT: Sql = sql`greatest(${secondsBetween(sql`e.scheduled_at`, sql`e.created_at`)}, 0)`;
 
-type Stored = {
-  kind: 'total' | 'class' | 'queue';
-  name: string | null;
-  executions: number;
-  failures: number;
-  total: number;
-  average: number | null;
-  min: number | null;
-  max: number | null;
-  run: Percentiles | null;
-  wait: Percentiles | null;
-};
+const optionalNumber = z.number().nullable();
+const percentiles = z.tuple([optionalNumber, optionalNumber, optionalNumber]);
+const figuresRow = z.strictObject({
+  kind: z.enum(['total', 'class', 'queue']),
+  name: z.string().nullable(),
+  executions: z.number(),
+  failures: z.number(),
+  total: z.number(),
+  average: optionalNumber,
+  min: optionalNumber,
+  max: optionalNumber,
+  /** Null: no execution has the time. */
+  run: percentiles.nullable(),
+  wait: percentiles.nullable(),
+});
+type FiguresRow = z.infer<typeof figuresRow>;
 
-async function measurePeriod(
-  tx: Tx,
-  ctx: Ctx,
-  { period, buckets, jobClass, target, all }: Asked,
-): Promise<Measured> {
-  const ids = all && jobClass !== null;
-  const columns = sql`left(e.job_class, ${NAME_READ}) AS job_class, left(e.queue_name, ${NAME_READ}) AS queue_name, e.created_at, e.error IS NOT NULL AS failed, ${RUN} AS run,
-    ${WAIT} AS wait ${ids ? sql`, e.id, e.active_job_id` : empty}`;
-  await tx.query(sql`SET LOCAL work_mem = '32MB'`);
-  const { rows, share } = await sourceOf(tx, ctx.gj, {
+/** The result of `measurementSql`, whose charts are optional. */
+const measurementJson = z.strictObject({
+  figures: z.array(figuresRow),
+  histogram: z.array(z.strictObject({ bucket: z.number(), count: z.number() })).default([]),
+  series: z
+    .array(z.strictObject({ bucket: z.number(), name: z.string().nullable(), total: z.number() }))
+    .default([]),
+  slowest: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        jobId: z.string(),
+        createdAt: z.string(),
+        queueName: z.string().nullable(),
+        run: z.number(),
+        wait: optionalNumber,
+        failed: z.boolean(),
+      }) satisfies z.ZodType<SlowExecution>,
+    )
+    .default([]),
+});
+const measurementRow = z.strictObject({
+  /** A JSON object of `measurementJson`. */
+  json: z.string(),
+});
+
+async function measurePeriod(tx: Tx, ctx: Ctx, options: MeasureOptions): Promise<Measurement> {
+  const { period, buckets, jobClass, target } = options;
+  const ids = withSlowest(options) ? sql`, e.id, e.active_job_id` : empty;
+  const columns = sql`
+    left(e.job_class, ${NAME_LENGTH}) AS job_class,
+    left(e.queue_name, ${NAME_LENGTH}) AS queue_name,
+    e.created_at,
+    e.error IS NOT NULL AS failed,
+    ${RUN} AS run,
+    ${WAIT} AS wait ${ids}`;
+  await tx.execute(sql`SET LOCAL work_mem = '32MB'`);
+  const { rows, share } = await sourceOf(tx, ctx.tables, {
     period,
     buckets,
     target,
     columns,
     jobClass,
   });
-  const seconds = (Date.parse(period.to) - Date.parse(period.from)) / 1000 / buckets;
-  const sets = jobClass === null ? sql`((), (job_class), (queue_name))` : sql`((), (queue_name))`;
-  const nameOf =
-    jobClass === null
-      ? sql`CASE WHEN grouping(job_class) = 0 THEN 'class' WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END`
-      : sql`CASE WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END`;
-  const name =
-    jobClass === null
-      ? sql`CASE WHEN grouping(job_class) = 0 THEN job_class ELSE queue_name END`
-      : sql`queue_name`;
-  const parts = [
-    sql`'figures', (SELECT coalesce(json_agg(f), '[]') FROM (
-      SELECT ${nameOf} AS kind, ${name} AS name, count(*)::int AS executions, count(*) FILTER (WHERE failed)::int AS failures, coalesce(sum(run), 0) AS total, avg(run) AS average, min(run) AS min, max(run) AS max,
-             percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY run) AS run, percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY wait) AS wait
-        FROM read GROUP BY GROUPING SETS ${sets} ORDER BY total DESC LIMIT ${2 * NAMES_READ}) f)`,
-    ...(all
-      ? [
-          sql`'histogram', (SELECT coalesce(json_agg(h), '[]') FROM (SELECT width_bucket(run, ${[...HISTOGRAM]}::float8[]) AS bucket, count(*)::int AS count FROM read WHERE run IS NOT NULL GROUP BY 1) h)`,
-          sql`'series', (SELECT coalesce(json_agg(s), '[]') FROM (
-            SELECT least(floor(extract(epoch FROM created_at - ${period.from}) / ${seconds}), ${buckets - 1})::int AS bucket, job_class AS name, sum(run) AS total FROM read WHERE run IS NOT NULL GROUP BY 1, 2) s)`,
-        ]
-      : []),
-    ...(ids
-      ? [
-          sql`'slowest', (SELECT coalesce(json_agg(s), '[]') FROM (
-            SELECT id, active_job_id AS "jobId", to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt", queue_name AS "queueName", run, wait, failed FROM read WHERE run IS NOT NULL ORDER BY run DESC, id LIMIT ${SLOWEST}) s)`,
-        ]
-      : []),
-  ];
-  const list = parts.reduce((sum, part) => sql`${sum}, ${part}`);
-  const [row] = await tx.query<{ json: string }>(
-    sql`WITH read AS MATERIALIZED (${rows}) SELECT json_build_object(${list})::text AS json`,
+  const [row] = await tx.query(
+    measurementRow,
+    sql`
+      WITH scanned AS MATERIALIZED (${rows})
+      SELECT json_build_object(${join(measurementSql(options), ', ')})::text AS json`,
   );
-  const read = JSON.parse(row?.json ?? '{}') as {
-    figures: Stored[];
-    histogram?: { bucket: number; count: number }[];
-    series?: Measured['series'];
-    slowest?: SlowExecution[];
-  };
-  const figures = (kind: Stored['kind']) =>
-    read.figures.filter((one) => one.kind === kind).map((one) => scaled(one, share));
-  const [total] = read.figures.filter(({ kind }) => kind === 'total');
+  if (!row) throw new Error('The database returned no row for a query without FROM.');
+  const measurement = measurementJson.parse(JSON.parse(row.json));
+  const figuresOf = (kind: FiguresRow['kind']) =>
+    measurement.figures
+      .filter((figures) => figures.kind === kind)
+      .map((figures) => toFigures(figures, share));
+  const total = measurement.figures.find(({ kind }) => kind === 'total');
   const histogram = new Array<number>(HISTOGRAM.length + 1).fill(0);
-  for (const { bucket, count } of read.histogram ?? [])
+  for (const { bucket, count } of measurement.histogram)
     histogram[bucket] = Math.round(count / share);
   return {
     accuracy: accuracyOf(share, total?.executions ?? 0),
-    total: total ? scaled(total, share) : null,
-    classes: figures('class'),
-    queues: figures('queue'),
+    total: total ? toFigures(total, share) : null,
+    classes: figuresOf('class'),
+    queues: figuresOf('queue'),
     histogram,
-    series: await redactSeries(read.series ?? [], share),
-    slowest: (read.slowest ?? []).map((one) => ({ ...one, queueName: redactName(one.queueName) })),
+    series: await redactSeries(measurement.series, share),
+    slowest: measurement.slowest.map((execution) => ({
+      ...execution,
+      queueName: redactName(execution.queueName),
+    })),
   };
 }
 
-/** A class has a value in each bar of the chart: its name is redacted once, within the budget of a page. */
+const withSlowest = ({ withCharts, jobClass }: MeasureOptions) => withCharts && jobClass !== null;
+
+/** The arguments of `json_build_object` over the CTE `scanned`. */
+function measurementSql(options: MeasureOptions): Sql[] {
+  const { period, buckets, jobClass, withCharts } = options;
+  const parts = [
+    sql`'figures', (SELECT coalesce(json_agg(f), '[]') FROM (${figuresSql(jobClass)}) f)`,
+  ];
+  if (withCharts) {
+    const bucketSeconds = (Date.parse(period.to) - Date.parse(period.from)) / 1000 / buckets;
+    parts.push(
+      sql`'histogram', (
+        SELECT coalesce(json_agg(h), '[]')
+          FROM (SELECT width_bucket(run, ${[...HISTOGRAM]}::float8[]) AS bucket,
+                       count(*)::int AS count
+                  FROM scanned
+                 WHERE run IS NOT NULL
+                 GROUP BY 1) h)`,
+      sql`'series', (
+        SELECT coalesce(json_agg(s), '[]')
+          FROM (SELECT least(floor(extract(epoch FROM created_at - ${period.from})
+                                   / ${bucketSeconds}), ${buckets - 1})::int AS bucket,
+                       job_class AS name,
+                       sum(run) AS total
+                  FROM scanned
+                 WHERE run IS NOT NULL
+                 GROUP BY 1, 2) s)`,
+    );
+  }
+  if (withSlowest(options))
+    parts.push(sql`'slowest', (
+      SELECT coalesce(json_agg(s), '[]')
+        FROM (SELECT id, active_job_id AS "jobId",
+                     to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt",
+                     queue_name AS "queueName", run, wait, failed
+                FROM scanned
+               WHERE run IS NOT NULL
+               ORDER BY run DESC, id
+               LIMIT ${MAX_SLOWEST}) s)`);
+  return parts;
+}
+
+function figuresSql(jobClass: string | null): Sql {
+  const isAll = jobClass === null;
+  const sets = isAll ? sql`((), (job_class), (queue_name))` : sql`((), (queue_name))`;
+  const kind = isAll
+    ? sql`CASE WHEN grouping(job_class) = 0 THEN 'class'
+               WHEN grouping(queue_name) = 0 THEN 'queue'
+               ELSE 'total'
+          END`
+    : sql`CASE WHEN grouping(queue_name) = 0 THEN 'queue' ELSE 'total' END`;
+  const name = isAll
+    ? sql`CASE WHEN grouping(job_class) = 0 THEN job_class ELSE queue_name END`
+    : sql`queue_name`;
+  return sql`
+    SELECT ${kind} AS kind,
+           ${name} AS name,
+           count(*)::int AS executions,
+           count(*) FILTER (WHERE failed)::int AS failures,
+           coalesce(sum(run), 0) AS total,
+           avg(run) AS average,
+           min(run) AS min,
+           max(run) AS max,
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY run) AS run,
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY wait) AS wait
+      FROM scanned
+     GROUP BY GROUPING SETS ${sets}
+     ORDER BY total DESC
+     LIMIT ${2 * MAX_NAMES}`;
+}
+
+/** Redacts the name of each class once, not once per bar, within the redaction budget of a page. */
 async function redactSeries(
-  series: Measured['series'],
+  series: Measurement['series'],
   share: number,
-): Promise<Measured['series']> {
+): Promise<Measurement['series']> {
   const budget = newPageBudget();
-  const redacted = new Map<string | null, string | null>();
-  const shown: Measured['series'] = [];
-  for (const one of series) {
-    if (!redacted.has(one.name)) {
-      const fits = budget.spend(one.name?.length ?? 0);
-      redacted.set(one.name, fits ? redactName(one.name) : HIDDEN);
+  const redactedNames = new Map<string | null, string | null>();
+  const redactedSeries: Measurement['series'] = [];
+  for (const bar of series) {
+    const { name } = bar;
+    if (!redactedNames.has(name)) {
+      const fits = budget.spend(name?.length ?? 0);
+      redactedNames.set(name, fits ? redactName(name) : REDACTION_MARKER);
       await budget.yieldIfDue();
     }
-    shown.push({ ...one, name: redacted.get(one.name) ?? null, total: one.total / share });
+    redactedSeries.push({
+      ...bar,
+      name: redactedNames.get(name) ?? null,
+      total: bar.total / share,
+    });
   }
-  return shown;
+  return redactedSeries;
 }
 
 const NONE: Percentiles = [null, null, null];
 
-function scaled(
-  { kind: _kind, executions, failures, total, run, wait, ...rest }: Stored,
+/** Extrapolates counts and sums from the sample. */
+function toFigures(
+  { kind: _kind, executions, failures, total, run, wait, ...rest }: FiguresRow,
   share: number,
 ): Figures {
   return {
@@ -245,26 +350,30 @@ function scaled(
   };
 }
 
-/** Whether there is, or was, such a class: a job of it, or else an execution whose job is gone. */
-export async function isKnownClass(ctx: Ctx, jobClass: string): Promise<boolean> {
-  // index_good_jobs_on_job_class
-  const ofJobs = () =>
-    ctx.db.read(
-      (tx) => tx.query(sql`SELECT 1 FROM ${ctx.gj.jobs} j WHERE j.job_class = ${jobClass} LIMIT 1`),
-      { timeoutMs: TIMEOUT_MS },
-    );
-  const ofExecutions = () =>
-    ctx.db.read(
-      (tx) =>
-        tx.query(sql`SELECT 1 FROM ${ctx.gj.executions} e WHERE e.job_class = ${jobClass} LIMIT 1`),
-      { timeoutMs: 1_000 },
-    );
-  for (const ask of [ofJobs, ofExecutions]) {
-    const found = await ask().catch((error: unknown) => {
-      if (error instanceof ConsoleError && error.code === 'query_timeout') return [];
-      throw error;
-    });
-    if (found.length > 0) return true;
+const existsRow = z.strictObject({ one: z.literal(1) });
+
+/**
+ * Returns whether a job or an execution of the class exists; executions may remain after their job
+ * was deleted. False if the queries time out.
+ */
+export async function classExists(ctx: Ctx, jobClass: string): Promise<boolean> {
+  const { jobs, executions } = ctx.tables;
+  // By index_good_jobs_on_job_class; executions have no such index, hence the shorter timeout.
+  const lookups = [
+    {
+      query: sql`SELECT 1 AS one FROM ${jobs} j WHERE j.job_class = ${jobClass} LIMIT 1`,
+      timeoutMs: TIMEOUT_MS,
+    },
+    {
+      query: sql`SELECT 1 AS one FROM ${executions} e WHERE e.job_class = ${jobClass} LIMIT 1`,
+      timeoutMs: 1_000,
+    },
+  ];
+  for (const { query, timeoutMs } of lookups) {
+    const rows = await ctx.db
+      .read((tx) => tx.query(existsRow, query), { timeoutMs })
+      .catch(ignoreTimeout);
+    if (rows && rows.length > 0) return true;
   }
   return false;
 }

@@ -1,50 +1,53 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
+import { z } from 'zod';
 import { ProcessCache } from '../core/process-cache';
-import type { Tx } from '../db/types';
-import type { GoodJob } from '../good-job/tables';
-import { quoteIdentifier } from '../good-job/tables';
-import type { Accuracy, Period } from './types';
+import type { Tx } from '../db/database';
+import { type GoodJobTables, quoteIdentifier } from '../good-job/tables';
+import type { Accuracy, Period } from './filters';
 
 /*
- * Which executions are read. GoodJob has no index of them by time, but one by process and time
- * (index_good_job_executions_on_process_id_and_created_at): with the processes known, any span of time is one range of
- * it each. Where a period has more executions than can be read, pages of the table are, chosen at random: whatever came
- * in a burst is among them as often as it is in the table, which slices of time would miss or take for all there is.
- * Only where a period is so small a part of a large table that those pages hold next to nothing of it, slices of time
- * are read.
+ * Selects the executions to scan, all or a sample.
+ *
+ * GoodJob indexes executions by process and time, not by time alone, so a period is one index range
+ * per process. A large period is sampled by random pages of the table, because time slices misjudge
+ * bursts. Time slices are used only if such pages would contain hardly any execution of the period.
  */
 
-/** What an index finds executions of a span of time by. */
+/** How to find the executions of a period: by an index on time, on process and time, or none. */
 type Access = { kind: 'time' } | { kind: 'process'; ids: string[] } | { kind: 'pages' };
 
-export interface Source {
-  /** Executions as rows, with the columns that were asked for; `class`, if any, already held to. */
+interface Source {
+  /** A query that returns the requested columns, filtered by class. */
   rows: Sql;
+  /** The share of the period's executions in `rows`, from 0 to 1. */
   share: number;
 }
 
-const PROCESSES = 2_000;
-/** Pages that are looked at before it is decided how many are read. */
+/** With more processes, index ranges per process are too many. */
+const MAX_PROCESSES = 2_000;
+/** Pages to scan for an estimate of the executions per page. */
 const PILOT_PAGES = 400;
-/** Pages of the table that a sample reads at most. */
-const PAGES = 6_000;
-/** A sample of pages with fewer executions of the period says little. */
-const FEW = 1_500;
-/** Executions in the period that are counted at most, by the index alone. */
-const COUNTED = 2_000_000;
+/** Pages of a sample. */
+const MAX_PAGES = 6_000;
+/** A page sample with fewer executions of the period is replaced by time slices. */
+const MIN_SAMPLE = 1_500;
+/** Index entries to count. */
+const COUNT_LIMIT = 2_000_000;
 const INDEXES_TTL_MS = 60_000;
 
-export interface SourceOptions {
+interface SourceOptions {
   period: Period;
+  /** Time slices of a sample. */
   buckets: number;
-  /** Executions to be read at most, about. */
+  /** Executions to scan at most, approximately. */
   target: number;
-  /** What is read of each, on the alias `e`. */
+  /** Columns to select, with the table alias `e`. */
   columns: Sql;
   jobClass: string | null;
 }
 
+/** Which indexes exist: on `created_at`, and on `process_id` with `created_at`. */
 interface Indexes {
   time: boolean;
   process: boolean;
@@ -55,152 +58,249 @@ const executionIndexes = new ProcessCache<Indexes>('execution indexes', {
   maxEntries: 20,
 });
 
-async function indexesOf(tx: Tx, gj: GoodJob): Promise<Indexes> {
-  const { identity } = gj.schema;
+const indexRow = z.strictObject({ columns: z.array(z.string()) });
+
+async function indexesOf(tx: Tx, tables: GoodJobTables): Promise<Indexes> {
+  const { identity } = tables.schema;
   const cached = executionIndexes.peek(identity, '');
   if (cached) return cached;
-  const rows = await tx.query<{ columns: string[] }>(
+  const rows = await tx.query(
+    indexRow,
     sql`
-      SELECT ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k) AS columns
-        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions' AND i.indisvalid AND i.indpred IS NULL`,
+      SELECT ARRAY(
+               SELECT pg_get_indexdef(i.indexrelid, k, true)
+                 FROM generate_series(1, i.indnkeyatts) k
+             ) AS columns
+        FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = ${tables.schema.name}
+         AND c.relname = 'good_job_executions'
+         AND i.indisvalid
+         AND i.indpred IS NULL`,
   );
   const indexes: Indexes = {
     time: rows.some(({ columns }) => columns[0] === 'created_at'),
-    process: rows.some(({ columns: [one, two] }) => one === 'process_id' && two === 'created_at'),
+    process: rows.some(
+      ({ columns: [first, second] }) => first === 'process_id' && second === 'created_at',
+    ),
   };
   executionIndexes.set(identity, '', indexes);
   return indexes;
 }
 
-async function accessTo(tx: Tx, gj: GoodJob, { from, to }: Period): Promise<Access> {
-  const indexes = await indexesOf(tx, gj);
+const processesRow = z.strictObject({
+  /** Processes that ever ran an execution, at most MAX_PROCESSES + 1. */
+  all: z.number(),
+  /** Those with an execution in the period; null: there are none. */
+  ids: z.array(z.string()).nullable(),
+});
+
+async function accessTo(tx: Tx, tables: GoodJobTables, { from, to }: Period): Promise<Access> {
+  const indexes = await indexesOf(tx, tables);
   if (indexes.time) return { kind: 'time' };
   if (!indexes.process) return { kind: 'pages' };
-  // A loose scan: one probe for each process that there ever was, and one for whether it was at work then.
-  const [row] = await tx.query<{ all: number; ids: string[] | null }>(sql`
-    WITH RECURSIVE p AS (
-      (SELECT e.process_id AS id, 1 AS n FROM ${gj.executions} e WHERE e.process_id IS NOT NULL ORDER BY e.process_id LIMIT 1)
-      UNION ALL
-      SELECT (SELECT e.process_id FROM ${gj.executions} e WHERE e.process_id > p.id ORDER BY e.process_id LIMIT 1), p.n + 1 FROM p WHERE p.id IS NOT NULL AND p.n <= ${PROCESSES})
-    SELECT count(p.id)::int AS all, array_agg(p.id) FILTER (WHERE p.id IS NOT NULL AND EXISTS (
-             SELECT 1 FROM ${gj.executions} e WHERE e.process_id = p.id AND e.created_at >= ${from} AND e.created_at < ${to})) AS ids FROM p`);
-  return row && row.all <= PROCESSES ? { kind: 'process', ids: row.ids ?? [] } : { kind: 'pages' };
+  // A loose index scan: two probes for each process that ever ran an execution.
+  const [row] = await tx.query(
+    processesRow,
+    sql`
+      WITH RECURSIVE p AS (
+        (SELECT e.process_id AS id, 1 AS n
+           FROM ${tables.executions} e
+          WHERE e.process_id IS NOT NULL
+          ORDER BY e.process_id
+          LIMIT 1)
+        UNION ALL
+        SELECT (SELECT e.process_id
+                  FROM ${tables.executions} e
+                 WHERE e.process_id > p.id
+                 ORDER BY e.process_id
+                 LIMIT 1),
+               p.n + 1
+          FROM p
+         WHERE p.id IS NOT NULL
+           AND p.n <= ${MAX_PROCESSES}
+      )
+      SELECT count(p.id)::int AS all,
+             array_agg(p.id) FILTER (
+               WHERE p.id IS NOT NULL
+                 AND EXISTS (SELECT 1
+                               FROM ${tables.executions} e
+                              WHERE e.process_id = p.id
+                                AND e.created_at >= ${from}
+                                AND e.created_at < ${to})
+             ) AS ids
+        FROM p`,
+  );
+  if (!row || row.all > MAX_PROCESSES) return { kind: 'pages' };
+  return { kind: 'process', ids: row.ids ?? [] };
 }
 
-/** Spans of `share` of each part of the period; where in its part one begins is spread, and the same each time. */
-function slices(
+const GOLDEN_RATIO = 0.618_033_988_75;
+
+/**
+ * Slices that cover `share` of each part of the period. Multiples of the golden ratio spread their
+ * positions evenly but reproducibly.
+ */
+function timeSlices(
   { from, to }: Period,
   parts: number,
   share: number,
 ): { from: string[]; to: string[] } {
   if (share >= 1) return { from: [from], to: [to] };
-  const [start, width] = [Date.parse(from), (Date.parse(to) - Date.parse(from)) / parts];
-  const golden = 0.618_033_988_75;
-  const begins = Array.from(
+  const startMs = Date.parse(from);
+  const partMs = (Date.parse(to) - startMs) / parts;
+  const starts = Array.from(
     { length: parts },
-    (_, n) => start + (n + (((n + 1) * golden) % 1) * (1 - share)) * width,
+    (_, n) => startMs + (n + (((n + 1) * GOLDEN_RATIO) % 1) * (1 - share)) * partMs,
   );
-  // Microseconds: slices of a second would be off by a tenth in whole milliseconds.
-  const iso = (ms: number) =>
-    `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(Math.floor((ms % 1) * 1000)).padStart(3, '0')}Z`;
-  return { from: begins.map(iso), to: begins.map((begin) => iso(begin + share * width)) };
+  return {
+    from: starts.map(toMicroseconds),
+    to: starts.map((start) => toMicroseconds(start + share * partMs)),
+  };
 }
 
-/** OFFSET 0 keeps the planner to one range of the index for each slice and process. */
+/** ISO 8601 with microseconds: milliseconds would change the length of short slices. */
+function toMicroseconds(ms: number): string {
+  const isoMs = new Date(Math.floor(ms)).toISOString().slice(0, -1);
+  const microseconds = String(Math.floor((ms % 1) * 1000)).padStart(3, '0');
+  return `${isoMs}${microseconds}Z`;
+}
+
+/** OFFSET 0 makes the planner use one index range for each slice and process. */
 function bySlices(
-  gj: GoodJob,
+  tables: GoodJobTables,
   access: Exclude<Access, { kind: 'pages' }>,
   options: Pick<SourceOptions, 'period' | 'columns' | 'jobClass'>,
   parts: number,
   share: number,
 ): Sql {
-  const { from, to } = slices(options.period, parts, share);
-  const ofClass = options.jobClass === null ? empty : sql`AND e.job_class = ${options.jobClass}`;
-  const spans = sql`unnest(${from}::timestamptz[], ${to}::timestamptz[]) s(f, t)`;
-  const read = (found: Sql) =>
-    sql`SELECT ${options.columns} FROM ${gj.executions} e WHERE ${found} AND e.created_at >= s.f AND e.created_at < s.t ${ofClass} OFFSET 0`;
+  const { from, to } = timeSlices(options.period, parts, share);
+  const isOfClass = options.jobClass === null ? empty : sql`AND e.job_class = ${options.jobClass}`;
+  const slices = sql`unnest(${from}::timestamptz[], ${to}::timestamptz[]) s(f, t)`;
+  const select = (condition: Sql) => sql`
+    SELECT ${options.columns}
+      FROM ${tables.executions} e
+     WHERE ${condition}
+       AND e.created_at >= s.f
+       AND e.created_at < s.t
+           ${isOfClass}
+    OFFSET 0`;
   if (access.kind === 'time')
-    return sql`SELECT x.* FROM ${spans} CROSS JOIN LATERAL (${read(sql`true`)}) x`;
-  return sql`SELECT x.* FROM ${spans} CROSS JOIN unnest(${access.ids}::uuid[]) p(id) CROSS JOIN LATERAL (${read(sql`e.process_id = p.id`)}) x
-    UNION ALL SELECT x.* FROM ${spans} CROSS JOIN LATERAL (${read(sql`e.process_id IS NULL`)}) x`;
+    return sql`SELECT x.* FROM ${slices} CROSS JOIN LATERAL (${select(sql`true`)}) x`;
+  return sql`
+    SELECT x.*
+      FROM ${slices}
+     CROSS JOIN unnest(${access.ids}::uuid[]) p(id)
+     CROSS JOIN LATERAL (${select(sql`e.process_id = p.id`)}) x
+    UNION ALL
+    SELECT x.*
+      FROM ${slices}
+     CROSS JOIN LATERAL (${select(sql`e.process_id IS NULL`)}) x`;
 }
 
-interface Pages {
+interface PageSample {
   source: Source;
-  /** Executions of the period that it holds, about. */
-  found: number;
+  /** Estimated executions of the period in the sample. */
+  estimate: number;
 }
 
-/** So many pages of the table, at random, the same ones each time; as many as it takes for the target. */
+const tableSizeRow = z.strictObject({ pages: z.number() });
+const countRow = z.strictObject({ n: z.number() });
+
+/**
+ * Samples as many random pages as the target needs; REPEATABLE selects the same pages each time.
+ */
 async function byPages(
   tx: Tx,
-  gj: GoodJob,
+  tables: GoodJobTables,
   { period, columns, jobClass, target }: SourceOptions,
-): Promise<Pages> {
-  const [row] = await tx.query<{ pages: number }>(sql`
-    SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${gj.schema.name} AND c.relname = 'good_job_executions'`);
-  const all = row?.pages ?? 0;
+): Promise<PageSample> {
+  const [row] = await tx.query(
+    tableSizeRow,
+    sql`
+      SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages
+        FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = ${tables.schema.name}
+         AND c.relname = 'good_job_executions'`,
+  );
+  const tablePages = row?.pages ?? 0;
   const inPeriod = sql`e.created_at >= ${period.from} AND e.created_at < ${period.to}`;
   const sample = (share: number) =>
     share < 1 ? sql`TABLESAMPLE SYSTEM (${share * 100}) REPEATABLE (4711)` : empty;
-  await tx.query(sql`SET LOCAL enable_seqscan = on`);
-  const shareOf = (pages: number) => Number(Math.min(1, pages / Math.max(all, 1)).toPrecision(4));
-  let [pages, found] = [PAGES, target];
-  if (all > PAGES) {
-    const pilot = shareOf(PILOT_PAGES);
-    const [seen] = await tx.query<{ n: number }>(
-      sql`SELECT count(*)::int AS n FROM ${gj.executions} e ${sample(pilot)} WHERE ${inPeriod}`,
+  await tx.execute(sql`SET LOCAL enable_seqscan = on`);
+  const shareOf = (pages: number) =>
+    Number(Math.min(1, pages / Math.max(tablePages, 1)).toPrecision(4));
+  let pages = MAX_PAGES;
+  let estimate = target;
+  if (tablePages > MAX_PAGES) {
+    const [pilot] = await tx.query(
+      countRow,
+      sql`
+        SELECT count(*)::int AS n
+          FROM ${tables.executions} e ${sample(shareOf(PILOT_PAGES))}
+         WHERE ${inPeriod}`,
     );
-    const perPage = (seen?.n ?? 0) / PILOT_PAGES;
-    pages = Math.min(PAGES, Math.max(PILOT_PAGES, Math.ceil(target / Math.max(perPage, 0.001))));
-    found = pages * perPage;
+    const perPage = (pilot?.n ?? 0) / PILOT_PAGES;
+    const neededPages = Math.ceil(target / Math.max(perPage, 0.001));
+    pages = Math.min(MAX_PAGES, Math.max(PILOT_PAGES, neededPages));
+    estimate = pages * perPage;
   }
   const share = shareOf(pages);
-  return {
-    source: {
-      rows: sql`SELECT ${columns} FROM ${gj.executions} e ${sample(share)} WHERE ${inPeriod} ${jobClass === null ? empty : sql`AND e.job_class = ${jobClass}`}`,
-      share,
-    },
-    found,
-  };
+  const isOfClass = jobClass === null ? empty : sql`AND e.job_class = ${jobClass}`;
+  const rows = sql`
+    SELECT ${columns}
+      FROM ${tables.executions} e ${sample(share)}
+     WHERE ${inPeriod} ${isOfClass}`;
+  return { source: { rows, share }, estimate };
 }
 
-/** Where to read the executions of a period: all of them where they are no more than the target, else about so many. */
-export async function sourceOf(tx: Tx, gj: GoodJob, options: SourceOptions): Promise<Source> {
+/**
+ * Returns a query for all executions of a period, or for a sample if there are more than `target`.
+ */
+export async function sourceOf(
+  tx: Tx,
+  tables: GoodJobTables,
+  options: SourceOptions,
+): Promise<Source> {
   const { period, buckets, target } = options;
-  const access = await accessTo(tx, gj, period);
-  if (access.kind === 'pages') return (await byPages(tx, gj, options)).source;
-  const count = async (most: number) => {
-    const ones = bySlices(gj, access, { period, columns: sql`1 AS one`, jobClass: null }, 1, 1);
-    return (
-      (
-        await tx.query<{ n: number }>(
-          sql`SELECT count(*)::int AS n FROM (SELECT 1 FROM (${ones}) e LIMIT ${most}) e`,
-        )
-      )[0]?.n ?? 0
+  const access = await accessTo(tx, tables, period);
+  if (access.kind === 'pages') return (await byPages(tx, tables, options)).source;
+  const countUpTo = async (limit: number) => {
+    const ones = bySlices(tables, access, { period, columns: sql`1 AS one`, jobClass: null }, 1, 1);
+    const [row] = await tx.query(
+      countRow,
+      sql`
+        SELECT count(*)::int AS n
+          FROM (SELECT 1 FROM (${ones}) e LIMIT ${limit}) e`,
     );
+    return row?.n ?? 0;
   };
-  if ((await count(target + 1)) <= target)
-    return { rows: bySlices(gj, access, options, 1, 1), share: 1 };
-  const { source, found } = await byPages(tx, gj, options);
-  if (found >= FEW || source.share === 1) return source;
-  await tx.query(sql`SET LOCAL enable_seqscan = off`);
-  const share = Number(Math.min(1, target / (await count(COUNTED))).toPrecision(4));
-  return { rows: bySlices(gj, access, options, buckets, share), share };
+  if ((await countUpTo(target + 1)) <= target)
+    return { rows: bySlices(tables, access, options, 1, 1), share: 1 };
+  const { source, estimate } = await byPages(tx, tables, options);
+  if (estimate >= MIN_SAMPLE || source.share === 1) return source;
+  await tx.execute(sql`SET LOCAL enable_seqscan = off`);
+  const share = Number(Math.min(1, target / (await countUpTo(COUNT_LIMIT))).toPrecision(4));
+  return { rows: bySlices(tables, access, options, buckets, share), share };
 }
 
-export function accuracyOf(share: number, looked: number): Accuracy {
-  return share >= 1 ? { kind: 'exact', looked } : { kind: 'sample', looked, share };
+/** Returns the accuracy of a scan of `scanned` executions, a `share` of all. */
+export function accuracyOf(share: number, scanned: number): Accuracy {
+  return share >= 1 ? { kind: 'exact', scanned } : { kind: 'sample', scanned, share };
 }
 
-/** What would find executions by time, where nothing does. */
-export async function missingIndex(tx: Tx, gj: GoodJob, period: Period): Promise<string | null> {
-  const access = await accessTo(tx, gj, period);
+/** Returns the SQL statement for an index on `created_at`; null: a suitable index exists. */
+export async function missingIndex(
+  tx: Tx,
+  tables: GoodJobTables,
+  period: Period,
+): Promise<string | null> {
+  const access = await accessTo(tx, tables, period);
   if (access.kind !== 'pages') return null;
   const table = join(
-    [raw(quoteIdentifier(gj.schema.name)), raw(quoteIdentifier('good_job_executions'))],
+    [raw(quoteIdentifier(tables.schema.name)), raw(quoteIdentifier('good_job_executions'))],
     '.',
   ).sql;
   return `CREATE INDEX CONCURRENTLY index_good_job_executions_on_created_at ON ${table} (created_at)`;

@@ -1,6 +1,67 @@
-import type { NotUnderstood, Params } from '../filter-params';
-import { cut, isFilterText } from '../text';
-import { RANGES, type Range } from './types';
+import type { NotUnderstood, Params } from '../core/search-params';
+import { cut, isFilterText } from '../core/text';
+import type { Count } from '../jobs/types';
+
+/** The time ranges of the queues page, in seconds. */
+export const RANGES = { '15m': 900, '1h': 3_600, '6h': 21_600, '24h': 86_400 } as const;
+export type Range = keyof typeof RANGES;
+
+/** The jobs of a queue that finished in the range. */
+export interface QueueFlow {
+  /** Succeeded and discarded jobs. */
+  finished: Count;
+  discarded: Count;
+  /** Percentiles of the time between due and started, in seconds; null: no job started. */
+  waitP50: number | null;
+  waitP95: number | null;
+}
+
+export interface QueueRow {
+  /** Null: jobs without a queue. */
+  name: string | null;
+  ready: Count;
+  scheduled: Count;
+  retried: Count;
+  running: Count;
+  /** When its oldest ready job became ready, in ISO 8601 UTC; null: no job is ready. */
+  oldestReadyAt: string | null;
+  paused: boolean;
+  /** Live processes that serve it; null: unknown on a standby. */
+  processes: number | null;
+  /** Threads of these processes for it; null: unknown, also if a process does not report it. */
+  threads: number | null;
+  /** It has ready jobs but no live process serves it. */
+  unserved: boolean;
+  /** Null: the query timed out, or the sample has no job of this queue. */
+  flow: QueueFlow | null;
+}
+
+/** The accuracy of the numbers of a range. */
+export interface FlowAccuracy {
+  /** Jobs that finished in the range. */
+  finished: Count;
+  /** Jobs that were scanned. */
+  scannedJobs: number;
+  isSample: boolean;
+}
+
+export interface QueuesPage {
+  rows: QueueRow[];
+  /** Matching queues beyond the row limit. */
+  omittedQueues: number;
+  /** There are queues that the scan did not reach or cannot list. */
+  more: boolean;
+  /**
+   * GoodJob's index on queue names is missing, so queues without unfinished jobs and without jobs
+   * in the range are not listed.
+   */
+  onlyOpen: boolean;
+  liveProcesses: number;
+  /** Live processes that do not report the queues they serve. */
+  silentProcesses: number;
+  /** Null: the query timed out. */
+  flow: FlowAccuracy | null;
+}
 
 export interface QueueFilter {
   range: Range;
@@ -9,11 +70,11 @@ export interface QueueFilter {
   notUnderstood: NotUnderstood[];
 }
 
-export const DEFAULT_RANGE: Range = '1h';
+const DEFAULT_RANGE: Range = '1h';
 
-const isRange = (text: string): text is Range => Object.hasOwn(RANGES, text);
+export const isRange = (text: string): text is Range => Object.hasOwn(RANGES, text);
 
-/** Reads the filter of the queues page from its URL. */
+/** Parses the filter of the queues page; invalid parameters are in `notUnderstood`. */
 export function parseQueueFilter(params: Params): QueueFilter {
   const range = params.get('range') || DEFAULT_RANGE;
   const name = params.get('queue_name')?.trim() ?? '';
@@ -23,17 +84,25 @@ export function parseQueueFilter(params: Params): QueueFilter {
   return { range: isRange(range) ? range : DEFAULT_RANGE, name: name || null, notUnderstood };
 }
 
-/** The query of the page, and of its endpoint. */
+/** Returns the query string of the page and of its API endpoint. */
 export function queueFilterParams({ range, name }: Pick<QueueFilter, 'range' | 'name'>): string {
   return String(new URLSearchParams({ range, ...(name === null ? {} : { queue_name: name }) }));
 }
 
-/** The jobs of a queue behind a number, as a link; null where the list of jobs has no such filter. */
-export function jobsOfQueue(
+/**
+ * Returns the path and query of the jobs that a number counts; null: no job filter matches the
+ * queue.
+ */
+export function queueJobsHref(
   name: string | null,
   filter: { state?: string; within?: Range },
 ): string | null {
   if (name === null || name.trim() === '' || !isFilterText(name)) return null;
   const { state, within } = filter;
-  return `/jobs?${new URLSearchParams({ ...(state ? { state } : {}), queue_name: name, ...(within ? { q: `finished:>${within}` } : {}) })}`;
+  const params = new URLSearchParams({
+    ...(state ? { state } : {}),
+    queue_name: name,
+    ...(within ? { q: `finished:>${within}` } : {}),
+  });
+  return `/jobs?${params}`;
 }

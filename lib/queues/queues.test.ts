@@ -4,21 +4,19 @@ import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../t
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
 import { parseJobFilter } from '../jobs/filters';
-import { listJobs } from '../jobs/job-list';
+import { listJobs } from '../jobs/list';
 import { queueDepths } from './depths';
-import { jobsOfQueue, parseQueueFilter } from './filters';
-import { readFlow } from './flow';
-import { listQueues } from './queries';
-import type { QueueRow } from './types';
+import { type QueueRow, queueJobsHref, parseQueueFilter } from './filters';
+import { listQueues, readFlow } from './queries';
 
-let gj: TestConsole;
+let testConsole: TestConsole;
 beforeAll(async () => {
-  gj = await TestConsole.open('queues');
+  testConsole = await TestConsole.open('queues');
 });
-afterAll(() => gj.close());
+afterAll(() => testConsole.close());
 beforeEach(async () => {
-  await gj.client.query('TRUNCATE good_jobs, good_job_processes, good_job_settings');
-  expireAfterWrite(gj.ctx().gj.schema.identity);
+  await testConsole.client.query('TRUNCATE good_jobs, good_job_processes, good_job_settings');
+  expireAfterWrite(testConsole.ctx().tables.schema.identity);
 });
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
@@ -27,18 +25,18 @@ const exact = (count: number) => ({ kind: 'exact', count });
 const schedulers = (...pools: [string, number?][]) =>
   JSON.stringify({ schedulers: pools.map(([queues, max_threads]) => ({ queues, max_threads })) });
 
-/** The page as it is now, past the caches. */
-async function queues(ctx = gj.ctx()): Promise<Map<string | null, QueueRow>> {
-  expireAfterWrite(ctx.gj.schema.identity);
+/** The rows of an uncached page, by queue. */
+async function readQueues(ctx = testConsole.ctx()): Promise<Map<string | null, QueueRow>> {
+  expireAfterWrite(ctx.tables.schema.identity);
   return new Map((await listQueues(ctx, filter())).rows.map((row) => [row.name, row]));
 }
-/** Past what is remembered of a range. */
-const flowOf = async (range: '15m' | '1h' | '24h', most?: number) => {
-  const { db, gj: tables } = gj.ctx();
-  return db.read((tx) => readFlow(tx, tables, range, most), { byIndexOnly: true });
+/** Uncached. */
+const flowOf = async (range: '15m' | '1h' | '24h', scanLimit?: number) => {
+  const { db, tables } = testConsole.ctx();
+  return db.read((tx) => readFlow(tx, tables, range, scanLimit), { byIndexOnly: true });
 };
 
-test('every number is that of the list of jobs behind it', async () => {
+test('counts the jobs that the linked job lists contain', async () => {
   const later = new Date(Date.now() + 3_600_000).toISOString();
   const shapes: Record<string, unknown>[] = [
     {},
@@ -49,15 +47,15 @@ test('every number is that of the list of jobs behind it', async () => {
     { scheduled_at: later },
     { scheduled_at: later, error: 'E: x' },
     RUNNING,
-    { ...RUNNING, locked_by_id: await insertProcess(gj.client) },
+    { ...RUNNING, locked_by_id: await insertProcess(testConsole.client) },
     { ...RUNNING, scheduled_at: null },
     SUCCEEDED,
     DISCARDED,
   ];
   for (const queue_name of ['a', 'b', 'キュー 1', 'x*y\\z'])
-    for (const shape of shapes) await insertJob(gj.client, { queue_name, ...shape });
-  const ctx = gj.ctx();
-  const rows = await queues(ctx);
+    for (const shape of shapes) await insertJob(testConsole.client, { queue_name, ...shape });
+  const ctx = testConsole.ctx();
+  const rows = await readQueues(ctx);
   for (const name of ['a', 'b', 'キュー 1', 'x*y\\z']) {
     const row = rows.get(name);
     for (const [state, count] of [
@@ -66,12 +64,12 @@ test('every number is that of the list of jobs behind it', async () => {
       ['retried', row?.retried],
       ['running', row?.running],
     ] as const) {
-      const listed = await listJobs(
+      const list = await listJobs(
         ctx,
-        parseJobFilter(new URL(jobsOfQueue(name, { state }) ?? '', 'http://x').searchParams),
+        parseJobFilter(new URL(queueJobsHref(name, { state }) ?? '', 'http://x').searchParams),
       );
-      expect([name, state, count]).toEqual([name, state, exact(listed.rows.length)]);
-      expect(listed.rows.every((job) => job.queueName === name && job.state === state)).toBe(true);
+      expect([name, state, count]).toEqual([name, state, exact(list.rows.length)]);
+      expect(list.rows.every((job) => job.queueName === name && job.state === state)).toBe(true);
     }
   }
   expect(rows.get('a')).toMatchObject({
@@ -82,74 +80,88 @@ test('every number is that of the list of jobs behind it', async () => {
   });
 });
 
-test('the job that waits longest is one that is ready, whatever runs or is to come', async () => {
-  await insertJob(gj.client, { ...RUNNING, scheduled_at: ago(9_000) });
-  await insertJob(gj.client, { scheduled_at: null, created_at: ago(500) });
-  const oldest = await insertJob(gj.client, { scheduled_at: ago(700) });
-  await insertJob(gj.client, { queue_name: 'idle', ...RUNNING, scheduled_at: ago(9_000) });
-  const { rows } = await gj.client.query<{ at: string }>(
+test('returns the oldest ready job, ignoring running and scheduled ones', async () => {
+  await insertJob(testConsole.client, { ...RUNNING, scheduled_at: ago(9_000) });
+  await insertJob(testConsole.client, { scheduled_at: null, created_at: ago(500) });
+  const oldest = await insertJob(testConsole.client, { scheduled_at: ago(700) });
+  await insertJob(testConsole.client, { queue_name: 'idle', ...RUNNING, scheduled_at: ago(9_000) });
+  const { rows } = await testConsole.client.query<{ at: string }>(
     `SELECT to_char(scheduled_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at FROM good_jobs WHERE id = $1`,
     [oldest],
   );
-  const found = await queues();
-  expect(found.get('default')?.oldestReadyAt).toBe(rows[0]?.at);
-  expect(found.get('idle')?.oldestReadyAt).toBeNull();
+  const queues = await readQueues();
+  expect(queues.get('default')?.oldestReadyAt).toBe(rows[0]?.at);
+  expect(queues.get('idle')?.oldestReadyAt).toBeNull();
 });
 
-test('jobs without a queue have a row of their own, served by those who name none', async () => {
-  await insertJob(gj.client, { queue_name: null });
-  await insertProcess(gj.client, { state: schedulers(['a', 2], ['-b', 3]) });
-  expect((await queues()).get(null)).toMatchObject({
+test('lists jobs without a queue in a row that only pools without a list of queues serve', async () => {
+  await insertJob(testConsole.client, { queue_name: null });
+  await insertProcess(testConsole.client, { state: schedulers(['a', 2], ['-b', 3]) });
+  expect((await readQueues()).get(null)).toMatchObject({
     ready: exact(1),
     processes: 1,
     threads: 3,
     unserved: false,
   });
-  expect(jobsOfQueue(null, {})).toBeNull();
+  expect(queueJobsHref(null, {})).toBeNull();
 });
 
-describe('who serves a queue', () => {
+describe('the processes of a queue', () => {
   beforeEach(async () => {
-    for (const queue_name of ['a', 'b']) await insertJob(gj.client, { queue_name });
+    for (const queue_name of ['a', 'b']) await insertJob(testConsole.client, { queue_name });
   });
 
-  test('live processes, by their queue strings, with the threads of the pools that serve it', async () => {
-    await insertProcess(gj.client, { state: schedulers(['a', 2], ['*', 3]) });
-    await insertProcess(gj.client, { state: schedulers(['-a', 4]), updated_at: ago(100) });
-    await insertProcess(gj.client, { state: schedulers(['+b,a', 7]), updated_at: ago(400) });
-    await insertProcess(gj.client, { state: schedulers(['named', 1]) });
-    const found = await queues();
-    expect(found.get('a')).toMatchObject({ processes: 1, threads: 5, unserved: false });
-    expect(found.get('b')).toMatchObject({ processes: 2, threads: 7 });
-    // A queue that only a worker names is there, too.
-    expect(found.get('named')).toMatchObject({ ready: exact(0), processes: 3, threads: 8 });
+  test('counts live processes and threads by their queue strings', async () => {
+    await insertProcess(testConsole.client, { state: schedulers(['a', 2], ['*', 3]) });
+    await insertProcess(testConsole.client, { state: schedulers(['-a', 4]), updated_at: ago(100) });
+    await insertProcess(testConsole.client, {
+      state: schedulers(['+b,a', 7]),
+      updated_at: ago(400),
+    });
+    await insertProcess(testConsole.client, { state: schedulers(['named', 1]) });
+    const queues = await readQueues();
+    expect(queues.get('a')).toMatchObject({ processes: 1, threads: 5, unserved: false });
+    expect(queues.get('b')).toMatchObject({ processes: 2, threads: 7 });
+    // A queue that only a worker names is listed too.
+    expect(queues.get('named')).toMatchObject({ ready: exact(0), processes: 3, threads: 8 });
   });
 
-  test('a worker that is killed serves no more', async () => {
-    const id = await insertProcess(gj.client, { lock_type: 0, state: schedulers(['*', 5]) });
-    const worker = await gj.session();
+  test('ignores a killed worker', async () => {
+    const id = await insertProcess(testConsole.client, {
+      lock_type: 0,
+      state: schedulers(['*', 5]),
+    });
+    const worker = await testConsole.session();
     await worker.query(`SELECT pg_advisory_lock(${lockKey('good_job_processes', id)})`);
-    expect((await queues()).get('a')).toMatchObject({ processes: 1, threads: 5, unserved: false });
+    expect((await readQueues()).get('a')).toMatchObject({
+      processes: 1,
+      threads: 5,
+      unserved: false,
+    });
     await worker.query('SELECT pg_advisory_unlock_all()');
-    expect((await queues()).get('a')).toMatchObject({ processes: 0, threads: 0, unserved: true });
+    expect((await readQueues()).get('a')).toMatchObject({
+      processes: 0,
+      threads: 0,
+      unserved: true,
+    });
   });
 
-  test('a queue is not called unserved while a live process does not tell what it serves', async () => {
-    await insertProcess(gj.client, { state: '{"schedulers": [{"queues": null}]}' });
-    const page = await listQueues(gj.ctx(), filter());
+  test('reports no queue as unserved while a live process does not report its queues', async () => {
+    await insertProcess(testConsole.client, { state: '{"schedulers": [{"queues": null}]}' });
+    const page = await listQueues(testConsole.ctx(), filter());
     expect(page).toMatchObject({ liveProcesses: 1, silentProcesses: 1 });
     expect(page.rows.every(({ unserved }) => !unserved)).toBe(true);
   });
 });
 
-test('queues that nobody serves come first, then those that wait long, the others by name', async () => {
-  await insertProcess(gj.client, { state: schedulers(['-lost', 1]) });
-  await insertJob(gj.client, { queue_name: 'lost', scheduled_at: ago(5) });
-  await insertJob(gj.client, { queue_name: 'z-late', scheduled_at: ago(900) });
-  await insertJob(gj.client, { queue_name: 'a-late', scheduled_at: ago(300) });
+test('sorts unserved queues first, then late ones by age, then the others by name', async () => {
+  await insertProcess(testConsole.client, { state: schedulers(['-lost', 1]) });
+  await insertJob(testConsole.client, { queue_name: 'lost', scheduled_at: ago(5) });
+  await insertJob(testConsole.client, { queue_name: 'z-late', scheduled_at: ago(900) });
+  await insertJob(testConsole.client, { queue_name: 'a-late', scheduled_at: ago(300) });
   for (const queue_name of ['c', 'a', 'b'])
-    await insertJob(gj.client, { queue_name, scheduled_at: ago(2) });
-  expect((await listQueues(gj.ctx(), filter())).rows.map(({ name }) => name)).toEqual([
+    await insertJob(testConsole.client, { queue_name, scheduled_at: ago(2) });
+  expect((await listQueues(testConsole.ctx(), filter())).rows.map(({ name }) => name)).toEqual([
     'lost',
     'z-late',
     'a-late',
@@ -159,42 +171,44 @@ test('queues that nobody serves come first, then those that wait long, the other
   ]);
 });
 
-test('paused queues are marked, also when they are empty; a setting of another shape pauses nothing', async () => {
+test('marks paused queues, even empty ones, and ignores a malformed setting', async () => {
   const pause = (value: string) =>
-    gj.client.query(
-      `INSERT INTO good_job_settings (id, created_at, updated_at, key, value) VALUES (gen_random_uuid(), now(), now(), 'pauses', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    testConsole.client.query(
+      `INSERT INTO good_job_settings (id, created_at, updated_at, key, value)
+       VALUES (gen_random_uuid(), now(), now(), 'pauses', $1)
+           ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
       [value],
     );
-  await insertJob(gj.client, { queue_name: 'open' });
+  await insertJob(testConsole.client, { queue_name: 'open' });
   await pause('{"queues": ["held", 7, null, {"a": 1}], "job_classes": ["open"]}');
-  const found = await queues();
-  expect([found.get('held')?.paused, found.get('open')?.paused, found.size]).toEqual([
+  const queues = await readQueues();
+  expect([queues.get('held')?.paused, queues.get('open')?.paused, queues.size]).toEqual([
     true,
     false,
     2,
   ]);
   for (const value of ['[]', '"held"', 'null', '{"queues": "held"}', '{"queues": {"held": 1}}']) {
     await pause(value);
-    expect((await queues()).get('open')?.paused).toBe(false);
+    expect((await readQueues()).get('open')?.paused).toBe(false);
   }
 });
 
-test('what became of the jobs of a range: all of them, while they are few', async () => {
+test('counts all finished jobs of a range below the scan limit', async () => {
   for (let n = 0; n < 20; n += 1)
-    await insertJob(gj.client, {
+    await insertJob(testConsole.client, {
       scheduled_at: ago(600),
       performed_at: ago(600 - n),
       finished_at: ago(500),
       error: n < 3 ? 'E: x' : null,
     });
-  await insertJob(gj.client, { ...SUCCEEDED, finished_at: ago(4_000) });
-  await insertJob(gj.client, {
+  await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: ago(4_000) });
+  await insertJob(testConsole.client, {
     queue_name: 'never ran',
     finished_at: ago(10),
     error: 'GoodJob::Job::DiscardJobError: x',
   });
   const flow = await flowOf('1h');
-  expect(flow.reading).toEqual({ finished: exact(21), looked: 21, isSample: false });
+  expect(flow.reading).toEqual({ finished: exact(21), scannedJobs: 21, isSample: false });
   expect(flow.queues.get('default')).toMatchObject({
     finished: exact(20),
     discarded: exact(3),
@@ -210,17 +224,25 @@ test('what became of the jobs of a range: all of them, while they are few', asyn
   expect((await flowOf('24h')).queues.get('default')?.finished).toEqual(exact(21));
 });
 
-test('of many jobs a sample that is spread over the range stands for all, and says so', async () => {
-  // A burst of 3,000 jobs of one queue in a minute, and a job every 10 s of another before it.
-  await gj.client
-    .query(`INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, performed_at, finished_at, error)
-    SELECT i, i, q, t, t, t - w, t, t, e FROM (
-      SELECT gen_random_uuid() AS i, 'burst' AS q, now() - interval '1 second' * (30 + n * 0.01) AS t, interval '100 seconds' AS w, NULL AS e FROM generate_series(0, 2999) n
-      UNION ALL SELECT gen_random_uuid(), 'steady', now() - interval '10 seconds' * (30 + n), interval '1 second', CASE WHEN n % 4 = 0 THEN 'E: x' END FROM generate_series(0, 299) n) j`);
-  const { reading, queues: found } = await flowOf('1h', 600);
+test('estimates the flow from a sample spread over the range above the scan limit', async () => {
+  // A burst of 3,000 jobs in half a minute, and in another queue a job every 10 s.
+  await testConsole.client.query(`
+    INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at,
+                           performed_at, finished_at, error)
+    SELECT i, i, q, t, t, t - w, t, t, e
+      FROM (SELECT gen_random_uuid() AS i, 'burst' AS q,
+                   now() - interval '1 second' * (30 + n * 0.01) AS t,
+                   interval '100 seconds' AS w, NULL AS e
+              FROM generate_series(0, 2999) n
+            UNION ALL
+            SELECT gen_random_uuid(), 'steady', now() - interval '10 seconds' * (30 + n),
+                   interval '1 second', CASE WHEN n % 4 = 0 THEN 'E: x' END
+              FROM generate_series(0, 299) n) j`);
+  const { reading, queues } = await flowOf('1h', 600);
   expect(reading).toMatchObject({ finished: exact(3_300), isSample: true });
-  expect(reading.looked).toBeLessThanOrEqual(600);
-  const [burst, steady] = [found.get('burst'), found.get('steady')];
+  expect(reading.scannedJobs).toBeLessThanOrEqual(600);
+  const burst = queues.get('burst');
+  const steady = queues.get('steady');
   expect(burst?.finished).toMatchObject({
     kind: 'estimate',
     count: expect.closeTo(3_000, -2) as number,
@@ -230,16 +252,18 @@ test('of many jobs a sample that is spread over the range stands for all, and sa
     count: expect.closeTo(300, -2) as number,
   });
   expect([burst?.waitP50, steady?.waitP50, steady?.waitP95]).toEqual([100, 1, 1]);
-  // The index has the discarded ones: they are counted.
+  // Counted by the index on discarded jobs.
   expect(steady?.discarded).toEqual(exact(75));
 });
 
-test('many ready jobs are a lower bound', async () => {
-  await gj.client.query(
-    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'full', now(), now(), now() - interval '1 second' FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) j`,
+test('returns a lower bound for more than 10,000 ready jobs', async () => {
+  await testConsole.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at)
+     SELECT i, i, 'full', now(), now(), now() - interval '1 second'
+       FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 10050)) j`,
   );
-  await insertJob(gj.client, { queue_name: 'full', ...RUNNING });
-  const { db, gj: tables } = gj.ctx();
+  await insertJob(testConsole.client, { queue_name: 'full', ...RUNNING });
+  const { db, tables } = testConsole.ctx();
   const depths = await db.read((tx) => queueDepths(tx, tables, ['full'], false), {
     byIndexOnly: true,
   });
@@ -249,17 +273,22 @@ test('many ready jobs are a lower bound', async () => {
   });
 });
 
-test('more queues than the page holds are said to be there; nothing is read for a range that is not understood', async () => {
-  await gj.client.query(
-    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at) SELECT i, i, 'q' || n, now(), now(), now() FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, 620) n) j`,
+test('reports the queues beyond the row limit and returns no rows for an invalid range', async () => {
+  await testConsole.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at)
+     SELECT i, i, 'q' || n, now(), now(), now()
+       FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, 620) n) j`,
   );
-  expect(await listQueues(gj.ctx(), filter())).toMatchObject({ hidden: 420, more: false });
-  expect((await listQueues(gj.ctx(), filter('2h'))).rows).toEqual([]);
+  expect(await listQueues(testConsole.ctx(), filter())).toMatchObject({
+    omittedQueues: 420,
+    more: false,
+  });
+  expect((await listQueues(testConsole.ctx(), filter('2h'))).rows).toEqual([]);
 });
 
-test('without the indexes of GoodJob 4.18 the queues with open jobs are there', async () => {
+test('lists queues with unfinished or recent jobs without the indexes of GoodJob 4.18', async () => {
   const old = await TestConsole.open('queues of an older schema');
-  const ctx = await old.withoutIndexes([
+  const ctx = await old.dropIndexes([
     'queue_name',
     'created_at',
     'discarded',
@@ -279,65 +308,66 @@ test('without the indexes of GoodJob 4.18 the queues with open jobs are there', 
 });
 
 async function insertQueues(count: number, name: string): Promise<void> {
-  await gj.client.query(
-    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at, serialized_params)
+  await testConsole.client.query(
+    `INSERT INTO good_jobs (id, active_job_id, queue_name, created_at, updated_at, scheduled_at,
+                            serialized_params)
      SELECT i, i, $2 || lpad(n::text, 5, '0'), now(), now(), now(), '{}'
        FROM (SELECT gen_random_uuid() AS i, n FROM generate_series(1, $1::int) n) j`,
     [count, name],
   );
 }
 const namesOf = async (params: Record<string, string> = {}) =>
-  (await listQueues(gj.ctx(), parseQueueFilter(new URLSearchParams(params)))).rows.map(
+  (await listQueues(testConsole.ctx(), parseQueueFilter(new URLSearchParams(params)))).rows.map(
     ({ name }) => name,
   );
 
-describe('with more queues than the page shows', () => {
-  test('the queue whose job waits longest comes first, wherever its name stands', async () => {
+describe('with more queues than the row limit', () => {
+  test('lists the queue with the oldest ready job first, whatever its name', async () => {
     await insertQueues(700, 'q');
-    await insertProcess(gj.client, { state: schedulers(['*', 1]) });
-    await insertJob(gj.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
-    const page = await listQueues(gj.ctx(), filter());
+    await insertProcess(testConsole.client, { state: schedulers(['*', 1]) });
+    await insertJob(testConsole.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
+    const page = await listQueues(testConsole.ctx(), filter());
     expect(page.rows[0]).toMatchObject({ name: 'z-worst', ready: exact(1) });
-    expect(page).toMatchObject({ hidden: 501, more: false });
+    expect(page).toMatchObject({ omittedQueues: 501, more: false });
   });
 
-  test('a part of a name finds its queues, in either case', async () => {
+  test('filters by a part of the name, ignoring case', async () => {
     await insertQueues(700, 'q');
-    await insertJob(gj.client, { queue_name: 'Z-Mail 請求' });
+    await insertJob(testConsole.client, { queue_name: 'Z-Mail 請求' });
     expect(await namesOf({ queue_name: 'z-mail' })).toEqual(['Z-Mail 請求']);
     expect(await namesOf({ queue_name: '請求' })).toEqual(['Z-Mail 請求']);
     expect(await namesOf({ queue_name: 'q0069' })).toHaveLength(10);
     expect(await namesOf({ queue_name: 'nothing' })).toEqual([]);
   });
 
-  test('a queue beyond the first 10,000 is found by its whole name', async () => {
+  test('finds a queue beyond the first 10,000 by its exact name', async () => {
     await insertQueues(10_050, 'q');
-    await insertJob(gj.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
-    expect((await listQueues(gj.ctx(), filter())).more).toBe(true);
+    await insertJob(testConsole.client, { queue_name: 'z-worst', scheduled_at: ago(7_200) });
+    expect((await listQueues(testConsole.ctx(), filter())).more).toBe(true);
     expect(await namesOf({ queue_name: 'z-worst' })).toEqual(['z-worst']);
     expect(await namesOf({ queue_name: 'z-none' })).toEqual([]);
   });
 });
 
-test('a filter finds no queue by the part of its name that is hidden', async () => {
+test('does not match the redacted part of a name', async () => {
   const secret = 'k9Zp2Lq8Xw4Rt6Vb1Nm3';
-  await insertJob(gj.client, { queue_name: `mail?api_token=${secret}` });
-  const [shown] = await namesOf();
-  expect(shown).not.toContain(secret);
+  await insertJob(testConsole.client, { queue_name: `mail?api_token=${secret}` });
+  const [name] = await namesOf();
+  expect(name).not.toContain(secret);
   expect(await namesOf({ queue_name: secret })).toEqual([]);
   expect(await namesOf({ queue_name: secret.slice(0, 8) })).toEqual([]);
 });
 
-test('a name that Postgres cannot hold is a filter that matches nothing', () => {
+test('rejects a name filter with a NUL character', () => {
   const { name, notUnderstood } = parseQueueFilter(new URLSearchParams({ queue_name: 'a\0b' }));
   expect(name).toBe('a\0b');
   expect(notUnderstood).toEqual([{ name: 'queue_name', value: 'a\0b' }]);
 });
 
-test('the order goes by the database’s clock, whatever the console’s own says', async () => {
-  await insertProcess(gj.client, { state: schedulers(['*', 1]) });
-  await insertJob(gj.client, { queue_name: 'z', scheduled_at: ago(20) });
-  await insertJob(gj.client, { queue_name: 'a', scheduled_at: ago(2) });
+test('sorts by the database’s clock, not the console’s', async () => {
+  await insertProcess(testConsole.client, { state: schedulers(['*', 1]) });
+  await insertJob(testConsole.client, { queue_name: 'z', scheduled_at: ago(20) });
+  await insertJob(testConsole.client, { queue_name: 'a', scheduled_at: ago(2) });
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
   try {
     expect(await namesOf()).toEqual(['a', 'z']);
@@ -346,10 +376,10 @@ test('the order goes by the database’s clock, whatever the console’s own say
   }
 });
 
-test('all viewers share one reading of at most 20 statements in ten seconds', async () => {
-  for (const queue_name of ['a', 'b', 'c']) await insertJob(gj.client, { queue_name });
-  const counted = countStatements(gj.db);
-  const ctx = gj.ctx({ db: counted.db });
+test('shares one read of at most 20 statements between all viewers', async () => {
+  for (const queue_name of ['a', 'b', 'c']) await insertJob(testConsole.client, { queue_name });
+  const counted = countStatements(testConsole.db);
+  const ctx = testConsole.ctx({ db: counted.db });
   await Promise.all(Array.from({ length: 20 }, () => listQueues(ctx, filter())));
   const first = counted.statements.length;
   expect(first).toBeGreaterThan(0);

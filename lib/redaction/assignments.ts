@@ -1,136 +1,153 @@
 import type { Steps } from '../core/steps';
-import { isBlank, isLetterOrDigit } from './chars';
-import { isInspected, isParserToken } from './identifiers';
-import type { NameJudge } from './keys';
-import { isPlainValue } from './plain-values';
+import { multilineRegExp } from '../core/text';
+import {
+  MAX_HARMLESS_LENGTH,
+  isHarmlessValue,
+  isInspectedObject,
+  isParserToken,
+} from './harmless-values';
+import type { NameMatcher } from './key-names';
 import { skipBlanks } from './markup';
-import { Pacer, type Scan, execFrom } from './scan';
-import type { Span } from './spans';
+import { type Scan, type Span, StepCounter, execFrom, isBlank, isLetterOrDigit } from './scan';
 import { valueAt } from './values';
 
 /*
- * `key=value`, `key: value`, `"key" => value` and `"key", "value"`. The rule goes from sign to sign. The name before a
- * sign is MAX_KEY_LENGTH characters long at most, the blanks between them are read for this sign only, and the next sign
- * is looked for behind the value, so each character is read a few times. Columns in brackets are in `sql-lists.ts`.
+ * Assignments: `key=value`, `key: value`, `"key" => value` and `"key", "value"`. The name before a
+ * separator is bounded by MAX_KEY_LENGTH and the scan resumes after the value, so the time is
+ * linear. `statements.ts` reads SQL column lists.
  */
 
 const MAX_KEY_LENGTH = 100;
-/** Characters that are read of the line before one that begins with a sign. */
-const MAX_LINE_BEFORE = 200;
-/** Their value is the rest of the line. */
-const WHOLE_LINE = /(?:authorization|cookie)s?$/i;
-/** In a URL they hold a secret; elsewhere they are ordinary words. */
-const IN_QUERY = /^(?:key|code|auth|sig|s|hash|k|t|access)$/i;
+/** Characters read of the previous line when a line begins with a separator. */
+const MAX_PREVIOUS_LINE = 200;
+/** Headers whose value is the rest of the line. */
+const WHOLE_LINE_NAME = /(?:authorization|cookie)s?$/i;
+/** Names that hold a secret in a URL query, but are ordinary words elsewhere. */
+const QUERY_PARAM = /^(?:key|code|auth|sig|s|hash|k|t|access)$/i;
 /** The second word of a name: `API key`, `session ID`. */
-const SECOND = /^(?:keys?|ids?|codes?|numbers?|no|phrase|string|word)$/i;
-/** A file, as a backtrace names it. */
-const FILE = /\.(?:rb|erb|rake|js|ts|py|ya?ml|json|so|c|go|java)$/i;
-/** The members of a JSON Web Key that are private; `kty` is beside them. */
+const SECOND_WORD = /^(?:keys?|ids?|codes?|numbers?|no|phrase|string|word)$/i;
+/** A file name in a backtrace. */
+const FILE_NAME = /\.(?:rb|erb|rake|js|ts|py|ya?ml|json|so|c|go|java)$/i;
+/** The private members of a JSON Web Key, which also has a `kty`. */
 const JWK_PRIVATE = /^(?:d|p|q|dp|dq|qi|k|oth)$/;
 const JWK = /\bkty["'`\]]{0,2}\s*(?:=|:)/;
-/** What follows a comma is the key of the next value: `"name": "password", "value": …`. */
+/** The text after the comma is the next key, as in `"name": "password", "value": …`. */
 const NEXT_KEY = /\s?(["'])[\p{L}_]{1,40}\1\s?(?:=>|:)/uy;
 
 interface Key {
   name: string;
   from: number;
-  quoted: boolean;
-  /** `Errors::InvalidToken` */
-  qualified: boolean;
-  /** Behind `?` or `&`. */
-  inQuery: boolean;
-  /** The quote that was opened before the name and holds the value too: `'Authorization: …'`. */
-  enclosing: string;
+  isQuoted: boolean;
+  /** Follows `::`, as in `Errors::InvalidToken`. */
+  isQualified: boolean;
+  /** Follows `?` or `&`. */
+  isInQuery: boolean;
+  /**
+   * The quote that opens before the name and closes after the value, as in `'Authorization: …'`, or
+   * ''.
+   */
+  enclosingQuote: string;
   /** A list in round brackets: `Key (a, b)=(1, 2)`. */
   isList: boolean;
 }
 
-/** What to hide of one assignment, and where to go on. */
+/** The spans to hide of one assignment, and the offset where the scan resumes. */
 interface Assignment {
-  hidden: readonly Span[];
+  spans: readonly Span[];
   end: number;
 }
 
-export function* assignments({ text, keys, hide }: Scan): Steps<void> {
-  const pacer = new Pacer();
+/** Hides the values of assignments to secret names. */
+export function* findAssignments({ text, keys, hide }: Scan): Steps<void> {
+  const stepCounter = new StepCounter();
   const isJwk = JWK.test(text);
   for (let at = 0; at < text.length; at += 1) {
-    if (pacer.isDue(at)) yield;
-    const length = signLength(text, at);
+    if (stepCounter.isDue(at)) yield;
+    const length = separatorLength(text, at);
     if (length === 0) continue;
     const from = at + length;
     const key = keyBefore(text, at);
-    if (key && (key.quoted || text[at] !== ',')) {
+    if (key && (key.isQuoted || text[at] !== ',')) {
       const isPrivate = isJwk && JWK_PRIVATE.test(memberName(key.name));
-      const found =
+      const assignment =
         isPrivate || isSecretKey(text, key, keys)
-          ? valueBehind(text, at, from, key, keys, isPrivate)
-          : pairBehind(text, from, key, keys);
-      for (const { from: start, to } of found?.hidden ?? []) hide(start, to);
-      at = Math.max(from, found?.end ?? 0) - 1;
-    } else at = from - 1;
+          ? valueAfter(text, at, from, key, keys, isPrivate)
+          : pairAfter(text, from, key, keys);
+      for (const { from: start, to } of assignment?.spans ?? []) hide(start, to);
+      at = Math.max(from, assignment?.end ?? 0) - 1;
+    } else {
+      at = from - 1;
+    }
   }
 }
 
-function isSecretKey(text: string, key: Key, keys: NameJudge): boolean {
+function isSecretKey(text: string, key: Key, keys: NameMatcher): boolean {
   const parts = keyParts(key.name);
   return (
     parts.some((name) => keys.isSecret(name) && !isParserToken(text, key.from, name)) ||
-    (key.inQuery && IN_QUERY.test(key.name)) ||
-    keys.isSecret(phraseOf(text, key))
+    (key.isInQuery && QUERY_PARAM.test(key.name)) ||
+    keys.isSecret(twoWordName(text, key))
   );
 }
 
-/** `API key`, where a name is its second word. Of `#<Session id: 1>` the first word is the class of the record. */
-function phraseOf(text: string, key: Key): string {
-  if (!SECOND.test(key.name)) return '';
+/**
+ * `API key` for the key `key`, or ''. In `#<Session id: 1>` the first word is a class, not part of
+ * the name.
+ */
+function twoWordName(text: string, key: Key): string {
+  if (!SECOND_WORD.test(key.name)) return '';
   const first = wordBefore(text, key.from);
-  return first === '' || isInspected(text, key.from - 1 - first.length)
+  return first === '' || isInspectedObject(text, key.from - 1 - first.length)
     ? ''
     : `${first} ${key.name}`;
 }
 
-function valueBehind(
+function valueAfter(
   text: string,
-  sign: number,
+  separator: number,
   from: number,
   key: Key,
-  keys: NameJudge,
+  keys: NameMatcher,
   isPrivate: boolean,
 ): Assignment | null {
-  if (FILE.test(key.name) || isNoAssignment(text, sign, from, key)) return null;
+  if (FILE_NAME.test(key.name) || !isAssignment(text, separator, from, key)) return null;
   if (key.isList && text[skipBlanks(text, from)] === '(') return null;
   const value = valueAt(text, from, {
-    isColon: ':：'.includes(text[sign] ?? '') && from === sign + 1,
-    wholeLine: WHOLE_LINE.test(key.name) ? key.enclosing : null,
+    isColon: ':：'.includes(text[separator] ?? '') && from === separator + 1,
+    wholeLineQuote: WHOLE_LINE_NAME.test(key.name) ? key.enclosingQuote : null,
     keyFrom: key.from,
   });
-  if (value.from >= value.to) return { hidden: [], end: value.to };
-  const beginning = text.slice(value.from, Math.min(value.to, value.from + 201));
-  const isPlain = !isPrivate && isPlainValue(plainNameOf(text, key, keys), beginning);
-  if (isPlain) return { hidden: [], end: value.to };
-  return { hidden: value.before ? [value.before, value] : [value], end: value.to };
+  if (value.from >= value.to) return { spans: [], end: value.to };
+  const prefix = text.slice(value.from, Math.min(value.to, value.from + MAX_HARMLESS_LENGTH + 1));
+  const isHarmless = !isPrivate && isHarmlessValue(secretNameOf(text, key, keys), prefix);
+  if (isHarmless) return { spans: [], end: value.to };
+  return { spans: value.before ? [value.before, value] : [value], end: value.to };
 }
 
-function plainNameOf(text: string, key: Key, keys: NameJudge): string {
-  const own = keyParts(key.name).at(-1) ?? '';
-  return keys.isSecret(own) ? own : phraseOf(text, key) || own;
+function secretNameOf(text: string, key: Key, keys: NameMatcher): string {
+  const lastPart = keyParts(key.name).at(-1) ?? '';
+  return keys.isSecret(lastPart) ? lastPart : twoWordName(text, key) || lastPart;
 }
 
-/** The number of characters of the sign between a name and a value that begins here; 0: none does. */
-function signLength(text: string, at: number): number {
+/** The length of the name-value separator that begins here, or 0. */
+function separatorLength(text: string, at: number): number {
   switch (text.charCodeAt(at)) {
+    // =
     case 0x3d: {
       let end = at + 1;
       while (end - at < 3 && '=~>'.includes(text[end] ?? 'x')) end += 1;
       return end - at;
     }
+    // -
     case 0x2d:
       return text[at + 1] === '>' ? 2 : 0;
+    // :
     case 0x3a:
       return text[at + 1] === '=' ? 2 : 1;
+    // ,
     case 0x2c:
       return /^\s?["']/.test(text.slice(at + 1, at + 3)) ? 1 : 0;
+    // → ： ＝
     case 0x2192:
     case 0xff1a:
     case 0xff1d:
@@ -140,20 +157,26 @@ function signLength(text: string, at: number): number {
   }
 }
 
-/** `Token::Invalid` and `token://` are names; so is `Errors::InvalidToken:`, and a method that is quoted: `password='`. */
-function isNoAssignment(text: string, sign: number, from: number, key: Key): boolean {
-  if (text[sign] === ',') return execFrom(NEXT_KEY, text, from) !== null;
-  if (isQuotedMethod(text, from, key)) return true;
-  if (text[sign] !== ':' || from !== sign + 1) return false;
-  return (
+/**
+ * False for `Token::Invalid`, `token://`, `Errors::InvalidToken:` and a quoted method such as
+ * `password='`.
+ */
+function isAssignment(text: string, separator: number, from: number, key: Key): boolean {
+  if (text[separator] === ',') return execFrom(NEXT_KEY, text, from) === null;
+  if (isQuotedMethod(text, from, key)) return false;
+  if (text[separator] !== ':' || from !== separator + 1) return true;
+  return !(
     text[from] === ':' ||
-    text[sign - 1] === ':' ||
+    text[separator - 1] === ':' ||
     text.startsWith('//', from) ||
-    (key.qualified && !key.quoted)
+    (key.isQualified && !key.isQuoted)
   );
 }
 
-/** ``undefined method `password=' for nil``: the closing quote is right behind the sign, and no word is behind it. */
+/**
+ * As in ``undefined method `password=' for nil``: the closing quote follows the separator, and no
+ * word follows the quote.
+ */
 function isQuotedMethod(text: string, from: number, key: Key): boolean {
   const closing = text[from] ?? '';
   if (!'\'"’`'.includes(closing) || closing === '') return false;
@@ -162,18 +185,19 @@ function isQuotedMethod(text: string, from: number, key: Key): boolean {
   return isPair && !isLetterOrDigit(text.charCodeAt(from + 1)) && text[from + 1] !== closing;
 }
 
-/** The quote before a name, also of `User#name` and `user.name`. */
+/** The quote before a name, or before its receiver in `User#name` and `user.name`. */
 function quoteBeforeName(text: string, from: number): string {
+  if (!'"\'`‘#.'.includes(text[from - 1] ?? ' ')) return '';
   const before = text.slice(Math.max(0, from - MAX_KEY_LENGTH), from);
   return /(["'`‘])(?:[\w:]{1,80}[#.])?$/.exec(before)?.[1] ?? '';
 }
 
-/** `user[password]` and `email, api_token` have several names. */
+/** The names in `user[password]` or `email, api_token`. */
 const keyParts = (name: string): string[] => name.split(/[\s,[\]]+/).filter(Boolean);
-/** `d` of `jwk[d]` and `jwk.d` */
+/** `d` for `jwk[d]` and `jwk.d`. */
 const memberName = (name: string): string => name.split(/[[\].]+/).findLast(Boolean) ?? '';
 
-/** The word that ends before this place, behind a space. */
+/** The word that ends one space before this offset, or ''. */
 function wordBefore(text: string, at: number): string {
   const before = text.slice(Math.max(0, at - 42), at);
   return /([\p{L}\p{N}_-]{1,40})[^\S\r\n]$/u.exec(before)?.[1] ?? '';
@@ -182,12 +206,12 @@ function wordBefore(text: string, at: number): string {
 const isKeyChar = (code: number): boolean =>
   isLetterOrDigit(code) || '_.$@[]-'.includes(String.fromCharCode(code));
 
-/** The name that ends before this sign, behind blanks and closing quotes. Spaces belong to it inside quotes. */
+/** The name before the separator at this offset. Between quotes a name may contain spaces. */
 function keyBefore(text: string, at: number): Key | null {
   const nameEnd = endOfNameBefore(text, at);
   let end = nameEnd.at;
-  const low = Math.max(0, end - MAX_KEY_LENGTH);
-  if (text[end - 1] === ')') return listBefore(text, low, end);
+  const minFrom = Math.max(0, end - MAX_KEY_LENGTH);
+  if (text[end - 1] === ')') return listBefore(text, minFrom, end);
   let quote = '';
   if (text[end - 1] === ']' && `"'\``.includes(text[end - 2] ?? 'x')) end -= 1;
   if (end > 0 && `"'\``.includes(text[end - 1] ?? 'x')) {
@@ -196,102 +220,115 @@ function keyBefore(text: string, at: number): Key | null {
   }
   let from = end;
   while (
-    from > low &&
+    from > minFrom &&
     (isKeyChar(text.charCodeAt(from - 1)) || (quote !== '' && text[from - 1] === ' '))
   )
     from -= 1;
   const before = text[from - 1] ?? '';
   if (from >= end || (before === '/' && quote === '')) return null;
-  if (nameEnd.isLineBefore && quote === '' && !isWholeLine(text, from)) return null;
+  if (nameEnd.isOnPreviousLine && quote === '' && !startsLine(text, from)) return null;
   return {
     name: text.slice(from, end),
     from,
-    quoted: quote !== '',
-    qualified: text.startsWith('::', from - 2),
-    inQuery: before === '?' || before === '&',
-    enclosing: quote === '' && `"'\``.includes(before || 'x') ? before : '',
+    isQuoted: quote !== '',
+    isQualified: text.startsWith('::', from - 2),
+    isInQuery: before === '?' || before === '&',
+    enclosingQuote: quote === '' && `"'\``.includes(before || 'x') ? before : '',
     isList: false,
   };
 }
 
-/** Closing tags and emphasis behind a name: `<b>Password</b>:`, `**Password**:`. */
-const MARKUP_BEHIND = /(?:(?:<\/[a-z]{1,10}>){1,4}|\*{1,3}|~~)$/i;
-/** `: value` and `=> value` on a line of their own. */
-const SIGN_OF_LINE = /(?::(?=[\s"'[{]|$)|=>?)/y;
+/** Closing tags and emphasis after a name: `<b>Password</b>:`, `**Password**:`. */
+const TRAILING_MARKUP = /(?:(?:<\/[a-z]{1,10}>){1,4}|\*{1,3}|~~)$/i;
+/** A separator that begins a line: `: value` or `=> value`. */
+const LEADING_SEPARATOR = /(?::(?=[\s"'[{]|$)|=>?)/y;
 
-/** Where a name ends: before blanks and markup; before the line end where the sign begins a line, as in YAML's `? name`. */
-function endOfNameBefore(text: string, at: number): { at: number; isLineBefore: boolean } {
+/** The end of the name before blanks and markup. It is on the previous line in YAML's `? name`. */
+function endOfNameBefore(text: string, at: number): { at: number; isOnPreviousLine: boolean } {
   let end = at;
   while (end > 0 && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  const isLineBefore = text[end - 1] === '\n' && execFrom(SIGN_OF_LINE, text, at) !== null;
-  if (isLineBefore) end = endOfLineBefore(text, end);
+  const isOnPreviousLine = text[end - 1] === '\n' && execFrom(LEADING_SEPARATOR, text, at) !== null;
+  if (isOnPreviousLine) end = endOfPreviousLine(text, end);
   if ('>*~'.includes(text[end - 1] ?? 'x'))
-    end -= MARKUP_BEHIND.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0;
-  return { at: end, isLineBefore };
+    end -= TRAILING_MARKUP.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0;
+  return { at: end, isOnPreviousLine };
 }
 
-/** The end of the line before, without a comment; of a long line its own end. */
-function endOfLineBefore(text: string, lineFrom: number): number {
+/**
+ * The end of the previous line before any comment. Only the last MAX_PREVIOUS_LINE characters are
+ * searched.
+ */
+function endOfPreviousLine(text: string, lineFrom: number): number {
   let end = text[lineFrom - 2] === '\r' ? lineFrom - 2 : lineFrom - 1;
   let from = end;
-  while (from > 0 && end - from < MAX_LINE_BEFORE && text[from - 1] !== '\n') from -= 1;
+  while (from > 0 && end - from < MAX_PREVIOUS_LINE && text[from - 1] !== '\n') from -= 1;
   const comment = text.slice(from, end).search(/\s#/);
   if (comment >= 0) end = from + comment;
   while (end > from && isBlank(text.charCodeAt(end - 1))) end -= 1;
   return end;
 }
 
-/** Whether no more than a list mark, `?` and two words are before the name in its line. */
-function isWholeLine(text: string, from: number): boolean {
+/** Whether only list markers, `?` and at most two words precede the name on its line. */
+function startsLine(text: string, from: number): boolean {
   return /(?:^|[\r\n])[^\S\r\n]{0,40}(?:[-?*][^\S\r\n]{1,8}){0,3}(?:[\p{L}\p{N}_-]{1,20} ){0,2}["'`*_]{0,3}$/u.test(
-    text.slice(Math.max(0, from - MAX_LINE_BEFORE), from),
+    text.slice(Math.max(0, from - MAX_PREVIOUS_LINE), from),
   );
 }
 
-function listBefore(text: string, low: number, end: number): Key | null {
-  // Not beyond another sign: what was read for that one is not read again.
+function listBefore(text: string, minFrom: number, end: number): Key | null {
+  // Stops at another separator, so that no text is read for two of them.
   let open = end - 2;
-  while (open >= low && text[open] !== '(' && text[open] !== '=') open -= 1;
-  if (open < low || text[open] !== '(') return null;
+  while (open >= minFrom && text[open] !== '(' && text[open] !== '=') open -= 1;
+  if (open < minFrom || text[open] !== '(') return null;
   return {
     name: text.slice(open + 1, end - 1),
     from: open,
-    quoted: true,
-    qualified: false,
-    inQuery: false,
-    enclosing: '',
+    isQuoted: true,
+    isQualified: false,
+    isInQuery: false,
+    enclosingQuote: '',
     isList: true,
   };
 }
 
-const NAMING =
-  /^(?:name|key|field|header|attribute|param|parameter|property|variable|column|setting|path|(?:field|attribute|header|param|variable)_?name)$/i;
-const NAME = /\s{0,3}["']?[:/]?([\p{L}\p{N}_.$@-]{1,100})["']?\s{0,3}[,;&]?\s{0,3}/uy;
-const VALUE_OF =
-  /["']?:?(?:values?|val|v|content|data|text|input|was|is|old|new|from|to|before|after|current|(?:old|new)_?value)["']?\s{0,3}(=>|[:=])/iy;
+/** Keys whose value is a name: `{"name": "password", "value": …}`. */
+const NAME_KEY = multilineRegExp('i')`
+  ^(?:
+    name|key|field|header|attribute|param|parameter|property|variable|column|setting|path
+    |(?:field|attribute|header|param|variable)_?name
+  )$`;
+const NAME_VALUE = /\s{0,3}["']?[:/]?([\p{L}\p{N}_.$@-]{1,100})["']?\s{0,3}[,;&]?\s{0,3}/uy;
+const VALUE_KEY = multilineRegExp('iy')`
+  ["']?:?(?:
+    values?|val|v|content|data|text|input|was|is|old|new|from|to|before|after|current
+    |(?:old|new)_?value
+  )["']?\s{0,3}(=>|[:=])`;
 const BETWEEN_VALUES = /["']?\s{0,3}[,;&]?\s{0,3}/y;
-/** Values that belong to one name: before and after. */
-const VALUES_OF_NAME = 3;
+/** A change record has several values for one name, such as `was` and `is`. */
+const MAX_VALUES_PER_NAME = 3;
 
-/** `{"key":"api_key","value":"…"}`, `name=password&value=…`, `<input name="password" value="…">`. */
-function pairBehind(text: string, from: number, key: Key, keys: NameJudge): Assignment | null {
-  if (key.name.length > 20 || !NAMING.test(key.name)) return null;
-  const name = execFrom(NAME, text, from);
+/**
+ * The values in `{"key":"api_key","value":"…"}`, `name=password&value=…` or
+ * `<input name="password" value="…">`.
+ */
+function pairAfter(text: string, from: number, key: Key, keys: NameMatcher): Assignment | null {
+  if (key.name.length > 20 || !NAME_KEY.test(key.name)) return null;
+  const name = execFrom(NAME_VALUE, text, from);
   if (!name || !keys.isSecret(name[1] ?? '')) return null;
-  const hidden: Span[] = [];
+  const spans: Span[] = [];
   let at = from + name[0].length;
-  for (let n = 0; n < VALUES_OF_NAME; n += 1) {
-    const behind = execFrom(VALUE_OF, text, at);
-    if (!behind) break;
-    const start = at + behind[0].length;
+  for (let n = 0; n < MAX_VALUES_PER_NAME; n += 1) {
+    const valueKey = execFrom(VALUE_KEY, text, at);
+    if (!valueKey) break;
+    const start = at + valueKey[0].length;
     const value = valueAt(text, start, {
-      isColon: behind[1] === ':',
-      wholeLine: null,
+      isColon: valueKey[1] === ':',
+      wholeLineQuote: null,
       keyFrom: at,
     });
-    hidden.push(...(value.before ? [value.before, value] : [value]));
+    spans.push(...(value.before ? [value.before, value] : [value]));
     at = value.to + (execFrom(BETWEEN_VALUES, text, value.to)?.[0].length ?? 0);
   }
-  const last = hidden.at(-1);
-  return last ? { hidden, end: last.to } : null;
+  const last = spans.at(-1);
+  return last ? { spans, end: last.to } : null;
 }

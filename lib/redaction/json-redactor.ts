@@ -1,212 +1,233 @@
-import type { Steps } from '../core/steps';
 import {
   type Json,
   TOO_DEEP,
-  get,
+  memberOf,
   parseSteps,
   printSteps,
   scalar,
   stringOf,
-} from '../good-job/json';
-import { isActiveJobMark, isGlobalId, isMarkKey } from './active-job-marks';
-import { type InnerContext, type JsonVisitor, transformJson } from './json-transform';
-import { type Keys, plainName } from './keys';
-import { type PathRules, isWithin } from './paths';
-import { isPlainJsonValue } from './plain-values';
+} from '../core/json';
+import type { Steps } from '../core/steps';
+import { multilineRegExp, wordList } from '../core/text';
+import {
+  isActiveJobKey,
+  isActiveJobMetadata,
+  isGlobalId,
+  isHarmlessJsonValue,
+} from './harmless-values';
+import { type ChildContext, type JsonVisitor, transformJson } from './json-transform';
+import { type SecretNameMatcher, normalizeName } from './key-names';
+import { type PathRules, isWithin } from './path-rules';
 import { addSecret, looksLikeCredential } from './secret-parts';
 import type { SecretRegistry } from './secret-registry';
 
 /*
- * Hides in JSON what its keys, its pairs and the rules of a job class name, and what its strings hold. Each value is
- * visited once; what is hidden goes to the registry, and `json-repeats.ts` hides its repeats afterwards.
+ * Hides the values in JSON that a secret key, a name-value pair or a job class rule selects, and
+ * the secrets inside its strings. Hidden values go to the registry; `json-transform.ts` hides their
+ * repeats in a second pass.
  */
 
-/** Where the arguments of a job begin in a JSON value. */
-export const ARGUMENTS_AT = {
+/** The path of a job's arguments in each kind of JSON; null: it has none. */
+export const ARGUMENTS_PATH = {
   arguments: [],
   payload: ['arguments'],
   row: ['serialized_params', 'arguments'],
   other: null,
 } as const;
 
-/** JSON inside a string is read as JSON up to so many levels. */
+/** Levels of JSON inside JSON strings that are parsed. */
 const MAX_NESTING = 3;
-/** Values of a hidden container that one step adds to the registry. */
+/** Values of a hidden container that are added to the registry before the generator yields. */
 const YIELD_AFTER = 256;
-/** A name that a pair gives to its value is no longer than this. */
+/** A longer string in a name-value pair is not a name. */
 const MAX_NAME_LENGTH = 100;
-/** Shorter keys and numbers are never secrets of their own. */
-const SHORTEST_TOKEN = 12;
+/** Shorter keys and numbers are not scanned for secrets. */
+const MIN_TOKEN_LENGTH = 12;
 
-/** Keys with which a hash names what its other value is: `{"name": "password", "value": "…"}`. */
-const NAMING = new Set(
-  `name key field header param parameter attribute property variable k label id type kind title input column setting
-   field_name attribute_name header_name param_name variable_name`.split(/\s+/),
+/** The name key of a name-value hash: `{"name": "password", "value": "…"}`. */
+const NAME_KEYS = new Set(
+  wordList(`
+    name key field header param parameter attribute property variable k label id type kind title
+    input column setting field_name attribute_name header_name param_name variable_name
+  `),
 );
-const VALUED =
-  /^(?:value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was|is|input|(?:old|new|field|attribute|header|param|variable|string)_?value)$/i;
-/** Arguments that name the one behind them, though they form no pair. */
-const ARGUMENT_NAMES =
-  /^(?:password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)|(?:access|auth|refresh|bearer|api)_token|(?:client|api|app|consumer|webhook|signing)_secret|(?:secret|private|access|signing|encryption)_key)$/;
-/** The members of a JSON Web Key, which has a `kty`, that are private. */
+/** The value key of a name-value hash. */
+const VALUE_KEY = multilineRegExp('i')`
+  ^(?:
+    value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was
+    |is|input|(?:old|new|field|attribute|header|param|variable|string)_?value
+  )$`;
+/** Positional arguments that name the next argument. */
+const ARGUMENT_NAMES = multilineRegExp('')`
+  ^(?:
+    password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)
+    |(?:access|auth|refresh|bearer|api)_token|(?:client|api|app|consumer|webhook|signing)_secret
+    |(?:secret|private|access|signing|encryption)_key
+  )$`;
+/** The private members of a JSON Web Key, which also has a `kty`. */
 const JWK_PRIVATE = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth']);
-/** What these name has many values that say what it is, not what opens it. */
+/** Names of records with many fields, few of which are secrets. */
 const RECORDS = /(?:^|_)(?:cards?|sessions?|auth|signatures?|cookies?|authori[sz]ations?)$/;
 const ID = /(?:^|_)ids?$/;
 
-/** The part of the path that leads to a value, from its last key; containers share the beginnings. */
+/** A path as a linked list from its last key, so that siblings share their parent's path. */
 interface Path {
   readonly parent: Path | null;
   readonly key: string;
   readonly length: number;
 }
 
-export interface RedactorSettings {
-  keys: Keys;
+interface RedactorSettings {
+  keys: SecretNameMatcher;
   rules: PathRules;
-  of: keyof typeof ARGUMENTS_AT;
+  /** Where the JSON has a job's arguments, to which the rules apply. */
+  kind: keyof typeof ARGUMENTS_PATH;
   secrets: SecretRegistry;
   marker: string;
-  /** Hides what is secret in a text by itself; its secrets are added to the registry. */
+  /** Hides the secrets that a text contains, and adds them to the registry. */
   hideInText(text: string): Steps<string>;
 }
 
-/** What a value inherits. */
+/** What a value inherits from its containers. */
 interface Context {
   path: Path | null;
   isSecret: boolean;
-  /** Active Job's list of names. */
-  isMark: boolean;
+  /** Part of Active Job's metadata, such as `_aj_symbol_keys`. */
+  isMetadata: boolean;
 }
 
+/** Redacts one JSON value. Yields between bounded steps. */
 export class JsonRedactor implements JsonVisitor<Context> {
-  private readonly argumentsAt: readonly string[] | null;
+  private readonly argumentsPath: readonly string[] | null;
   private readonly hasRules: boolean;
 
   constructor(
     private readonly settings: RedactorSettings,
     private readonly nesting = 0,
   ) {
-    this.argumentsAt = ARGUMENTS_AT[settings.of];
+    this.argumentsPath = ARGUMENTS_PATH[settings.kind];
     const { hide, show } = settings.rules;
-    this.hasRules = this.argumentsAt !== null && hide.length + show.length > 0;
+    this.hasRules = this.argumentsPath !== null && hide.length + show.length > 0;
   }
 
-  /** `path`: where the value is in what it belongs to. */
+  /**
+   * The redacted JSON. `path` is the position of the value inside its row, payload or arguments.
+   */
   *redact(json: Json, path: readonly string[] = []): Steps<Json> {
-    let own: Path | null = null;
-    for (const key of path) own = below(own, key);
+    let rootPath: Path | null = null;
+    for (const key of path) rootPath = childPath(rootPath, key);
     const isSecret = path.some((part) => this.settings.keys.isSecret(part));
-    return yield* transformJson<Context>(json, { path: own, isSecret, isMark: false }, this);
+    const context = { path: rootPath, isSecret, isMetadata: false };
+    return yield* transformJson<Context>(json, context, this);
   }
 
-  *enter(json: Json, { path, isSecret, isMark }: Context): Steps<Json | undefined> {
+  *enter(json: Json, { path, isSecret, isMetadata }: Context): Steps<Json | undefined> {
     if (json === TOO_DEEP) return this.overflow();
-    if (isMark) return yield* this.mark(json);
-    const own = this.ruleAt(path);
-    if (own === 'show') return json;
-    if (isSecret || own === 'hide') {
+    if (isMetadata) return yield* this.redactMetadata(json);
+    const rule = this.ruleAt(path);
+    if (rule === 'show') return json;
+    if (isSecret || rule === 'hide') {
       const name = path?.key ?? '';
-      if (own !== 'hide' && this.isShownUnderSecret(json, name)) return json;
-      // Some of it may have a rule of its own that shows it.
-      if (own !== 'hide' || json.kind === 'scalar' || !this.hasShowRuleBelow(path))
+      if (rule !== 'hide' && this.isHarmless(json, name)) return json;
+      // A hidden container is still entered when a show rule may apply to one of its members.
+      if (rule !== 'hide' || json.kind === 'scalar' || !this.hasShowRuleBelow(path))
         return json.kind === 'scalar' && json.text === 'null'
           ? json
           : yield* this.hideWhole(json, name);
     }
-    return json.kind === 'scalar' ? yield* this.scalar(json) : undefined;
+    return json.kind === 'scalar' ? yield* this.redactScalar(json) : undefined;
   }
 
-  inner(container: Exclude<Json, { kind: 'scalar' }>, context: Context): InnerContext<Context> {
+  children(container: Exclude<Json, { kind: 'scalar' }>, context: Context): ChildContext<Context> {
     return container.kind === 'array'
-      ? this.innerOfArray(container, context)
-      : this.innerOfObject(container, context);
+      ? this.arrayChildren(container, context)
+      : this.objectChildren(container, context);
   }
 
-  private innerOfArray(
+  private arrayChildren(
     { items }: Json & { kind: 'array' },
-    { path, isSecret, isMark }: Context,
-  ): InnerContext<Context> {
+    { path, isSecret, isMetadata }: Context,
+  ): ChildContext<Context> {
     const areArguments = this.areArguments(path);
-    const plain: Context = { path: below(path, '*'), isSecret, isMark };
+    const shared: Context = { path: childPath(path, '*'), isSecret, isMetadata };
     return {
       item: (index) => {
-        const named = !isSecret && !isMark && this.isNamed(items, index, areArguments);
-        // Only rules read the path of an item.
-        if (!named && !this.hasRules) return plain;
-        return { path: below(path, String(index)), isSecret: isSecret || named, isMark };
+        const isNamed = !isSecret && !isMetadata && this.isNamed(items, index, areArguments);
+        // Only rules need the index, so most items share one context.
+        if (!isNamed && !this.hasRules) return shared;
+        return { path: childPath(path, String(index)), isSecret: isSecret || isNamed, isMetadata };
       },
-      entry: () => plain,
+      entry: () => shared,
     };
   }
 
-  private innerOfObject(
+  private objectChildren(
     json: Json & { kind: 'object' },
     { path, isSecret }: Context,
-  ): InnerContext<Context> {
+  ): ChildContext<Context> {
     const { keys } = this.settings;
-    // JSON Patch names it by a path.
-    const isPatch = get(json, 'op') !== undefined;
-    const isJwk = get(json, 'kty') !== undefined;
+    // JSON Patch has the name in `path`.
+    const isPatch = memberOf(json, 'op') !== undefined;
+    const isJwk = memberOf(json, 'kty') !== undefined;
     const isNamed = json.entries.some(
       ({ key, value }) =>
-        (NAMING.has(key.toLowerCase()) || (isPatch && key === 'path')) &&
+        (NAME_KEYS.has(key.toLowerCase()) || (isPatch && key === 'path')) &&
         this.isSecretName(nameOf(value)),
     );
     return {
-      item: () => ({ path, isSecret, isMark: false }),
+      item: () => ({ path, isSecret, isMetadata: false }),
       entry: (key, value) => ({
-        path: below(path, key),
+        path: childPath(path, key),
         isSecret:
           isSecret ||
           keys.isSecret(key) ||
-          (isNamed && VALUED.test(key)) ||
+          (isNamed && VALUE_KEY.test(key)) ||
           (isJwk && JWK_PRIVATE.has(key)),
-        isMark: isActiveJobMark(key, value),
+        isMetadata: isActiveJobMetadata(key, value),
       }),
-      key: (key) => this.keyText(key),
+      key: (key) => this.redactKey(key),
     };
   }
 
-  /** Names of keys, or of a class: as they are, unless they are secrets themselves. */
-  private *mark(value: Json): Steps<Json | undefined> {
+  /** Key names and class names stay, unless they contain a secret. */
+  private *redactMetadata(value: Json): Steps<Json | undefined> {
     if (value.kind !== 'scalar') return undefined;
     const name = stringOf(value);
     if (name === undefined) return value;
-    const redacted = yield* this.keyText(name);
+    const redacted = yield* this.redactKey(name);
     return redacted === name ? value : scalar(redacted);
   }
 
   private ruleAt(path: Path | null): 'hide' | 'show' | null {
-    const own = this.hasRules ? this.pathInArguments(path) : null;
-    if (!own) return null;
+    const argumentPath = this.hasRules ? this.pathInArguments(path) : null;
+    if (!argumentPath) return null;
     const { hide, show } = this.settings.rules;
-    if (show.some((rule) => isWithin(rule, own))) return 'show';
-    return hide.some((rule) => isWithin(rule, own)) ? 'hide' : null;
+    if (show.some((rule) => isWithin(rule, argumentPath))) return 'show';
+    return hide.some((rule) => isWithin(rule, argumentPath)) ? 'hide' : null;
   }
 
-  /** Undefined outside of the arguments, and for their list itself. */
+  /** Undefined outside the arguments, and for the argument list itself. */
   private pathInArguments(path: Path | null): string[] | undefined {
-    const prefix = this.argumentsAt ?? [];
+    const prefix = this.argumentsPath ?? [];
     if (!path || path.length <= prefix.length) return undefined;
     const parts = partsOf(path);
     return prefix.every((part, n) => parts[n] === part) ? parts.slice(prefix.length) : undefined;
   }
 
   private hasShowRuleBelow(path: Path | null): boolean {
-    const depth = (path?.length ?? 0) - (this.argumentsAt?.length ?? 0);
+    const depth = (path?.length ?? 0) - (this.argumentsPath?.length ?? 0);
     return this.settings.rules.show.some((rule) => rule.length > depth);
   }
 
   private areArguments(path: Path | null): boolean {
-    const prefix = this.argumentsAt;
+    const prefix = this.argumentsPath;
     if (prefix === null || (path?.length ?? 0) !== prefix.length) return false;
     const parts = partsOf(path);
     return prefix.every((part, n) => parts[n] === part);
   }
 
-  private isShownUnderSecret(json: Json, name: string): boolean {
-    return json.kind === 'scalar' && isPlainJsonValue(name, stringOf(json) ?? json.text);
+  private isHarmless(json: Json, name: string): boolean {
+    return json.kind === 'scalar' && isHarmlessJsonValue(name, stringOf(json) ?? json.text);
   }
 
   private isSecretName(name: string | undefined): boolean {
@@ -215,9 +236,12 @@ export class JsonRedactor implements JsonVisitor<Context> {
     );
   }
 
-  /** `["Authorization", "Bearer …"]`, `["--password", "…"]`: a value behind its name. A sentence or a mailer's method is no name. */
-  private isNamed(items: readonly Json[], n: number, areArguments: boolean): boolean {
-    const name = n > 0 ? nameOf(items[n - 1]) : undefined;
+  /**
+   * Whether the previous item names this one: `["Authorization", "Bearer …"]` or
+   * `["--password", "…"]`.
+   */
+  private isNamed(items: readonly Json[], index: number, areArguments: boolean): boolean {
+    const name = index > 0 ? nameOf(items[index - 1]) : undefined;
     if (
       name === undefined ||
       name.length > MAX_NAME_LENGTH ||
@@ -225,88 +249,96 @@ export class JsonRedactor implements JsonVisitor<Context> {
     )
       return false;
     const isOption = name.startsWith('-');
-    // Arguments follow each other without being pairs: `"AccountMailer", "password_reset", "deliver_now"`.
-    if (areArguments && !isOption) return ARGUMENT_NAMES.test(plainName(name));
-    return (isOption || n % 2 === 1) && this.settings.keys.isSecret(name);
+    // Arguments are not pairs, as in `"AccountMailer", "password_reset", "deliver_now"`.
+    if (areArguments && !isOption) return ARGUMENT_NAMES.test(normalizeName(name));
+    return (isOption || index % 2 === 1) && this.settings.keys.isSecret(name);
   }
 
-  /** A key is shown as it is, unless it is a secret itself, as in a hash by access tokens. */
-  private *keyText(key: string): Steps<string> {
-    return key.length < SHORTEST_TOKEN || isMarkKey(key)
+  /** A key may contain a secret, as in a hash indexed by access tokens. */
+  private *redactKey(key: string): Steps<string> {
+    return key.length < MIN_TOKEN_LENGTH || isActiveJobKey(key)
       ? key
       : yield* this.settings.hideInText(key);
   }
 
-  private *scalar(json: Json & { kind: 'scalar' }): Steps<Json> {
+  private *redactScalar(json: Json & { kind: 'scalar' }): Steps<Json> {
     const text = stringOf(json);
     if (text === undefined)
-      return json.text.length >= SHORTEST_TOKEN ? yield* this.text(json, json.text) : json;
-    const nested = yield* this.nestedJson(text);
-    if (!nested) return yield* this.text(json, text);
-    const inner = { ...this.settings, of: 'other' as const };
-    const redacted = yield* new JsonRedactor(inner, this.nesting + 1).redact(nested);
+      return json.text.length >= MIN_TOKEN_LENGTH
+        ? yield* this.redactString(json, json.text)
+        : json;
+    const nested = yield* this.parseNested(text);
+    if (!nested) return yield* this.redactString(json, text);
+    const settings = { ...this.settings, kind: 'other' as const };
+    const redacted = yield* new JsonRedactor(settings, this.nesting + 1).redact(nested);
     const printed = yield* printSteps(redacted, 'compact');
     return printed === (yield* printSteps(nested, 'compact')) ? json : scalar(printed);
   }
 
-  /** JSON that a string holds; undefined for other strings. */
-  private *nestedJson(text: string): Steps<Json | undefined> {
+  /** The JSON inside a string; undefined for any other string. */
+  private *parseNested(text: string): Steps<Json | undefined> {
     if (this.nesting >= MAX_NESTING || !/^\s*[[{"]/.test(text)) return undefined;
     const nested = yield* parseSteps(text);
     const isNumber = nested?.kind === 'scalar' && stringOf(nested) === undefined;
     return isNumber ? undefined : nested;
   }
 
-  private *text(json: Json, text: string): Steps<Json> {
+  private *redactString(json: Json, text: string): Steps<Json> {
     const redacted = yield* this.settings.hideInText(text);
     return redacted === text ? json : scalar(redacted);
   }
 
   private overflow(): Json {
     const { secrets, marker } = this.settings;
-    secrets.hidden = true;
+    secrets.hasRedactions = true;
     secrets.overflowed = true;
     return scalar(marker);
   }
 
-  /** The marker; every value under it goes to the registry, and each key that looks like a credential. */
+  /**
+   * The marker for a whole value. Its scalars, and its keys that look like credentials, go to the
+   * registry.
+   */
   private *hideWhole(root: Json, name: string): Steps<Json> {
     const { secrets, marker, keys } = this.settings;
-    secrets.hidden = true;
-    const isRecord = RECORDS.test(plainName(name));
-    const open: { json: Json; key: string | null }[] = [{ json: root, key: null }];
-    for (let n = 1; open.length > 0 && !secrets.overflowed; n += 1) {
+    secrets.hasRedactions = true;
+    const isRecord = RECORDS.test(normalizeName(name));
+    const stack: { json: Json; key: string | null }[] = [{ json: root, key: null }];
+    for (let n = 1; !secrets.overflowed; n += 1) {
       if (n % YIELD_AFTER === 0) yield;
-      const { json, key } = open.pop() as { json: Json; key: string | null };
+      const next = stack.pop();
+      if (!next) break;
+      const { json, key } = next;
       if (json === TOO_DEEP) this.overflow();
-      else if (json.kind === 'array') for (const item of json.items) open.push({ json: item, key });
+      else if (json.kind === 'array')
+        for (const item of json.items) stack.push({ json: item, key });
       else if (json.kind === 'object')
-        for (const { key: own, value } of json.entries) {
-          if (isActiveJobMark(own, value) || isGlobalId(own, value)) continue;
-          if (looksLikeCredential(own)) yield* addSecret(secrets, own, keys);
-          open.push({ json: value, key: own });
+        for (const { key: member, value } of json.entries) {
+          if (isActiveJobMetadata(member, value) || isGlobalId(member, value)) continue;
+          if (looksLikeCredential(member)) yield* addSecret(secrets, member, keys);
+          stack.push({ json: value, key: member });
         }
       else {
         const text = stringOf(json) ?? json.text;
-        if (!(isRecord && key !== null && this.saysNothing(key, text)))
+        if (!(isRecord && key !== null && this.isOrdinaryField(key, text)))
           yield* addSecret(secrets, text, keys);
       }
     }
     return scalar(marker);
   }
 
-  /** `{"card": {"kind": "Invoice"}}`: a word that appears everywhere. */
-  private saysNothing(inner: string, text: string): boolean {
+  /** Whether a field of a record is a common word or an id: `{"card": {"kind": "Invoice"}}`. */
+  private isOrdinaryField(key: string, text: string): boolean {
     return (
-      !this.settings.keys.isSecret(inner) &&
-      !/^(?:key|value|code)s?$/i.test(inner) &&
+      !this.settings.keys.isSecret(key) &&
+      !/^(?:key|value|code)s?$/i.test(key) &&
       (/^\p{Lu}?\p{Ll}{1,15}$/u.test(text) ||
-        (ID.test(plainName(inner)) && /^\d{1,12}$/.test(text)))
+        (ID.test(normalizeName(key)) && /^\d{1,12}$/.test(text)))
     );
   }
 }
 
-const below = (parent: Path | null, key: string): Path => ({
+const childPath = (parent: Path | null, key: string): Path => ({
   parent,
   key,
   length: (parent?.length ?? 0) + 1,
@@ -314,17 +346,19 @@ const below = (parent: Path | null, key: string): Path => ({
 
 function partsOf(path: Path | null): string[] {
   const parts: string[] = [];
-  for (let own = path; own; own = own.parent) parts.push(own.key);
+  for (let part = path; part; part = part.parent) parts.push(part.key);
   return parts.reverse();
 }
 
-/** A string, or a symbol as Active Job writes it. */
+/**
+ * A string, or a symbol that Active Job serialized (`ActiveJob::Serializers::SymbolSerializer`).
+ */
 function nameOf(json: Json | undefined): string | undefined {
   return (
     json &&
     (stringOf(json) ??
-      (json.kind === 'object' && get(json, '_aj_serialized')
-        ? stringOf(get(json, 'value'))
+      (json.kind === 'object' && memberOf(json, '_aj_serialized')
+        ? stringOf(memberOf(json, 'value'))
         : undefined))
   );
 }

@@ -1,35 +1,43 @@
+import { type Json, scalar, stringOf } from '../core/json';
 import type { Steps } from '../core/steps';
-import type { Json } from '../good-job/json';
+import { multilineRegExp, wordList } from '../core/text';
+import { isActiveJobKey, isActiveJobMetadata } from './harmless-values';
+import { type SecretRegistry, couldRepeatSecret } from './secret-registry';
 
-/** Characters of keys and scalars in one step, and what each value counts besides. */
+/** Characters of keys and scalars in one step. Each value costs WORK_PER_NODE in addition. */
 const MAX_WORK = 8_192;
 const WORK_PER_NODE = 8;
 
 type Container = Exclude<Json, { kind: 'scalar' }>;
 
-/** Rewrites JSON from the root down. `Context` is what a value inherits from the containers around it. */
+/**
+ * Rewrites JSON from the root down. A value inherits its `Context` from the containers around it.
+ */
 export interface JsonVisitor<Context> {
-  /** The replacement of a value; undefined: it is a container whose content is visited. */
+  /** The replacement of a value; undefined: visit the children of this container. */
   enter(value: Json, context: Context): Steps<Json | undefined>;
-  /** What the values of a container inherit, by their place; called once a container. */
-  inner(container: Container, context: Context): InnerContext<Context>;
+  /** The contexts of a container's children. Called once per container. */
+  children(container: Container, context: Context): ChildContext<Context>;
 }
 
-export interface InnerContext<Context> {
+export interface ChildContext<Context> {
   item(index: number): Context;
   entry(key: string, value: Json): Context;
-  /** The key to print. */
+  /** The replacement of a key. Without this method keys stay. */
   key?(key: string): Steps<string>;
 }
 
 interface Frame<Context> {
   source: Container;
   target: Container;
-  inner: InnerContext<Context>;
+  children: ChildContext<Context>;
   next: number;
 }
 
-/** The JSON that the visitor makes of this, in steps and without recursion. */
+/**
+ * The JSON rewritten by the visitor. Yields between bounded steps, and does not recurse, so any
+ * depth is safe.
+ */
 export function* transformJson<Context>(
   root: Json,
   context: Context,
@@ -38,24 +46,23 @@ export function* transformJson<Context>(
   const frames: Frame<Context>[] = [];
   let work = 0;
   let result = yield* open(root, context);
-  while (frames.length > 0) {
-    const frame = frames[frames.length - 1] as Frame<Context>;
+  for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
     if (result) {
-      yield* add(frame, result);
+      yield* append(frame, result);
       result = undefined;
     }
     if (work > MAX_WORK) {
       work = 0;
       yield;
     }
-    const { source, next, inner } = frame;
+    const { source, next, children } = frame;
+    const item = source.kind === 'array' ? source.items[next] : undefined;
+    const entry = source.kind === 'object' ? source.entries[next] : undefined;
     frame.next += 1;
-    if (source.kind === 'array' && next < source.items.length)
-      result = yield* open(source.items[next] as Json, inner.item(next));
-    else if (source.kind === 'object' && next < source.entries.length) {
-      const entry = source.entries[next] as { key: string; value: Json };
+    if (item) result = yield* open(item, children.item(next));
+    else if (entry) {
       work += entry.key.length;
-      result = yield* open(entry.value, inner.entry(entry.key, entry.value));
+      result = yield* open(entry.value, children.entry(entry.key, entry.value));
     } else {
       result = frame.target;
       frames.pop();
@@ -63,25 +70,145 @@ export function* transformJson<Context>(
   }
   return result ?? root;
 
-  function* open(value: Json, own: Context): Steps<Json | undefined> {
+  function* open(value: Json, valueContext: Context): Steps<Json | undefined> {
     work += value.kind === 'scalar' ? WORK_PER_NODE + value.text.length : WORK_PER_NODE;
-    const replacement = yield* visitor.enter(value, own);
+    const replacement = yield* visitor.enter(value, valueContext);
     if (replacement || value.kind === 'scalar') return replacement ?? value;
     frames.push({
       source: value,
       target:
         value.kind === 'array' ? { kind: 'array', items: [] } : { kind: 'object', entries: [] },
-      inner: visitor.inner(value, own),
+      children: visitor.children(value, valueContext),
       next: 0,
     });
     return undefined;
   }
 }
 
-function* add<Context>({ source, target, inner, next }: Frame<Context>, value: Json): Steps<void> {
+function* append<Context>(
+  { source, target, children, next }: Frame<Context>,
+  value: Json,
+): Steps<void> {
   if (target.kind === 'array') target.items.push(value);
   else if (source.kind === 'object') {
     const key = source.entries[next - 1]?.key ?? '';
-    target.entries.push({ key: inner.key ? yield* inner.key(key) : key, value });
+    target.entries.push({ key: children.key ? yield* children.key(key) : key, value });
+  }
+}
+
+/*
+ * Hides repeats of a row's hidden values in all other strings, numbers and keys of its JSON. Once
+ * the registry has overflowed, every string, number and key that could repeat an unregistered value
+ * is hidden whole.
+ */
+
+/**
+ * The position of a value: in a column of a job, in a member of its payload, or in application
+ * data.
+ */
+interface Context {
+  /** A GoodJob row or an Active Job payload, whose known keys stay readable. */
+  isColumn: boolean;
+  /** Never hidden. */
+  isVisible: boolean;
+  /** A column without application text: an id or a time. */
+  isFixed: boolean;
+}
+
+const FIXED_COLUMN =
+  /^(?:id|.*_id|.*_at|priority|executions|executions_count|error_event|locale|timezone)$/;
+const FIXED_VALUE = multilineRegExp('i')`
+  ^(?:
+    [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
+    |\d{4}-\d\d-\d\d[T ][\d:.]{5,15}(?:Z|UTC|[+-]\d\d:?\d\d)?|\d{1,9}|[a-z]{2}|UTC|interrupted
+    |unhandled|handled|retried|retry_stopped|discarded
+  )$`;
+
+/**
+ * The JSON is the row or payload of a job (`job`), whose class stays readable, or application data.
+ */
+type Owner = 'job' | 'arguments' | 'other';
+
+/**
+ * Columns of GoodJob's tables and members of Active Job's payload. Any other key belongs to the
+ * application.
+ */
+const COLUMNS = new Set(
+  wordList(`
+    id queue_name priority serialized_params scheduled_at performed_at finished_at error
+    created_at updated_at active_job_id concurrency_key cron_key retried_good_job_id cron_at
+    batch_id batch_callback_id is_discrete executions_count job_class error_event labels
+    locked_by_id locked_at lock_type duration process_id error_backtrace description
+    serialized_properties on_finish on_success on_discard callback_queue_name callback_priority
+    enqueued_at discarded_at jobs_finished_at job_id provider_job_id arguments executions
+    exception_executions locale timezone good_job_labels good_job_notify good_job_concurrency_key
+    _good_job _good_job_execution params
+  `),
+);
+/** Members of a row that contain columns themselves. */
+const ROW_PARTS = /^(?:serialized_params|params|_good_job|_good_job_execution)$/;
+
+/** The JSON with every value of the registry hidden. Yields between bounded steps. */
+export function hideRepeats(
+  json: Json,
+  secrets: SecretRegistry,
+  marker: string,
+  owner: Owner,
+): Steps<Json> {
+  const visitor = new RepeatHider(secrets, marker, owner);
+  const context = { isColumn: owner !== 'arguments', isVisible: false, isFixed: false };
+  return transformJson(json, context, visitor);
+}
+
+class RepeatHider implements JsonVisitor<Context> {
+  constructor(
+    private readonly secrets: SecretRegistry,
+    private readonly marker: string,
+    private readonly owner: Owner,
+  ) {}
+
+  *enter(json: Json, { isVisible, isFixed }: Context): Steps<Json | undefined> {
+    if (isVisible) return json;
+    if (json.kind !== 'scalar') return undefined;
+    const text = stringOf(json) ?? json.text;
+    if (text.length < 4) return json;
+    const redacted = yield* this.hideInText(text, isFixed);
+    return redacted === text ? json : scalar(redacted);
+  }
+
+  children(
+    container: Exclude<Json, { kind: 'scalar' }>,
+    { isColumn }: Context,
+  ): ChildContext<Context> {
+    const data: Context = { isColumn: false, isVisible: false, isFixed: false };
+    const hasColumns = isColumn && container.kind === 'object';
+    return {
+      item: () => data,
+      entry: (key, value) => {
+        if (key === '_aj_serialized')
+          return { ...data, isVisible: isActiveJobMetadata(key, value) };
+        if (!hasColumns) return data;
+        return {
+          isColumn: this.owner === 'job' && ROW_PARTS.test(key),
+          isVisible: this.owner === 'job' && key === 'job_class' && value.kind === 'scalar',
+          isFixed: this.owner === 'job' && FIXED_COLUMN.test(key),
+        };
+      },
+      key: (key) => this.hideInKey(key, hasColumns && COLUMNS.has(key)),
+    };
+  }
+
+  private *hideInKey(key: string, isColumn: boolean): Steps<string> {
+    if (key.length < 4 || isColumn || isActiveJobKey(key)) return key;
+    const { secrets, marker } = this;
+    if (secrets.overflowed && couldRepeatSecret(key)) return marker;
+    return yield* secrets.hideSteps(key, marker);
+  }
+
+  private *hideInText(text: string, isFixed: boolean): Steps<string> {
+    const { secrets, marker } = this;
+    if (secrets.overflowed && couldRepeatSecret(text) && !(isFixed && FIXED_VALUE.test(text)))
+      return marker;
+    return yield* secrets.hideSteps(text, marker);
   }
 }

@@ -1,26 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
-import { RedactionConfigError, readRedaction } from './config';
-import { looksSecret } from './keys';
-import { HIDDEN, Redaction } from './redaction';
+import { RedactionConfigError, readRedaction } from '../config/redaction-rules';
+import { compactJson, parseJson } from '../core/json';
+import { isDefaultSecretName } from './key-names';
+import { REDACTION_MARKER, Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
 
 const rules = new Redaction();
 const json = (
   value: unknown,
-  of: 'arguments' | 'payload' | 'other' = 'arguments',
+  kind: 'arguments' | 'payload' | 'other' = 'arguments',
   redaction = rules,
   jobClass: string | null = null,
 ) =>
   compactJson(
     redaction.redactJson(parseJson(typeof value === 'string' ? value : JSON.stringify(value)), {
-      of,
+      kind,
       jobClass,
     }),
   );
 
-describe('names', () => {
+describe('isDefaultSecretName', () => {
   it.each([
     'password',
     'Password',
@@ -149,173 +149,170 @@ describe('names', () => {
     'jwt',
     'csrf',
     'ｐａｓｓｗｏｒｄ',
-  ])('%s is secret', (name) => expect(looksSecret(name)).toBe(true));
-  it.each(
-    [
-      'tokenize_count',
-      'tokenizer',
-      'token_count',
-      'max_tokens',
-      'card_id',
-      'card_brand',
-      'passenger',
-      'pass_rate',
-      'bypass',
-      'compass',
-      'secretary',
-      'author',
-      'authorized_by',
-      'authors',
-      'pinned',
-      'spinner',
-      'shipping',
-      'panel',
-      'company',
-      'companion',
-      'sessions_count',
-      'key',
-      'keys',
-      'cron_key',
-      'concurrency_key',
-      'invoice_id',
-      'account_id',
-      'number',
-      'phone_number',
-      'signed_at',
-      'password_changed_at',
-      'token_expires_at',
-      'discard',
-      'cardinal',
-      'job_class',
-      'scorecard',
-      'description',
-      'expand',
-      'option',
-      'priority',
-      'cookie_consent',
-      'cookies_accepted',
-      'signature_request_id',
-      'authorization_id',
-      'authorization_status',
-      'authorizationAmount',
-      'training_session',
-      'token_symbol',
-      'token_address',
-      'tokens_used',
-      'output_tokens_details',
-      'next_page_token',
-      'nextPageToken',
-      'maxTokens',
-      'card_title',
-      'card_layout',
-      'map_pin',
-      'passport_country',
-      'hmac_algorithm',
-      'tracking_data',
-      '会議セッション',
-      '署名日',
-      'salt_water',
-      'secret_santa',
-      'timecode',
-      'trespass',
-      'monkey',
-      'bypass',
-      '担当者',
-      '会社名',
-      '請求番号',
-      'label',
-      'state',
-      'code',
-      'postal_code',
-      'order_number',
-      'error',
-      'exception_executions',
-      'lock_type',
-      'locked_by_id',
-      'session_at',
-      '',
-    ].filter((name) => name !== 'sessions_count'),
-  )('%s is none', (name) => expect(looksSecret(name)).toBe(false));
+  ])('is true for %s', (name) => expect(isDefaultSecretName(name)).toBe(true));
+  it.each([
+    'tokenize_count',
+    'tokenizer',
+    'token_count',
+    'max_tokens',
+    'card_id',
+    'card_brand',
+    'passenger',
+    'pass_rate',
+    'bypass',
+    'compass',
+    'secretary',
+    'author',
+    'authorized_by',
+    'authors',
+    'pinned',
+    'spinner',
+    'shipping',
+    'panel',
+    'company',
+    'companion',
+    'key',
+    'keys',
+    'cron_key',
+    'concurrency_key',
+    'invoice_id',
+    'account_id',
+    'number',
+    'phone_number',
+    'signed_at',
+    'password_changed_at',
+    'token_expires_at',
+    'discard',
+    'cardinal',
+    'job_class',
+    'scorecard',
+    'description',
+    'expand',
+    'option',
+    'priority',
+    'cookie_consent',
+    'cookies_accepted',
+    'signature_request_id',
+    'authorization_id',
+    'authorization_status',
+    'authorizationAmount',
+    'training_session',
+    'token_symbol',
+    'token_address',
+    'tokens_used',
+    'output_tokens_details',
+    'next_page_token',
+    'nextPageToken',
+    'maxTokens',
+    'card_title',
+    'card_layout',
+    'map_pin',
+    'passport_country',
+    'hmac_algorithm',
+    'tracking_data',
+    '会議セッション',
+    '署名日',
+    'salt_water',
+    'secret_santa',
+    'timecode',
+    'trespass',
+    'monkey',
+    'bypass',
+    '担当者',
+    '会社名',
+    '請求番号',
+    'label',
+    'state',
+    'code',
+    'postal_code',
+    'order_number',
+    'error',
+    'exception_executions',
+    'lock_type',
+    'locked_by_id',
+    'session_at',
+    '',
+  ])('is false for %s', (name) => expect(isDefaultSecretName(name)).toBe(false));
 });
 
-const S = 'hunter2Zq9x';
+const SECRET = 'hunter2Zq9x';
 
-describe('text', () => {
+describe('redactText', () => {
   it.each([
-    `https://api.example.com/v1?a=1&token=${S}&b=2`,
-    `gid://app/User/1?api_key=${S}`,
-    `https://x/cb?user%5Bpassword%5D=${S}&x=1`,
-    `https://x/?next=https%3A%2F%2Fy%3Faccess_token%3D${S}%26b%3D1`,
-    `postgres://app:${S}@db.internal:5432/app`,
-    `https://${S}@github.com/x.git`,
-    `redis://:${S}@cache:6379`,
-    `postgres://app:a/${S}#x@db/app`,
-    `password=${S}`,
-    `PASSWORD = ${S}`,
-    `password: ${S}`,
-    `password: correct ${S} staple`,
-    `{"password": "${S}"}`,
-    `{"password":"a\\"${S}"}`,
-    `{:password=>"${S}"}`,
-    `{"user"=>{"token"=>"${S}", "id"=>1}}`,
-    `#<User id: 1, encrypted_password: "${S}">`,
-    `{password: '${S}'}`,
-    `"{\\"password\\":\\"${S}\\"}"`,
-    `{\\\\\\"token\\\\\\": \\\\\\"${S}\\\\\\"}`,
-    `credentials: {user: "a", key: "${S}"} rest`,
-    `"tokens"=>["a", "${S}"]`,
-    `Authorization: Bearer ${S}`,
-    `curl -H 'Authorization: Basic ${Buffer.from(`u:${S}`).toString('base64')} ${S}' https://x`,
-    `Cookie: a=b; _session=${S}`,
-    `X-Api-Key: ${S}`,
-    `bearer ${S}`,
-    `--password ${S}`,
-    `--api-key=${S}`,
-    `mysql --token "${S}" db`,
-    `Invalid password '${S}'`,
-    `the token is ${S}`,
-    `invalid token ${S}.`,
-    `Key (api_token)=(${S}) already exists.`,
-    `Key (email, api_token)=(a@b.c, ${S}) already exists.`,
-    `<password>${S}</password>`,
-    `<ns:apiKey x="1">${S}</ns:apiKey>`,
-    `&quot;password&quot;:&quot;${S}&quot;`,
-    `パスワード：${S}`,
-    `パスワード=${S}`,
-    `Server=db;User Id=sa;Password=${S};`,
-    `token: "${S}`,
-    `-----BEGIN RSA PRIVATE KEY-----\n${S}\n-----END RSA PRIVATE KEY-----`,
-    `-----BEGIN PRIVATE KEY-----\n${S}`,
-    `password: |\n  ${S}\nuser: x`,
-    `credentials:\n  user: a\n  key: ${S}\nuser: x`,
-    `config.password = "${S}"`,
-    `ENV['API_KEY'] = '${S}'`,
-    `password := ${S}`,
-    `Error: {"key":"api_key","value":"${S}"} there`,
-    `payload={\\"name\\":\\"password\\",\\"value\\":\\"${S}\\"}`,
-    `{"name"=>"password", "value"=>"${S}"}`,
-    `name=password&value=${S}`,
-    `<input name="password" value="${S}">`,
-    `{"attribute":"password","was":"${S}","is":"${S}"} x`,
-    `{"op":"replace","path":"/password","value":"${S}"} x`,
-    `u:${S}@host:5432/db`,
-    `//u:${S}@h/x`,
-    `http:\\/\\/u:${S}@h\\/`,
-    `https://x/?u=http%3A%2F%2Fu%3A${S}%40h%2Fa`,
-    `https://x/reset_password/${S}`,
-    `/users/confirmation/${S}`,
-    `mysql -uroot -p${S} db`,
-    `sshpass -p ${S} ssh a@b`,
-    `Incorrect API key provided: ${S}.`,
-    `AccountName=x;AccountKey=${S};EndpointSuffix=core`,
-    `INSERT INTO users (email, password) VALUES ('a', '${S}')`,
-    `INSERT INTO "users" ("id", "api_token") VALUES (1, '${S}'), (2, 'x''${S}') RETURNING id`,
-    `curl --user 'bob:${S}' https://x`,
-    `params: {"password"=>nil, "token"=>"${S}"}`,
-    `https://hooks.slack.com/services/T000/B000/${S}`,
-  ])('hides in %s', (text) => {
-    expect(rules.redactText(text)).not.toContain(S);
-    expect(rules.redactText(text)).toContain(HIDDEN);
+    `https://api.example.com/v1?a=1&token=${SECRET}&b=2`,
+    `gid://app/User/1?api_key=${SECRET}`,
+    `https://x/cb?user%5Bpassword%5D=${SECRET}&x=1`,
+    `https://x/?next=https%3A%2F%2Fy%3Faccess_token%3D${SECRET}%26b%3D1`,
+    `postgres://app:${SECRET}@db.internal:5432/app`,
+    `https://${SECRET}@github.com/x.git`,
+    `redis://:${SECRET}@cache:6379`,
+    `postgres://app:a/${SECRET}#x@db/app`,
+    `password=${SECRET}`,
+    `PASSWORD = ${SECRET}`,
+    `password: ${SECRET}`,
+    `password: correct ${SECRET} staple`,
+    `{"password": "${SECRET}"}`,
+    `{"password":"a\\"${SECRET}"}`,
+    `{:password=>"${SECRET}"}`,
+    `{"user"=>{"token"=>"${SECRET}", "id"=>1}}`,
+    `#<User id: 1, encrypted_password: "${SECRET}">`,
+    `{password: '${SECRET}'}`,
+    `"{\\"password\\":\\"${SECRET}\\"}"`,
+    `{\\\\\\"token\\\\\\": \\\\\\"${SECRET}\\\\\\"}`,
+    `credentials: {user: "a", key: "${SECRET}"} rest`,
+    `"tokens"=>["a", "${SECRET}"]`,
+    `Authorization: Bearer ${SECRET}`,
+    `curl -H 'Authorization: Basic ${Buffer.from(`u:${SECRET}`).toString('base64')} ${SECRET}' https://x`,
+    `Cookie: a=b; _session=${SECRET}`,
+    `X-Api-Key: ${SECRET}`,
+    `bearer ${SECRET}`,
+    `--password ${SECRET}`,
+    `--api-key=${SECRET}`,
+    `mysql --token "${SECRET}" db`,
+    `Invalid password '${SECRET}'`,
+    `the token is ${SECRET}`,
+    `invalid token ${SECRET}.`,
+    `Key (api_token)=(${SECRET}) already exists.`,
+    `Key (email, api_token)=(a@b.c, ${SECRET}) already exists.`,
+    `<password>${SECRET}</password>`,
+    `<ns:apiKey x="1">${SECRET}</ns:apiKey>`,
+    `&quot;password&quot;:&quot;${SECRET}&quot;`,
+    `パスワード：${SECRET}`,
+    `パスワード=${SECRET}`,
+    `Server=db;User Id=sa;Password=${SECRET};`,
+    `token: "${SECRET}`,
+    `-----BEGIN RSA PRIVATE KEY-----\n${SECRET}\n-----END RSA PRIVATE KEY-----`,
+    `-----BEGIN PRIVATE KEY-----\n${SECRET}`,
+    `password: |\n  ${SECRET}\nuser: x`,
+    `credentials:\n  user: a\n  key: ${SECRET}\nuser: x`,
+    `config.password = "${SECRET}"`,
+    `ENV['API_KEY'] = '${SECRET}'`,
+    `password := ${SECRET}`,
+    `Error: {"key":"api_key","value":"${SECRET}"} there`,
+    `payload={\\"name\\":\\"password\\",\\"value\\":\\"${SECRET}\\"}`,
+    `{"name"=>"password", "value"=>"${SECRET}"}`,
+    `name=password&value=${SECRET}`,
+    `<input name="password" value="${SECRET}">`,
+    `{"attribute":"password","was":"${SECRET}","is":"${SECRET}"} x`,
+    `{"op":"replace","path":"/password","value":"${SECRET}"} x`,
+    `u:${SECRET}@host:5432/db`,
+    `//u:${SECRET}@h/x`,
+    `http:\\/\\/u:${SECRET}@h\\/`,
+    `https://x/?u=http%3A%2F%2Fu%3A${SECRET}%40h%2Fa`,
+    `https://x/reset_password/${SECRET}`,
+    `/users/confirmation/${SECRET}`,
+    `mysql -uroot -p${SECRET} db`,
+    `sshpass -p ${SECRET} ssh a@b`,
+    `Incorrect API key provided: ${SECRET}.`,
+    `AccountName=x;AccountKey=${SECRET};EndpointSuffix=core`,
+    `INSERT INTO users (email, password) VALUES ('a', '${SECRET}')`,
+    `INSERT INTO "users" ("id", "api_token") VALUES (1, '${SECRET}'), (2, 'x''${SECRET}') RETURNING id`,
+    `curl --user 'bob:${SECRET}' https://x`,
+    `params: {"password"=>nil, "token"=>"${SECRET}"}`,
+    `https://hooks.slack.com/services/T000/B000/${SECRET}`,
+  ])('hides the secret in %s', (text) => {
+    expect(rules.redactText(text)).not.toContain(SECRET);
+    expect(rules.redactText(text)).toContain(REDACTION_MARKER);
   });
   it.each([
     ['OTP code 482133 is invalid', 'OTP code [REDACTED] is invalid'],
@@ -333,8 +330,8 @@ describe('text', () => {
     ['docker login -u a -p hunterzqxx', 'docker login -u a -p [REDACTED]'],
     ['IDENTIFIED BY "hunterzqxx"', 'IDENTIFIED BY "[REDACTED]"'],
     ['{"key":"api_key","value":"hunterzqxx"} tail', '{"key":"api_key","value":"[REDACTED]"} tail'],
-  ])('hides in %s no more than the secret', (text, shown) =>
-    expect(rules.redactText(text)).toBe(shown),
+  ])('hides only the secret in %s', (text, redacted) =>
+    expect(rules.redactText(text)).toBe(redacted),
   );
   it.each([
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U',
@@ -348,8 +345,10 @@ describe('text', () => {
     '378282246310005',
     'BAh7CEkiCGdpZAY6BkVUSSIdZ2lkOi8vYXBwL1VzZXIvMQ--ab0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c',
     'glpat-abcdefghij1234567890',
-  ])('knows %s by its shape', (secret) =>
-    expect(rules.redactText(`failed with ${secret} there`)).toBe(`failed with ${HIDDEN} there`),
+  ])('recognizes %s by its shape', (secret) =>
+    expect(rules.redactText(`failed with ${secret} there`)).toBe(
+      `failed with ${REDACTION_MARKER} there`,
+    ),
   );
   it.each([
     'Net::ReadTimeout: Net::ReadTimeout with #<TCPSocket:(closed)>',
@@ -378,54 +377,57 @@ describe('text', () => {
     'トークン 2026-11-20 に期限切れ',
     'パスワード changed',
     'パスワードを8文字以上で入力してください',
-  ])('leaves %s', (text) => expect(rules.redactText(text)).toBe(text));
+  ])('keeps the harmless text %s', (text) => expect(rules.redactText(text)).toBe(text));
 
-  it('leaves what stands beside it', () => {
-    expect(rules.redactText(`https://api.test/x?token=${S}&page=1`)).toBe(
-      `https://api.test/x?token=${HIDDEN}&page=1`,
+  it('keeps the text next to a secret', () => {
+    expect(rules.redactText(`https://api.test/x?token=${SECRET}&page=1`)).toBe(
+      `https://api.test/x?token=${REDACTION_MARKER}&page=1`,
     );
-    expect(rules.redactText(`password=${S}, user=bob (id 12)`)).toBe(
-      `password=${HIDDEN}, user=bob (id 12)`,
+    expect(rules.redactText(`password=${SECRET}, user=bob (id 12)`)).toBe(
+      `password=${REDACTION_MARKER}, user=bob (id 12)`,
     );
   });
 });
 
-describe('JSON', () => {
+describe('redactJson', () => {
   it.each([
-    [{ password: S }],
-    [{ user: { Credentials: [{ deep: [S] }] } }],
-    [{ a: [{ accessToken: { value: S } }] }],
-    [`{"password":"${S}"}`],
-    [`{"a":"{\\"token\\":\\"${S}\\"}"}`],
-    [{ _aj_globalid: `gid://app/User/1?token=${S}` }],
-    [{ secret: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: S } }],
-    [{ _aj_serialized: 'X', password: S }],
-    [['password', S]],
-    [[['Authorization', S]]],
-    [{ name: 'api_key', value: S }],
-    [{ headers: [{ key: 'X-Token', value: [S] }] }],
-    [['--password', S]],
-    [[{ _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: 'password' }, S]],
-    [{ url: `https://x/?sig=${S}` }],
-    [{ _aj_symbol_keys: ['password'], password: S }],
-    [{ token: S, note: `used ${S} again` }],
-    [{ note: `used ${S} first`, token: S }],
-    [{ note: `used ${encodeURIComponent(`${S}&/`)}`, token: `${S}&/` }],
-    [{ [`ghp_${S}abcdefghijkl`]: 1 }],
+    [{ password: SECRET }],
+    [{ user: { Credentials: [{ deep: [SECRET] }] } }],
+    [{ a: [{ accessToken: { value: SECRET } }] }],
+    [`{"password":"${SECRET}"}`],
+    [`{"a":"{\\"token\\":\\"${SECRET}\\"}"}`],
+    [{ _aj_globalid: `gid://app/User/1?token=${SECRET}` }],
+    [{ secret: { _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: SECRET } }],
+    [{ _aj_serialized: 'X', password: SECRET }],
+    [['password', SECRET]],
+    [[['Authorization', SECRET]]],
+    [{ name: 'api_key', value: SECRET }],
+    [{ headers: [{ key: 'X-Token', value: [SECRET] }] }],
+    [['--password', SECRET]],
+    [[{ _aj_serialized: 'ActiveJob::Serializers::SymbolSerializer', value: 'password' }, SECRET]],
+    [{ url: `https://x/?sig=${SECRET}` }],
+    [{ _aj_symbol_keys: ['password'], password: SECRET }],
+    [{ token: SECRET, note: `used ${SECRET} again` }],
+    [{ note: `used ${SECRET} first`, token: SECRET }],
+    [{ note: `used ${encodeURIComponent(`${SECRET}&/`)}`, token: `${SECRET}&/` }],
+    [{ [`ghp_${SECRET}abcdefghijkl`]: 1 }],
     [{ PIN: 1234567, other: 'pin 1234567' }],
-  ])('hides in %j', (value) => {
-    const shown = json([value]);
-    expect(shown).not.toContain(S);
-    expect(shown).not.toContain('1234567');
-    expect(shown).toContain(HIDDEN);
+  ])('hides the secret in %j', (value) => {
+    const redacted = json([value]);
+    expect(redacted).not.toContain(SECRET);
+    expect(redacted).not.toContain('1234567');
+    expect(redacted).toContain(REDACTION_MARKER);
   });
-  it('leaves what is not secret as it was printed', () => {
+  it('prints values that are not secret without any change', () => {
     const text =
-      '[{"invoice_id":12345678901234567890,"rate":1.10,"at":{"_aj_serialized":"ActiveJob::Serializers::SymbolSerializer","value":"token"},"_aj_symbol_keys":["password"],"2":1,"1":null,"password":null},"AccountMailer","password_reset","deliver_now"]';
+      '[{"invoice_id":12345678901234567890,"rate":1.10,' +
+      '"at":{"_aj_serialized":"ActiveJob::Serializers::SymbolSerializer","value":"token"},' +
+      '"_aj_symbol_keys":["password"],"2":1,"1":null,"password":null},' +
+      '"AccountMailer","password_reset","deliver_now"]';
     expect(json(text)).toBe(text);
   });
-  it('hides and shows by the rules of a class', () => {
-    const own = new Redaction({
+  it('applies the hide and show rules of a job class', () => {
+    const configured = new Redaction({
       key: '',
       off: false,
       keys: ['invoice_*', 'memo'],
@@ -445,29 +447,37 @@ describe('JSON', () => {
       { card: '4111111111111111', x: 1 },
       { customer: { name: 'A', token: 'ttttt' }, token: 'shown', pin: 1, memo: 'm', invoiceNo: 3 },
     ];
-    expect(json(value, 'arguments', own, 'Pay::Job')).toBe(
-      `[{"card":"4111111111111111","x":"${HIDDEN}"},{"customer":{"name":"${HIDDEN}","token":"${HIDDEN}"},"token":"shown","pin":1,"memo":"${HIDDEN}","invoiceNo":"${HIDDEN}"}]`,
+    expect(json(value, 'arguments', configured, 'Pay::Job')).toBe(
+      `[{"card":"4111111111111111","x":"${REDACTION_MARKER}"},` +
+        `{"customer":{"name":"${REDACTION_MARKER}","token":"${REDACTION_MARKER}"},"token":"shown",` +
+        `"pin":1,"memo":"${REDACTION_MARKER}","invoiceNo":"${REDACTION_MARKER}"}]`,
     );
-    expect(json(value, 'arguments', own, 'Other')).toContain('"name":"A"');
-    expect(json({ arguments: value }, 'payload', own, 'Pay::Job')).toContain(`"x":"${HIDDEN}"`);
-    expect(own.isSecretPath(['1', 'customer', 'name'])).toBe(true);
-    expect(own.isSecretPath(['customer', 'name'])).toBe(true);
-    expect(own.isSecretPath(['0'])).toBe(true);
-    expect(own.isSecretPath(['2', 'customer'])).toBe(false);
-    expect(own.isSecretPath(['2', 'a', 'apiKey'])).toBe(true);
+    expect(json(value, 'arguments', configured, 'Other')).toContain('"name":"A"');
+    expect(json({ arguments: value }, 'payload', configured, 'Pay::Job')).toContain(
+      `"x":"${REDACTION_MARKER}"`,
+    );
+    expect(configured.isSecretPath(['1', 'customer', 'name'])).toBe(true);
+    expect(configured.isSecretPath(['customer', 'name'])).toBe(true);
+    expect(configured.isSecretPath(['0'])).toBe(true);
+    expect(configured.isSecretPath(['2', 'customer'])).toBe(false);
+    expect(configured.isSecretPath(['2', 'a', 'apiKey'])).toBe(true);
   });
-  it('hides in the error what it hid in the arguments', () => {
+  it('hides values of the arguments in the error too', () => {
     const secrets = new SecretRegistry();
     rules.redactJson(
-      parseJson(`[{"password": "${S}", "pin": "4711", "n": {"token": "longer than ${S} is"}}]`),
-      { of: 'arguments', secrets },
+      parseJson(
+        `[{"password": "${SECRET}", "pin": "4711", "n": {"token": "longer than ${SECRET} is"}}]`,
+      ),
+      { kind: 'arguments', secrets },
     );
     expect(
       rules.redactText(
-        `login of ${S} failed (4711, 47110): ${Buffer.from(S).toString('base64')} longer than hunt`,
+        `login of ${SECRET} failed (4711, 47110): ${Buffer.from(SECRET).toString('base64')} longer than hunt`,
         secrets,
       ),
-    ).toBe(`login of ${HIDDEN} failed (${HIDDEN}, 47110): ${HIDDEN} ${HIDDEN}`);
+    ).toBe(
+      `login of ${REDACTION_MARKER} failed (${REDACTION_MARKER}, 47110): ${REDACTION_MARKER} ${REDACTION_MARKER}`,
+    );
   });
 
   const key = fc.constantFrom(
@@ -490,7 +500,7 @@ describe('JSON', () => {
     fc.boolean(),
     fc.constant(null),
   );
-  it('never shows a planted secret, however it is nested', () => {
+  it('hides a random secret at any nesting', () => {
     const secret = fc.stringMatching(
       /^[A-Za-z][A-Za-z0-9!#%&()*+,\-./:;<=>?@[\]^_`{|}~]{9,30}[0-9A-Za-z]$/,
     );
@@ -525,23 +535,23 @@ describe('JSON', () => {
     );
     fc.assert(
       fc.property(tree, ({ s, value }) => {
-        const shown = json([[value]]);
-        expect(shown).not.toContain(s);
-        expect(shown).not.toContain(JSON.stringify(s).slice(1, -1));
+        const redacted = json([[value]]);
+        expect(redacted).not.toContain(s);
+        expect(redacted).not.toContain(JSON.stringify(s).slice(1, -1));
       }),
       { numRuns: 1_000 },
     );
   });
 });
 
-describe('configuration', () => {
-  it('is read from the environment', () => {
+describe('readRedaction', () => {
+  it('reads the configuration from the environment', () => {
     expect(readRedaction({})).toMatchObject({ off: false, keys: [], except: [], classes: [] });
     expect(
       readRedaction({ REDACTION: 'off', REDACT_KEYS: 'a, b*', REDACT_EXCEPT: 'pin' }),
     ).toMatchObject({ off: true, keys: ['a', 'b*'], except: ['pin'] });
   });
-  it('has a key that servers of one configuration share and nobody can guess', () => {
+  it('derives a key that depends on the secrets of the environment only', () => {
     const key = (source: Record<string, string>) => readRedaction(source).key;
     expect(key({ DATABASE_URL: 'postgres://a:b@c/d', PORT: '1' })).toBe(
       key({ DATABASE_URL: 'postgres://a:b@c/d', PORT: '2' }),
@@ -561,7 +571,7 @@ describe('configuration', () => {
     [{ REDACT_KEYS: '*' }, 'REDACT_KEYS'],
     [{ REDACT_EXCEPT: '/x/' }, 'REDACT_EXCEPT'],
     [{ REDACT_FILE: '/nowhere/x.yml' }, 'REDACT_FILE'],
-  ])('refuses %o', (source, variable) => {
+  ])('rejects %o', (source, variable) => {
     expect(() => readRedaction(source)).toThrow(RedactionConfigError);
     expect(() => readRedaction(source)).toThrow(new RegExp(`^${variable} `));
   });

@@ -1,113 +1,131 @@
 import { createHmac } from 'node:crypto';
-import { escapeBidi } from '../core/bidi';
-import { type Steps, runInSteps, runToEnd } from '../core/steps';
-import type { TextBudget } from '../core/text-budget';
-import { type Json, compactJson, parseJson } from '../good-job/json';
-import { cut } from '../text';
-import { DEFAULT_CONFIG, type RedactionConfig, currentRedaction } from './config';
-import { type ARGUMENTS_AT, JsonRedactor } from './json-redactor';
-import { hideRepeats } from './json-repeats';
-import { Keys } from './keys';
-import { type PathRules, isHiddenForSome, rulesOf } from './paths';
-import { secretSpanSteps } from './scanner';
+import { DEFAULT_CONFIG, type RedactionConfig } from '../config/redaction-rules';
+import { type Json, type Redactor, compactJson, memberOf, parseJson, stringOf } from '../core/json';
+import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
+import { cut, escapeBidi } from '../core/text';
+import { type ARGUMENTS_PATH, JsonRedactor } from './json-redactor';
+import { hideRepeats } from './json-transform';
+import { SecretNameMatcher } from './key-names';
+import { type PathRules, getRedactionConfig, isHiddenForSome, rulesOf } from './path-rules';
+import { type Span, replaceSpans } from './scan';
 import { addSecret } from './secret-parts';
 import { SecretRegistry, couldRepeatSecret } from './secret-registry';
-import { type Span, replaceSpans } from './spans';
+import { secretSpanSteps } from './secret-spans';
 
-/** Replaces anything hidden, in every language and format. */
-export const HIDDEN = '[REDACTED]';
+/** The replacement of a hidden value, in every language and format. */
+export const REDACTION_MARKER = '[REDACTED]';
 
-/** Characters to read of a text beyond those that are shown. */
-export const READ_BEYOND = 2_000;
-/** Names of this length are cached with what is hidden of them. */
-const MAX_CACHED_NAME = 100;
-/** Texts of one JSON that may use the cache of spans: a large one would replace all of its entries. */
+/** Characters to read beyond an excerpt, so that a secret at its end is recognized. */
+export const EXCERPT_MARGIN = 2_000;
+/** Characters of the longest text whose secret spans are cached. */
+const MAX_CACHED_LENGTH = 100;
+/** Texts of one JSON that may use the cache: a large JSON would replace all of its entries. */
 const MAX_CACHED_TEXTS = 64;
-/** Fewer than 64 kB of different names have, so that twice as many names take twice the time. */
+/**
+ * Entries per cache. 64 kB of distinct names have more, so their time grows linearly instead of
+ * jumping.
+ */
 const CACHE_SIZE = 500;
 
 export interface JsonOptions {
-  /** The job's class, for its own rules; null: it has none, or this is no job's. */
+  /** The job class, whose rules apply; null: no class. */
   jobClass?: string | null;
-  /** What the JSON is: a job's list of arguments, its payload (which has them under `arguments`), its row, or anything else. */
-  of?: keyof typeof ARGUMENTS_AT;
-  /** The place of this value in what it is `of`. */
+  /** A job's argument list, its payload (with `arguments`), its row, or other JSON. */
+  kind?: keyof typeof ARGUMENTS_PATH;
+  /** The path of this value inside the arguments, payload or row. */
   path?: readonly string[];
-  /** Hidden values of the same row: added to, and hidden at every other place. */
+  /** The registry of the row. Hidden values are added, and its values are hidden everywhere. */
   secrets?: SecretRegistry;
+  /** The replacement of hidden values. */
   marker?: string;
 }
 
 const NO_RULES: PathRules = { hide: [], show: [] };
-/** A name without any sign: it holds nothing to hide. */
+/** A short word without punctuation cannot contain a secret. */
 const PLAIN_WORD = /^\w{0,11}$/;
 
-/** Decides what of a job's data is shown; the only place that does. */
+/**
+ * Hides secrets in job data according to one configuration. All redaction goes through this class.
+ */
 export class Redaction {
-  private readonly keys: Keys;
+  private readonly keys: SecretNameMatcher;
   private readonly rules = new Map<string, PathRules>();
   private readonly spans = new Map<string, readonly Span[]>();
 
   constructor(readonly config: RedactionConfig = DEFAULT_CONFIG) {
-    this.keys = new Keys(config);
+    this.keys = new SecretNameMatcher(config);
   }
 
-  get off(): boolean {
+  /** `REDACTION=off`: nothing is hidden. */
+  get isOff(): boolean {
     return this.config.off;
   }
 
-  /** Hex digits that identify a text of which something may be hidden: without the key nobody can test guesses on them. */
+  /**
+   * An HMAC of the text in hex. Without the key, an attacker cannot test guesses of a hidden text
+   * against it.
+   */
   sign(text: string): string {
     return createHmac('sha256', this.config.key).update(text).digest('hex');
   }
 
+  /** Whether the value of a key with this name is hidden. */
   isSecretKey(name: string): boolean {
-    return !this.off && this.keys.isSecret(name);
+    return !this.isOff && this.keys.isSecret(name);
   }
 
-  /** Whether a value at this path of the arguments may be hidden by its name or by a rule of any class. */
+  /**
+   * Whether a key name or a rule of any job class may hide the value at this path of the arguments.
+   */
   isSecretPath(path: readonly string[]): boolean {
     return (
-      !this.off &&
+      !this.isOff &&
       (path.some((part) => this.keys.isSecret(part)) || isHiddenForSome(this.config.classes, path))
     );
   }
 
-  /** The beginning of a text of which more was read than is shown, so that a secret at the cut is known whole. */
+  /**
+   * The first `maxChars` characters of a redacted text, of which the caller read at most `read`
+   * characters. Text near the end of what was read is dropped, because a secret there may be
+   * incomplete.
+   */
   excerpt(
     text: string,
-    { read, shown, secrets }: { read: number; shown: number; secrets?: SecretRegistry },
+    { read, maxChars, secrets }: { read: number; maxChars: number; secrets?: SecretRegistry },
   ): string {
     const redacted = secrets ? this.redactText(text, secrets) : this.redactText(text);
-    return cut(
-      this.off || text.length < read ? redacted : redacted.slice(0, -READ_BEYOND / 2),
-      shown,
-    );
+    const isComplete = this.isOff || text.length < read;
+    return cut(isComplete ? redacted : redacted.slice(0, -EXCERPT_MARGIN / 2), maxChars);
   }
 
   /**
-   * Text with its secrets hidden. What was hidden is added to `secrets`, and every value that `secrets` has is
-   * hidden too. Once `secrets` has overflowed, a text that could repeat one of the unknown values is hidden whole.
-   * With the marker HIDDEN the text is for readers, and bidirectional controls are escapes; with another it is to be
-   * compared with stored text, and they stay.
+   * The text with its secrets and all values of `secrets` hidden. New secrets are added to
+   * `secrets`; once it has overflowed, a text that could repeat an unregistered value is hidden
+   * whole. Bidirectional controls are escaped for display, but stay with any other marker than
+   * REDACTION_MARKER, because that text is compared with stored text.
    */
-  redactText(text: string, secrets?: SecretRegistry, marker = HIDDEN): string {
+  redactText(text: string, secrets?: SecretRegistry, marker = REDACTION_MARKER): string {
     return runToEnd(this.textSteps(text, secrets, marker));
   }
 
-  /** `redactText` for large texts: yields to the event loop, and to `budget` where there is one. */
+  /**
+   * `redactText` for large texts. Yields to the event loop, by the schedule of `budget` if given.
+   */
   redactTextInSteps(
     text: string,
     {
       secrets,
-      marker = HIDDEN,
+      marker = REDACTION_MARKER,
       budget,
     }: { secrets?: SecretRegistry; marker?: string; budget?: TextBudget } = {},
   ): Promise<string> {
     return runInSteps(this.textSteps(text, secrets, marker), budget);
   }
 
-  /** Hides what other texts of the row hide, in a text that was redacted before them. Yields as `redactTextInSteps`. */
+  /**
+   * Hides values registered by other texts of the row in an already redacted text. Yields like
+   * `redactTextInSteps`.
+   */
   hideRepeatsInSteps(
     text: string,
     { secrets, marker, budget }: { secrets: SecretRegistry; marker: string; budget: TextBudget },
@@ -115,32 +133,39 @@ export class Redaction {
     return runInSteps(this.repeatSteps(text, secrets, marker), budget);
   }
 
-  /** JSON with what is secret in it hidden, each value whole; its other scalars keep their characters. */
+  /** The JSON with each secret value hidden whole. Other scalars stay exactly as written. */
   redactJson(json: Json, options: JsonOptions = {}): Json {
-    return this.off ? json : runToEnd(this.jsonSteps(json, options));
+    return this.isOff ? json : runToEnd(this.jsonSteps(json, options));
   }
 
-  /** `redactJson` for large JSON: yields to the event loop, and to `budget` where there is one. */
+  /**
+   * `redactJson` for large JSON. Yields to the event loop, by the schedule of `budget` if given.
+   */
   async redactJsonInSteps(
     json: Json,
     { budget, ...options }: JsonOptions & { budget?: TextBudget } = {},
   ): Promise<Json> {
-    return this.off ? json : runInSteps(this.jsonSteps(json, options), budget);
+    return this.isOff ? json : runInSteps(this.jsonSteps(json, options), budget);
   }
 
-  /** The same of plain data, whose strings are for readers. */
+  /** `redactJson` for plain data. Bidirectional controls in its strings are escaped for display. */
   redactPlain<T>(value: T, options: JsonOptions = {}): T {
     const json = JSON.stringify(value);
-    const redacted = this.off ? json : compactJson(this.redactJson(parseJson(json), options));
-    return JSON.parse(redacted, (_, own: unknown) =>
-      typeof own === 'string' ? escapeBidi(own) : own,
+    const redacted = this.isOff ? json : compactJson(this.redactJson(parseJson(json), options));
+    // Has the shape of T, except that hidden values are strings; callers only display them.
+    return JSON.parse(redacted, (_, item: unknown) =>
+      typeof item === 'string' ? escapeBidi(item) : item,
     ) as T;
   }
 
-  private *textSteps(text: string, secrets?: SecretRegistry, marker = HIDDEN): Steps<string> {
-    if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
+  private *textSteps(
+    text: string,
+    secrets?: SecretRegistry,
+    marker = REDACTION_MARKER,
+  ): Steps<string> {
+    if (secrets?.overflowed && !this.isOff && couldRepeatSecret(text)) return marker;
     const redacted = yield* this.hideSpans(text, secrets, marker);
-    if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
+    if (secrets?.overflowed && !this.isOff && couldRepeatSecret(text)) return marker;
     return yield* this.repeatSteps(redacted, secrets, marker);
   }
 
@@ -149,26 +174,26 @@ export class Redaction {
     secrets: SecretRegistry | undefined,
     marker: string,
   ): Steps<string> {
-    if (secrets?.overflowed && !this.off && couldRepeatSecret(text)) return marker;
+    if (secrets?.overflowed && !this.isOff && couldRepeatSecret(text)) return marker;
     const redacted = secrets ? yield* secrets.hideSteps(text, marker) : text;
-    return marker === HIDDEN ? escapeBidi(redacted) : redacted;
+    return marker === REDACTION_MARKER ? escapeBidi(redacted) : redacted;
   }
 
   private *jsonSteps(
     json: Json,
     {
       jobClass = null,
-      of = 'other',
+      kind = 'other',
       path = [],
       secrets = new SecretRegistry(),
-      marker = HIDDEN,
+      marker = REDACTION_MARKER,
     }: JsonOptions,
   ): Steps<Json> {
     let cachedTexts = 0;
     const redactor = new JsonRedactor({
       keys: this.keys,
-      rules: of === 'other' ? NO_RULES : this.rulesFor(jobClass),
-      of,
+      rules: kind === 'other' ? NO_RULES : this.rulesFor(jobClass),
+      kind,
       secrets,
       marker,
       hideInText: (text) => {
@@ -177,29 +202,32 @@ export class Redaction {
       },
     });
     const redacted = yield* redactor.redact(json, path);
-    // A value that is hidden at one place may be in clear at another that was visited before.
+    // A value hidden here may be in clear text at a place that was visited earlier.
     if (secrets.size === 0 && !secrets.overflowed) return redacted;
-    const kind = of === 'row' || of === 'payload' ? 'job' : of;
-    return yield* hideRepeats(redacted, secrets, marker, kind);
+    const owner = kind === 'row' || kind === 'payload' ? 'job' : kind;
+    return yield* hideRepeats(redacted, secrets, marker, owner);
   }
 
-  /** Hides what is secret by itself, and adds it to `secrets`. */
+  /** Hides the secrets that the text contains, and adds them to `secrets`. */
   private *hideSpans(
     text: string,
     secrets?: SecretRegistry,
-    marker = HIDDEN,
+    marker = REDACTION_MARKER,
     isCached = true,
   ): Steps<string> {
-    if (this.off || PLAIN_WORD.test(text)) return text;
+    if (this.isOff || PLAIN_WORD.test(text)) return text;
     const spans = yield* isCached ? this.spansOf(text) : secretSpanSteps(text, this.keys);
     if (secrets)
       for (const { from, to } of spans) yield* addSecret(secrets, text.slice(from, to), this.keys);
     return replaceSpans(text, spans, marker);
   }
 
-  /** Classes, queues and labels are few and are repeated in each row of each list. */
+  /**
+   * The secret spans of a text. Short texts are cached, because lists repeat the same classes,
+   * queues and labels.
+   */
   private *spansOf(text: string): Steps<readonly Span[]> {
-    if (text.length > MAX_CACHED_NAME) return yield* secretSpanSteps(text, this.keys);
+    if (text.length > MAX_CACHED_LENGTH) return yield* secretSpanSteps(text, this.keys);
     const cached = this.spans.get(text);
     if (cached) return cached;
     const spans = yield* secretSpanSteps(text, this.keys);
@@ -213,7 +241,7 @@ export class Redaction {
     const cached = this.rules.get(key);
     if (cached) return cached;
     const rules = rulesOf(this.config.classes, jobClass);
-    if (key.length > MAX_CACHED_NAME) return rules;
+    if (key.length > MAX_CACHED_LENGTH) return rules;
     if (this.rules.size >= CACHE_SIZE) this.rules.clear();
     this.rules.set(key, rules);
     return rules;
@@ -222,9 +250,57 @@ export class Redaction {
 
 let current: Redaction | undefined;
 
-/** This server's rules. */
+/** The redaction of this process. It is rebuilt when the configuration changes. */
 export function redaction(): Redaction {
-  const config = currentRedaction();
+  const config = getRedactionConfig();
   if (current?.config !== config) current = new Redaction(config);
   return current;
+}
+
+/** Recognizes a job's row or payload by its members. */
+function jsonOptions(value: Json): JsonOptions {
+  const params = memberOf(value, 'serialized_params');
+  const jobClass = stringOf(
+    memberOf(value, 'job_class') ?? (params && memberOf(params, 'job_class')),
+  );
+  const payloadOrOther = memberOf(value, 'arguments') ? 'payload' : 'other';
+  return { kind: params ? 'row' : payloadOrOther, jobClass: jobClass ?? null };
+}
+
+/** Redacts any JSON. The rules of the job class also apply if it is a job's row or payload. */
+export const redactor: Redactor = (path: readonly (string | number)[], value: Json) => {
+  const options = jsonOptions(value);
+  return redaction().redactJson(value, {
+    ...options,
+    kind: path.length > 0 ? 'other' : options.kind,
+    path: path.map(String),
+  });
+};
+
+/** `redactor` for large JSON. Yields to the event loop. */
+export const redactInSteps = (value: Json): Promise<Json> =>
+  redaction().redactJsonInSteps(value, jsonOptions(value));
+
+/** An error or another text of a job, redacted without the registry of its row. */
+export const redactError = (text: string): string => redaction().redactText(text);
+
+/** Redaction for the fingerprints of failures. */
+export const failureRedactor: FailureRedactor = {
+  redact: redactError,
+  sign: (text) => redaction().sign(text),
+};
+
+/** A redacted queue, job class, cron key or process name; null stays null. */
+export const redactName = <Name extends string | null>(name: Name) =>
+  name === null ? name : redactError(name);
+
+/** How failure fingerprints avoid revealing secrets. */
+export interface FailureRedactor {
+  /** The error text with its secrets hidden. */
+  redact(text: string): string;
+  /**
+   * A keyed hash in hex, the same on every server. It prevents guessing words that only the job's
+   * arguments hide, which `redact` cannot know.
+   */
+  sign(text: string): string;
 }

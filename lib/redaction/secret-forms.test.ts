@@ -1,115 +1,119 @@
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
-import { HIDDEN, Redaction } from './redaction';
+import { compactJson, parseJson } from '../core/json';
+import { REDACTION_MARKER, Redaction } from './redaction';
 import { SecretRegistry } from './secret-registry';
 
 const rules = new Redaction();
-const S = 'hunter2Zq9x';
+const SECRET = 'hunter2Zq9x';
 const json = (value: unknown) =>
-  compactJson(rules.redactJson(parseJson(JSON.stringify(value)), { of: 'arguments' }));
+  compactJson(rules.redactJson(parseJson(JSON.stringify(value)), { kind: 'arguments' }));
 const entities = (text: string, format: (code: number) => string) =>
   Array.from(text, (char) => format(char.charCodeAt(0))).join('');
-const encodedAll = (text: string) =>
+const percentEncodeAll = (text: string) =>
   entities(text, (code) => `%${code.toString(16).padStart(2, '0')}`);
 
-describe('a YAML block scalar below a secret name', () => {
+describe('YAML below a secret name', () => {
   const headers = ['|', '>', '|-', '>-', '|+', '>+', '|2', '|2-', '>-2', '|1+'];
   it.each(headers.flatMap((header) => [header, `${header} # a comment`, `${header}  `]))(
-    'is hidden behind %j',
+    'hides a block scalar after %j',
     (header) => {
       for (const text of [
-        `password: ${header}\n  ${S}\nuser: bob`,
-        `password: ${header}\r\n  ${S}\r\nuser: bob`,
-        `db:\n  password: ${header}\n    ${S}\n  user: bob`,
-        `- password: ${header}\n    first\n\n    ${S}\n  user: bob`,
-        `password: ${header}\n\n  first\n    ${S}\nuser: bob`,
+        `password: ${header}\n  ${SECRET}\nuser: bob`,
+        `password: ${header}\r\n  ${SECRET}\r\nuser: bob`,
+        `db:\n  password: ${header}\n    ${SECRET}\n  user: bob`,
+        `- password: ${header}\n    first\n\n    ${SECRET}\n  user: bob`,
+        `password: ${header}\n\n  first\n    ${SECRET}\nuser: bob`,
       ]) {
-        expect(rules.redactText(text)).not.toContain(S);
+        expect(rules.redactText(text)).not.toContain(SECRET);
         expect(rules.redactText(text)).toContain('user: bob');
       }
     },
   );
   it.each(['!vault |', '!!binary |-', '&anchor >-', '!secret &a |2-'])(
-    'is hidden behind a tag or an anchor: %s',
+    'hides a block scalar after the tag or anchor %s',
     (header) =>
-      expect(rules.redactText(`token: ${header}\n  ${S}\nuser: bob`)).toBe(
-        `token: ${header}\n  ${HIDDEN}\nuser: bob`,
+      expect(rules.redactText(`token: ${header}\n  ${SECRET}\nuser: bob`)).toBe(
+        `token: ${header}\n  ${REDACTION_MARKER}\nuser: bob`,
       ),
   );
-  it('is hidden in a JSON string', () => {
-    const text = `password: >-\n  ${S}\nuser: bob`;
-    expect(rules.redactText(JSON.stringify({ yaml: text }))).not.toContain(S);
+  it('hides a block scalar in a JSON string', () => {
+    const text = `password: >-\n  ${SECRET}\nuser: bob`;
+    expect(rules.redactText(JSON.stringify({ yaml: text }))).not.toContain(SECRET);
     expect(json([{ yaml: text }])).toBe(
-      JSON.stringify([{ yaml: `password: >-\n  ${HIDDEN}\nuser: bob` }]),
+      JSON.stringify([{ yaml: `password: >-\n  ${REDACTION_MARKER}\nuser: bob` }]),
     );
   });
-  it('hides the items of a list below a secret name', () => {
-    expect(rules.redactText(`tokens:\n- ${S}\n- x${S}\nuser: bob`)).toBe(
-      `tokens:\n${HIDDEN}\nuser: bob`,
+  it('hides the items of a list', () => {
+    expect(rules.redactText(`tokens:\n- ${SECRET}\n- x${SECRET}\nuser: bob`)).toBe(
+      `tokens:\n${REDACTION_MARKER}\nuser: bob`,
     );
   });
 });
 
 describe('a value on the next line', () => {
   it.each([
-    `Password:\n${S}`,
-    `Password: \n${S}\n`,
-    `Password:\r\n${S}\r\nok`,
-    `Password:\n\n\n${S}`,
-    `Password:\n   ${S}`,
-    `パスワード：\n${S}`,
-    `パスワード:\n\n${S}`,
-    `password =\n${S}`,
-    `password=\n${S}`,
-    `API key:\n${S}`,
-    `Your token:\n\n  ${S}\n\nThank you`,
-    `Authorization:\n${S}`,
-    `Password:\nAb3=${S}`,
-  ])('is hidden: %j', (text) => expect(rules.redactText(text)).not.toContain(S));
-  it('is the next setting where the name has no value', () => {
+    `Password:\n${SECRET}`,
+    `Password: \n${SECRET}\n`,
+    `Password:\r\n${SECRET}\r\nok`,
+    `Password:\n\n\n${SECRET}`,
+    `Password:\n   ${SECRET}`,
+    `パスワード：\n${SECRET}`,
+    `パスワード:\n\n${SECRET}`,
+    `password =\n${SECRET}`,
+    `password=\n${SECRET}`,
+    `API key:\n${SECRET}`,
+    `Your token:\n\n  ${SECRET}\n\nThank you`,
+    `Authorization:\n${SECRET}`,
+    `Password:\nAb3=${SECRET}`,
+  ])('is hidden in %j', (text) => expect(rules.redactText(text)).not.toContain(SECRET));
+  it('keeps a value on the next line if it is the next setting', () => {
     for (const text of ['password:\nuser: bob', 'PASSWORD=\nUSER=bob', 'token:\n"user": "bob"'])
       expect(rules.redactText(text)).toBe(text);
   });
-  it('is one line', () =>
-    expect(rules.redactText(`Password:\n${S}\nnext line`)).toBe(`Password:\n${HIDDEN}\nnext line`));
+  it('hides a value on the next line only up to the end of that line', () =>
+    expect(rules.redactText(`Password:\n${SECRET}\nnext line`)).toBe(
+      `Password:\n${REDACTION_MARKER}\nnext line`,
+    ));
 });
 
-describe('escaped quotes and signs', () => {
+describe('escaped quotes and separators', () => {
   it.each([
-    `\\u0022password\\u0022:\\u0022${S}\\u0022`,
-    `{\\u0022password\\u0022: \\u0022${S}\\u0022}`,
-    `password\\u003d${S}`,
-    `a=1\\u0026token\\u003d${S}`,
-    `\\x22password\\x22:\\x22${S}\\x22`,
-    `&#34;password&#34;:&#34;${S}&#34;`,
-    `&#x22;password&#x22;:&#x22;${S}&#x22;`,
-    `&quot;password&quot;=&gt;&quot;${S}&quot;`,
-    `password&equals;${S}`,
-    `password&#61;${S}`,
-    `password%3d${S}`,
-    `password%253D${S}`,
-    `password%25253D${S}`,
-    `\\\\u0022password\\\\u0022:\\\\u0022${S}\\\\u0022`,
-    `&amp;quot;password&amp;quot;:&amp;quot;${S}&amp;quot;`,
-    `\\u0026quot;password\\u0026quot;:\\u0026quot;${S}\\u0026quot;`,
-    `%22password%22%3A%22${S}%22`,
-    `%5C%22password%5C%22%3A%5C%22${S}%5C%22`,
-    `\\u{22}password\\u{22}:\\u{22}${S}\\u{22}`,
-    `p\\u0061ssword=${S}`,
-    `password\\u003a ${S}`,
-  ])('hide the value in %s', (text) => expect(rules.redactText(text)).not.toContain(S));
-  it('leave what is beside the value', () =>
-    expect(rules.redactText(`?a=1\\u0026token\\u003d${S}\\u0026page\\u003d2`)).toBe(
-      `?a=1\\u0026token\\u003d${HIDDEN}\\u0026page\\u003d2`,
+    `\\u0022password\\u0022:\\u0022${SECRET}\\u0022`,
+    `{\\u0022password\\u0022: \\u0022${SECRET}\\u0022}`,
+    `password\\u003d${SECRET}`,
+    `a=1\\u0026token\\u003d${SECRET}`,
+    `\\x22password\\x22:\\x22${SECRET}\\x22`,
+    `&#34;password&#34;:&#34;${SECRET}&#34;`,
+    `&#x22;password&#x22;:&#x22;${SECRET}&#x22;`,
+    `&quot;password&quot;=&gt;&quot;${SECRET}&quot;`,
+    `password&equals;${SECRET}`,
+    `password&#61;${SECRET}`,
+    `password%3d${SECRET}`,
+    `password%253D${SECRET}`,
+    `password%25253D${SECRET}`,
+    `\\\\u0022password\\\\u0022:\\\\u0022${SECRET}\\\\u0022`,
+    `&amp;quot;password&amp;quot;:&amp;quot;${SECRET}&amp;quot;`,
+    `\\u0026quot;password\\u0026quot;:\\u0026quot;${SECRET}\\u0026quot;`,
+    `%22password%22%3A%22${SECRET}%22`,
+    `%5C%22password%5C%22%3A%5C%22${SECRET}%5C%22`,
+    `\\u{22}password\\u{22}:\\u{22}${SECRET}\\u{22}`,
+    `p\\u0061ssword=${SECRET}`,
+    `password\\u003a ${SECRET}`,
+  ])('do not reveal the value in %s', (text) =>
+    expect(rules.redactText(text)).not.toContain(SECRET),
+  );
+  it('keeps the text next to a value with escaped separators', () =>
+    expect(rules.redactText(`?a=1\\u0026token\\u003d${SECRET}\\u0026page\\u003d2`)).toBe(
+      `?a=1\\u0026token\\u003d${REDACTION_MARKER}\\u0026page\\u003d2`,
     ));
-  it('hide both halves of a value with a quote, however often it was escaped', () => {
-    let text = JSON.stringify({ password: `left${S}"right${S}`, user: 'bob' });
+  it('does not split a value at a quote, whatever its level of escaping', () => {
+    let text = JSON.stringify({ password: `left${SECRET}"right${SECRET}`, user: 'bob' });
     for (let n = 0; n < 3; n += 1) {
-      expect(rules.redactText(text), text).not.toContain(S);
+      expect(rules.redactText(text), text).not.toContain(SECRET);
       expect(rules.redactText(text)).toContain('bob');
       text = JSON.stringify(text);
     }
-    expect(rules.redactText(`password='it''s ${S}' user`)).not.toContain(S);
+    expect(rules.redactText(`password='it''s ${SECRET}' user`)).not.toContain(SECRET);
   });
 });
 
@@ -144,46 +148,48 @@ describe('a repeat of a hidden value', () => {
   });
   it.each(
     ['', 'u', 'us', 'user:', 'user:x', '日本'].flatMap((before) =>
-      ['', ':', ' z', 'é12'].map((behind) => [before, behind]),
+      ['', ':', ' z', 'é12'].map((after) => [before, after]),
     ),
-  )('is hidden in the base64 of a text that holds it between %j and %j', (before, behind) => {
+  )('is hidden in the base64 of a text with the value between %j and %j', (before, after) => {
     for (const value of [
-      S,
+      SECRET,
       'abc123',
       'p+/?>>~~~ÿÿ',
       'a long value that has more than eighteen bytes 123',
     ]) {
       const secrets = new SecretRegistry();
       secrets.add(value);
-      const text = `${before}${value}${behind}`;
+      const text = `${before}${value}${after}`;
       for (const encoding of ['base64', 'base64url'] as const) {
         const encoded = Buffer.from(text).toString(encoding);
         for (const form of [encoded, encoded.replace(/=+$/, ''), encodeURIComponent(encoded)]) {
           const redacted = rules.redactText(`got ${form} there`, secrets);
-          const left = /^got (.*?)\[REDACTED\](.*?) there$/.exec(redacted);
-          expect(left, `${form} -> ${redacted}`).not.toBeNull();
-          expect(Buffer.from(left?.[1] ?? '', encoding).toString()).not.toContain(
+          const match = /^got (.*?)\[REDACTED\](.*?) there$/.exec(redacted);
+          expect(match, `${form} -> ${redacted}`).not.toBeNull();
+          expect(Buffer.from(match?.[1] ?? '', encoding).toString()).not.toContain(
             value.slice(0, 3),
           );
         }
       }
     }
   });
-  it('is hidden where only the password of Basic credentials is repeated', () => {
-    const basic = `Basic ${Buffer.from(`bob:${S}`).toString('base64')}`;
-    expect(json([{ authorization: basic, note: `login of ${S} failed` }])).not.toContain(S);
+  it('hides a repeat of the password of Basic credentials', () => {
+    const basic = `Basic ${Buffer.from(`bob:${SECRET}`).toString('base64')}`;
+    expect(json([{ authorization: basic, note: `login of ${SECRET} failed` }])).not.toContain(
+      SECRET,
+    );
   });
-  it('is hidden in clear where the hidden value was escaped', () => {
+  it('hides a repeat without the escapes of the hidden value', () => {
     const secrets = new SecretRegistry();
-    const text = rules.redactText(`{"password":"a\\"${S}"} sent a"${S} again`, secrets);
-    expect(text).not.toContain(S);
+    const text = rules.redactText(`{"password":"a\\"${SECRET}"} sent a"${SECRET} again`, secrets);
+    expect(text).not.toContain(SECRET);
   });
 });
 
 describe('credentials and hashes', () => {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   it.each([
-    base64(`user:${S}`),
+    base64(`user:${SECRET}`),
     base64('u:p'),
     base64('user:p'),
     base64('Aladdin:open sesame'),
@@ -214,9 +220,9 @@ describe('credentials and hashes', () => {
     '$pbkdf2-sha256$29000$N2YMIWQsBWBMae09x1jrPQ$1t8iyB2A.WF/Z5JZv.lfCIhXXN33N23OSgQYThBYRfk',
     'pbkdf2_sha256$260000$abcdefghijkl$O0lX0Q1yYt1c1XyQ1u8b4m0wQ0=',
   ])('hides the password hash %s', (hash) => {
-    expect(rules.redactText(`digest ${hash} is wrong`)).toBe(`digest ${HIDDEN} is wrong`);
-    expect(rules.redactText(`"${hash.slice(0, 36)}`)).toBe(`"${HIDDEN}`);
-    expect(json([hash])).toBe(`["${HIDDEN}"]`);
+    expect(rules.redactText(`digest ${hash} is wrong`)).toBe(`digest ${REDACTION_MARKER} is wrong`);
+    expect(rules.redactText(`"${hash.slice(0, 36)}`)).toBe(`"${REDACTION_MARKER}`);
+    expect(json([hash])).toBe(`["${REDACTION_MARKER}"]`);
   });
 });
 
@@ -224,7 +230,7 @@ const hex = (length: number) => '0123456789abcdef'.repeat(10).slice(0, length);
 const mixed = (length: number) => 'aB3dE5gH7jK9mN1pQ2rS4tU6vW8xYz0c'.repeat(8).slice(0, length);
 const upper = (length: number) => 'AB3DE5GH7JK9MN1P'.repeat(8).slice(0, length);
 
-describe('tokens of services', () => {
+describe('service tokens', () => {
   it.each([
     ['Telegram', `123456789:AA${mixed(33)}`],
     ['Telegram', `8123456789:AA${mixed(33)}`],
@@ -269,37 +275,40 @@ describe('tokens of services', () => {
   ])('hides a token of %s: %s', (_, token) => {
     for (const text of [`failed with ${token} there`, `"${token}"`, `x=${token}`, `[${token}]`])
       expect(rules.redactText(text), text).not.toContain(token);
-    expect(rules.redactText(`failed with ${token} there`)).toBe(`failed with ${HIDDEN} there`);
+    expect(rules.redactText(`failed with ${token} there`)).toBe(
+      `failed with ${REDACTION_MARKER} there`,
+    );
     expect(json([{ note: token }])).not.toContain(token);
   });
   it.each([
     `https://api.telegram.org/bot123456789:AA${mixed(33)}/sendMessage`,
-    `https://acme.webhook.office.com/webhookb2/${hex(8)}-1111@2222/IncomingWebhook/${S}${hex(32)}/33`,
-    `https://outlook.office.com/webhook/${S}${hex(20)}/IncomingWebhook/x`,
-    `https://prod-1.westus.logic.azure.com:443/workflows/x/triggers/manual/paths/invoke?api-version=1&sp=x&sv=1.0&sig=${S}`,
-    `https://discord.com/api/webhooks/123/${S}${mixed(40)}`,
-    `https://discord.com/api/v10/webhooks/123/${S}${mixed(40)}`,
-  ])('hides what signs in in the link %s', (link) => {
+    `https://acme.webhook.office.com/webhookb2/${hex(8)}-1111@2222/IncomingWebhook/${SECRET}${hex(32)}/33`,
+    `https://outlook.office.com/webhook/${SECRET}${hex(20)}/IncomingWebhook/x`,
+    'https://prod-1.westus.logic.azure.com:443/workflows/x/triggers/manual/paths/invoke' +
+      `?api-version=1&sp=x&sv=1.0&sig=${SECRET}`,
+    `https://discord.com/api/webhooks/123/${SECRET}${mixed(40)}`,
+    `https://discord.com/api/v10/webhooks/123/${SECRET}${mixed(40)}`,
+  ])('hides the credentials in the link %s', (link) => {
     const redacted = rules.redactText(link);
-    expect(redacted).not.toContain(S);
+    expect(redacted).not.toContain(SECRET);
     expect(redacted).not.toContain(mixed(33));
   });
   const jwk = { kty: 'RSA', n: 'public-modulus', e: 'AQAB', kid: 'key-1' };
   it.each(['d', 'p', 'q', 'dp', 'dq', 'qi'])('hides the private member %s of a JWK', (member) => {
-    const key = { ...jwk, [member]: `${S}${mixed(20)}` };
+    const key = { ...jwk, [member]: `${SECRET}${mixed(20)}` };
     for (const text of [json([key]), rules.redactText(`bad ${JSON.stringify(key)}`)]) {
-      expect(text).not.toContain(S);
+      expect(text).not.toContain(SECRET);
       expect(text).toContain('public-modulus');
     }
-    expect(rules.redactText(JSON.stringify(JSON.stringify(key)))).not.toContain(S);
+    expect(rules.redactText(JSON.stringify(JSON.stringify(key)))).not.toContain(SECRET);
   });
-  it('hides the symmetric key of a JWK, and no `k` elsewhere', () => {
-    expect(json([{ kty: 'oct', k: S }])).not.toContain(S);
+  it('hides the symmetric key `k` of a JWK, but no other `k`', () => {
+    expect(json([{ kty: 'oct', k: SECRET }])).not.toContain(SECRET);
     expect(json([{ d: 'ordinary words', k: 'ordinary' }])).toContain('ordinary words');
   });
 });
 
-describe('what is no secret stays readable', () => {
+describe('harmless values of secret names', () => {
   it.each([
     "undefined method `password=' for nil",
     "undefined method `password?' for nil",
@@ -333,7 +342,7 @@ describe('what is no secret stays readable', () => {
     'Key (card_token_id)=(17) is not present',
     'session_id=8842',
     'session_id: 8842',
-  ])('%s', (text) => expect(rules.redactText(text)).toBe(text));
+  ])('are kept in the text %s', (text) => expect(rules.redactText(text)).toBe(text));
   it.each([
     [{ tokens: 1500 }],
     [{ sessions: 3, cards: 12 }],
@@ -341,42 +350,46 @@ describe('what is no secret stays readable', () => {
     [{ auth: 'failed' }],
     [{ session: 'expired' }],
     [{ session_id: 8842 }],
-  ])('%j', (value) => expect(json([value])).toBe(JSON.stringify([value])));
+  ])('are kept in the JSON %j', (value) => expect(json([value])).toBe(JSON.stringify([value])));
   it.each([
-    `Key (session_id)=(${S}${mixed(20)}) already exists.`,
+    `Key (session_id)=(${SECRET}${mixed(20)}) already exists.`,
     `Key (tax_id)=(882345678) already exists.`,
     `Key (session_id)=(88421234567890) already exists.`,
     'token: 1500aB',
     'token: 1500',
     'pins: 4711',
     'recovery_codes: 482133',
-    `tokens: ${S}`,
-    `auth: ${S}`,
-    `auth: failed ${S}`,
+    `tokens: ${SECRET}`,
+    `auth: ${SECRET}`,
+    `auth: failed ${SECRET}`,
     `password: failed horse battery`,
-    `next_access_token=${S}`,
-    `password='${S}'`,
+    `next_access_token=${SECRET}`,
+    `password='${SECRET}'`,
     "method `x' got password='correct'",
-  ])('and %s is hidden', (text) => expect(rules.redactText(text)).toContain(HIDDEN));
+  ])('do not include the secret in %s', (text) =>
+    expect(rules.redactText(text)).toContain(REDACTION_MARKER),
+  );
 });
 
 describe('bidirectional controls', () => {
-  it('are escapes in texts, keys and strings of JSON', () => {
+  it('escapes bidirectional controls in texts and in keys and strings of JSON', () => {
     expect(rules.redactText('a\u202eb\u2066c')).toBe('a\\u202eb\\u2066c');
     expect(compactJson(rules.redactJson(parseJson('{"k\u202e":"v\u200f"}')))).toBe(
       '{"k\\u202e":"v\\u200f"}',
     );
     expect(rules.redactPlain({ a: ['x\u202ey'] })).toEqual({ a: ['x\\u202ey'] });
   });
-  it('stay in a text that is compared with what is stored', () =>
+  it('keeps bidirectional controls in a text that is compared with stored text', () =>
     expect(rules.redactText('a\u202eb', undefined, '\u007f')).toBe('a\u202eb'));
-  it('are escapes where nothing is hidden', () =>
+  it('escapes bidirectional controls when redaction is off', () =>
     expect(
       new Redaction({ off: true, keys: [], except: [], classes: [], key: '' }).redactText('\u202e'),
     ).toBe('\\u202e'));
 });
 
-it('hides all that a percent-encoded secret is, whatever it encodes', () => {
-  expect(rules.redactText(`password=a%26${S}`)).not.toContain(S);
-  expect(rules.redactText(encodedAll(`password=${S}`))).toBe(`${encodedAll('password=')}${HIDDEN}`);
+it('hides a percent-encoded secret completely', () => {
+  expect(rules.redactText(`password=a%26${SECRET}`)).not.toContain(SECRET);
+  expect(rules.redactText(percentEncodeAll(`password=${SECRET}`))).toBe(
+    `${percentEncodeAll('password=')}${REDACTION_MARKER}`,
+  );
 });

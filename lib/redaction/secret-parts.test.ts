@@ -1,94 +1,97 @@
 import { describe, expect, it } from 'vitest';
-import { compactJson, parseJson } from '../good-job/json';
+import { compactJson, parseJson } from '../core/json';
 import { Redaction } from './redaction';
 import { looksLikeCredential } from './secret-parts';
 import { SecretRegistry } from './secret-registry';
 
 const rules = new Redaction();
-const S = 'hunter2Zq9x';
+const SECRET = 'hunter2Zq9x';
 const WORD = 'opensesame';
 const redact = (value: unknown) =>
-  compactJson(rules.redactJson(parseJson(JSON.stringify(value)), { of: 'arguments' }));
+  compactJson(rules.redactJson(parseJson(JSON.stringify(value)), { kind: 'arguments' }));
 
-/** Values that are hidden whole, by the key that hides them, and what is repeated of each. */
-const HIDDEN_VALUES: [key: string, value: unknown, part: string][] = [
-  ['authorization', `Token token="${S}"`, S],
-  ['authorization', `Token token="${S}", email="bob@example.com"`, S],
+/** Values that are hidden whole, with the key that hides them and the credential inside. */
+const HIDDEN_VALUES: [key: string, value: unknown, credential: string][] = [
+  ['authorization', `Token token="${SECRET}"`, SECRET],
+  ['authorization', `Token token="${SECRET}", email="bob@example.com"`, SECRET],
   ['authorization', `Token ${WORD}`, WORD],
-  ['authorization', `ApiKey ${S}`, S],
+  ['authorization', `ApiKey ${SECRET}`, SECRET],
   ['authorization', `ApiKey ${WORD}`, WORD],
-  ['authorization', `Acme-Auth ${S}`, S],
-  ['authorization', `Bearer ${S}, ApiKey x${S}`, S],
+  ['authorization', `Acme-Auth ${SECRET}`, SECRET],
+  ['authorization', `Bearer ${SECRET}, ApiKey x${SECRET}`, SECRET],
   [
     'authorization',
-    `Digest username="Mufasa", realm="a@b", uri="/dir/index.html", response="${S}"`,
-    S,
+    `Digest username="Mufasa", realm="a@b", uri="/dir/index.html", response="${SECRET}"`,
+    SECRET,
   ],
   [
     'authorization',
-    `AWS4-HMAC-SHA256 Credential=AKIA${S}/20130524/us-east-1/s3/aws4_request, Signature=x${S}`,
-    `x${S}`,
+    `AWS4-HMAC-SHA256 Credential=AKIA${SECRET}/20130524/us-east-1/s3/aws4_request, Signature=x${SECRET}`,
+    `x${SECRET}`,
   ],
-  ['cookie', `theme=dark; _app_session=${S}; path=/`, S],
+  ['cookie', `theme=dark; _app_session=${SECRET}; path=/`, SECRET],
   ['cookie', `theme=dark; _app_session=${WORD}`, WORD],
-  ['cookie', `theme=dark; unknown=${S}`, S],
-  ['dsn', `postgres://u:${S}@h/db`, S],
+  ['cookie', `theme=dark; unknown=${SECRET}`, SECRET],
+  ['dsn', `postgres://u:${SECRET}@h/db`, SECRET],
   ['dsn', `postgres://u:${WORD}@h/db`, WORD],
-  ['dsn', `postgres://u:p%40${S}@h/db`, `p@${S}`],
-  ['dsn', `redis://:${S}@h:6379/0`, S],
+  ['dsn', `postgres://u:p%40${SECRET}@h/db`, `p@${SECRET}`],
+  ['dsn', `redis://:${SECRET}@h:6379/0`, SECRET],
   ['dsn', `redis://:${WORD}@h`, WORD],
-  ['dsn', `https://${S}@sentry.example.com/1`, S],
-  ['connection_string', `Server=db.example.com;User Id=app;Password=${S};`, S],
+  ['dsn', `https://${SECRET}@sentry.example.com/1`, SECRET],
+  ['connection_string', `Server=db.example.com;User Id=app;Password=${SECRET};`, SECRET],
   ['connection_string', `Server=db.example.com;Password=${WORD};Database=d`, WORD],
-  ['connection_string', `AccountName=a;AccountKey=${S}==;EndpointSuffix=x`, S],
+  ['connection_string', `AccountName=a;AccountKey=${SECRET}==;EndpointSuffix=x`, SECRET],
   ['connection_string', `host=h port=5432 password=${WORD} dbname=d`, WORD],
-  ['sas_url', `https://a.blob.core.windows.net/c?sv=2020-08-04&sp=r&sig=${S}`, S],
-  ['secret', `{"user":"b","key":"${S}"}`, S],
+  ['sas_url', `https://a.blob.core.windows.net/c?sv=2020-08-04&sp=r&sig=${SECRET}`, SECRET],
+  ['secret', `{"user":"b","key":"${SECRET}"}`, SECRET],
   ['secret', `{"user":"b","key":"${WORD}"}`, WORD],
   ['secret', JSON.stringify(JSON.stringify({ key: WORD })), WORD],
   ['dsn', `u:${WORD}@tcp(h:3306)/db`, WORD],
-  ['dsn', `mysql2://root:${WORD}@127.0.0.1:3306/app?sslpassword=x${S}`, `x${S}`],
+  ['dsn', `mysql2://root:${WORD}@127.0.0.1:3306/app?sslpassword=x${SECRET}`, `x${SECRET}`],
   ['secret', Buffer.from(JSON.stringify({ key: WORD })).toString('base64'), WORD],
   ['secret', `https://h/x#access_token=${WORD}`, WORD],
-  ['secret', `bob|${S}`, S],
-  ['secret', `user=b&key=${S}`, S],
+  ['secret', `bob|${SECRET}`, SECRET],
+  ['secret', `user=b&key=${SECRET}`, SECRET],
   ['secret', `user=b&key=${WORD}`, WORD],
   ['secret', `user%3Db%26key%3D${WORD}`, WORD],
   ['secret', `{:user=>"b", :key=>"${WORD}"}`, WORD],
   ['secret', `user: b\npassword: ${WORD}\nhost: h`, WORD],
-  ['secret', `<auth><key>${S}</key></auth>`, S],
-  ['secret', `-u bob:${S} https://example.com`, S],
-  ['secret', { [S]: true }, S],
-  ['secret', { a: [{ [S]: ['x'] }] }, S],
+  ['secret', `<auth><key>${SECRET}</key></auth>`, SECRET],
+  ['secret', `-u bob:${SECRET} https://example.com`, SECRET],
+  ['secret', { [SECRET]: true }, SECRET],
+  ['secret', { a: [{ [SECRET]: ['x'] }] }, SECRET],
   ['secret', { a: [{ deep: `key=${WORD}` }] }, WORD],
   ['secret', ['a', `Token token="${WORD}"`], WORD],
 ];
 
-describe('a credential inside a value that is hidden whole', () => {
-  it.each(HIDDEN_VALUES)('is hidden where it is repeated: %s %j', (key, value, part) => {
-    const redacted = redact([{ [key]: value }, { note: `login of ${part} failed`, n: [part] }]);
+describe('a credential inside a hidden value', () => {
+  it.each(HIDDEN_VALUES)('hides a credential in arguments: %s %j', (key, value, credential) => {
+    const redacted = redact([
+      { [key]: value },
+      { note: `login of ${credential} failed`, n: [credential] },
+    ]);
     expect(redacted).toContain('"note":"login of [REDACTED] failed"');
-    expect(redacted).not.toContain(part);
+    expect(redacted).not.toContain(credential);
   });
 
-  it.each(HIDDEN_VALUES)('is hidden in the error of the row: %s %j', (key, value, part) => {
+  it.each(HIDDEN_VALUES)('hides a credential in the error: %s %j', (key, value, credential) => {
     const secrets = new SecretRegistry();
-    rules.redactJson(parseJson(JSON.stringify([{ [key]: value }])), { of: 'arguments', secrets });
-    expect(rules.redactText(`refused ${part}`, secrets)).toBe('refused [REDACTED]');
+    rules.redactJson(parseJson(JSON.stringify([{ [key]: value }])), { kind: 'arguments', secrets });
+    expect(rules.redactText(`refused ${credential}`, secrets)).toBe('refused [REDACTED]');
     expect(secrets.overflowed).toBe(false);
   });
 
-  it('is hidden where a text shows the value by its name', () => {
+  it('hides a credential after a text contained the value with its name', () => {
     const secrets = new SecretRegistry();
     rules.redactText(`Authorization: Token token="${WORD}"\n`, secrets);
-    rules.redactText(`dsn=redis://:${S}@cache`, secrets);
-    expect(rules.redactText(`refused ${WORD} and ${S}`, secrets)).toBe(
+    rules.redactText(`dsn=redis://:${SECRET}@cache`, secrets);
+    expect(rules.redactText(`refused ${WORD} and ${SECRET}`, secrets)).toBe(
       'refused [REDACTED] and [REDACTED]',
     );
   });
 });
 
-describe('ordinary words of a value that is hidden whole stay readable elsewhere', () => {
+describe('an ordinary word inside a hidden value', () => {
   it.each([
     ['dsn', 'postgres://app:hunter2Zq9x@db-1.example.com:5432/shop_production', 'db-1.example.com'],
     ['dsn', 'postgres://app:hunter2Zq9x@db-1.example.com:5432/shop_production', 'shop_production'],
@@ -110,7 +113,7 @@ describe('ordinary words of a value that is hidden whole stay readable elsewhere
     ['secret', 'Mozilla/5.0 us-east-1 10.20.30.40 v1.2.3 16384kB hunter2Zq9x', 'us-east-1'],
     ['secret', '{"kind":"Invoice","step":3,"key":"hunter2Zq9x"}', 'Invoice'],
     ['secret', { address_line_1: 'hunter2Zq9x', addressLine2: 'x' }, 'address_line_1'],
-  ])('%s %j: %s', (key, value, word) => {
+  ])('is kept in other arguments: %s %j: %s', (key, value, word) => {
     expect(redact([{ [key]: value }, { note: `at ${word} now` }])).toContain(`at ${word} now`);
   });
 
@@ -124,12 +127,12 @@ describe('ordinary words of a value that is hidden whole stay readable elsewhere
     ['correcthorsebattery', false],
     ['service/production/database-1', false],
     ['app/models/user1.rb', false],
-  ])('%s looks like a credential: %s', (word, expected) =>
+  ])('looksLikeCredential(%s) is %s', (word, expected) =>
     expect(looksLikeCredential(word)).toBe(expected),
   );
 });
 
-it('hides all texts of a row whose hidden values are too long to be searched for credentials', () => {
+it('hides all texts of a row whose hidden values are too long to search for credentials', () => {
   const secrets = new SecretRegistry();
   for (let n = 0; n < 6; n += 1)
     rules.redactJson(parseJson(JSON.stringify({ secret: `${n} ${'a '.repeat(50_000)}` })), {

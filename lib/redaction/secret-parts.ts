@@ -1,28 +1,32 @@
+import { type Json, parseSteps, stringOf } from '../core/json';
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { parseSteps, stringOf } from '../good-job/json';
-import type { Json } from '../good-job/json';
-import { closingQuote } from './values';
-import type { Keys } from './keys';
-import { secretSpanSteps } from './scanner';
-import { type SecretRegistry, SHORTEST } from './secret-registry';
+import { multilineRegExp } from '../core/text';
+import type { SecretNameMatcher } from './key-names';
+import { MIN_SECRET_LENGTH, type SecretRegistry } from './secret-registry';
+import { secretSpanSteps } from './secret-spans';
 import { viewsOf } from './text-view';
+import { closingQuote } from './values';
 
 /*
- * The credentials inside a hidden value, which can be repeated without the rest: `Token token="S"`,
- * `postgres://user:S@host`, `Server=…;Password=S`, `{"user":"b","key":"S"}`. What the scanner finds and what stands
- * behind a secret name or a scheme is a credential whatever it looks like; any other word has to look like one.
+ * Credentials inside a hidden value, which other texts may repeat without the rest:
+ * `Token token="S"`, `postgres://user:S@host`, `Server=…;Password=S`, `{"user":"b","key":"S"}`.
+ * A match of the scanner and a value after a secret name or a scheme always are credentials; any
+ * other word has to look like one.
  */
 
-/** A value without any of these is one word: it has no parts. */
+/** A value without any of these characters is one word, without parts. */
 const HAS_PARTS = /[\s=:@;,&?{[("'<|%\\]/;
-/** JSON in a URL in a header. */
+/** Levels of parts inside parts, such as JSON in a URL in a header. */
 const MAX_LEVELS = 3;
-/** In a hidden value these names say enough; elsewhere they are ordinary words. */
-const SHORT_NAMES =
-  /^(?:key|keys|code|auth|s|hash|k|t|p|pw|pass|access|response|value|val|credential|credentials|accountkey|sharedaccesskey)$/i;
+/** Names that mark a credential inside a hidden value, but are ordinary words elsewhere. */
+const SHORT_NAMES = multilineRegExp('i')`
+  ^(?:
+    key|keys|code|auth|s|hash|k|t|p|pw|pass|access|response|value|val|credential|credentials
+    |accountkey|sharedaccesskey
+  )$`;
 const SCHEME =
   /^(?:bearer|basic|token|digest|api-?key|key|hmac|negotiate|ntlm|sso-key|jwt|oauth|password|secret)[ \t]+(\S{4,})$/i;
-/** `user:password@` without the slashes of a URL: `user:…@tcp(host:3306)/db`. */
+/** `user:password@` without a URL scheme, as in `user:…@tcp(host:3306)/db`. */
 const USER_INFO = /^[^\s:@/]{0,64}:([^@\s]{4,})@/;
 /** A JSON object in base64. */
 const BASE64_JSON = /^(?:eyJ|eyA|ewo)[A-Za-z0-9+/_-]{8,}={0,2}$/;
@@ -31,9 +35,15 @@ const NAME_CHAR = /[\w$.@[\]-]/;
 const WORD = /[A-Za-z0-9!#$%*+./^_~-]{8,}/g;
 const VALUE_END = /[\s;&,"'`<>{})\]]/g;
 
-/** Adds a hidden value, and the credentials that it holds, in steps. */
-export function* addSecret(secrets: SecretRegistry, value: string, keys: Keys): Steps<void> {
-  if (!secrets.isFirstSearch(value)) return;
+/**
+ * Adds a hidden value and the credentials inside it to the registry. Yields between bounded steps.
+ */
+export function* addSecret(
+  secrets: SecretRegistry,
+  value: string,
+  keys: SecretNameMatcher,
+): Steps<void> {
+  if (!secrets.markSearched(value)) return;
   secrets.add(value);
   if (secrets.overflowed) return;
   let level = [value];
@@ -42,8 +52,8 @@ export function* addSecret(secrets: SecretRegistry, value: string, keys: Keys): 
     for (const text of level) {
       if (BASE64_JSON.test(text)) parts.add(Buffer.from(text, 'base64').toString());
       if (!HAS_PARTS.test(text)) continue;
-      // What is not read may hold a credential: the registry overflows.
-      if (secrets.overflowed || !secrets.spendOnParts(text.length)) return;
+      // Beyond the budget the registry overflows, because an unread part may contain a credential.
+      if (secrets.overflowed || !secrets.spendPartsBudget(text.length)) return;
       yield* collectParts(text, keys, parts);
     }
     level = [...parts];
@@ -52,10 +62,10 @@ export function* addSecret(secrets: SecretRegistry, value: string, keys: Keys): 
   }
 }
 
-function* collectParts(text: string, keys: Keys, parts: Set<string>): Steps<void> {
+function* collectParts(text: string, keys: SecretNameMatcher, parts: Set<string>): Steps<void> {
   const add = (part: string) => {
-    const plain = part.trim();
-    if (plain.length >= SHORTEST && plain.length < text.length) parts.add(plain);
+    const trimmed = part.trim();
+    if (trimmed.length >= MIN_SECRET_LENGTH && trimmed.length < text.length) parts.add(trimmed);
   };
   for (const { from, to } of yield* secretSpanSteps(text, keys)) add(text.slice(from, to));
   for (const view of viewsOf(text)) {
@@ -63,22 +73,26 @@ function* collectParts(text: string, keys: Keys, parts: Set<string>): Steps<void
       yield;
       continue;
     }
-    const own = view.text;
-    const scheme = SCHEME.exec(own.trim())?.[1];
-    if (scheme !== undefined) add(scheme);
-    const password = USER_INFO.exec(own.trim())?.[1];
+    const viewText = view.text;
+    const schemeCredential = SCHEME.exec(viewText.trim())?.[1];
+    if (schemeCredential !== undefined) add(schemeCredential);
+    const password = USER_INFO.exec(viewText.trim())?.[1];
     if (password !== undefined) add(password);
-    yield* namedValues(own, keys, add);
-    yield* credentialWords(own, add);
-    if (/^\s*[[{"]/.test(own)) {
-      const json = yield* parseSteps(own);
-      if (json) yield* stringsOf(json, keys, add);
+    yield* addNamedValues(viewText, keys, add);
+    yield* addCredentialWords(viewText, add);
+    if (/^\s*[[{"]/.test(viewText)) {
+      const json = yield* parseSteps(viewText);
+      if (json) yield* addJsonScalars(json, keys, add);
     }
   }
 }
 
-/** The values behind secret names, and behind those that are secret in a hidden value. A value is read once. */
-function* namedValues(text: string, keys: Keys, add: (part: string) => void): Steps<void> {
+/** Adds the values after secret names and SHORT_NAMES. */
+function* addNamedValues(
+  text: string,
+  keys: SecretNameMatcher,
+  add: (part: string) => void,
+): Steps<void> {
   let nextStep = STEP_SIZE;
   for (let at = 0; at < text.length; at += 1) {
     if (at > nextStep) {
@@ -102,42 +116,46 @@ function* namedValues(text: string, keys: Keys, add: (part: string) => void): St
   }
 }
 
-function nameBefore(text: string, sign: number): string {
-  let to = sign;
-  while (to > 0 && sign - to < 3 && ` \t"'`.includes(text[to - 1] ?? 'x')) to -= 1;
+function nameBefore(text: string, separator: number): string {
+  let to = separator;
+  while (to > 0 && separator - to < 3 && ` \t"'`.includes(text[to - 1] ?? 'x')) to -= 1;
   let from = to;
   while (from > 0 && to - from < MAX_NAME_LENGTH && NAME_CHAR.test(text[from - 1] ?? ' '))
     from -= 1;
   return text.slice(from, to);
 }
 
-function* credentialWords(text: string, add: (part: string) => void): Steps<void> {
+function* addCredentialWords(text: string, add: (part: string) => void): Steps<void> {
   let nextStep = STEP_SIZE;
   for (const { 0: word, index } of text.matchAll(WORD)) {
-    // The host of a URL, or of `user@host`.
+    // Hosts of URLs and of `user@host` are not secret.
     const isHost = text[index - 1] === '@' || word.startsWith('//');
-    const plain = word.replace(/^[-.!*+#]+|[.!*]+$/g, '');
-    if (!isHost && looksLikeCredential(plain)) add(plain);
+    const bare = word.replace(/^[-.!*+#]+|[.!*]+$/g, '');
+    if (!isHost && looksLikeCredential(bare)) add(bare);
     if (index < nextStep) continue;
     nextStep = index + STEP_SIZE;
     yield;
   }
 }
 
-/** A word or a short number behind a name that says nothing. */
+/** A word or short number that is not a secret unless it has a secret name. */
 const ORDINARY_VALUE = /^(?:\p{Lu}?\p{Ll}{1,15}|\d{1,5})$/u;
 
-/** The strings and numbers of JSON, and those of its keys that look like credentials. */
-function* stringsOf(root: Json, keys: Keys, add: (part: string) => void): Steps<void> {
-  const open = [{ json: root, isNamed: true }];
-  for (let n = 1; open.length > 0; n += 1) {
+/** Adds the strings and numbers of JSON, and the keys that look like credentials. */
+function* addJsonScalars(
+  root: Json,
+  keys: SecretNameMatcher,
+  add: (part: string) => void,
+): Steps<void> {
+  const stack = [{ json: root, isNamed: true }];
+  for (let n = 1; stack.length > 0; n += 1) {
     if (n % 1_024 === 0) yield;
-    const { json, isNamed } = open.pop() as { json: Json; isNamed: boolean };
-    if (json.kind === 'array') for (const item of json.items) open.push({ json: item, isNamed });
+    const { json, isNamed } = stack.pop() as { json: Json; isNamed: boolean };
+    if (json.kind === 'array') for (const item of json.items) stack.push({ json: item, isNamed });
     else if (json.kind === 'object')
       for (const { key, value } of json.entries) {
         if (looksLikeCredential(key)) add(key);
-        open.push({ json: value, isNamed: isSecretName(key, keys) });
+        stack.push({ json: value, isNamed: isSecretName(key, keys) });
       }
     else {
       const text = stringOf(json) ?? json.text;
@@ -146,14 +164,15 @@ function* stringsOf(root: Json, keys: Keys, add: (part: string) => void): Steps<
   }
 }
 
-const isSecretName = (name: string, keys: Keys): boolean =>
+const isSecretName = (name: string, keys: SecretNameMatcher): boolean =>
   SHORT_NAMES.test(name) || keys.isSecret(name);
 
-const MIN_CREDENTIAL = 8;
-const MAX_JUDGED = 256;
+const MIN_CREDENTIAL_LENGTH = 8;
+/** Any longer word counts as a credential. */
+const MAX_CLASSIFIED_LENGTH = 256;
 const LONG_NUMBER = /^\d{16,}$/;
 const NUMBERS = /^[\d.,:/+-]+$/;
-/** Dates, versions, sizes, regions, products with their version, hosts, paths and files. */
+/** Dates, versions, sizes, regions, products with a version, hosts, paths and files. */
 const ORDINARY: readonly RegExp[] = [
   /^\d{4}-\d\d-\d\d(?:T[\d.Z+-]*)?$/,
   /^v?\d+(?:\.\d+)+[-.\w]{0,12}$/,
@@ -167,10 +186,13 @@ const ORDINARY: readonly RegExp[] = [
   /\.(?:rb|erb|rake|js|ts|py|go|ya?ml|json|xml|html?|txt|csv|pdf|png|jpe?g|gif|svg|zip|gz|pem|crt|cer|key|sql|log)$/i,
 ];
 
-/** Whether a word inside a hidden value can be a credential: letters and digits, a long number, or letters that are no words. */
+/**
+ * Whether a word inside a hidden value may be a credential: letters and digits, a long number, or
+ * random letters.
+ */
 export function looksLikeCredential(text: string): boolean {
-  if (text.length < MIN_CREDENTIAL) return false;
-  if (text.length > MAX_JUDGED) return true;
+  if (text.length < MIN_CREDENTIAL_LENGTH) return false;
+  if (text.length > MAX_CLASSIFIED_LENGTH) return true;
   if (!/^[\x21-\x7e]+$/.test(text)) return false;
   if (NUMBERS.test(text)) return LONG_NUMBER.test(text);
   if (ORDINARY.some((pattern) => pattern.test(text)) || isIdentifier(text)) return false;
@@ -178,7 +200,10 @@ export function looksLikeCredential(text: string): boolean {
   return text.length >= 16 && /[a-z]/.test(text) && /[A-Z]/.test(text) && /^[A-Za-z]+$/.test(text);
 }
 
-/** `address_line_1`, `addressLine1`, `TrustServerCertificate`: words, with a short number behind them. */
+/**
+ * Whether the text consists of words with at most a short number: `address_line_1`,
+ * `TrustServerCertificate`.
+ */
 function isIdentifier(text: string): boolean {
   if (/^[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)*\d?$/.test(text)) return true;
   const words = text.split(/[_.-]/);

@@ -1,86 +1,107 @@
 import { type Steps, runToEnd } from '../core/steps';
+import { multilineRegExp } from '../core/text';
 import { type Pattern, PatternSet } from './pattern-set';
-import { SpanMask, replaceSpans } from './spans';
+import { SpanMask, replaceSpans } from './scan';
 import { type TextView, joinBase64Lines, viewsOf } from './text-view';
 
-/** Shorter values appear everywhere by chance. */
-export const SHORTEST = 4;
-/** A line of a value that has several. */
-const SHORTEST_LINE = 8;
-/** Values and characters that one row may hide; a row that hides more has all its text hidden. */
+/** Shorter values occur everywhere by chance. */
+export const MIN_SECRET_LENGTH = 4;
+/** Shorter lines of a multi-line value are not searched. */
+const MIN_LINE_LENGTH = 8;
+/** Limits per row, in values and pattern characters. Beyond them the registry overflows. */
 export const MAX_VALUES = 5_000;
 export const MAX_PATTERN_CHARS = 500_000;
-/** Characters of hidden values that are searched for the credentials that they hold. */
+/** Characters per row of hidden values that are searched for credentials. */
 const MAX_PARTS_CHARS = 500_000;
-/** Bytes of a value that are looked for in hexadecimal and base64; what continues them is hidden with them. */
+/**
+ * Only this many bytes are searched in hexadecimal and base64. A match extends to the end of the
+ * encoded run.
+ */
 const ENCODED_BYTES = 18;
-/** In base64 shorter values appear by chance. */
-const SHORTEST_BASE64 = 6;
+/** Shorter values occur in base64 by chance. */
+const MIN_BASE64_LENGTH = 6;
 const QUOTES = ["'", '"'];
-/** Words that say nothing of the secret they are. */
-const COMMON =
-  /^(?:true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic|digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*)$/iu;
+/** Words too common to search for. */
+const COMMON_WORD = multilineRegExp('iu')`
+  ^(?:
+    true|false|null|none|nil|undefined|unknown|default|string|number|object|value|bearer|basic
+    |digest|password|passwd|secret|token|\[redacted\]|[\s\p{P}]*
+  )$`;
 
-/** Whether the text is long enough, and unusual enough, to be a repeat of a hidden value. */
+/** Whether the text is long and unusual enough to repeat a hidden value. */
 export const couldRepeatSecret = (text: string): boolean => {
-  const plain = text.trim();
-  return plain.length >= SHORTEST && !COMMON.test(plain);
+  const trimmed = text.trim();
+  return trimmed.length >= MIN_SECRET_LENGTH && !COMMON_WORD.test(trimmed);
 };
 
 /**
- * The hidden values of one row: of a job, its executions or a batch. Where one of them is repeated in clear, in the
- * row's error or under another key, it is hidden there too, also as URLs, JSON, HTML, hexadecimal and base64 write it.
+ * The hidden values of one row: a job with its executions, or a batch. Their repeats in the row's
+ * error or under another key are hidden too, also when encoded for URLs, JSON or HTML, or in
+ * hexadecimal or base64.
  */
 export class SecretRegistry {
-  /** Something was hidden, even if it is too short to be searched for elsewhere. */
-  hidden = false;
-  /** Part of the row was not read, or holds too many values: so every text of the row may repeat an unknown value. */
+  /** A value was hidden, even if it is too short to search for its repeats. */
+  hasRedactions = false;
+  /**
+   * The row was not read completely or has too many values, so any of its texts may repeat an
+   * unregistered value.
+   */
   overflowed = false;
   private readonly values = new Set<string>();
-  /** Values with the same beginning share these. */
+  /** Encoded patterns. Values with the same prefix share them. */
   private readonly encoded = new Set<string>();
   private chars = 0;
   private partsChars = 0;
-  /** Values that were searched for their parts; together no longer than `partsChars` allows. */
-  private readonly searched = new Set<string>();
+  /** Values already searched for credentials. MAX_PARTS_CHARS bounds their total length. */
+  private readonly searchedValues = new Set<string>();
+  /** Patterns that are not in `sets` yet. */
   private pending: Pattern[] = [];
-  /** Each is more than twice as large as the next one, so a pattern is rebuilt O(log n) times at most. */
+  /** Each set is more than twice as large as the next, so a pattern is rebuilt O(log n) times. */
   private readonly sets: PatternSet[] = [];
 
+  /** The number of values. */
   get size(): number {
     return this.values.size;
   }
 
+  /** Adds a hidden value, also in its unescaped forms. */
   add(value: string): void {
-    this.hidden = true;
+    this.hasRedactions = true;
     this.addValue(value);
-    // In the row it may be escaped, and elsewhere not.
+    // A value that is escaped in the row may be repeated without escapes.
     if (/[\\%&]/.test(value)) for (const view of viewsOf(value)) if (view) this.addValue(view.text);
-    // SQL and CSV double the quotes.
+    // SQL and CSV double quotes inside a value.
     for (const quote of QUOTES)
       if (value.includes(quote + quote)) this.addValue(value.replaceAll(quote + quote, quote));
   }
 
-  /** Whether the value was not searched for its parts yet: a text may hide the same value ten thousand times. */
-  isFirstSearch(value: string): boolean {
-    const { size } = this.searched;
-    return this.searched.add(value).size > size;
+  /**
+   * Marks the value as searched for credentials. False if it already was, because a text may repeat
+   * a value often.
+   */
+  markSearched(value: string): boolean {
+    const { size } = this.searchedValues;
+    return this.searchedValues.add(value).size > size;
   }
 
-  /** False: no more values are searched for their parts, so some are not known. */
-  spendOnParts(chars: number): boolean {
+  /**
+   * Reserves characters for the search for credentials. False once the limit is exceeded: the
+   * registry overflows.
+   */
+  spendPartsBudget(chars: number): boolean {
     this.partsChars += chars;
     if (this.partsChars > MAX_PARTS_CHARS) this.overflowed = true;
     return !this.overflowed;
   }
 
-  /** The text with every value of the registry replaced. */
+  /** The text with every value of the registry replaced by the marker. */
   hideIn(text: string, marker: string): string {
     return runToEnd(this.hideSteps(text, marker));
   }
 
+  /** `hideIn` as a generator that yields between bounded steps. */
   *hideSteps(text: string, marker: string): Steps<string> {
-    if (this.values.size === 0 || text.length < SHORTEST) return text;
+    if (this.values.size === 0 || text.length < MIN_SECRET_LENGTH) return text;
     yield* this.build();
     const mask = new SpanMask(text.length);
     for (const view of viewsOf(text)) {
@@ -103,29 +124,33 @@ export class SecretRegistry {
   }
 
   private addValue(value: string): void {
-    const plain = value.trim();
-    if (!this.addPatterns(plain)) return;
-    // `Bearer abc`, `user:abc`: what may be repeated is the last part, of which a password is one more.
-    const last = lastPart(plain);
+    const trimmed = value.trim();
+    if (!this.addPatterns(trimmed)) return;
+    // Of `Bearer user:abc`, other texts may repeat `user:abc` or only `abc`.
+    const last = lastPart(trimmed);
     if (last !== undefined && this.addPatterns(last)) {
-      const inner = lastPart(last);
-      if (inner !== undefined) this.addPatterns(inner);
+      const password = lastPart(last);
+      if (password !== undefined) this.addPatterns(password);
     }
-    for (const part of basicCredentials(plain)) this.addPatterns(part);
-    if (/[\r\n]/.test(plain))
-      for (const line of plain.split(/[\r\n]+/))
-        if (line.trim().length >= SHORTEST_LINE) this.addPatterns(line.trim());
+    for (const part of basicCredentials(trimmed)) this.addPatterns(part);
+    if (/[\r\n]/.test(trimmed))
+      for (const line of trimmed.split(/[\r\n]+/))
+        if (line.trim().length >= MIN_LINE_LENGTH) this.addPatterns(line.trim());
   }
 
-  /** False if there is nothing to search for. */
-  private addPatterns(plain: string): boolean {
-    if (plain.length < SHORTEST || this.values.has(plain) || COMMON.test(plain)) return false;
-    if (this.values.size >= MAX_VALUES || this.chars + plain.length > MAX_PATTERN_CHARS) {
+  /**
+   * Adds the patterns of one value. False if it is too short, too common, already added, or beyond
+   * the limits.
+   */
+  private addPatterns(value: string): boolean {
+    if (value.length < MIN_SECRET_LENGTH || this.values.has(value) || COMMON_WORD.test(value))
+      return false;
+    if (this.values.size >= MAX_VALUES || this.chars + value.length > MAX_PATTERN_CHARS) {
       this.overflowed = true;
       return false;
     }
-    this.values.add(plain);
-    for (const pattern of patternsOf(plain)) {
+    this.values.add(value);
+    for (const pattern of patternsOf(value)) {
       if (pattern.isEncoded && this.encoded.has(pattern.text)) continue;
       if (pattern.isEncoded) this.encoded.add(pattern.text);
       this.chars += pattern.text.length;
@@ -148,13 +173,16 @@ export class SecretRegistry {
   }
 }
 
-/** What follows a scheme or a user; of an ARN and the like, with more than two colons, nothing. */
+/**
+ * The text after a scheme or a user name; undefined for ARNs and the like, which have several
+ * colons.
+ */
 function lastPart(value: string): string | undefined {
   const [, last] = /^(?:bearer|basic|token|digest|[^\s:@/]{0,64}:)\s*(\S{6,})$/i.exec(value) ?? [];
   return last !== undefined && last.split(':', 3).length < 3 ? last : undefined;
 }
 
-/** Of `Basic dXNlcjpwYXNz` the `user:pass` and the password. */
+/** `user:pass` and `pass` of `Basic dXNlcjpwYXNz`, with or without the scheme. */
 function basicCredentials(value: string): string[] {
   const [, base64 = ''] = /^(?:basic\s{1,4})?([A-Za-z0-9+/_-]{4,1000}={0,2})$/i.exec(value) ?? [];
   if (base64 === '') return [];
@@ -166,43 +194,49 @@ function basicCredentials(value: string): string[] {
 }
 
 /**
- * As it is, with `+` for its spaces as forms send it, with its quotes doubled, in hexadecimal and in base64. Escapes in
- * a text are decoded before it is searched, but those inside base64 are not.
+ * The value in each form to search for: as is, form-encoded, with doubled quotes, in hexadecimal
+ * and in base64. Other escapes are decoded before the search, except those inside base64.
  */
 function patternsOf(value: string): Pattern[] {
   const patterns: Pattern[] = [{ text: value, isEncoded: false }];
-  const plain = (text: string) => patterns.push({ text, isEncoded: false });
-  const encoded = (text: string) => patterns.push({ text, isEncoded: true });
-  if (value.includes(' ')) plain(value.replaceAll(' ', '+'));
+  const addPlain = (text: string) => patterns.push({ text, isEncoded: false });
+  const addEncoded = (text: string) => patterns.push({ text, isEncoded: true });
+  if (value.includes(' ')) addPlain(value.replaceAll(' ', '+'));
   for (const quote of QUOTES)
-    if (value.includes(quote)) plain(value.replaceAll(quote, quote + quote));
-  encoded(startOf(value).toString('hex'));
-  if (value.length < SHORTEST_BASE64) return patterns;
-  for (const bytes of [startOf(value), ...escapedStarts(value)])
+    if (value.includes(quote)) addPlain(value.replaceAll(quote, quote + quote));
+  addEncoded(prefixOf(value).toString('hex'));
+  if (value.length < MIN_BASE64_LENGTH) return patterns;
+  for (const bytes of [prefixOf(value), ...escapedPrefixes(value)])
     for (const offset of [0, 1, 2]) {
       const text = base64At(bytes, offset);
-      encoded(text);
+      addEncoded(text);
       const urlSafe = text.replaceAll('+', '-').replaceAll('/', '_');
-      if (urlSafe !== text) encoded(urlSafe);
+      if (urlSafe !== text) addEncoded(urlSafe);
     }
   return patterns;
 }
 
-/** A character has at least one byte; half of a surrogate pair at the end is beyond them. */
-const startOf = (text: string): Buffer =>
+/**
+ * The first ENCODED_BYTES bytes. The slice is longer, so that a split surrogate pair is not among
+ * them.
+ */
+const prefixOf = (text: string): Buffer =>
   Buffer.from(text.slice(0, ENCODED_BYTES + 4)).subarray(0, ENCODED_BYTES);
 
-/** The beginning as URLs, forms, JSON and the JSON of Rails escape it, where it has something to escape. */
-function escapedStarts(value: string): Buffer[] {
-  const start = value.slice(0, ENCODED_BYTES + 4);
-  if (/^[\w.~-]*$/.test(start)) return [];
-  const percent = Array.from(Buffer.from(start), (byte) => {
+/**
+ * The prefix as escaped in URLs, forms, JSON and Rails' JSON, where that differs from the prefix
+ * itself.
+ */
+function escapedPrefixes(value: string): Buffer[] {
+  const prefix = value.slice(0, ENCODED_BYTES + 4);
+  if (/^[\w.~-]*$/.test(prefix)) return [];
+  const percent = Array.from(Buffer.from(prefix), (byte) => {
     const char = String.fromCharCode(byte);
     return /[A-Za-z0-9_.~-]/.test(char)
       ? char
       : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }).join('');
-  const json = JSON.stringify(start).slice(1, -1);
+  const json = JSON.stringify(prefix).slice(1, -1);
   const unicode = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   const forms = [
     percent,
@@ -214,10 +248,13 @@ function escapedStarts(value: string): Buffer[] {
     json.replaceAll(/[&<>]/g, unicode),
     json.replaceAll(/[^\0-\x7f]/g, unicode),
   ];
-  return [...new Set(forms)].filter((form) => form !== start).map(startOf);
+  return [...new Set(forms)].filter((form) => form !== prefix).map(prefixOf);
 }
 
-/** The base64 of any text that holds these bytes at `offset` modulo 3, without what depends on the text around them. */
+/**
+ * The base64 characters that these bytes have at `offset` modulo 3, independent of the surrounding
+ * bytes.
+ */
 function base64At(bytes: Buffer, offset: number): string {
   const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
   const from = offset === 0 ? 0 : offset + 1;

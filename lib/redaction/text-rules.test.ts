@@ -1,68 +1,73 @@
 import { describe, expect, it } from 'vitest';
-import { HIDDEN, Redaction } from './redaction';
+import { REDACTION_MARKER, Redaction } from './redaction';
 
 const rules = new Redaction();
 const redact = (text: string) => rules.redactText(text);
-const S = 'hunter2Zq9x';
+const SECRET = 'hunter2Zq9x';
 const WORD = 'hunterzqxx';
 const UUID = '3f2b8c1d-9a4e-4c77-b1a2-0d9e8f7a6b5c';
 const mixed = (length: number) => 'aB3dE5gH7jK9mN1pQ2rS4tU6vW8xYz0c'.repeat(8).slice(0, length);
 const hex = (length: number) => '0123456789abcdef'.repeat(10).slice(0, length);
 const manyColumns = Array.from({ length: 60 }, (_, n) => `column_number_${n}`);
+const columnList = manyColumns.join(', ');
+const valueList = manyColumns.map(() => '1').join(', ');
 
-describe('lists of columns and values', () => {
+describe('column lists with values', () => {
   it.each([
     [
       `Key (api_token, lower(email::text))=(${WORD}, a@b.c) already exists.`,
-      `Key (api_token, lower(email::text))=(${HIDDEN}, a@b.c) already exists.`,
+      `Key (api_token, lower(email::text))=(${REDACTION_MARKER}, a@b.c) already exists.`,
     ],
     [
       `Key (lower(api_token::text))=(${WORD}) already exists.`,
-      `Key (lower(api_token::text))=(${HIDDEN}) already exists.`,
+      `Key (lower(api_token::text))=(${REDACTION_MARKER}) already exists.`,
     ],
     [
       `Key ((data ->> 'api_token'::text))=(${WORD}) already exists.`,
-      `Key ((data ->> 'api_token'::text))=(${HIDDEN}) already exists.`,
+      `Key ((data ->> 'api_token'::text))=(${REDACTION_MARKER}) already exists.`,
     ],
     [
       `Key (COALESCE(tenant, ''::text), "apiToken")=(acme, ${WORD}) is duplicated.`,
-      `Key (COALESCE(tenant, ''::text), "apiToken")=(acme, ${HIDDEN}) is duplicated.`,
+      `Key (COALESCE(tenant, ''::text), "apiToken")=(acme, ${REDACTION_MARKER}) is duplicated.`,
     ],
     [
-      `Key (${manyColumns.join(', ')}, api_token)=(${manyColumns.map(() => '1').join(', ')}, ${WORD}) already exists.`,
-      `Key (${manyColumns.join(', ')}, api_token)=(${manyColumns.map(() => '1').join(', ')}, ${HIDDEN}) already exists.`,
+      `Key (${columnList}, api_token)=(${valueList}, ${WORD}) already exists.`,
+      `Key (${columnList}, api_token)=(${valueList}, ${REDACTION_MARKER}) already exists.`,
     ],
-    [`Key (api_token)=(ab)${WORD}) already exists.`, `Key (api_token)=(${HIDDEN}) already exists.`],
     [
-      `INSERT INTO users (${manyColumns.join(', ')}, password) VALUES (${manyColumns.map(() => '1').join(', ')}, '${WORD}')`,
-      `INSERT INTO users (${manyColumns.join(', ')}, password) VALUES (${manyColumns.map(() => '1').join(', ')}, '${HIDDEN}')`,
+      `Key (api_token)=(ab)${WORD}) already exists.`,
+      `Key (api_token)=(${REDACTION_MARKER}) already exists.`,
+    ],
+    [
+      `INSERT INTO users (${columnList}, password) VALUES (${valueList}, '${WORD}')`,
+      `INSERT INTO users (${columnList}, password) VALUES (${valueList}, '${REDACTION_MARKER}')`,
     ],
     [
       `UPDATE users SET (email, password) = ('a, b', '${WORD}') WHERE id = 1`,
-      `UPDATE users SET (email, password) = ('a, b', '${HIDDEN}') WHERE id = 1`,
+      `UPDATE users SET (email, password) = ('a, b', '${REDACTION_MARKER}') WHERE id = 1`,
     ],
     [
       `INSERT INTO users (email, password)\n        VALUES\n        ('a', '${WORD}')`,
-      `INSERT INTO users (email, password)\n        VALUES\n        ('a', '${HIDDEN}')`,
+      `INSERT INTO users (email, password)\n        VALUES\n        ('a', '${REDACTION_MARKER}')`,
     ],
-  ])('hide the value of a secret column: %s', (text, redacted) =>
+  ])('have the value of a secret column hidden: %s', (text, redacted) =>
     expect(redact(text)).toBe(redacted),
   );
-  it('hide all values where their number is not that of the columns', () =>
+  it('hides all values if their number differs from the number of columns', () =>
     expect(redact(`Key (tenant, lower(token))=(a, ${WORD}, b) exists`)).toBe(
-      `Key (tenant, lower(token))=(${HIDDEN}) exists`,
+      `Key (tenant, lower(token))=(${REDACTION_MARKER}) exists`,
     ));
   it.each([
     'Key (lower(email::text))=(a@b.c) already exists.',
     'Key (session_id)=(8842) already exists.',
-    `Key (${manyColumns.join(', ')})=(${manyColumns.map(() => '1').join(', ')}) already exists.`,
+    `Key (${columnList})=(${valueList}) already exists.`,
     'Key (tenant_id, lower(name::text))=(4, invoices) already exists.',
-  ])('stay readable without a secret column: %s', (text) => expect(redact(text)).toBe(text));
+  ])('are kept without a secret column: %s', (text) => expect(redact(text)).toBe(text));
 });
 
-describe('a value away from its name', () => {
+describe('a value at a distance from its name', () => {
   const BLANKS = [' '.repeat(40), '\u00a0', '\u3000', '\u00a0\u3000 '.repeat(20), '\t'.repeat(12)];
-  it.each(BLANKS)('is hidden behind the blanks %j', (blanks) => {
+  it.each(BLANKS)('hides a value after the blanks %j', (blanks) => {
     for (const text of [
       `Password:${blanks}${WORD}`,
       `password:${blanks}"${WORD} ${WORD}"`,
@@ -93,7 +98,7 @@ describe('a value away from its name', () => {
     `password: # comment\n  ${WORD}`,
     `password: #${WORD}\n  x`,
     `password: !${WORD}\n`,
-  ])('is hidden behind a YAML tag, an anchor or a comment: %j', (text) =>
+  ])('is hidden after a YAML tag, an anchor or a comment: %j', (text) =>
     expect(redact(text)).not.toContain(WORD),
   );
   it.each([
@@ -109,7 +114,7 @@ describe('a value away from its name', () => {
     `**Password:**\n\n\`\`\`\n${WORD}\n\`\`\``,
     `Password:\n\`\`\`text\nfirst\n${WORD}\n\`\`\`\n`,
     `Password:\n> ${WORD}`,
-  ])('is hidden behind Markdown: %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('is hidden after Markdown: %j', (text) => expect(redact(text)).not.toContain(WORD));
   it.each([
     `Password<br>${WORD}`,
     `Password:<br/>${WORD}`,
@@ -124,7 +129,7 @@ describe('a value away from its name', () => {
     `Password:&nbsp;${WORD}`,
     `Password&lt;br&gt;${WORD}`,
     `<div>Password:</div><div><code>${WORD}</code></div>`,
-  ])('is hidden behind HTML: %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('is hidden after HTML: %j', (text) => expect(redact(text)).not.toContain(WORD));
   it.each([
     `? password\n: ${WORD}`,
     `? password\n: |\n  ${WORD}`,
@@ -132,17 +137,17 @@ describe('a value away from its name', () => {
     `db:\n  ? password # comment\n  : ${WORD}`,
     `? password\n:\n  ${WORD}`,
     `Password\n: ${WORD}`,
-  ])('is hidden behind an explicit YAML key: %j', (text) =>
+  ])('is hidden after an explicit YAML key: %j', (text) =>
     expect(redact(text)).not.toContain(WORD),
   );
-  it('ends with the line, the element or the YAML block', () => {
-    expect(redact(`**Password:**\n${WORD}\nBye`)).toBe(`**Password:**\n${HIDDEN}\nBye`);
-    expect(redact(`Password<br>${WORD}<br>Bye`)).toBe(`Password<br>${HIDDEN}<br>Bye`);
+  it('a value at a distance ends with the line, the element or the YAML block', () => {
+    expect(redact(`**Password:**\n${WORD}\nBye`)).toBe(`**Password:**\n${REDACTION_MARKER}\nBye`);
+    expect(redact(`Password<br>${WORD}<br>Bye`)).toBe(`Password<br>${REDACTION_MARKER}<br>Bye`);
     expect(redact(`? password\n: ${WORD}\n? user\n: bob`)).toBe(
-      `? password\n: ${HIDDEN}\n? user\n: bob`,
+      `? password\n: ${REDACTION_MARKER}\n? user\n: bob`,
     );
     expect(redact(`password: | # note\n  ${WORD}\nuser: bob`)).toBe(
-      `password: | # note\n  ${HIDDEN}\nuser: bob`,
+      `password: | # note\n  ${REDACTION_MARKER}\nuser: bob`,
     );
   });
   it.each([
@@ -150,11 +155,11 @@ describe('a value away from its name', () => {
     'Forgot your password?<br>Click here',
     '**Password** is too short',
     'password:\nuser: bob',
-  ])('is not what follows a sentence: %j', (text) => expect(redact(text)).toBe(text));
+  ])('is not the text after a sentence: %j', (text) => expect(redact(text)).toBe(text));
 });
 
 describe('Basic credentials', () => {
-  const credentials = Buffer.from(`bob:${S}`).toString('base64');
+  const credentials = Buffer.from(`bob:${SECRET}`).toString('base64');
   it.each([
     `Basic: ${credentials}`,
     `Basic:${credentials}`,
@@ -178,10 +183,10 @@ describe('Basic credentials', () => {
     `Bearer: ${WORD}`,
     `Bearer "${WORD}"`,
     `bearer\t\t\t\t\t\t${WORD}`,
-  ])('and Bearer tokens are hidden in %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('are hidden like the Bearer token in %j', (text) => expect(redact(text)).not.toContain(WORD));
 });
 
-describe('tokens inside of words', () => {
+describe('tokens inside words', () => {
   it.each([
     ['Telegram', `123456:AA${mixed(33)}`],
     ['Telegram', `8123456789:AA${mixed(33)}`],
@@ -200,7 +205,7 @@ describe('tokens inside of words', () => {
     ['JWT', `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U`],
     ['Mailchimp', `${hex(32)}-us12`],
     ['Azure', `abc8Q~${mixed(34)}`],
-  ])('hides a token of %s behind a word character: %s', (_, token) => {
+  ])('hides a token of %s after a word character: %s', (_, token) => {
     for (const before of ['bot_', 'x_', 'my-', 'x__', 'key', 'トークン', 'é'])
       expect(redact(`got ${before}${token} there`), before).not.toContain(token.slice(-12));
   });
@@ -212,13 +217,15 @@ describe('tokens inside of words', () => {
     `lin_wh_${mixed(40)}`,
     '$2b$12$N9qo8uLOickgx2ZM',
     '$2a$10$N9qo8uLOickgx2ZMRZoMye',
-  ])('hides %s', (token) => expect(redact(`got ${token} there`)).not.toContain(token.slice(4, -3)));
+  ])('hides the token %s', (token) =>
+    expect(redact(`got ${token} there`)).not.toContain(token.slice(4, -3)),
+  );
   it.each([
     'how-to-assess-task-force-meeting-notes',
     'risk-sk-assessment-for-the-whole-company',
     'import-pul-requests-of-everybody-else',
     'app/assets/desk-organizer-and-more-things.png',
-  ])('leaves %s', (text) => expect(redact(text)).toBe(text));
+  ])('keeps the words in %s', (text) => expect(redact(text)).toBe(text));
 });
 
 describe('a JSON Web Key in a text', () => {
@@ -235,7 +242,7 @@ describe('a JSON Web Key in a text', () => {
     `kty=RSA&n=public-n&d=${WORD}`,
     `jwk[kty]=RSA&jwk[n]=public-n&jwk[d]=${WORD}`,
     `{\\"kty\\" : \\"RSA\\", \\"n\\" : \\"public-n\\", \\"d\\" : \\"${WORD}\\"}`,
-  ])('hides its private members: %j', (text) => {
+  ])('has its private members hidden: %j', (text) => {
     expect(redact(text)).not.toContain(WORD);
     expect(redact(text)).toContain('public-n');
   });
@@ -255,9 +262,9 @@ describe('a tag with a secret name', () => {
     `<PASSWORD>${WORD}</PASSWORD>`,
     `<password>${WORD}</Password>`,
   ])('has its content hidden: %j', (text) => expect(redact(text)).not.toContain(WORD));
-  it('leaves what is beside its content', () => {
+  it('keeps the text next to the content of a tag with a secret name', () => {
     expect(redact(`<a><password type="a>b">${WORD}</password><b>c</b></a>`)).toBe(
-      `<a><password type="a>b">${HIDDEN}</password><b>c</b></a>`,
+      `<a><password type="a>b">${REDACTION_MARKER}</password><b>c</b></a>`,
     );
     expect(redact('<a><password nil="true"/><b>c</b></a>')).toBe(
       '<a><password nil="true"/><b>c</b></a>',
@@ -265,7 +272,7 @@ describe('a tag with a secret name', () => {
   });
 });
 
-describe('a text that names no secret stays readable', () => {
+describe('a text without a secret', () => {
   it.each([
     `Couldn't find Card with 'id'=${UUID}`,
     `Couldn't find AccessToken with 'id'="${UUID}"`,
@@ -310,18 +317,18 @@ describe('a text that names no secret stays readable', () => {
     'docker run -p 8080:80 app',
     'ssh -p 2222 host',
     'mkdir -p /srv/app',
-  ])('%s', (text) => expect(redact(text)).toBe(text));
+  ])('is kept: %s', (text) => expect(redact(text)).toBe(text));
   it.each([
-    [`sshpass -p ${WORD} ssh -p 2222 host`, `sshpass -p ${HIDDEN} ssh -p 2222 host`],
+    [`sshpass -p ${WORD} ssh -p 2222 host`, `sshpass -p ${REDACTION_MARKER} ssh -p 2222 host`],
     [
       `docker login -u a -p ${WORD} host && docker run -p 8080:80 app`,
-      `docker login -u a -p ${HIDDEN} host && docker run -p 8080:80 app`,
+      `docker login -u a -p ${REDACTION_MARKER} host && docker run -p 8080:80 app`,
     ],
     [
       `mysql -u root -p${WORD} db && mkdir -p/tmp/x`,
-      `mysql -u root -p${HIDDEN} db && mkdir -p/tmp/x`,
+      `mysql -u root -p${REDACTION_MARKER} db && mkdir -p/tmp/x`,
     ],
-  ])('%s but for its secret', (text, redacted) => expect(redact(text)).toBe(redacted));
+  ])('is kept around the secret in %s', (text, redacted) => expect(redact(text)).toBe(redacted));
   it.each([
     `invalid token ${UUID}`,
     `the API key provided was ${UUID}`,
@@ -329,14 +336,16 @@ describe('a text that names no secret stays readable', () => {
     `token: ${UUID}`,
     `token '${WORD}'`,
     `Invalid token '${WORD}'`,
-    `session id: ${S}${mixed(20)}`,
+    `session id: ${SECRET}${mixed(20)}`,
     `zip -P ${WORD} a.zip`,
     `unzip -P ${WORD} a.zip`,
     `7z a -p${WORD} a.7z`,
     'pin: 4711',
     'pin: 4711 attempts: 3',
-    `password: 3 attempts ${S}`,
-    `Bearer ${S}`,
+    `password: 3 attempts ${SECRET}`,
+    `Bearer ${SECRET}`,
     `Bearer abcdefgh==`,
-  ])('and %s is hidden', (text) => expect(redact(text)).toContain(HIDDEN));
+  ])('is not confused with the secret in %s', (text) =>
+    expect(redact(text)).toContain(REDACTION_MARKER),
+  );
 });

@@ -1,19 +1,20 @@
 import { STEP_SIZE, type Steps } from '../core/steps';
-import { isAsciiDigit, isBase64, isLetterOrDigit } from './chars';
+import { isAsciiDigit, isBase64, isLetterOrDigit } from './scan';
 
 /*
- * A text as it is, and as it reads after its escapes were decoded: JSON (`\"`, `\u003d`), Ruby and JavaScript (`\x22`,
- * `\u{22}`), URLs (`%3D`), HTML (`&quot;`, `&#34;`, `&#x22;`), in any mixture, MAX_DECODINGS times. Rules read each
- * view by itself and know no escapes. Each view is at most as long as the text, and is built by reading it once.
+ * Views of a text: raw, and with its escapes decoded up to MAX_DECODINGS times. Decodes JSON (`\"`,
+ * `\u003d`), Ruby and JavaScript (`\x22`, `\u{22}`), URLs (`%3D`) and HTML (`&quot;`, `&#34;`,
+ * `&#x22;`) in any mixture, so that rules need not know escapes. A view is never longer than the
+ * text, and is built in one pass.
  */
 
-/** Covers JSON inside JSON inside JSON, and a URL that was encoded three times. */
+/** Enough for JSON in JSON in JSON, or a URL that was encoded three times. */
 const MAX_DECODINGS = 3;
 
-/** A text to read, and where its characters come from. */
+/** A raw or decoded text, with the mapping of its offsets to the original text. */
 export interface TextView {
   readonly text: string;
-  /** Offset in the original text of the character at this offset, or of the end. */
+  /** The offset in the original text of the character at this offset, or of the end. */
   sourceOffset(offset: number): number;
 }
 
@@ -51,16 +52,22 @@ const ENTITIES: Record<string, string> = {
   Hat: '^',
   grave: '`',
 };
-/** Letters after a backslash that mean white space. */
+/** Char codes for letters after a backslash that mean white space. */
 const CONTROL_ESCAPES: Record<string, number> = { n: 10, r: 13, t: 9, f: 10, v: 10 };
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
 const AMPERSAND = 0x26;
-/** An escape is read as one number: its length, and below that the character that it means. */
+/**
+ * An escape is packed into one number, length * LENGTH_FACTOR + code point, to avoid an allocation
+ * per escape.
+ */
 const LENGTH_FACTOR = 0x200000;
-const NONE = 0;
+const NO_ESCAPE = 0;
 
-/** The text as it is, then its decoded views, as long as there is an escape to decode; now and then nothing, to pause. */
+/**
+ * Yields the raw view, then each decoded view while escapes remain. An undefined value is a pause
+ * between steps.
+ */
 export function* viewsOf(text: string): Generator<TextView | void, void, void> {
   let view: TextView = { text, sourceOffset: (offset) => offset };
   yield view;
@@ -72,12 +79,14 @@ export function* viewsOf(text: string): Generator<TextView | void, void, void> {
   }
 }
 
-/** The view with its escapes decoded once; undefined: it has none. */
+/** The view with its escapes decoded once; undefined: it has no escapes. */
 function* decodeSteps(view: TextView): Steps<TextView | undefined> {
   const { text } = view;
   if (!/[\\%&]/.test(text)) return undefined;
-  /** For each escape: its end in the decoded text, and how much longer the escapes up to it were. */
-  const [offsets, shifts]: [number[], number[]] = [[], []];
+  /** The end of each escape in the decoded text. */
+  const offsets: number[] = [];
+  /** How much shorter the decoded text is than the source up to each of these offsets. */
+  const shifts: number[] = [];
   const decoded = new TextBuilder();
   let copied = 0;
   let shift = 0;
@@ -86,7 +95,7 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
     const first = text.charCodeAt(at);
     if (first !== BACKSLASH && first !== PERCENT && first !== AMPERSAND) continue;
     const escape = escapeAt(text, at, first);
-    if (escape === NONE) continue;
+    if (escape === NO_ESCAPE) continue;
     const char = String.fromCodePoint(escape % LENGTH_FACTOR);
     const length = Math.floor(escape / LENGTH_FACTOR);
     decoded.add(text.slice(copied, at) + char);
@@ -104,39 +113,44 @@ function* decodeSteps(view: TextView): Steps<TextView | undefined> {
   return new DecodedView(decoded.toString(), offsets, shifts, view);
 }
 
-/** Joins parts of a text as they come, so that no step flattens a string of a million parts. */
+/**
+ * Joins the parts of a text in batches, so that no step has to flatten a string of a million parts.
+ */
 class TextBuilder {
   length = 0;
-  private last: string[] = [];
-  private lastLength = 0;
+  private batch: string[] = [];
+  private batchLength = 0;
   private readonly joined: string[] = [];
 
   add(part: string): void {
-    this.last.push(part);
+    this.batch.push(part);
     this.length += part.length;
-    this.lastLength += part.length;
-    if (this.lastLength > STEP_SIZE) this.join();
+    this.batchLength += part.length;
+    if (this.batchLength > STEP_SIZE) this.joinBatch();
   }
 
   toString(): string {
-    this.join();
+    this.joinBatch();
     return this.joined.join('');
   }
 
-  private join(): void {
-    this.joined.push(this.last.join(''));
-    this.last = [];
-    this.lastLength = 0;
+  private joinBatch(): void {
+    this.joined.push(this.batch.join(''));
+    this.batch = [];
+    this.batchLength = 0;
   }
 }
 
-/** Base64 that is broken into lines has them of 60 characters (Ruby), 64 (PEM) or 76 (MIME). */
+/** Encoders wrap base64 at 60 (Ruby), 64 (PEM) or 76 (MIME) characters. */
 const MIN_BASE64_LINE = 40;
+/** White space before a line of base64. */
+const MAX_INDENT = 16;
 
-/** The view without the line breaks inside base64; undefined: it has none. */
+/** The view without line breaks inside base64; undefined: it has none. */
 export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
   const { text } = view;
-  const [offsets, shifts]: [number[], number[]] = [[], []];
+  const offsets: number[] = [];
+  const shifts: number[] = [];
   const joined = new TextBuilder();
   let copied = 0;
   let shift = 0;
@@ -162,9 +176,6 @@ export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
   return new DecodedView(joined.toString(), offsets, shifts, view);
 }
 
-/** Spaces before a line of base64. */
-const MAX_INDENT = 16;
-
 function isBase64Line(text: string, to: number): boolean {
   for (let at = to - MIN_BASE64_LINE; at < to; at += 1)
     if (!isBase64(text.charCodeAt(at))) return false;
@@ -182,7 +193,7 @@ class DecodedView implements TextView {
   ) {}
 
   sourceOffset(offset: number): number {
-    // Rules ask mostly from left to right: go on from the last answer, or search where it is far away.
+    // Offsets mostly ascend, so the binary search starts near the previous result.
     const { offsets } = this;
     let low = 0;
     let high = offsets.length;
@@ -205,31 +216,31 @@ function escapeAt(text: string, at: number, first: number): number {
   return first === PERCENT ? percentEscape(text, at) : entity(text, at);
 }
 
-const escaped = (length: number, code: number): number =>
-  code >= 0 && code <= 0x10ffff ? length * LENGTH_FACTOR + code : NONE;
+const packEscape = (length: number, code: number): number =>
+  code >= 0 && code <= 0x10ffff ? length * LENGTH_FACTOR + code : NO_ESCAPE;
 
 function backslashEscape(text: string, at: number): number {
   const code = text.charCodeAt(at + 1);
   if (code === 0x75) {
-    if (text.charCodeAt(at + 2) !== 0x7b) return escaped(6, hexAt(text, at + 2, 4));
+    if (text.charCodeAt(at + 2) !== 0x7b) return packEscape(6, hexAt(text, at + 2, 4));
     for (let digits = 1; digits <= 6; digits += 1)
       if (text.charCodeAt(at + 3 + digits) === 0x7d)
-        return escaped(4 + digits, hexAt(text, at + 3, digits));
-    return NONE;
+        return packEscape(4 + digits, hexAt(text, at + 3, digits));
+    return NO_ESCAPE;
   }
   if (code === 0x78 || (code >= 0x30 && code <= 0x33))
     return byteEscape(text, at, code === 0x78 ? HEX_ESCAPE : OCTAL_ESCAPE);
   const control = CONTROL_ESCAPES[text[at + 1] ?? ''];
-  if (control !== undefined) return escaped(2, control);
-  // Of any other letter nobody knows what it means; a punctuation mark is itself.
+  if (control !== undefined) return packEscape(2, control);
+  // An escaped punctuation mark means itself; other letters have no known meaning.
   const isPunctuation = code > 0x20 && code < 0x7f && !isLetterOrDigit(code);
-  return isPunctuation ? escaped(2, code) : NONE;
+  return isPunctuation ? packEscape(2, code) : NO_ESCAPE;
 }
 
-/** How one byte is escaped: `\x22`, `\042`, `%22`. */
+/** A notation for one byte: `\x22`, `\042` or `%22`. */
 interface ByteFormat {
   length: number;
-  /** The byte that is escaped here; -1: none. */
+  /** The byte escaped at this offset, or -1. */
   byteAt(text: string, at: number): number;
 }
 const HEX_ESCAPE: ByteFormat = {
@@ -245,45 +256,45 @@ const PERCENT_ESCAPE: ByteFormat = {
   byteAt: (text, at) => (text.charCodeAt(at) === PERCENT ? hexAt(text, at + 1, 2) : -1),
 };
 
-/** A byte after a backslash; without the rest of its UTF-8 character it is one of Latin-1. */
+/** A byte after a backslash. If it does not begin a UTF-8 character, it is read as Latin-1. */
 function byteEscape(text: string, at: number, format: ByteFormat): number {
   const character = utf8Character(text, at, format);
-  return character === NONE ? escaped(format.length, format.byteAt(text, at)) : character;
+  return character === NO_ESCAPE ? packEscape(format.length, format.byteAt(text, at)) : character;
 }
 
 const percentEscape = (text: string, at: number): number => utf8Character(text, at, PERCENT_ESCAPE);
 
-/** The escaped bytes of one UTF-8 character. */
+/** The UTF-8 character whose escaped bytes begin here. */
 function utf8Character(text: string, at: number, { length, byteAt }: ByteFormat): number {
   const byte = byteAt(text, at);
-  if (byte < 0) return NONE;
-  if (byte < 0x80) return escaped(length, byte);
-  if (byte < 0xc2 || byte > 0xf4) return NONE;
+  if (byte < 0) return NO_ESCAPE;
+  if (byte < 0x80) return packEscape(length, byte);
+  if (byte < 0xc2 || byte > 0xf4) return NO_ESCAPE;
   let bytes = 2;
   if (byte >= 0xe0) bytes = byte >= 0xf0 ? 4 : 3;
   let code = byte & (0xff >> (bytes + 1));
   for (let n = 1; n < bytes; n += 1) {
     const next = byteAt(text, at + length * n);
-    if (next < 0x80 || next > 0xbf) return NONE;
+    if (next < 0x80 || next > 0xbf) return NO_ESCAPE;
     code = (code << 6) | (next & 0x3f);
   }
-  return escaped(length * bytes, code);
+  return packEscape(length * bytes, code);
 }
 
-/** HTML decodes these without a semicolon too. */
+/** Entities that HTML also decodes without a semicolon. */
 const BARE_ENTITY = /&(?:quot|apos|amp|lt|gt|nbsp)/y;
 
 function entity(text: string, at: number): number {
   if (text[at + 1] === '#') return numericEntity(text, at);
   const end = text.slice(at, at + 12).indexOf(';');
-  const own = end < 2 ? undefined : ENTITIES[text.slice(at + 1, at + end)];
-  if (own !== undefined) return escaped(end + 1, own.charCodeAt(0));
+  const char = end < 2 ? undefined : ENTITIES[text.slice(at + 1, at + end)];
+  if (char !== undefined) return packEscape(end + 1, char.charCodeAt(0));
   BARE_ENTITY.lastIndex = at;
-  const bare = BARE_ENTITY.exec(text)?.[0].slice(1) ?? '';
-  return escaped(bare.length + 1, ENTITIES[bare]?.charCodeAt(0) ?? -1);
+  const bareName = BARE_ENTITY.exec(text)?.[0].slice(1) ?? '';
+  return packEscape(bareName.length + 1, ENTITIES[bareName]?.charCodeAt(0) ?? -1);
 }
 
-/** Any number of zeros before its digits, and a semicolon or none behind them. No other entity reads them again. */
+/** A numeric entity with any number of leading zeros and an optional semicolon. */
 function numericEntity(text: string, at: number): number {
   const isHex = text[at + 2] === 'x' || text[at + 2] === 'X';
   let from = at + (isHex ? 3 : 2);
@@ -292,12 +303,12 @@ function numericEntity(text: string, at: number): number {
   let to = from;
   while (to - from < 8 && (isHex ? hexAt(text, to, 1) >= 0 : isAsciiDigit(text.charCodeAt(to))))
     to += 1;
-  if (to === first || to - from > 7) return NONE;
+  if (to === first || to - from > 7) return NO_ESCAPE;
   const code = to === from ? 0 : parseInt(text.slice(from, to), isHex ? 16 : 10);
-  return escaped(to - at + (text[to] === ';' ? 1 : 0), code);
+  return packEscape(to - at + (text[to] === ';' ? 1 : 0), code);
 }
 
-/** A byte as three octal digits; -1 for others. */
+/** The byte written as three octal digits, or -1. */
 function octalAt(text: string, from: number): number {
   let value = 0;
   for (let at = from; at < from + 3; at += 1) {
@@ -308,20 +319,20 @@ function octalAt(text: string, from: number): number {
   return value;
 }
 
-/** The number that these hexadecimal digits mean; -1 for others. */
+/** The number written as this many hexadecimal digits, or -1. */
 function hexAt(text: string, from: number, digits: number): number {
   let value = 0;
   for (let at = from; at < from + digits; at += 1) {
-    const own = text.charCodeAt(at);
-    const code = own | 0x20;
-    if (own >= 0x30 && own <= 0x39) value = value * 16 + code - 0x30;
-    else if (code >= 0x61 && code <= 0x66) value = value * 16 + code - 0x57;
+    const code = text.charCodeAt(at);
+    const lower = code | 0x20;
+    if (code >= 0x30 && code <= 0x39) value = value * 16 + lower - 0x30;
+    else if (lower >= 0x61 && lower <= 0x66) value = value * 16 + lower - 0x57;
     else return -1;
   }
   return value;
 }
 
-/** What the linear-time test repeats. */
+/** Escapes that the linear-time test repeats. */
 export const ESCAPE_LITERALS: readonly string[] = [
   ...Object.keys(ENTITIES).map((name) => `&${name};`),
   '&#34;',

@@ -1,6 +1,6 @@
 /*
- * Tokens of known services: a literal prefix, the characters that follow it, and how many. One table; the scanner in
- * `shapes.ts` reads it.
+ * Tokens of known services, by prefix, alphabet and length. `findServiceTokens` in `tokens.ts`
+ * reads this table.
  */
 
 export const ALPHABETS = {
@@ -19,10 +19,10 @@ export const ALPHABETS = {
 export interface TokenShape {
   prefix: string;
   alphabet: keyof typeof ALPHABETS;
-  /** Characters behind the prefix: at least, and at most where a longer word is something else. */
+  /** The minimum length after the prefix, and the maximum if a longer word is not a token. */
   min: number;
   max?: number;
-  /** The prefix may follow anything, because it begins with a sign. */
+  /** The prefix may follow any character, because it begins with punctuation. */
   anywhere?: true;
 }
 
@@ -30,8 +30,8 @@ const shapes = (
   prefixes: string,
   alphabet: TokenShape['alphabet'],
   min: number,
-  more: Partial<TokenShape> = {},
-): TokenShape[] => prefixes.split(' ').map((prefix) => ({ prefix, alphabet, min, ...more }));
+  options: Partial<TokenShape> = {},
+): TokenShape[] => prefixes.split(' ').map((prefix) => ({ prefix, alphabet, min, ...options }));
 
 export const TOKEN_SHAPES: readonly TokenShape[] = [
   // AWS
@@ -47,7 +47,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   ),
   ...shapes('ATBB', 'alphanumeric', 24),
   ...shapes('ATATT3 ATCTT3 ATSTT3', 'signed', 20),
-  // Slack, Discord, Telegram (see `shapes.ts`), Twilio, SendGrid, Mailgun, Brevo, Postmark
+  // Slack, Discord, Telegram (see `tokens.ts`), Twilio, SendGrid, Mailgun, Brevo, Postmark
   ...shapes('xapp- xoxe.xoxp- xoxe.xoxb- xoxe-', 'dashed', 8),
   ...'abcdefghijklmnopqrstuvwxyz'.split('').map((letter): TokenShape => ({
     prefix: `xox${letter}-`,
@@ -76,7 +76,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   ...shapes('AIza', 'urlSafe', 30),
   ...shapes('ya29. GOCSPX-', 'urlSafe', 16),
   ...shapes('1//0', 'urlSafe', 40),
-  // Models
+  // AI models
   ...shapes('sk-', 'urlSafe', 20),
   ...shapes('gsk_ hf_ api_org_ r8_ pplx- xai- tgp_v1_', 'urlSafe', 30),
   // Packages and hosts
@@ -107,7 +107,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   ...shapes('dt0c01. dt0s01.', 'dotted', 60),
   ...shapes('hcaik_ hcalk_ hcxik_', 'alphanumeric', 40),
   ...shapes('CFPAT-', 'urlSafe', 40),
-  // Work tools
+  // Productivity tools
   ...shapes('PMAK-', 'dashed', 40),
   ...shapes('lin_api_ lin_oauth_ lin_wh_ lin_sso_', 'alphanumeric', 20),
   ...shapes('secret_', 'alphanumeric', 40),

@@ -1,76 +1,75 @@
-import { isLineEnd, isSpace } from './chars';
 import { skipBlanks, skipMarkup } from './markup';
-import { execFrom } from './scan';
-import type { Span } from './spans';
+import { type Span, execFrom, isLineEnd, isSpace } from './scan';
 
 /*
- * Where a value ends that begins behind a name and a sign. Each search for an end begins at the value and stops at it,
- * and the rule that asked goes on behind it, so all of them together read the text once. A quote or bracket that nothing
- * closes hides the rest of the text, which ends the rule.
+ * Finds the end of a value after a name and a separator. Callers resume after the value, so all
+ * searches together read the text once; an unclosed quote or bracket hides the rest of the text.
  */
 
-const CLOSES: Record<string, string> = { '{': '}', '[': ']', '(': ')', '<': '>' };
+const CLOSING_BRACKETS: Record<string, string> = { '{': '}', '[': ']', '(': ')', '<': '>' };
 const QUOTES = '"\'`';
-/** Of a value behind a colon and a space: it may be several words. */
+/** The end of a value after a colon and a space, which may have several words. */
 const PHRASE_END = /[,;&"'`<>)\]}\r\n]/g;
 const WORD_END = /[\s&"'`<>]|\\[nrt"]/g;
 const LINE_END = /[\r\n\u2028\u2029]/g;
 const QUOTED_LINE_END = /["'`\r\n]/g;
-/** The mark of a code block in Markdown. */
+/** The fence of a Markdown code block. */
 const FENCE = /(?:`{3,}|~{3,})/y;
-/** Marks before and behind a value that has a line of its own: quotes, lists, emphasis, tags. */
+/** Markup around a value on a line of its own: quotes, list markers, emphasis, tags. */
 const MARKS_BEFORE =
   /(?:[>*+-] {1,4}|[*_]{1,3}|["'`]|<(?:b|i|u|p|em|td|dd|div|span|code|pre|strong)(?: [^<>]{0,100})?>){0,4}/iy;
-const MARKS_BEHIND = /(?:<\/[a-z]{1,10}>|<br ?\/?>|["'`*_,;]){1,6}$/i;
+const MARKS_AFTER = /(?:<\/[a-z]{1,10}>|<br ?\/?>|["'`*_,;]){1,6}$/i;
 
-export interface ValueContext {
+interface ValueContext {
+  /** The separator is a colon. */
   isColon: boolean;
-  /** The value is the rest of the line, or of this quote; null: it is not. */
-  wholeLine: string | null;
-  /** Where the name begins, for the indentation of YAML. */
+  /** The value extends to the end of the line (''), or to this quote; null: neither. */
+  wholeLineQuote: string | null;
+  /** The offset of the name, whose indentation matters in YAML. */
   keyFrom: number;
 }
 
-/** A value without its quotes. */
-export interface Value extends Span {
-  /** A YAML tag, an anchor or a comment before it, which may be the value itself. */
+/** The span of a value, without its quotes. */
+interface Value extends Span {
+  /** A YAML tag, anchor or comment before the value, which may be the value itself. */
   before?: Span;
 }
 
+/** The value that begins at this offset, after a separator. */
 export function valueAt(text: string, at: number, context: ValueContext): Value {
   const markup = skipMarkup(text, at);
   const start = markup.end;
   const below = markup.hasTags ? null : valueBelow(text, start, context);
   if (below) return below;
-  const { isColon, wholeLine } = context;
+  const { isColon, wholeLineQuote } = context;
   const properties = propertiesAt(text, start, isColon);
   let from = skipBlanks(text, properties?.to ?? start);
   while (from - at < 8 && text[from] === '>') from = skipBlanks(text, from + 1);
   const isPhrase = (isColon && from > at) || markup.hasTags;
-  const value = inlineValue(text, from, endPattern(isPhrase, wholeLine), !wholeLine);
+  const value = inlineValue(text, from, endPattern(isPhrase, wholeLineQuote), !wholeLineQuote);
   return properties ? { ...value, before: properties } : value;
 }
 
-function inlineValue(text: string, from: number, end: RegExp, mayBeQuoted: boolean): Span {
+function inlineValue(text: string, from: number, end: RegExp, canBeQuoted: boolean): Span {
   const first = text[from] ?? '';
-  if (mayBeQuoted && first !== '' && QUOTES.includes(first))
+  if (canBeQuoted && first !== '' && QUOTES.includes(first))
     return { from: from + 1, to: closingQuote(text, from + 1, first) };
-  if (CLOSES[first]) return { from, to: closingBracket(text, from) };
+  if (CLOSING_BRACKETS[first]) return { from, to: closingBracket(text, from) };
   let to = endOf(text, from, end);
   while (to > from && (isSpace(text.charCodeAt(to - 1)) || ',;.)]}'.includes(text[to - 1] ?? '')))
     to -= 1;
   return { from, to };
 }
 
-function endPattern(isPhrase: boolean, wholeLine: string | null): RegExp {
-  if (wholeLine !== null) return wholeLine === '' ? LINE_END : QUOTED_LINE_END;
+function endPattern(isPhrase: boolean, wholeLineQuote: string | null): RegExp {
+  if (wholeLineQuote !== null) return wholeLineQuote === '' ? LINE_END : QUOTED_LINE_END;
   return isPhrase ? PHRASE_END : WORD_END;
 }
 
 const endOf = (text: string, from: number, pattern: RegExp): number =>
   execFrom(pattern, text, from)?.index ?? text.length;
 
-/** The same quote, not escaped and not doubled as in SQL and CSV; the end of the text where there is none. */
+/** The next quote that is neither escaped nor doubled as in SQL and CSV, or the end of the text. */
 export function closingQuote(text: string, from: number, quote: string): number {
   for (let at = text.indexOf(quote, from); at >= 0; at = text.indexOf(quote, at + 1)) {
     let slashes = 0;
@@ -82,8 +81,8 @@ export function closingQuote(text: string, from: number, quote: string): number 
   return text.length;
 }
 
-/** Behind the bracket that closes the one here; those inside quotes do not count. */
-export function closingBracket(text: string, from: number): number {
+/** The offset after the matching bracket, ignoring brackets in quotes, or the end of the text. */
+function closingBracket(text: string, from: number): number {
   const open: string[] = [];
   let quote = '';
   for (let at = from; at < text.length; at += 1) {
@@ -91,7 +90,7 @@ export function closingBracket(text: string, from: number): number {
     if (char === '\\') at += 1;
     else if (quote) quote = char === quote ? '' : quote;
     else if (char === '"') quote = char;
-    else if (CLOSES[char]) open.push(CLOSES[char]);
+    else if (CLOSING_BRACKETS[char]) open.push(CLOSING_BRACKETS[char]);
     else if (char === open.at(-1)) {
       open.pop();
       if (open.length === 0) return at + 1;
@@ -100,14 +99,14 @@ export function closingBracket(text: string, from: number): number {
   return text.length;
 }
 
-/** `user: bob` or `USER=bob` below a name without a value is the next setting. */
+/** The next setting below a name without a value: `user: bob` or `USER=bob`. */
 const SETTING =
   /[^\S\r\n]{0,40}(?:"?[\p{L}_][\p{L}_ -]{0,40}"?[:：](?=[\s{["']|$)|[\p{L}_]{1,40}=[^=\s])/uy;
 const ITEM = /[ \t]*-[ \t]/y;
-const BLOCK_SIGN = /[|>][-+0-9]{0,3}/y;
+const BLOCK_SCALAR = /[|>][-+0-9]{0,3}/y;
 const NOT_SPACE = /[^\s]+/y;
 
-/** YAML tags and anchors behind a colon and a blank: `!!str`, `!secret`, `&name`. */
+/** YAML tags and anchors after a colon and a blank: `!!str`, `!secret`, `&name`. */
 function propertiesAt(text: string, at: number, isColon: boolean): Span | null {
   const from = skipBlanks(text, at);
   if (!isColon || from === at) return null;
@@ -119,95 +118,102 @@ function propertiesAt(text: string, at: number, isColon: boolean): Span | null {
   return to > from ? { from, to } : null;
 }
 
-/** What a name's line ends with if the value is below: YAML properties, the sign of a block scalar, a comment. */
+/**
+ * The rest of a name's line if the value is below: YAML properties, a block scalar indicator, a
+ * comment.
+ */
 interface LineRest {
   isBlockScalar: boolean;
-  /** Properties or a comment, which may be the value itself where there is no sign. */
+  /** Properties or a comment, which may be the value itself. */
   before: Span | null;
-  /** Where the next line begins. */
-  next: number;
+  /** The offset of the next line. */
+  nextLine: number;
 }
 
 function restOfLine(text: string, at: number, isColon: boolean): LineRest | null {
   const properties = propertiesAt(text, at, isColon);
   let from = skipBlanks(text, properties?.to ?? at);
-  const sign = execFrom(BLOCK_SIGN, text, from);
-  if (sign) from = skipBlanks(text, from + sign[0].length);
+  const indicator = execFrom(BLOCK_SCALAR, text, from);
+  if (indicator) from = skipBlanks(text, from + indicator[0].length);
   let before = properties;
   if (text[from] === '#') {
     const to = endOf(text, from, LINE_END);
-    if (!sign) before = { from: properties?.from ?? from, to };
+    if (!indicator) before = { from: properties?.from ?? from, to };
     from = to;
   }
   if (from < text.length ? !isLineEnd(text.charCodeAt(from)) : !before) return null;
   return {
-    isBlockScalar: sign !== null,
-    before: sign ? null : before,
-    next: behindLineEnd(text, from),
+    isBlockScalar: indicator !== null,
+    before: indicator ? null : before,
+    nextLine: afterLineEnd(text, from),
   };
 }
 
-const behindLineEnd = (text: string, at: number): number =>
+const afterLineEnd = (text: string, at: number): number =>
   text.startsWith('\r\n', at) ? at + 2 : at + 1;
 
-/** A value on the lines below its name: the lines of a YAML block, or the next line that is not empty. */
+/**
+ * A value below its name: the lines of a YAML block, or the next line that is not empty; null: the
+ * value is not below.
+ */
 function valueBelow(text: string, at: number, context: ValueContext): Value | null {
-  if (context.wholeLine) return null;
+  if (context.wholeLineQuote) return null;
   const rest = restOfLine(text, at, context.isColon);
   if (!rest) return null;
   const { isBlockScalar, before } = rest;
   const indent = indentOfKey(text, context.keyFrom);
-  let line = rest.next;
+  let line = rest.nextLine;
   let from = -1;
   let to = at;
   let isOneLine = true;
   while (line < text.length) {
-    const own = skipBlanks(text, line);
-    const end = endOf(text, own, LINE_END);
-    if (own < end) {
+    const contentFrom = skipBlanks(text, line);
+    const lineIndent = contentFrom - line;
+    const end = endOf(text, contentFrom, LINE_END);
+    if (contentFrom < end) {
       const isInside =
-        own - line > indent || (!isBlockScalar && own - line === indent && isItem(text, line));
+        lineIndent > indent || (!isBlockScalar && lineIndent === indent && isItem(text, line));
       const isNext = from < 0 && (isBlockScalar || !execFrom(SETTING, text, line));
       if (!isInside && !isNext) break;
-      const fence = from < 0 ? execFrom(FENCE, text, own)?.[0] : undefined;
-      if (fence !== undefined) return { ...fenced(text, end, fence), ...(before && { before }) };
+      const fence = from < 0 ? execFrom(FENCE, text, contentFrom)?.[0] : undefined;
+      if (fence !== undefined) return { ...codeBlock(text, end, fence), ...(before && { before }) };
       isOneLine = from < 0;
-      if (from < 0) from = own;
+      if (from < 0) from = contentFrom;
       to = end;
     }
-    line = behindLineEnd(text, end);
+    line = afterLineEnd(text, end);
   }
   if (from < 0) return before ?? { from: at, to: at };
   const value = isOneLine && !isBlockScalar ? withoutMarks(text, from, to) : { from, to };
   return before ? { ...value, before } : value;
 }
 
-/** The code block whose first line ends here, up to the mark that closes it. */
-function fenced(text: string, lineEnd: number, fence: string): Span {
-  const from = behindLineEnd(text, lineEnd);
+/** The content of the code block whose first line ends here. */
+function codeBlock(text: string, lineEnd: number, fence: string): Span {
+  const from = afterLineEnd(text, lineEnd);
   const to = text.indexOf(fence, from);
   return { from: Math.min(from, text.length), to: to < 0 ? text.length : to };
 }
 
-/** A line without the quotes, list marks and tags around its text. */
+/** A line without the quotes, list markers and tags around its text. */
 function withoutMarks(text: string, from: number, to: number): Span {
   const start = from + (execFrom(MARKS_BEFORE, text, from)?.[0].length ?? 0);
-  const end = text.slice(Math.max(start, to - 200), to);
-  const marks = MARKS_BEHIND.exec(end)?.[0].length ?? 0;
-  return start < to - marks ? { from: start, to: to - marks } : { from, to };
+  const lineEnd = text.slice(Math.max(start, to - 200), to);
+  const marksLength = MARKS_AFTER.exec(lineEnd)?.[0].length ?? 0;
+  return start < to - marksLength ? { from: start, to: to - marksLength } : { from, to };
 }
 
 const isItem = (text: string, line: number): boolean => execFrom(ITEM, text, line) !== null;
 
 /**
- * The indentation that lines of the value must exceed. Looks back to the beginning of the line, which happens once a
- * line: only for a name at its end.
+ * The indentation that lines of the value must exceed. Only the last name of a line gets here, so
+ * lines are read once.
  */
 function indentOfKey(text: string, keyFrom: number): number {
   let line = keyFrom;
   while (line > 0 && !'\r\n'.includes(text[line - 1] ?? '\n')) line -= 1;
   const before = text.slice(line, keyFrom);
-  // `- password: |` is indented as far as its name.
+  // In `- password: |` the list marker counts as indentation.
   if (/^[ \t]*(?:-[ \t]+)*["']?$/.test(before)) return before.replace(/["']$/, '').length;
   return Math.max(0, before.search(/[^ \t]/));
 }

@@ -1,11 +1,10 @@
 import sql from 'sql-template-tag';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { TestConsole } from '../../test/harness/test-console';
-import { detectConsoleSchema } from '../audit/detect';
-import { grantsFor } from '../audit/grants';
+import { detectConsoleSchema, grantsFor } from '../console-schema/setup';
 import { openDatabase } from '../db/database';
-import type { Revocation, RevocationStore } from './revocation';
-import { createRevocationTable } from './revocation-table';
+import { type Revocation, type RevocationStore, createRevocationTable } from './revocation';
 
 let database: TestConsole;
 let store: RevocationStore;
@@ -24,29 +23,29 @@ const storeOn = ({ db }: Pick<TestConsole, 'db'>, readOnly = false) =>
     readOnly,
   });
 const HOUR_MS = 3_600_000;
-const revocation = (key: string, more: Partial<Revocation> = {}): Revocation => ({
+const revocation = (key: string, fields: Partial<Revocation> = {}): Revocation => ({
   kind: 'session',
   key,
   expiresAtMs: 1_000 * Math.floor(Date.now() / 1_000) + HOUR_MS,
-  issuedUntilS: null,
-  ...more,
+  issuedUntilSeconds: null,
+  ...fields,
 });
 const keysOf = async (cursor: string | null = null) =>
   (await store.read(cursor))?.rows.map(({ key }) => key).sort();
-const stored = async () =>
+const storedKeys = async () =>
   (
     await database.client.query<{ key: string }>(
       'SELECT key FROM good_job_console.revoked_sessions ORDER BY key',
     )
   ).rows.map(({ key }) => key);
 
-describe('the table of revoked sessions', () => {
-  it('returns what was written, to the millisecond', async () => {
+describe('createRevocationTable', () => {
+  it('returns the stored rows with times to the millisecond', async () => {
     const rows = [
       revocation('a'),
       revocation('b', {
         kind: 'subject',
-        issuedUntilS: 1_700_000_000,
+        issuedUntilSeconds: 1_700_000_000,
         expiresAtMs: Date.now() + 5,
       }),
     ];
@@ -56,62 +55,71 @@ describe('the table of revoked sessions', () => {
     expect(page).toMatchObject({ omittedUntilMs: null });
   });
 
-  it('returns new rows from a cursor, and those of a transaction that committed late', async () => {
-    const late = await database.session();
-    await late.query('BEGIN');
-    await late.query(
-      `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at) VALUES ('session', 'late', now() + interval '1 hour')`,
+  it('returns the rows after a cursor, including a transaction that committed late', async () => {
+    const lateSession = await database.session();
+    await lateSession.query('BEGIN');
+    await lateSession.query(
+      `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at)
+       VALUES ('session', 'late', now() + interval '1 hour')`,
     );
     await store.write([revocation('a')]);
     await database.client.query(
-      `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at, revoked_at) VALUES ('session', 'old', now() + interval '1 hour', now() - interval '5 minutes')`,
+      `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at, revoked_at)
+       VALUES ('session', 'old', now() + interval '1 hour', now() - interval '5 minutes')`,
     );
     const page = await store.read(null);
     expect(page?.rows.map(({ key }) => key).sort()).toEqual(['a', 'old']);
-    await late.query('COMMIT');
+    await lateSession.query('COMMIT');
     expect(await keysOf(page?.cursor)).toEqual(['a', 'late']);
   });
 
-  it('takes a logout token once, and stores nothing with one that was used', async () => {
+  it('accepts a logout token once and stores nothing for a used one', async () => {
     const token = revocation('jti', { kind: 'logout_token' });
     expect(await store.write([token, revocation('a')])).toBe('stored');
     expect(await store.write([token, revocation('b')])).toBe('duplicate');
-    expect(await stored()).toEqual(['a', 'jti']);
-    const both = await Promise.all(
+    expect(await storedKeys()).toEqual(['a', 'jti']);
+    const results = await Promise.all(
       [1, 2].map(() => store.write([revocation('other', { kind: 'logout_token' })])),
     );
-    expect(both.sort()).toEqual(['duplicate', 'stored']);
+    expect(results.sort()).toEqual(['duplicate', 'stored']);
   });
 
-  it('removes expired rows with a write, a bounded number of them', async () => {
+  it('deletes a bounded number of expired rows with each write', async () => {
     await database.client.query(
       `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at)
-       SELECT 'session', 'expired ' || n, now() - interval '2 hours' FROM generate_series(1, 1500) n`,
+       SELECT 'session', 'expired ' || n, now() - interval '2 hours'
+         FROM generate_series(1, 1500) n`,
     );
     await store.write([revocation('a')]);
-    expect((await stored()).length).toBe(501);
+    expect((await storedKeys()).length).toBe(501);
     await store.write([revocation('b')]);
-    expect(await stored()).toEqual(['a', 'b']);
+    expect(await storedKeys()).toEqual(['a', 'b']);
   });
 
-  it('says up to when rows expire that were too many to read', async () => {
+  it('returns the latest expiry of the rows beyond the limit', async () => {
     await database.client.query(
       `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at)
-       SELECT 'session', n::text, to_timestamp(4000000000 + n) FROM generate_series(1, 50010) n`,
+       SELECT 'session', n::text, to_timestamp(4000000000 + n)
+         FROM generate_series(1, 50010) n`,
     );
     const page = await store.read(null);
     expect(page?.rows.length).toBe(50_000);
     expect(page?.omittedUntilMs).toBe(4_000_000_010_000);
   });
 
-  it('is read through an index', async () => {
+  it('reads the rows after a cursor by the index revoked_sessions_revoked_at', async () => {
     await database.client.query(
       `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at, revoked_at)
-       SELECT 'session', n::text, now() + n * interval '1 second', now() - n * interval '1 second' FROM generate_series(1, 20000) n`,
+       SELECT 'session', n::text, now() + n * interval '1 second', now() - n * interval '1 second'
+         FROM generate_series(1, 20000) n`,
     );
     await database.client.query('ANALYZE good_job_console.revoked_sessions');
     const { rows } = await database.client.query<{ 'QUERY PLAN': string }>(
-      `EXPLAIN SELECT kind, key FROM good_job_console.revoked_sessions WHERE revoked_at > now() - interval '1 minute' ORDER BY expires_at DESC, id DESC LIMIT 50001`,
+      `EXPLAIN SELECT kind, key
+         FROM good_job_console.revoked_sessions
+        WHERE revoked_at > now() - interval '1 minute'
+        ORDER BY expires_at DESC, id DESC
+        LIMIT 50001`,
     );
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain(
       'revoked_sessions_revoked_at',
@@ -119,50 +127,53 @@ describe('the table of revoked sessions', () => {
   });
 });
 
-describe('where it cannot be written', () => {
-  it('a READ_ONLY server reads it and writes nothing, expired rows neither', async () => {
+describe('createRevocationTable without write access', () => {
+  it('reads rows but neither stores nor deletes any under READ_ONLY', async () => {
     await store.write([revocation('a')]);
     await database.client.query(
-      `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at) VALUES ('session', 'expired', now() - interval '2 hours')`,
+      `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at)
+       VALUES ('session', 'expired', now() - interval '2 hours')`,
     );
     const readOnly = storeOn(database, true);
     expect(await readOnly.write([revocation('b')])).toBe('not_writable');
-    expect(await stored()).toEqual(['a', 'expired']);
+    expect(await storedKeys()).toEqual(['a', 'expired']);
     expect((await readOnly.read(null))?.rows.map(({ key }) => key)).toEqual(['a']);
   });
 
-  it('a role learns what it may do, and the printed grants are enough', async () => {
+  it('detects the privileges of a role, for which the printed grants suffice', async () => {
     const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
     const url = new URL(database.url);
     await database.client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
     url.username = role;
     url.password = 'secret';
     const db = openDatabase({ url: url.href, caFile: null, poolSize: 1, applicationName: 'test' });
-    const limited = storeOn({ db });
-    const detected = async () => (await db.read(detectConsoleSchema)).revokedSessions;
+    const restrictedStore = storeOn({ db });
+    const detectAccess = async () => (await db.read(detectConsoleSchema)).revokedSessions;
     try {
-      expect(await detected()).toBe('none');
-      expect(await limited.read(null)).toBeNull();
-      expect(await limited.write([revocation('a')])).toBe('not_writable');
+      expect(await detectAccess()).toBe('none');
+      expect(await restrictedStore.read(null)).toBeNull();
+      expect(await restrictedStore.write([revocation('a')])).toBe('not_writable');
       await database.client.query(
-        `GRANT USAGE ON SCHEMA good_job_console TO ${role}; GRANT SELECT ON good_job_console.revoked_sessions TO ${role}`,
+        `GRANT USAGE ON SCHEMA good_job_console TO ${role};
+         GRANT SELECT ON good_job_console.revoked_sessions TO ${role}`,
       );
-      expect(await detected()).toBe('read');
-      expect(await limited.write([revocation('a')])).toBe('not_writable');
+      expect(await detectAccess()).toBe('read');
+      expect(await restrictedStore.write([revocation('a')])).toBe('not_writable');
       await database.client.query(grantsFor('public', role).record.join('\n'));
-      expect(await detected()).toBe('write');
+      expect(await detectAccess()).toBe('write');
       await database.client.query(
-        `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at) VALUES ('session', 'expired', now() - interval '2 hours')`,
+        `INSERT INTO good_job_console.revoked_sessions (kind, key, expires_at)
+         VALUES ('session', 'expired', now() - interval '2 hours')`,
       );
-      expect(await limited.write([revocation('a')])).toBe('stored');
-      expect(await stored()).toEqual(['a']);
+      expect(await restrictedStore.write([revocation('a')])).toBe('stored');
+      expect(await storedKeys()).toEqual(['a']);
     } finally {
       await db.close();
       await database.client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
     }
   });
 
-  it('a schema of an older release has none', async () => {
+  it('returns null and not_writable for the schema of an older release', async () => {
     const older = await TestConsole.open('revoked sessions, older');
     try {
       await older.client.query('DROP TABLE good_job_console.revoked_sessions');
@@ -178,10 +189,10 @@ describe('where it cannot be written', () => {
     }
   });
 
-  it('a table that was dropped since it was detected is no failure of the sign-out', async () => {
+  it('returns not_writable if the table was dropped after its detection', async () => {
     const dropped = await TestConsole.open('revoked sessions, dropped');
     const failures: unknown[] = [];
-    const stale = createRevocationTable({
+    const storeWithOldDetection = createRevocationTable({
       db: dropped.db,
       detect: async () => ({ revokedSessions: 'write' }),
       detectAgainAfter: (error) => void failures.push(error),
@@ -189,7 +200,7 @@ describe('where it cannot be written', () => {
     });
     try {
       await dropped.client.query('DROP TABLE good_job_console.revoked_sessions');
-      expect(await stale.write([revocation('a')])).toBe('not_writable');
+      expect(await storeWithOldDetection.write([revocation('a')])).toBe('not_writable');
       expect(failures).toMatchObject([{ code: 'schema_changed' }]);
     } finally {
       await dropped.close();
@@ -197,11 +208,15 @@ describe('where it cannot be written', () => {
   });
 });
 
-it('the rows hold digests and times, nothing else', async () => {
+it('stores only digests and times', async () => {
   await store.write([revocation('a')]);
   const columns = await database.db.read((tx) =>
-    tx.query<{ name: string }>(
-      sql`SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = 'revoked_sessions' ORDER BY 1`,
+    tx.query(
+      z.strictObject({ name: z.string() }),
+      sql`SELECT column_name::text AS name
+            FROM information_schema.columns
+           WHERE table_name = 'revoked_sessions'
+           ORDER BY 1`,
     ),
   );
   expect(columns.map(({ name }) => name)).toEqual([

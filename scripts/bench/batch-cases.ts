@@ -1,32 +1,32 @@
 import type pg from 'pg';
 import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '../../lib/batches/status';
-import { parseBatchFilter } from '../../lib/batches/filters';
-import type { Ctx } from '../../lib/ctx';
-import { continueBatch } from '../../lib/good-job/completion';
+import { parseBatchFilter } from '../../lib/batches/types';
+import type { Ctx } from '../../lib/context/types';
+import { continueBatch } from '../../lib/good-job/batches';
 import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
-import type { GoodJob } from '../../lib/good-job/tables';
+import type { GoodJobTables } from '../../lib/good-job/tables';
+import { listBatchJobs } from '../../lib/jobs/batch-jobs';
 import { getJob } from '../../lib/jobs/detail';
 import { listExecutions } from '../../lib/jobs/executions';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { listBatchJobs } from '../../lib/jobs/batch-jobs';
-import { listCallbackJobs } from '../../lib/jobs/list';
+import { listCallbackJobs } from '../../lib/jobs/rows';
 import { type BatchSubject, findSubjects } from './batch-subjects';
 import type { Case, Group, Target, WritePlan } from './cases';
 
-/** As app/(console)/batches/[id]/page.tsx has it. */
+/** The value in app/(console)/batches/[id]/page.tsx. */
 const COUNTED_WITH_PAGE = 1_000;
 const WITHIN_SQL: Target = { p95OverSql: 60 };
 const SMALL = 'batch page, 10 jobs';
 
 /** The queries of app/(console)/batches/[id]/page.tsx. */
 async function batchPage(ctx: Ctx, id: string, query: string): Promise<string[]> {
-  const asked = getBatch(ctx, id);
+  const batchPromise = getBatch(ctx, id);
   const [batch, , , jobs] = await Promise.all([
-    asked,
+    batchPromise,
     getSmallBatchStatus(
       ctx,
-      asked.then((found) => found?.row ?? null),
+      batchPromise.then((result) => result?.row ?? null),
       id,
       COUNTED_WITH_PAGE,
     ),
@@ -36,7 +36,7 @@ async function batchPage(ctx: Ctx, id: string, query: string): Promise<string[]>
   return [batch?.row.id ?? 'no such batch', ...jobs.rows.map((row) => row.id)];
 }
 
-/** The queries of app/api/batches/[id]/status/route.ts; its answer holds numbers, no ids. */
+/** The queries of app/api/batches/[id]/status/route.ts, whose response has counts but no ids. */
 async function batchCounts(ctx: Ctx, id: string): Promise<string[]> {
   const batch = await getBatchRow(ctx, id);
   const status = batch && (await getBatchStatus(ctx, batch));
@@ -44,9 +44,9 @@ async function batchCounts(ctx: Ctx, id: string): Promise<string[]> {
 }
 
 async function batchList(ctx: Ctx, query: string): Promise<string[]> {
-  return (
-    await listBatchesWithProgress(ctx, parseBatchFilter(new URLSearchParams(query)))
-  ).rows.map((row) => row.id);
+  const filter = parseBatchFilter(new URLSearchParams(query));
+  const { rows } = await listBatchesWithProgress(ctx, filter);
+  return rows.map((row) => row.id);
 }
 
 async function jobPage(ctx: Ctx, id: string): Promise<string[]> {
@@ -63,22 +63,23 @@ function pageCase(name: string, id: string, query: string, targets: Target[]): C
   };
 }
 
+function subjectName({ nominal, age, flavour }: BatchSubject): string {
+  const suffix = flavour === 'bulk' ? ', one created_at' : '';
+  return `${nominal.toLocaleString('en')} jobs, ${age}${suffix}`;
+}
+
 function casesOf(batch: BatchSubject): Case[] {
-  const { id, nominal, age, flavour, jobClass } = batch;
+  const { id, nominal, flavour, jobClass } = batch;
   if (nominal === 10) return [pageCase(SMALL, id, '', [{ p50AtMost: 25 }, WITHIN_SQL])];
-  const name = `${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}`;
-  const near: Target[] = [WITHIN_SQL, { p95Over: SMALL, by: 60 }];
-  const page = (what: string, query: string) =>
-    pageCase(`batch page, ${name}${what}`, id, query, near);
-  const filtered =
-    nominal === 100_000 && flavour === 'ascending'
-      ? [
-          page(', discarded ones', 'state=discarded'),
-          ...(jobClass
-            ? [page(', of one class', `job_class=${encodeURIComponent(jobClass)}`)]
-            : []),
-        ]
-      : [];
+  const name = subjectName(batch);
+  const targets: Target[] = [WITHIN_SQL, { p95Over: SMALL, by: 60 }];
+  const page = (suffix: string, query: string) =>
+    pageCase(`batch page, ${name}${suffix}`, id, query, targets);
+  const filtered: Case[] = [];
+  if (nominal === 100_000 && flavour === 'ascending') {
+    filtered.push(page(', discarded', 'state=discarded'));
+    if (jobClass) filtered.push(page(', one class', `job_class=${encodeURIComponent(jobClass)}`));
+  }
   return [
     page('', ''),
     page(', middle page', `after_id=${batch.middleId}`),
@@ -93,10 +94,10 @@ function casesOf(batch: BatchSubject): Case[] {
   ];
 }
 
-/** The page of /batches that shows these: the one after the batch that is just newer than the newest of them. */
+/** The page of /batches that begins with the newest of these batches. */
 async function listCase(
   client: pg.Client,
-  gj: GoodJob,
+  tables: GoodJobTables,
   name: string,
   batches: BatchSubject[],
 ): Promise<Case[]> {
@@ -106,7 +107,11 @@ async function listCase(
     .at(-1);
   if (newest === undefined) return [];
   const { rows } = await client.query<{ id: string }>(
-    `SELECT id FROM ${gj.batches.sql} WHERE created_at > $1 ORDER BY created_at, id LIMIT 1`,
+    `SELECT id
+     FROM ${tables.batches.sql}
+     WHERE created_at > $1
+     ORDER BY created_at, id
+     LIMIT 1`,
     [newest],
   );
   const query = rows[0] ? `after_id=${rows[0].id}` : '';
@@ -120,7 +125,7 @@ async function listCase(
   ];
 }
 
-/** What an action on the last open job, a batch retry and a worker's end of a batch ask. */
+/** The statements of an action on the last unfinished job, a batch retry and a batch completion. */
 function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
   const name = `${nominal} jobs, ${age}`;
   const callbacks = {
@@ -134,14 +139,14 @@ function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
   return [
     {
       name: `completion check, ${name}`,
-      run: (tx, gj) => continueBatch(tx, gj, id, { memberDiscarded: true }),
+      run: (tx, tables) => continueBatch(tx, tables, id, { hasDiscardedMember: true }),
     },
     {
       name: `callback, ${name}`,
-      run: (tx, gj) =>
+      run: (tx, tables) =>
         enqueueCallback(
           tx,
-          gj,
+          tables,
           callbacks,
           'finish',
           'Billing::BatchFinishedJob',
@@ -150,32 +155,40 @@ function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
     },
     {
       name: `callback of a class without jobs, ${name}`,
-      run: (tx, gj) =>
-        enqueueCallback(tx, gj, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()),
+      run: (tx, tables) =>
+        enqueueCallback(tx, tables, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()),
     },
-    { name: `app name, ${name}`, run: (tx, gj) => appName(tx, gj, id) },
+    { name: `app name, ${name}`, run: (tx, tables) => appName(tx, tables, id) },
   ];
 }
 
-export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
-  const { batches, jobs, totalJobs } = await findSubjects(client, gj);
-  const large = (age: BatchSubject['age']) =>
-    batches.filter((batch) => batch.age === age && batch.nominal > 10);
-  const wanted = [
-    '10 recent',
-    '10,000 recent',
-    '10,000 old',
-    '100,000 recent',
-    '100,000 recent bulk',
-    '100,000 old',
-    '100,000 old bulk',
-  ];
-  const has = new Set(
+const EXPECTED_SUBJECTS = [
+  '10 recent',
+  '10,000 recent',
+  '10,000 old',
+  '100,000 recent',
+  '100,000 recent bulk',
+  '100,000 old',
+  '100,000 old bulk',
+];
+
+/** One sentence for each expected batch that the database does not have. */
+function missingSubjects(batches: BatchSubject[]): string[] {
+  const existingSubjects = new Set(
     batches.map(
       ({ nominal, age, flavour }) =>
         `${nominal.toLocaleString('en')} ${age}${flavour === 'bulk' ? ' bulk' : ''}`,
     ),
   );
+  return EXPECTED_SUBJECTS.filter((name) => !existingSubjects.has(name))
+    .map((name) => name.replace(' ', ' jobs, ').replace(' bulk', ', enqueued in bulk,'))
+    .map((name) => `no batch of about ${name} (old: at least 500,000 jobs are newer)`);
+}
+
+export async function batchGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
+  const { batches, jobs, totalJobs } = await findSubjects(client, tables);
+  const large = (age: BatchSubject['age']) =>
+    batches.filter((batch) => batch.age === age && batch.nominal > 10);
   return {
     cases: [
       ...batches.flatMap(casesOf),
@@ -185,8 +198,13 @@ export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group>
         sql: (ctx) => batchList(ctx, ''),
         targets: [WITHIN_SQL],
       },
-      ...(await listCase(client, gj, '/batches, page with the large recent ones', large('recent'))),
-      ...(await listCase(client, gj, '/batches, page with the large old ones', large('old'))),
+      ...(await listCase(
+        client,
+        tables,
+        '/batches, page with large recent batches',
+        large('recent'),
+      )),
+      ...(await listCase(client, tables, '/batches, page with large old batches', large('old'))),
       ...jobs.map(({ kind, id }): Case => ({
         name: `job page, ${kind}`,
         path: `/jobs/${id}`,
@@ -197,22 +215,16 @@ export async function batchGroup(client: pg.Client, gj: GoodJob): Promise<Group>
     writes: batches
       .filter(({ flavour, nominal }) => flavour === 'ascending' && nominal !== 10_000)
       .flatMap(writesOn),
-    about: [
+    notes: [
       `${totalJobs.toLocaleString('en')} jobs`,
-      'Of a batch with 5,000 jobs or more the first look at a page reads all its members, and is kept (lib/jobs/known-pages.ts): that is in the warming up.',
       ...batches.map(
-        ({ id, jobs: n, nominal, age, flavour }) =>
-          `"${nominal.toLocaleString('en')} jobs, ${age}${flavour === 'bulk' ? ', one created_at' : ''}" is ${id} with ${n.toLocaleString('en')} jobs`,
+        (batch) =>
+          `"${subjectName(batch)}" is ${batch.id} with ${batch.jobs.toLocaleString('en')} jobs`,
       ),
       ...jobs.map(
         ({ kind, id, executions }) => `"job page, ${kind}" is ${id} with ${executions} executions`,
       ),
     ],
-    skipped: wanted
-      .filter((name) => !has.has(name))
-      .map(
-        (name) =>
-          `no batch of about ${name.replace(' ', ' jobs, ').replace(' bulk', ', enqueued in bulk,')} (old: at least 500,000 jobs are newer)`,
-      ),
+    skipped: missingSubjects(batches),
   };
 }

@@ -2,23 +2,23 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { z } from 'zod';
+import { createRun } from '../../lib/bulk/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { createRun } from '../../lib/bulk/start';
-import type { BulkRun } from '../../lib/bulk/types';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { STRATEGIES, type Strategy } from '../../test/races/good-job-worker';
 import { Racer } from '../../test/races/racer';
-import { prepare } from '../../test/races/stage';
+import { insertRaceRows } from '../../test/races/stage';
 import { cloneDatabase, openWritingContext, releaseRuns, withClient } from './database';
 import { fill } from './fill';
 import { formFields } from './html-form';
-import { machine } from './report';
+import { describeMachine, describeMissed } from './report';
 import { fetchConsole, startConsole } from './server';
-import { memoryReader } from './server-memory';
+import { createMemoryReader } from './server-memory';
 
 /*
- * 100,000 discarded jobs retried by one run of the production server, alone and with four workers of each lock
- * strategy beside it: the time, the rate, what the server's memory grew by, and that the run touched no other job.
+ * Retries 100,000 discarded jobs in one bulk run of the production server, alone and alongside four
+ * workers of each lock strategy. Measures time, rate and memory, and checks which jobs changed.
  */
 
 const FILLED = 200_000;
@@ -31,15 +31,15 @@ interface BulkResult {
   jobs: number;
   seconds: number;
   jobs_per_second: number;
-  /** Null where the system does not tell. */
+  /** null if the system does not report it. */
   rss_growth_mb: number | null;
-  /** Jobs that workers ran meanwhile. */
+  /** Jobs performed by the workers during the run. */
   executions: number;
-  /** Jobs of the run that were not retried exactly once, and others that it touched. */
+  /** Jobs of the run not retried exactly once, plus other jobs that it changed. */
   wrong: number;
 }
 
-/** Runs all measurements, writes bulk.json and bulk.md into `folder`; whether the targets are met. */
+/** Measures, writes bulk.json and bulk.md to `folder`, and returns whether all targets are met. */
 export async function benchBulk(
   settings: Record<string, string>,
   folder: string,
@@ -59,18 +59,32 @@ export async function benchBulk(
       log(JSON.stringify(result));
       results.push(result);
     }
-    return await write(folder, results, log);
+    return await writeResults(folder, results, log);
   } finally {
     await server.stop();
   }
 }
 
-/** Of the finished jobs as many as it takes have failed instead. */
+/** Turns succeeded jobs into discarded ones until there are DISCARDED. */
 function discardSome(url: string): Promise<void> {
   return withClient(url, async (client) => {
-    await client.query(`UPDATE good_jobs SET error = 'Net::ReadTimeout: Net::ReadTimeout', error_event = 4 WHERE id IN (
-      SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NULL AND batch_callback_id IS NULL ORDER BY id
-       LIMIT greatest(0, ${DISCARDED} - (SELECT count(*) FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL)))`);
+    await client.query(`
+      UPDATE good_jobs
+      SET error = 'Net::ReadTimeout: Net::ReadTimeout', error_event = 4
+      WHERE id IN (
+        SELECT id
+        FROM good_jobs
+        WHERE finished_at IS NOT NULL
+          AND error IS NULL
+          AND batch_callback_id IS NULL
+        ORDER BY id
+        LIMIT greatest(0, ${DISCARDED} - (
+          SELECT count(*)
+          FROM good_jobs
+          WHERE finished_at IS NOT NULL
+            AND error IS NOT NULL
+        ))
+      )`);
     await client.query('VACUUM ANALYZE good_jobs');
   });
 }
@@ -85,29 +99,30 @@ async function measureRun(
   try {
     return await withClient(url, async (client) => {
       await client.query(`SET TIME ZONE 'UTC'`);
-      await prepare(client);
+      await insertRaceRows(client);
       await client.query(LOG_OF_CONSOLE);
       await fetchConsole(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
       if (strategy)
         for (let n = 0; n < WORKERS; n += 1)
           workers.push(new Racer('worker', { url, strategy, number: n, sabotage: false }));
       await Promise.all(workers.map((worker) => worker.ready));
-      const { runId, jobs } = await create(url, client);
+      const { runId, jobs } = await createAbandonedRun(url, client);
       const memory = watchMemory(web.pid);
-      const begun = performance.now();
+      const startedAt = performance.now();
       await submitResume(web.origin, runId);
-      const run = await finished(web.origin, runId);
-      const seconds = (performance.now() - begun) / 1000;
-      const grown = memory.stop();
+      const run = await waitUntilFinished(web.origin, runId);
+      const seconds = (performance.now() - startedAt) / 1000;
+      const memoryGrowthMb = memory.stop();
       await Promise.all(workers.splice(0).map((worker) => worker.end()));
+      const beside = strategy ? `${WORKERS} workers (${strategy})` : 'no workers';
       return {
-        name: `retry of ${jobs.toLocaleString('en')} discarded jobs, ${strategy ? `${WORKERS} workers (${strategy})` : 'no workers'}`,
+        name: `retry of ${jobs.toLocaleString('en')} discarded jobs, ${beside}`,
         jobs,
         seconds,
         jobs_per_second: Math.round((run.counts.done ?? 0) / seconds),
-        rss_growth_mb: grown,
-        executions: await number(client, 'SELECT count(*) FROM race_log.executions'),
-        wrong: await number(client, WRONG),
+        rss_growth_mb: memoryGrowthMb,
+        executions: await selectNumber(client, 'SELECT count(*) FROM race_log.executions'),
+        wrong: await selectNumber(client, WRONG_CHANGES_SQL),
       };
     });
   } finally {
@@ -116,26 +131,46 @@ async function measureRun(
   }
 }
 
-const number = async (client: pg.Client, statement: string) =>
+const selectNumber = async (client: pg.Client, statement: string) =>
   Number(Object.values((await client.query<Record<string, string>>(statement)).rows[0] ?? {})[0]);
 
-/** In place of the races' own trigger: what the console changes, statement by statement, which costs it less. */
+/**
+ * Replaces the row trigger of the races by a cheaper statement trigger for the console's changes.
+ */
 const LOG_OF_CONSOLE = `
   DROP TRIGGER job_changed ON good_jobs;
   CREATE FUNCTION race_log.console_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished) SELECT id, 'good_job_console', true, finished_at IS NOT NULL FROM changed;
+    INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished)
+    SELECT id, 'good_job_console', true, finished_at IS NOT NULL
+    FROM changed;
     RETURN NULL;
   END $$;
-  CREATE TRIGGER console_changed AFTER UPDATE ON good_jobs REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
-    WHEN (current_setting('application_name') = 'good_job_console') EXECUTE FUNCTION race_log.console_changed()`;
+  CREATE TRIGGER console_changed
+    AFTER UPDATE ON good_jobs
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT
+    WHEN (current_setting('application_name') = 'good_job_console')
+    EXECUTE FUNCTION race_log.console_changed()`;
 
-/** By the log of what every connection did to the rows (test/races/stage.ts). */
-const WRONG = `
-  WITH changed AS (SELECT job_id, count(*) AS n FROM race_log.job_changes WHERE actor = 'good_job_console' GROUP BY 1)
-  SELECT count(*) FROM bench_targets t FULL JOIN changed c USING (job_id) WHERE t.job_id IS NULL OR c.n IS DISTINCT FROM 1`;
+/** Counts wrong changes in the log of test/races/stage.ts. */
+const WRONG_CHANGES_SQL = `
+  WITH changed AS (
+    SELECT job_id, count(*) AS n
+    FROM race_log.job_changes
+    WHERE actor = 'good_job_console'
+    GROUP BY 1
+  )
+  SELECT count(*)
+  FROM bench_targets t
+  FULL JOIN changed c USING (job_id)
+  WHERE t.job_id IS NULL
+    OR c.n IS DISTINCT FROM 1`;
 
-/** The run as a server leaves it that dies at once: listed, nothing done, nobody's. The server under test takes it up. */
-async function create(url: string, client: pg.Client): Promise<{ runId: string; jobs: number }> {
+/** Creates a run without a lease, as after a crash; the server under test resumes it. */
+async function createAbandonedRun(
+  url: string,
+  client: pg.Client,
+): Promise<{ runId: string; jobs: number }> {
   const { ctx, close } = await openWritingContext(url, 1);
   try {
     const { target, cutOff, total } = await previewBulk(ctx, 'retry', {
@@ -149,19 +184,19 @@ async function create(url: string, client: pg.Client): Promise<{ runId: string; 
       scheduledAt: null,
       cutOff,
       expected: total,
-      typed: total.count,
+      confirmedCount: total.count,
     });
     await client.query(
       'CREATE TABLE bench_targets AS SELECT job_id FROM good_job_console.bulk_run_targets',
     );
     await releaseRuns(client);
-    return { runId, jobs: await number(client, 'SELECT count(*) FROM bench_targets') };
+    return { runId, jobs: await selectNumber(client, 'SELECT count(*) FROM bench_targets') };
   } finally {
     await close();
   }
 }
 
-/** Sends the form of the run's page, as a browser without JavaScript does. */
+/** Submits the form of the run's page as a browser without JavaScript does. */
 async function submitResume(origin: string, runId: string): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     const page = await fetchConsole(`${origin}/bulk/${runId}`).then((response) => response.text());
@@ -177,74 +212,84 @@ async function submitResume(origin: string, runId: string): Promise<void> {
         headers: { Origin: origin },
         redirect: 'manual',
       });
-      if (answer.status !== 303) throw new Error(`The form was answered with ${answer.status}.`);
+      if (answer.status !== 303) throw new Error(`The form returned status ${answer.status}.`);
       return;
     }
-    // The server looks for the console's schema every two seconds while it has none.
-    if (tries > 20) throw new Error('The page of the run offers no resume.');
+    // The server detects the console's schema every two seconds until it exists.
+    if (tries > 20) throw new Error('The page of the run has no resume button.');
     await sleep(500);
   }
 }
 
-async function finished(origin: string, runId: string): Promise<BulkRun> {
+/** The fields of `BulkRun` that the bench reads. */
+const bulkRun = z.object({
+  state: z.string(),
+  pauseReason: z.string().nullable(),
+  counts: z.object({ done: z.number().optional() }),
+});
+
+async function waitUntilFinished(origin: string, runId: string): Promise<z.infer<typeof bulkRun>> {
   for (;;) {
-    const run = (await fetchConsole(`${origin}/api/bulk/${runId}`).then((response) =>
-      response.json(),
-    )) as BulkRun;
+    const response = await fetchConsole(`${origin}/api/bulk/${runId}`);
+    const run = bulkRun.parse(await response.json());
     if (run.state === 'finished') return run;
     if (run.state !== 'running') throw new Error(`The run is ${run.state} (${run.pauseReason}).`);
     await sleep(100);
   }
 }
 
-/** How much the server's resident memory grows, MB; null where the system has no /proc. */
+/** Measures the growth of the server's resident memory in MB; null without /proc. */
 function watchMemory(pid: number): { stop: () => number | null } {
-  const memoryKb = memoryReader(pid);
+  const memoryKb = createMemoryReader(pid);
   if (!memoryKb) return { stop: () => null };
   const rss = () => memoryKb() / 1000;
-  const before = rss();
-  let most = before;
-  const timer = setInterval(() => (most = Math.max(most, rss())), 200);
+  const initial = rss();
+  let peak = initial;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, rss());
+  }, 200);
   return {
     stop: () => {
       clearInterval(timer);
-      return Math.round(Math.max(most, rss()) - before);
+      return Math.round(Math.max(peak, rss()) - initial);
     },
   };
 }
 
-async function write(
+async function writeResults(
   folder: string,
   results: BulkResult[],
   log: (line: string) => void,
 ): Promise<boolean> {
-  const missed = results.flatMap(({ name, seconds, rss_growth_mb: grown, wrong }) => [
+  const missedTargets = results.flatMap(({ name, seconds, rss_growth_mb: growth, wrong }) => [
     ...(seconds > TARGETS.seconds
       ? [`${name}: ${seconds.toFixed(1)} s, target ${TARGETS.seconds} s`]
       : []),
-    ...((grown ?? 0) >= TARGETS.megabytes
-      ? [`${name}: ${grown} MB more memory, target below ${TARGETS.megabytes} MB`]
+    ...((growth ?? 0) >= TARGETS.megabytes
+      ? [`${name}: ${growth} MB more memory, target below ${TARGETS.megabytes} MB`]
       : []),
     ...(wrong > 0
-      ? [`${name}: ${wrong} jobs not retried exactly once, or touched and none of the run's`]
+      ? [`${name}: ${wrong} jobs of the run not retried exactly once, or other jobs changed`]
       : []),
   ]);
   const text = [
     '# Bench of a bulk run',
     '',
-    `- ${FILLED.toLocaleString('en')} jobs in the database, which logs every change of a job by the console while it is measured; a worker has two threads, jobs of 1 to 10 ms and looks for the next one every 20 ms: together they ask for more than two cores`,
-    `- ${machine()}`,
+    `- ${FILLED.toLocaleString('en')} jobs in a database that logs every change of a job by the ` +
+      'console; each worker has two threads, performs jobs of 1 to 10 ms and polls every 20 ms: ' +
+      'together they need more than two cores',
+    `- ${describeMachine()}`,
     '',
-    '| run | seconds | jobs a second | memory, MB | jobs run by workers meanwhile | wrong |',
+    '| run | seconds | jobs per second | memory, MB | jobs performed by workers | wrong |',
     '|:-|-:|-:|-:|-:|-:|',
     ...results.map(
       (r) =>
-        `| ${r.name} | ${r.seconds.toFixed(1)} | ${r.jobs_per_second} | ${r.rss_growth_mb === null ? '?' : `+${r.rss_growth_mb}`} | ${r.executions} | ${r.wrong} |`,
+        `| ${r.name} | ${r.seconds.toFixed(1)} | ${r.jobs_per_second} ` +
+        `| ${r.rss_growth_mb === null ? '?' : `+${r.rss_growth_mb}`} ` +
+        `| ${r.executions} | ${r.wrong} |`,
     ),
     '',
-    missed.length === 0
-      ? 'All targets met.'
-      : `Missed:\n${missed.map((line) => `- ${line}`).join('\n')}`,
+    describeMissed(missedTargets),
   ].join('\n');
   await mkdir(folder, { recursive: true });
   await writeFile(
@@ -253,5 +298,5 @@ async function write(
   );
   await writeFile(path.join(folder, 'bulk.md'), `${text}\n`);
   log(`\n${text}`);
-  return missed.length === 0;
+  return missedTargets.length === 0;
 }

@@ -1,17 +1,27 @@
 import type pg from 'pg';
-import type { GoodJob } from '../../lib/good-job/tables';
 import { getCronEntry, listCronEntries } from '../../lib/cron/entries';
+import type { GoodJobTables } from '../../lib/good-job/tables';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { listJobs } from '../../lib/jobs/job-list';
+import { listJobs } from '../../lib/jobs/list';
 import { listPauses } from '../../lib/pauses/queries';
 import type { Group, Target } from './cases';
 
 const PAGE: Target[] = [{ p95AtMost: 300 }];
 
-/** The cron entries, the one with the most jobs of those that have any, and the pauses. */
-export async function cronGroup(client: pg.Client, gj: GoodJob): Promise<Group> {
+/** The cron entries, the entry with the most jobs, and the pauses. */
+export async function cronGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
   const { rows } = await client.query<{ key: string }>(
-    `SELECT cron_key AS key FROM (SELECT cron_key FROM ${gj.jobs.sql} WHERE cron_key > '' ORDER BY cron_key LIMIT 100000) j GROUP BY 1 ORDER BY count(*) DESC LIMIT 1`,
+    `SELECT cron_key AS key
+     FROM (
+       SELECT cron_key
+       FROM ${tables.jobs.sql}
+       WHERE cron_key > ''
+       ORDER BY cron_key
+       LIMIT 100000
+     ) j
+     GROUP BY 1
+     ORDER BY count(*) DESC
+     LIMIT 1`,
   );
   const key = rows[0]?.key;
   const path = `/cron_entries/${encodeURIComponent(key ?? '')}`;
@@ -46,11 +56,14 @@ export async function cronGroup(client: pg.Client, gj: GoodJob): Promise<Group> 
         name: '/pauses',
         path: '/pauses',
         targets: PAGE,
-        sql: async (ctx) => (await listPauses(ctx), []),
+        sql: async (ctx) => {
+          await listPauses(ctx);
+          return [];
+        },
       },
     ],
     writes: [],
-    about: [],
+    notes: [],
     skipped: key ? [] : ['/cron_entries/:key: no job has a cron key'],
   };
 }

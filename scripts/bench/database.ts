@@ -1,15 +1,14 @@
 import pg from 'pg';
-import { detectConsoleSchema } from '../../lib/audit/detect';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
-import { type Ctx, contextFor } from '../../lib/ctx';
+import { detectConsoleSchema, setUpConsoleSchema } from '../../lib/console-schema/setup';
+import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
 import { openDatabase } from '../../lib/db/database';
-import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import type { EmbeddedPostgres } from '../../test/harness/postgres';
 
 const APPLICATION = 'good_job_console_bench';
 
-/** What `use` returns; the client is connected to `url` while it runs. */
+/** Runs `use` with a client connected to `url`. */
 export async function withClient<T>(
   url: string,
   use: (client: pg.Client) => Promise<T>,
@@ -23,7 +22,7 @@ export async function withClient<T>(
   }
 }
 
-/** Makes the database `name` anew as a copy of `filled`; returns its URL and what removes it. */
+/** Recreates the database `name` as a copy of `filled`. */
 export async function cloneDatabase(
   server: EmbeddedPostgres,
   name: string,
@@ -39,7 +38,7 @@ export async function cloneDatabase(
   return { url: url.href, drop };
 }
 
-/** An admin's context in this process on a database of the bench, whose console schema it sets up. */
+/** Sets up the console schema of a bench database and opens an admin's context on it. */
 export async function openWritingContext(
   url: string,
   poolSize: number,
@@ -47,7 +46,7 @@ export async function openWritingContext(
   const db = openDatabase({ url, caFile: null, poolSize, applicationName: APPLICATION });
   try {
     await db.write((tx) => setUpConsoleSchema(tx));
-    const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+    const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
       appName: 'bench-app',
       locale: 'en',
       timeZone: 'UTC',
@@ -56,7 +55,7 @@ export async function openWritingContext(
     const ctx = contextFor({
       viewer: { id: 'bench', role: 'admin' },
       db,
-      gj,
+      tables,
       ...(await db.read(detectConsoleSchema)),
       requestId: 'bench',
       readOnly: false,
@@ -68,7 +67,9 @@ export async function openWritingContext(
   }
 }
 
-/** Leaves the bulk runs as a server does that ends at once: the server under test takes their leases. */
+/**
+ * Clears the leases of the bulk runs, as after a crash, so that the server under test takes them.
+ */
 export async function releaseRuns(client: pg.Client): Promise<void> {
   await client.query(
     'UPDATE good_job_console.bulk_runs SET lease_owner = NULL, lease_expires_at = NULL',

@@ -1,65 +1,69 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Sql } from 'sql-template-tag';
-import { type Ctx, contextFor } from '../../lib/ctx';
-import type { Database } from '../../lib/db/database';
-import type { Tx } from '../../lib/db/types';
+import sql, { type Sql } from 'sql-template-tag';
+import { z } from 'zod';
+import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
+import { type Database, type Tx, createTx } from '../../lib/db/database';
 import type { Case, WritePlan } from './cases';
 
-/** Reading all of a big table is refused, except in these cases, for the reason given. */
-const ALLOWED: { table: 'good_jobs' | 'good_job_executions'; name: RegExp; why: string }[] = [];
+/** Cases in which a sequential scan of a large table is allowed, with the reason. */
+const ALLOWED_SCANS: {
+  table: 'good_jobs' | 'good_job_executions';
+  name: RegExp;
+  reason: string;
+}[] = [];
 
-interface Planned {
+interface PlannedStatement {
   statement: Sql;
   plan: string[];
 }
 
-const bare = (text: string): Sql => ({ text, values: [] as unknown[] }) as Sql;
+const planRow = z.strictObject({ 'QUERY PLAN': z.string() });
 
-/** Runs each statement under EXPLAIN ANALYZE, undoes what that did, and then runs it as it is. */
-function planning(tx: Tx, plans: Planned[]): Tx {
-  return {
-    async query<Row>(statement: Sql) {
-      const verb = /^\s*(\w+)/.exec(statement.text)?.[1]?.toUpperCase() ?? '';
-      const writes = ['INSERT', 'UPDATE', 'DELETE'].includes(verb);
-      if (writes || verb === 'SELECT' || verb === 'WITH') {
-        if (writes) await tx.query(bare('SAVEPOINT before_plan'));
-        const plan = await tx.query<{ 'QUERY PLAN': string }>({
-          text: `EXPLAIN (ANALYZE, BUFFERS) ${statement.text}`,
-          values: statement.values,
-        } as Sql);
-        if (writes) await tx.query(bare('ROLLBACK TO SAVEPOINT before_plan'));
-        plans.push({ statement, plan: plan.map((row) => row['QUERY PLAN']) });
-      }
-      return tx.query<Row>(statement);
-    },
-  };
+/** Runs each statement with EXPLAIN ANALYZE, rolls that back, and runs it normally. */
+function recordPlans(tx: Tx, plans: PlannedStatement[]): Tx {
+  return createTx(async (statement) => {
+    const verb = /^\s*(\w+)/.exec(statement.text)?.[1]?.toUpperCase() ?? '';
+    const writes = ['INSERT', 'UPDATE', 'DELETE'].includes(verb);
+    if (writes || verb === 'SELECT' || verb === 'WITH') {
+      if (writes) await tx.execute(sql`SAVEPOINT before_plan`);
+      const plan = await tx.query(planRow, sql`EXPLAIN (ANALYZE, BUFFERS) ${statement}`);
+      if (writes) await tx.execute(sql`ROLLBACK TO SAVEPOINT before_plan`);
+      plans.push({ statement, plan: plan.map((row) => row['QUERY PLAN']) });
+    }
+    return tx.query(z.unknown(), statement);
+  });
 }
 
 class RollBack extends Error {}
 
-/** A ctx whose reads leave their plans behind. */
-function planningCtx(ctx: Ctx, db: Database, plans: Planned[]): Ctx {
+/** Returns a context that records the plans of its reads. */
+function withRecordedPlans(ctx: Ctx, db: Database, plans: PlannedStatement[]): Ctx {
   const wrapped: Database = {
     ...db,
     read: (fn, options) =>
-      db.read((tx) => fn(planning(tx, plans)), { timeoutMs: 10_000, ...options }),
+      db.read((tx) => fn(recordPlans(tx, plans)), { timeoutMs: 10_000, ...options }),
   };
   return contextFor({
     viewer: ctx.viewer,
     db: wrapped,
-    gj: ctx.gj,
+    tables: ctx.tables,
     consoleSchema: ctx.consoleSchema,
     requestId: ctx.requestId,
     readOnly: true,
   });
 }
 
-async function plansOfWrite(write: WritePlan, ctx: Ctx, db: Database): Promise<Planned[]> {
-  const plans: Planned[] = [];
+async function recordWritePlans(
+  write: WritePlan,
+  ctx: Ctx,
+  db: Database,
+): Promise<PlannedStatement[]> {
+  const plans: PlannedStatement[] = [];
   await db
     .write(async (tx) => {
-      await write.run(planning(tx, plans), ctx.gj);
+      await write.run(recordPlans(tx, plans), ctx.tables);
       throw new RollBack();
     })
     .catch((error: unknown) => {
@@ -68,20 +72,20 @@ async function plansOfWrite(write: WritePlan, ctx: Ctx, db: Database): Promise<P
   return plans;
 }
 
-function fullScans(name: string, plans: Planned[]): string[] {
-  const scanned = plans.flatMap(({ plan }) =>
+function findFullScans(name: string, plans: PlannedStatement[]): string[] {
+  const scannedTables = plans.flatMap(({ plan }) =>
     plan.flatMap(
       (line) => /Seq Scan on (?:\w+\.)?(good_jobs|good_job_executions)\b/.exec(line)?.[1] ?? [],
     ),
   );
-  return [...new Set(scanned)]
-    .filter((table) => !ALLOWED.some((rule) => rule.table === table && rule.name.test(name)))
+  return [...new Set(scannedTables)]
+    .filter((table) => !ALLOWED_SCANS.some((rule) => rule.table === table && rule.name.test(name)))
     .map((table) => `${name}: reads all of ${table}`);
 }
 
 /**
- * Saves the plan of every query of the cases, one file a case; `writes` are rolled back. Returns the sequential
- * scans of the big tables that nobody has allowed.
+ * Saves the plans of all queries, one file per case; `writes` are rolled back. Returns the
+ * sequential scans of large tables that are not allowed.
  */
 export async function explain(
   cases: Case[],
@@ -93,29 +97,24 @@ export async function explain(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const problems: string[] = [];
-  const save = async (name: string, plans: Planned[]) => {
+  const save = async (name: string, plans: PlannedStatement[]) => {
     const text = plans
       .map(({ statement, plan }) =>
         [statement.text.trim(), `-- ${JSON.stringify(statement.values)}`, ...plan].join('\n'),
       )
       .join('\n\n\n');
-    await writeFile(
-      path.join(
-        folder,
-        `${name
-          .toLowerCase()
-          .replace(/[^a-z0-9]+/g, '-')
-          .replace(/^-|-$/g, '')}.txt`,
-      ),
-      `${name}\n\n${text}\n`,
-    );
-    problems.push(...fullScans(name, plans));
+    const slug = name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '');
+    await writeFile(path.join(folder, `${slug}.txt`), `${name}\n\n${text}\n`);
+    problems.push(...findFullScans(name, plans));
   };
-  for (const one of cases) {
-    const plans: Planned[] = [];
-    await one.sql(planningCtx(ctx, db, plans));
-    await save(one.name, plans);
+  for (const benchCase of cases) {
+    const plans: PlannedStatement[] = [];
+    await benchCase.sql(withRecordedPlans(ctx, db, plans));
+    await save(benchCase.name, plans);
   }
-  for (const write of writes) await save(write.name, await plansOfWrite(write, ctx, db));
+  for (const write of writes) await save(write.name, await recordWritePlans(write, ctx, db));
   return problems;
 }

@@ -2,20 +2,21 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { TABLES } from '../../lib/good-job/schema';
+import { TABLES } from '../../lib/good-job/tables';
 import { BATCHES_SQL, JOBS_SQL, prepareSql } from './fill-sql';
 import { largeBatches } from './large-batches';
 
 const DAYS = 14;
 const CHUNK = 50_000;
 
-/** What the finished database carries as its mark: another size or other rows are made anew. */
-function markOf(jobs: number): string {
+/** The comment of a filled database; with another size or other SQL it is filled again. */
+function fillComment(jobs: number): string {
   const recipe = JSON.stringify([JOBS_SQL, BATCHES_SQL, largeBatches(jobs), DAYS]);
-  return `good-job-console bench: ${jobs} jobs, recipe ${createHash('sha256').update(recipe).digest('hex').slice(0, 12)}`;
+  const hash = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
+  return `good-job-console bench: ${jobs} jobs, recipe ${hash}`;
 }
 
-/** Fills the scratch database with so many jobs, unless it holds them already; `log` gets a line per step. */
+/** Fills the scratch database unless it contains the same jobs; `log` gets a line per step. */
 export async function fill(url: string, jobs: number, log: (line: string) => void): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
@@ -26,29 +27,29 @@ export async function fill(url: string, jobs: number, log: (line: string) => voi
     const { rows } = await client.query<{ mark: string | null }>(
       `SELECT obj_description(to_regclass('public.good_jobs'), 'pg_class') AS mark`,
     );
-    if (rows[0]?.mark === markOf(jobs))
-      return log(`The scratch database has its ${jobs} jobs already.`);
-    const started = Date.now();
-    await makeTables(client, jobs, (line) =>
-      log(`${line} (${((Date.now() - started) / 1000).toFixed(0)} s)`),
+    if (rows[0]?.mark === fillComment(jobs))
+      return log(`The scratch database already contains ${jobs} jobs.`);
+    const startedAt = Date.now();
+    await createTables(client, jobs, (line) =>
+      log(`${line} (${((Date.now() - startedAt) / 1000).toFixed(0)} s)`),
     );
-    await client.query(`COMMENT ON TABLE good_jobs IS ${pg.escapeLiteral(markOf(jobs))}`);
+    await client.query(`COMMENT ON TABLE good_jobs IS ${pg.escapeLiteral(fillComment(jobs))}`);
   } finally {
     await client.end();
   }
 }
 
-/** Indexes come last: rows go in ten times as fast. They are GoodJob's own, as its migration makes them. */
-async function makeTables(
+/** Creates GoodJob's indexes after the rows, which makes inserts ten times as fast. */
+async function createTables(
   client: pg.Client,
   jobs: number,
   log: (line: string) => void,
 ): Promise<void> {
-  const recorded = await readFile(
+  const schemaSql = await readFile(
     fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)),
     'utf8',
   );
-  const statements = recorded
+  const statements = schemaSql
     .split(/;\s*$/m)
     .map((statement) => statement.trim())
     .filter(Boolean);
@@ -58,7 +59,7 @@ async function makeTables(
   await insertJobs(client, jobs, log);
   for (const [n, statement] of statements.filter((statement) => !isTable(statement)).entries()) {
     await client.query(statement);
-    if (n % 10 === 9) log(`${n + 1} keys and indexes made`);
+    if (n % 10 === 9) log(`${n + 1} keys and indexes created`);
   }
   await client.query(BATCHES_SQL);
   await client.query('VACUUM ANALYZE');
@@ -73,18 +74,18 @@ async function insertJobs(
 ): Promise<void> {
   const batches = largeBatches(jobs);
   await client.query(prepareSql(batches));
-  const others =
+  const smallJobs =
     jobs - batches.reduce((sum, { size, done }) => sum + size + (done === 1 ? 1 : 0), 0);
   const seconds = DAYS * 24 * 3600;
   const { rows } = await client.query<{ first: string }>(
     `SELECT (at - interval '${DAYS} days')::text AS first FROM clock`,
   );
-  let told = 0;
-  for (let from = 1; from <= others; from += CHUNK) {
-    const to = Math.min(from + CHUNK - 1, others);
-    await client.query(JOBS_SQL, [rows[0]?.first, seconds / others, from, to, seconds]);
-    const percent = Math.floor((to / others) * 10) * 10;
-    if (percent > told) log(`${percent} % of ${jobs} jobs and their executions`);
-    told = percent;
+  let loggedPercent = 0;
+  for (let from = 1; from <= smallJobs; from += CHUNK) {
+    const to = Math.min(from + CHUNK - 1, smallJobs);
+    await client.query(JOBS_SQL, [rows[0]?.first, seconds / smallJobs, from, to, seconds]);
+    const percent = Math.floor((to / smallJobs) * 10) * 10;
+    if (percent > loggedPercent) log(`${percent} % of ${jobs} jobs and their executions`);
+    loggedPercent = percent;
   }
 }

@@ -1,4 +1,4 @@
-/** The fields that a browser without JavaScript sends of a form's HTML; `values` by name replace those of the page. */
+/** The fields of a form as a browser without JavaScript sends them, with `values` filled in. */
 export function formFields(html: string, values: Record<string, string> = {}): [string, string][] {
   const fields: [string, string][] = [];
   for (const [tag] of html.matchAll(/<(?:input|textarea|select)[^>]*>/gi)) {

@@ -1,19 +1,19 @@
-/** A batch of the scratch database beside the many small ones. */
+/** A large batch of the scratch database. */
 export interface LargeBatch {
   size: number;
-  /** Hours before the fill at which its first job was enqueued. */
+  /** Hours between its first job and the fill. */
   ageHours: number;
-  /** From its first job to its last; 0: perform_all_later, which gives all of them one created_at. */
+  /** From its first to its last job; 0 as with perform_all_later: all have the same created_at. */
   seconds: number;
-  /** Share of its jobs that is finished. */
+  /** Share of finished jobs, 0 to 1. */
   done: number;
 }
 
 const RECENT_HOURS = 3;
-/** Old enough that half of a database of a million jobs is newer. */
+/** Half of a database of a million jobs is newer. */
 const OLD_HOURS = 12 * 24;
 
-/** The large batches that a database of so many jobs has room for: the biggest only where half of the jobs are newer than the old ones. */
+/** The large batches for a database of that many jobs, each at most a tenth of it. */
 export function largeBatches(jobs: number): LargeBatch[] {
   const all: LargeBatch[] = [
     { size: 10_000, ageHours: RECENT_HOURS, seconds: 300, done: 0.9 },

@@ -2,13 +2,13 @@ import { totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { detectConsoleSchema } from '../../lib/audit/detect';
-import { type Ctx, contextFor } from '../../lib/ctx';
+import { readEnv } from '../../lib/config/environment';
+import { detectConsoleSchema } from '../../lib/console-schema/setup';
+import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
 import { connectionConfig } from '../../lib/db/connection';
 import { type Database, openDatabase } from '../../lib/db/database';
-import { readEnv } from '../../lib/env';
-import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { startPostgres } from '../../test/harness/postgres';
 import { benchBulk } from './bulk';
 import { GROUPS, type Group } from './cases';
@@ -18,25 +18,25 @@ import { fillAudit } from './fill-audit';
 import { benchHostile } from './hostile/bench';
 import { HttpClient, measure } from './measure';
 import { benchPolling } from './polling';
-import { judgeAll, machine, writeReport } from './report';
+import { checkTargets, describeMachine, writeReport } from './report';
 import { startConsole } from './server';
 import { benchStatements } from './statements';
 
-const USAGE = `npm run bench: times the pages of the production server, each beside its SQL alone.
+const USAGE = `npm run bench: times the pages of the production server and their SQL alone.
   --jobs N       jobs in the scratch database (default 1000000), cached in .cache/bench-N for the next run
-  --keep         uses the database of DATABASE_URL as it is; only reads
-  --only GROUPS  e.g. batch; default: every group. bulk (which writes), polling and statements have
-                 databases of their own, in .cache/bench-bulk, .cache/bench-polling and .cache/bench-statements
-  --requests N   of each case (default 100)
-  --explain      saves the plan of every query to bench/plans, and fails on a sequential scan of a big table
-  --check        exit 1 when a target is missed
-  --hostile      instead of all that: texts and rows that could stop the server (scripts/bench/hostile); writes
-                 docs/robustness.md and exits 1 when a target is missed. --quick: a sample of them, in 4 minutes.
-                 --only PATTERN: readers, rows, pages and acts by name; then nothing is written
+  --keep         reads the database of DATABASE_URL instead; changes nothing
+  --only GROUPS  e.g. batch; default: all groups. bulk, polling and statements have their own
+                 databases in .cache/bench-bulk, .cache/bench-polling and .cache/bench-statements
+  --requests N   requests per case (default 100)
+  --explain      saves the query plans to bench/plans; fails on a sequential scan of a large table
+  --check        exits 1 if a target is missed
+  --hostile      measures hostile texts and rows instead (scripts/bench/hostile), writes
+                 docs/robustness.md and exits 1 if a target is missed. --quick: a sample in 4 minutes.
+                 --only PATTERN: readers, rows, pages and actions by name; writes nothing
   --help         prints this`;
 
-/** Those that are no list of pages. */
-const OTHERS: Record<string, typeof benchBulk> = {
+/** Benches with their own databases and reports. */
+const SEPARATE_BENCHES: Record<string, typeof benchBulk> = {
   bulk: benchBulk,
   polling: benchPolling,
   statements: benchStatements,
@@ -60,13 +60,13 @@ function readFlags() {
       },
     }).values;
   } catch (error) {
-    // Node's own sentence, without its advice, which fits few of our options.
+    // Only the first sentence of Node's message; its advice does not fit our options.
     const [reason = ''] = (error instanceof Error ? error.message : '').split(/\.(?:\s|$)|\n/);
     return fail(`${reason}; "npm run bench -- --help" lists the options.`);
   }
 }
 
-/** What a server of this size would have, where its defaults are for a small one: a quarter of the memory, as PostgreSQL's manual begins with. */
+/** Production settings: a quarter of the memory, as the PostgreSQL manual recommends. */
 const SETTINGS = {
   shared_buffers: `${Math.round(Math.min(totalmem() / 4, 4 * 2 ** 30) / 2 ** 20)}MB`,
   max_wal_size: '4GB',
@@ -107,7 +107,7 @@ async function openCtx(db: Database): Promise<Ctx> {
   const env = readEnv({ ...process.env, DATABASE_URL: process.env.DATABASE_URL || 'postgres://' });
   const schema = await db.read((tx) => detectSchema(tx, env.databaseSchema));
   if (schema.problem) fail(`The database cannot be used: ${schema.problem}.`);
-  const gj = new GoodJob(schema, {
+  const tables = new GoodJobTables(schema, {
     appName: null,
     locale: env.appLocale,
     timeZone: env.appTimeZone,
@@ -116,7 +116,7 @@ async function openCtx(db: Database): Promise<Ctx> {
   return contextFor({
     viewer: { id: 'bench', role: 'admin' },
     db,
-    gj,
+    tables,
     ...(await db.read(detectConsoleSchema)),
     requestId: 'bench',
     readOnly: true,
@@ -131,14 +131,13 @@ async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group
     const groups: Group[] = [];
     for (const name of names) {
       const group = GROUPS[name];
-      if (group) groups.push(await group(client, ctx.gj));
+      if (group) groups.push(await group(client, ctx.tables));
     }
-    const all = <One>(of: (group: Group) => One[]) => groups.flatMap(of);
     return {
-      cases: all((group) => group.cases),
-      writes: all((group) => group.writes),
-      about: all((group) => group.about),
-      skipped: all((group) => group.skipped),
+      cases: groups.flatMap((group) => group.cases),
+      writes: groups.flatMap((group) => group.writes),
+      notes: groups.flatMap((group) => group.notes),
+      skipped: groups.flatMap((group) => group.skipped),
     };
   } finally {
     await client.end();
@@ -146,7 +145,7 @@ async function findGroups(url: string, ctx: Ctx, names: string[]): Promise<Group
 }
 
 async function bench(url: string, names: string[], requests: number): Promise<boolean> {
-  // The queries that are timed alone read the configuration as the server does.
+  // The queries in this process read the same configuration as the server.
   process.env.DATABASE_URL = url;
   const db = openDatabase({
     url,
@@ -156,9 +155,8 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
   });
   try {
     const ctx = await openCtx(db);
-    const { cases, writes, about, skipped } = await findGroups(url, ctx, names);
-    if (cases.length === 0)
-      fail(`There is nothing to measure in this database: ${skipped.join('; ')}.`);
+    const { cases, writes, notes, skipped } = await findGroups(url, ctx, names);
+    if (cases.length === 0) fail(`This database has no data to measure: ${skipped.join('; ')}.`);
     const scans = flags.explain
       ? await explain(cases, flags.keep ? [] : writes, ctx, db, path.join(BENCH, 'plans'))
       : [];
@@ -166,21 +164,15 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
     const client = new HttpClient(server.origin);
     try {
       const results = await measure(cases, client, ctx, requests, log);
-      const verdicts = [...judgeAll(cases, results), ...scans.map((text) => ({ ok: false, text }))];
-      const facts = [
-        `PostgreSQL ${ctx.gj.schema.serverVersion}${
-          flags.keep
-            ? ''
-            : `, ${Object.entries(SETTINGS)
-                .map(([name, value]) => `${name} ${value}`)
-                .join(', ')}`
-        }`,
-        machine(),
-        ...about,
+      const verdicts = [
+        ...checkTargets(cases, results),
+        ...scans.map((text) => ({ ok: false, text })),
       ];
-      log(
-        `\n${facts.join('\n')}\n\n${await writeReport(BENCH, { results, verdicts, about: facts, skipped })}`,
-      );
+      const settings = Object.entries(SETTINGS).map(([name, value]) => `, ${name} ${value}`);
+      const version = `PostgreSQL ${ctx.tables.schema.serverVersion}`;
+      const facts = [version + (flags.keep ? '' : settings.join('')), describeMachine(), ...notes];
+      const report = await writeReport(BENCH, { results, verdicts, notes: facts, skipped });
+      log(`\n${facts.join('\n')}\n\n${report}`);
       return scans.length === 0 && (!flags.check || verdicts.every(({ ok }) => ok));
     } finally {
       client.close();
@@ -200,25 +192,24 @@ async function main(): Promise<void> {
   }
   const names = flags.only?.split(',').map((name) => name.trim()) ?? [
     ...Object.keys(GROUPS),
-    ...Object.keys(OTHERS),
+    ...Object.keys(SEPARATE_BENCHES),
   ];
-  const unknown = names.find((name) => !GROUPS[name] && !OTHERS[name]);
-  if (unknown !== undefined)
-    fail(
-      `--only knows no "${unknown}"; it is one or more of ${[...Object.keys(GROUPS), ...Object.keys(OTHERS)].join(', ')}.`,
-    );
-  const [jobs, requests] = [
-    wholeNumber('jobs', 1_000, 100_000_000),
-    wholeNumber('requests', 5, 100_000),
-  ];
+  const unknown = names.find((name) => !GROUPS[name] && !SEPARATE_BENCHES[name]);
+  if (unknown !== undefined) {
+    const choices = [...Object.keys(GROUPS), ...Object.keys(SEPARATE_BENCHES)].join(', ');
+    fail(`--only ${unknown} is unknown; choose from ${choices}.`);
+  }
+  const jobs = wholeNumber('jobs', 1_000, 100_000_000);
+  const requests = wholeNumber('requests', 5, 100_000);
   if (flags.keep && !process.env.DATABASE_URL) fail('--keep needs DATABASE_URL.');
-  if (flags.keep && names.every((name) => OTHERS[name]))
+  if (flags.keep && names.every((name) => SEPARATE_BENCHES[name]))
     fail(
-      `--keep only reads the database that it is given; ${names.join(', ')} writes to one of its own.`,
+      `--keep only reads the database of DATABASE_URL, but ${names.join(', ')} writes to its own.`,
     );
   for (const name of flags.keep ? [] : names) {
-    const other = OTHERS[name];
-    if (other && !(await other(SETTINGS, BENCH, log)) && flags.check) process.exitCode = 1;
+    const separateBench = SEPARATE_BENCHES[name];
+    if (separateBench && !(await separateBench(SETTINGS, BENCH, log)) && flags.check)
+      process.exitCode = 1;
   }
   const pages = names.filter((name) => GROUPS[name]);
   if (pages.length === 0) return;

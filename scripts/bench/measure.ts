@@ -1,10 +1,10 @@
 import { Agent, request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
 import type { Case } from './cases';
 import { sessionHeaders } from './server';
 
-/** Milliseconds, bytes of the page before compression. */
+/** `bytes` is the size of the page before compression. */
 export interface Result {
   name: string;
   requests: number;
@@ -21,12 +21,12 @@ interface Answer {
   text: () => string;
 }
 
-/** A case that is slow may end after so long, with at least MIN_REQUESTS. */
+/** A slow case ends after this time if it has MIN_REQUESTS. */
 const CASE_BUDGET_MS = 20_000;
 const MIN_REQUESTS = 30;
 const WARM_UP_ROUNDS = 12;
 
-/** One browser's connection, kept open; times run from the request's first byte to the answer's last. */
+/** A client with one keep-alive connection. Times include the last byte of the response. */
 export class HttpClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -66,28 +66,38 @@ export class HttpClient {
   }
 }
 
-async function timeSql(one: Case, ctx: Ctx): Promise<number> {
+async function timeSql(benchCase: Case, ctx: Ctx): Promise<number> {
   const started = performance.now();
-  await one.sql(ctx);
+  await benchCase.sql(ctx);
   return performance.now() - started;
 }
 
-/** The page must hold what its own queries found; a page with a banner in place of its rows is no result. */
-async function prove(one: Case, client: HttpClient, ctx: Ctx): Promise<number> {
-  const expected = await one.sql(ctx);
-  const answer = await client.get(one.path);
+/** Checks that the page contains the ids of its queries, and returns its size in bytes. */
+async function checkPage(benchCase: Case, client: HttpClient, ctx: Ctx): Promise<number> {
+  const expected = await benchCase.sql(ctx);
+  const answer = await client.get(benchCase.path);
   const text = answer.text();
   const missing = expected.filter((id) => !text.includes(id));
   if (answer.status !== 200 || missing.length > 0)
     throw new Error(
-      `${one.name}: GET ${one.path} answered ${answer.status}, and lacks ${missing.length} of ${expected.length} expected texts (${missing[0] ?? ''}).`,
+      `${benchCase.name}: GET ${benchCase.path} returned status ${answer.status} and lacks ` +
+        `${missing.length} of ${expected.length} expected texts (${missing[0] ?? ''}).`,
     );
   return Buffer.byteLength(text);
 }
 
+/** The measurements of one case so far, in ms. */
+interface CaseRun {
+  benchCase: Case;
+  bytes: number;
+  page: number[];
+  sql: number[];
+  spent: number;
+}
+
 /**
- * All cases in turn, round after round, each request beside its SQL alone: whatever else the machine does
- * meets every case and both columns alike.
+ * Measures all cases in rounds, each request next to its SQL alone, so that other load on the
+ * machine affects all cases and both columns equally.
  */
 export async function measure(
   cases: Case[],
@@ -96,34 +106,33 @@ export async function measure(
   requests: number,
   log: (line: string) => void,
 ): Promise<Result[]> {
-  const runs = [];
-  for (const one of cases)
-    runs.push({
-      one,
-      bytes: await prove(one, client, ctx),
-      page: [] as number[],
-      sql: [] as number[],
-      spent: 0,
-    });
+  const runs: CaseRun[] = [];
+  for (const benchCase of cases) {
+    const bytes = await checkPage(benchCase, client, ctx);
+    runs.push({ benchCase, bytes, page: [], sql: [], spent: 0 });
+  }
   log(`Warming up: ${WARM_UP_ROUNDS} rounds of ${cases.length} cases.`);
   for (let round = 0; round < WARM_UP_ROUNDS; round += 1)
-    for (const { one } of runs) await client.get(one.path).then(() => one.sql(ctx));
+    for (const { benchCase } of runs)
+      await client.get(benchCase.path).then(() => benchCase.sql(ctx));
   for (let round = 1; round <= requests; round += 1) {
     for (const run of runs) {
       if (run.spent > CASE_BUDGET_MS && run.page.length >= MIN_REQUESTS) continue;
-      // Who comes first finds the rows less warm: now one, now the other.
-      if (round % 2 === 0) run.sql.push(await timeSql(run.one, ctx));
-      const { ms, status } = await client.get(run.one.path);
+      // Alternate the order, because the first of the two finds colder caches.
+      if (round % 2 === 0) run.sql.push(await timeSql(run.benchCase, ctx));
+      const { ms, status } = await client.get(run.benchCase.path);
       if (status !== 200)
-        throw new Error(`${run.one.name}: GET ${run.one.path} answered ${status}.`);
+        throw new Error(
+          `${run.benchCase.name}: GET ${run.benchCase.path} returned status ${status}.`,
+        );
       run.page.push(ms);
-      if (round % 2 === 1) run.sql.push(await timeSql(run.one, ctx));
+      if (round % 2 === 1) run.sql.push(await timeSql(run.benchCase, ctx));
       run.spent += ms;
     }
     if (round % 20 === 0) log(`${round} of ${requests} rounds`);
   }
-  return runs.map(({ one, bytes, page, sql }) => ({
-    name: one.name,
+  return runs.map(({ benchCase, bytes, page, sql }) => ({
+    name: benchCase.name,
     requests: page.length,
     p50_ms: percentile(page, 50),
     p95_ms: percentile(page, 95),
@@ -133,7 +142,7 @@ export async function measure(
   }));
 }
 
-/** The nearest rank, to a tenth of a millisecond. */
+/** The nearest-rank percentile, rounded to a tenth of a millisecond. */
 export function percentile(values: number[], percent: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return (

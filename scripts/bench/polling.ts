@@ -2,19 +2,19 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
+import { setUpConsoleSchema } from '../../lib/console-schema/setup';
 import { openDatabase } from '../../lib/db/database';
 import { jobFilterParams, parseJobFilter } from '../../lib/jobs/filters';
 import { startPostgres } from '../../test/harness/postgres';
 import { fill } from './fill';
 import { HttpClient, percentile } from './measure';
 import { type Statement, countStatements, resetStatements, totalCalls } from './pg-stat-statements';
-import { machine } from './report';
+import { describeMachine } from './report';
 import { startConsole } from './server';
 
 /*
- * What viewers who leave /jobs open cost the database: so many pollers, each with a filter of its own, ask what the
- * page asks (components/jobs/use-live-rows.ts), and pg_stat_statements counts what reaches PostgreSQL.
+ * Measures the database load of open /jobs pages: each poller has its own filter and sends the
+ * requests of the page, and pg_stat_statements counts the statements.
  */
 
 const JOBS = 20_000;
@@ -23,8 +23,10 @@ const EVERY_MS = 5_000;
 const WARM_UP_MS = 10_000;
 const MEASURED_MS = 25_000;
 const TARGET = 30;
-/** Of the pollers these show the chart as well; it is due every 15 s (components/chart/chart-panel.tsx). */
-const WITH_CHART = 5;
+/**
+ * Pollers that also show the chart, which refreshes every 15 s (components/chart/chart-panel.tsx).
+ */
+const CHART_POLLERS = 5;
 const CHART_EVERY = 3;
 
 interface PollingResult {
@@ -32,32 +34,46 @@ interface PollingResult {
   pollers: number;
   requests: number;
   queries_per_second: number;
-  /** Were nothing remembered from one refresh to the next: what one refresh of every page takes, over the interval. */
+  /** The rate without any cache: the statements of one refresh of every page, per interval. */
   cold_queries_per_second: number;
   transactions_per_second: number;
   p50_ms: number;
   p95_ms: number;
 }
 
-/** Fifty pages that people leave open: tabs, one term, two, texts, a batch, columns and sorts of their own. */
-async function pages(client: pg.Client): Promise<string[]> {
-  const values = async (statement: string) =>
-    (await client.query<{ v: string }>(statement)).rows.map(({ v }) => v);
-  const classes = await values(
-    'SELECT job_class AS v FROM good_jobs GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 12',
-  );
-  const queues = await values(
-    'SELECT queue_name AS v FROM good_jobs GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 8',
-  );
-  const labels = await values(
-    'SELECT l AS v FROM good_jobs, unnest(labels) l GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 4',
-  );
-  const batches = await values(
-    'SELECT batch_id::text AS v FROM good_jobs WHERE batch_id IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 2',
-  );
-  const q = (text: string, more: Record<string, string> = {}) =>
-    String(new URLSearchParams({ ...more, q: text }));
-  const wanted = [
+/** The most frequent values of the jobs, most frequent first. */
+interface FrequentValues {
+  classes: string[];
+  queues: string[];
+  labels: string[];
+  batches: string[];
+}
+
+async function findFrequentValues(client: pg.Client): Promise<FrequentValues> {
+  const findValues = async (expression: string, from: string, limit: number) => {
+    const { rows } = await client.query<{ value: string }>(
+      `SELECT ${expression} AS value
+       FROM ${from}
+       GROUP BY 1
+       ORDER BY count(*) DESC, 1
+       LIMIT ${limit}`,
+    );
+    return rows.map(({ value }) => value);
+  };
+  return {
+    classes: await findValues('job_class', 'good_jobs', 12),
+    queues: await findValues('queue_name', 'good_jobs', 8),
+    labels: await findValues('label', 'good_jobs, unnest(labels) label', 4),
+    batches: await findValues('batch_id::text', 'good_jobs WHERE batch_id IS NOT NULL', 2),
+  };
+}
+
+/** Fifty different pages: tabs, one or two terms, texts, batches, columns and sorts. */
+async function findPages(client: pg.Client): Promise<string[]> {
+  const { classes, queues, labels, batches } = await findFrequentValues(client);
+  const q = (text: string, params: Record<string, string> = {}) =>
+    String(new URLSearchParams({ ...params, q: text }));
+  const queries = [
     '',
     'state=scheduled',
     'state=retried',
@@ -90,28 +106,32 @@ async function pages(client: pg.Client): Promise<string[]> {
     q(`class:${classes[3]}`, { columns: 'args.0' }),
     q('state:discarded,retried'),
   ];
-  return [...new Set(wanted)].slice(0, POLLERS);
+  return [...new Set(queries)].slice(0, POLLERS);
 }
 
-/** What the page with this query asks for, time after time (app/(console)/jobs/page.tsx makes the same of it). */
-function doorOf(query: string): string {
+/** The poll URL of the page with this query, as app/(console)/jobs/page.tsx builds it. */
+function pollUrl(query: string): string {
   const params = new URLSearchParams(query);
   const filter = parseJobFilter(params);
   const columns = params.get('columns');
-  return `/api/jobs?${new URLSearchParams({ ...jobFilterParams(filter, filter.cursor), ...(columns ? { columns } : {}) })}`;
+  const pollParams = new URLSearchParams({
+    ...jobFilterParams(filter, filter.cursor),
+    ...(columns ? { columns } : {}),
+  });
+  return `/api/jobs?${pollParams}`;
 }
 
-/** One refresh of a page, as the page asks for it. */
+/** Sends one poll of a page and returns its duration in ms. */
 async function refresh(
   client: HttpClient,
   query: string,
-  more: Record<string, string>,
+  params: Record<string, string>,
 ): Promise<number> {
-  const door = doorOf(query);
+  const url = pollUrl(query);
   const { ms, status } = await client.get(
-    `${door}${door.endsWith('?') ? '' : '&'}${new URLSearchParams(more)}`,
+    `${url}${url.endsWith('?') ? '' : '&'}${new URLSearchParams(params)}`,
   );
-  if (status !== 200) throw new Error(`GET ${door} answered ${status}.`);
+  if (status !== 200) throw new Error(`GET ${url} returned status ${status}.`);
   return ms;
 }
 
@@ -123,18 +143,18 @@ async function poll(
   record: (ms: number) => void,
 ): Promise<void> {
   const client = new HttpClient(origin);
-  // Spread over the interval, as people arrive.
+  // Spread the pollers over the interval.
   await sleep((EVERY_MS * n) / POLLERS);
   try {
     for (let round = 0; performance.now() < until; round += 1) {
-      const hasChart = n < WITH_CHART && round % CHART_EVERY === 0;
+      const hasChart = n < CHART_POLLERS && round % CHART_EVERY === 0;
       record(
         await refresh(client, query, {
           ...(hasChart ? { range: 'hour', by: 'state' } : {}),
           include: hasChart ? 'counts,chart' : 'counts',
         }),
       );
-      // The page waits its interval after each answer.
+      // The page waits for the interval after each response.
       await sleep(EVERY_MS);
     }
   } finally {
@@ -142,7 +162,9 @@ async function poll(
   }
 }
 
-/** Runs it, writes polling.json and polling.md into `folder`; whether the target is met. */
+/**
+ * Measures, writes polling.json and polling.md to `folder`, and returns whether the target is met.
+ */
 export async function benchPolling(
   settings: Record<string, string>,
   folder: string,
@@ -169,13 +191,13 @@ export async function benchPolling(
       const statements: Statement[] = [];
       for (const consoleSchema of [true, false]) {
         await client.query('DROP SCHEMA IF EXISTS good_job_console CASCADE');
-        if (consoleSchema) await setUp(server.url);
+        if (consoleSchema) await setUpSchema(server.url);
         const name = `${POLLERS} filters, ${consoleSchema ? 'with' : 'without'} the console's schema`;
-        const measured = await measurePolling(server.url, client, name, log);
-        results.push(measured.result);
-        if (consoleSchema) statements.push(...measured.statements);
+        const measurement = await measurePolling(server.url, client, name, log);
+        results.push(measurement.result);
+        if (consoleSchema) statements.push(...measurement.statements);
       }
-      return await write(folder, results, statements, log);
+      return await writeResults(folder, results, statements, log);
     } finally {
       await client.end();
     }
@@ -184,11 +206,11 @@ export async function benchPolling(
   }
 }
 
-/** Each page for the first time, one after the other: the server remembers nothing yet. */
+/** Counts the statements of polling every page once with empty caches. */
 async function refreshAll(origin: string, queries: string[], client: pg.Client): Promise<number> {
   const http = new HttpClient(origin);
   try {
-    // The server looks at the tables once.
+    // The first request detects the schema.
     await http.get('/jobs?q=class:None');
     await resetStatements(client);
     for (const query of queries) await refresh(http, query, { include: 'counts' });
@@ -198,7 +220,7 @@ async function refreshAll(origin: string, queries: string[], client: pg.Client):
   }
 }
 
-export async function setUp(url: string): Promise<void> {
+export async function setUpSchema(url: string): Promise<void> {
   const db = openDatabase({
     url,
     caFile: null,
@@ -218,36 +240,38 @@ async function measurePolling(
   name: string,
   log: (line: string) => void,
 ): Promise<{ result: PollingResult; statements: Statement[] }> {
-  const queries = await pages(client);
+  const queries = await findPages(client);
   if (queries.length !== POLLERS)
-    throw new Error(`There are only ${queries.length} different filters for ${POLLERS} pollers.`);
+    throw new Error(`${POLLERS} pollers need as many filters, but there are ${queries.length}.`);
   const web = await startConsole(url);
   try {
     const cold = await refreshAll(web.origin, queries, client);
     const times: number[] = [];
     let isMeasured = false;
-    // They go on a little longer than they are watched.
+    // Pollers continue until after the measurement.
     const until = performance.now() + WARM_UP_MS + MEASURED_MS + EVERY_MS;
     const pollers = Promise.all(
       queries.map((query, n) =>
         poll(web.origin, query, n, until, (ms) => isMeasured && times.push(ms)),
       ),
     );
-    const watched = (async () => {
+    const measurement = (async () => {
       await sleep(WARM_UP_MS);
       await resetStatements(client);
       isMeasured = true;
-      const begun = performance.now();
+      const startedAt = performance.now();
       await sleep(MEASURED_MS);
       isMeasured = false;
-      const seconds = (performance.now() - begun) / 1000;
+      const seconds = (performance.now() - startedAt) / 1000;
       const statements = await countStatements(client);
       const { rows } = await client.query<{ calls: number }>(
-        `SELECT coalesce(sum(calls), 0)::int AS calls FROM pg_stat_statements WHERE query ~ '^BEGIN'`,
+        `SELECT coalesce(sum(calls), 0)::int AS calls
+         FROM pg_stat_statements
+         WHERE query ~ '^BEGIN'`,
       );
-      return { seconds, statements, begun: rows[0]?.calls ?? 0 };
+      return { seconds, statements, transactions: rows[0]?.calls ?? 0 };
     })();
-    const [{ seconds, statements, begun }] = await Promise.all([watched, pollers]);
+    const [{ seconds, statements, transactions }] = await Promise.all([measurement, pollers]);
     const rate = (n: number) => Math.round((n / seconds) * 10) / 10;
     const result: PollingResult = {
       name,
@@ -255,7 +279,7 @@ async function measurePolling(
       requests: times.length,
       queries_per_second: rate(totalCalls(statements)),
       cold_queries_per_second: (cold * 1000) / EVERY_MS,
-      transactions_per_second: rate(begun),
+      transactions_per_second: rate(transactions),
       p50_ms: percentile(times, 50),
       p95_ms: percentile(times, 95),
     };
@@ -269,40 +293,48 @@ async function measurePolling(
   }
 }
 
-async function write(
+async function writeResults(
   folder: string,
   results: PollingResult[],
   statements: Statement[],
   log: (line: string) => void,
 ): Promise<boolean> {
-  const missed = results.filter(
+  const missedResults = results.filter(
     (result) => Math.max(result.queries_per_second, result.cold_queries_per_second) >= TARGET,
   );
+  const missedLine = (r: PollingResult) =>
+    `- ${r.name}: ${r.queries_per_second} queries per second ` +
+    `(${r.cold_queries_per_second} cold), target below ${TARGET}`;
   const short = (query: string) =>
     query.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').trim().slice(0, 110);
   const text = [
     '# Bench of polling',
     '',
-    `- ${POLLERS} pages of /jobs, each with another filter (${WITH_CHART} with the chart), refreshing every ${EVERY_MS / 1000} s; ${JOBS.toLocaleString('en')} jobs; queries by pg_stat_statements, without BEGIN, SET and COMMIT`,
-    '- "with nothing remembered": the statements of one first refresh of every page, over the interval; the server keeps counts for a few seconds, longer when they were slow, so a busy machine measures fewer',
-    `- ${machine()}`,
+    `- ${POLLERS} pages of /jobs, each with another filter (${CHART_POLLERS} with the chart), ` +
+      `refreshing every ${EVERY_MS / 1000} s; ${JOBS.toLocaleString('en')} jobs; ` +
+      'queries by pg_stat_statements, without BEGIN, SET and COMMIT',
+    '- "cold": the statements of the first refresh of every page, per interval. The server caches ' +
+      'counts for some seconds, longer if they were slow, so a busy machine measures fewer',
+    `- ${describeMachine()}`,
     '',
-    '| | requests | queries a second | target | with nothing remembered | transactions a second | p50 ms | p95 ms |',
+    '| | requests | queries per second | target | cold | transactions per second | p50 ms | p95 ms |',
     '|:-|-:|-:|-:|-:|-:|-:|-:|',
     ...results.map(
       (r) =>
-        `| ${r.name} | ${r.requests} | ${r.queries_per_second} | < ${TARGET} | ${r.cold_queries_per_second} | ${r.transactions_per_second} | ${r.p50_ms} | ${r.p95_ms} |`,
+        `| ${r.name} | ${r.requests} | ${r.queries_per_second} | < ${TARGET} ` +
+        `| ${r.cold_queries_per_second} | ${r.transactions_per_second} ` +
+        `| ${r.p50_ms} | ${r.p95_ms} |`,
     ),
     '',
-    "The statements that came most often, with the console's schema:",
+    "The most frequent statements, with the console's schema:",
     '',
-    '| a second | statement |',
+    '| per second | statement |',
     '|-:|:-|',
     ...statements.slice(0, 10).map(({ calls, query }) => `| ${calls} | \`${short(query)}\` |`),
     '',
-    missed.length === 0
+    missedResults.length === 0
       ? 'All targets met.'
-      : `Missed:\n${missed.map((r) => `- ${r.name}: ${r.queries_per_second} queries a second (${r.cold_queries_per_second} with nothing remembered), target below ${TARGET}`).join('\n')}`,
+      : `Missed:\n${missedResults.map(missedLine).join('\n')}`,
   ].join('\n');
   await mkdir(folder, { recursive: true });
   await writeFile(
@@ -311,5 +343,5 @@ async function write(
   );
   await writeFile(path.join(folder, 'polling.md'), `${text}\n`);
   log(`\n${text}`);
-  return missed.length === 0;
+  return missedResults.length === 0;
 }

@@ -6,7 +6,7 @@ import type { Result } from './measure';
 
 const ms = (value: number) => value.toFixed(value < 10 ? 1 : 0);
 
-/** Plain text, columns aligned; Markdown with bars is the same to a reader. */
+/** A Markdown table with aligned columns. */
 function table(results: Result[]): string {
   const rows = [
     ['page', 'requests', 'p50 ms', 'p95 ms', 'SQL p50 ms', 'SQL p95 ms', 'kB'],
@@ -23,9 +23,18 @@ function table(results: Result[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );
-  const line = (row: string[]) =>
-    `| ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(' | ')} |`;
-  const rule = `|${widths.map((width, column) => `${column === 0 ? ':' : ''}${'-'.repeat(width + 1)}${column === 0 ? '' : ':'}`).join('|')}|`;
+  const line = (row: string[]) => {
+    const cells = row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return `| ${cells.join(' | ')} |`;
+  };
+  const rules = widths.map((width, column) => {
+    const dashes = '-'.repeat(width + 1);
+    return column === 0 ? `:${dashes}` : `${dashes}:`;
+  });
+  const rule = `|${rules.join('|')}|`;
   return [line(rows[0] ?? []), rule, ...rows.slice(1).map(line)].join('\n');
 }
 
@@ -34,11 +43,14 @@ interface Verdict {
   text: string;
 }
 
-function judge(result: Result, target: Target, results: Result[]): Verdict | null {
-  const atMost = (what: string, measured: number, limit: number, how: string): Verdict => ({
-    ok: measured <= limit,
-    text: `${result.name}: ${what} ${ms(measured)} ms, target ${how}${how === `${limit} ms` ? '' : ` = ${ms(limit)} ms`}`,
-  });
+function checkTarget(result: Result, target: Target, results: Result[]): Verdict | null {
+  const atMost = (metric: string, value: number, limit: number, rule: string): Verdict => {
+    const limitText = rule === `${limit} ms` ? '' : ` = ${ms(limit)} ms`;
+    return {
+      ok: value <= limit,
+      text: `${result.name}: ${metric} ${ms(value)} ms, target ${rule}${limitText}`,
+    };
+  };
   if ('p50AtMost' in target)
     return atMost('p50', result.p50_ms, target.p50AtMost, `${target.p50AtMost} ms`);
   if ('p95AtMost' in target)
@@ -56,33 +68,42 @@ function judge(result: Result, target: Target, results: Result[]): Verdict | nul
     : null;
 }
 
-export function judgeAll(cases: Case[], results: Result[]): Verdict[] {
-  return cases.flatMap((one) => {
-    const result = results.find(({ name }) => name === one.name);
-    return result ? one.targets.flatMap((target) => judge(result, target, results) ?? []) : [];
+export function checkTargets(cases: Case[], results: Result[]): Verdict[] {
+  return cases.flatMap(({ name: caseName, targets }) => {
+    const result = results.find(({ name }) => name === caseName);
+    return result ? targets.flatMap((target) => checkTarget(result, target, results) ?? []) : [];
   });
 }
 
-export interface Report {
+interface Report {
   results: Result[];
   verdicts: Verdict[];
-  /** The database and what the cases are about, one line each. */
-  about: string[];
+  /** Facts about the database and the data of the cases, one line each. */
+  notes: string[];
   skipped: string[];
 }
 
-export function machine(): string {
+export function describeMachine(): string {
   const cpus = os.cpus();
-  return `${cpus.length} cores (${cpus[0]?.model.trim() ?? 'unknown'}), ${Math.round(os.totalmem() / 2 ** 30)} GB, Node ${process.versions.node}, load ${os
-    .loadavg()
-    .map((n) => n.toFixed(1))
-    .join(' ')}`;
+  const load = os.loadavg().map((n) => n.toFixed(1));
+  return [
+    `${cpus.length} cores (${cpus[0]?.model.trim() ?? 'unknown'})`,
+    `${Math.round(os.totalmem() / 2 ** 30)} GB`,
+    `Node ${process.versions.node}`,
+    `load ${load.join(' ')}`,
+  ].join(', ');
 }
 
-/** Writes results.json and results.md; returns the text for the terminal. */
+/** Returns the end of a report: the missed targets, one per line. */
+export const describeMissed = (missedTargets: string[]): string =>
+  missedTargets.length === 0
+    ? 'All targets met.'
+    : `Missed:\n${missedTargets.map((line) => `- ${line}`).join('\n')}`;
+
+/** Writes results.json and results.md and returns the text for the terminal. */
 export async function writeReport(
   folder: string,
-  { results, verdicts, about, skipped }: Report,
+  { results, verdicts, notes, skipped }: Report,
 ): Promise<string> {
   const missed = verdicts.filter(({ ok }) => !ok);
   const text = [
@@ -91,15 +112,17 @@ export async function writeReport(
     `${verdicts.length - missed.length} of ${verdicts.length} targets met.${missed.length > 0 ? ' Missed:' : ''}`,
     ...missed.map((verdict) => `- ${verdict.text}`),
     ...(skipped.length > 0
-      ? ['', 'Skipped, for want of data:', ...skipped.map((line) => `- ${line}`)]
+      ? ['', 'Skipped, because data is missing:', ...skipped.map((line) => `- ${line}`)]
       : []),
   ].join('\n');
   const head = [
     '# Bench',
     '',
-    'One client, one request after another over one connection, to the last byte of the answer; beside it the same queries alone, from another process, in turn with the requests. Sizes are before compression.',
+    'One client sends sequential requests over one connection; times include the last byte of the ' +
+      'response. The SQL columns are the same queries alone, run by another process between the ' +
+      'requests. Sizes are before compression.',
     '',
-    ...about.map((line) => `- ${line}`),
+    ...notes.map((line) => `- ${line}`),
     '',
   ].join('\n');
   await mkdir(folder, { recursive: true });

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** Reads the resident memory of this server in kB, 0 once it has ended; null where the system has no /proc. */
-export function memoryReader(pid: number): (() => number) | null {
+/**
+ * Returns a function that reads a process's resident memory in kB (0 after exit); null without
+ * /proc.
+ */
+export function createMemoryReader(pid: number): (() => number) | null {
   const status = `/proc/${pid}/status`;
   if (!existsSync(status)) return null;
   return () =>

@@ -1,23 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { linkFileIn, signInLocally, tokenIn } from '../../test/harness/local-sign-in';
+import { findLinkFile, signInLocally, readLinkToken } from '../../test/harness/local-sign-in';
 
 const START_TIMEOUT_MS = 180_000;
 const cookies = new Map<string, string>();
 
-/** The headers by which a server that this process has started knows its client; `url` is of a page of it. */
+/** The session headers for a server started by this process; `url` is any URL of it. */
 export function sessionHeaders(url: string): Record<string, string> {
   const cookie = cookies.get(new URL(url).origin);
   return cookie ? { cookie } : {};
 }
 
-/** `fetch` as the operator of a server that this process has started. */
+/** `fetch` with the session of a server started by this process. */
 export function fetchConsole(url: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { ...(init.headers as Record<string, string>), ...sessionHeaders(url) };
+  const headers = new Headers(init.headers);
+  for (const [name, value] of Object.entries(sessionHeaders(url))) headers.set(name, value);
   return fetch(url, { ...init, headers });
 }
 
-/** Starts the production server by `npm start`'s own script, which builds first if there is no build, and signs in; resolves with its origin. */
+/** Starts the production server, which builds first if necessary, and signs in. */
 export async function startConsole(
   databaseUrl: string,
 ): Promise<{ origin: string; pid: number; stop: () => Promise<void> }> {
@@ -44,13 +45,13 @@ export async function startConsole(
     server.kill('SIGINT');
     await exited;
   };
-  // Whatever ends the bench ends the server with it.
+  // Stops the server when the benchmark exits.
   const kill = () => void server.kill('SIGINT');
   process.once('exit', kill);
   void exited.then(() => process.off('exit', kill));
   try {
-    const { origin, linkFile } = await addressOf(server);
-    cookies.set(origin, await signInLocally(origin, tokenIn(linkFile)));
+    const { origin, linkFile } = await waitForAddress(server);
+    cookies.set(origin, await signInLocally(origin, readLinkToken(linkFile)));
     return { origin, pid: server.pid ?? 0, stop };
   } catch (error) {
     await stop();
@@ -58,9 +59,9 @@ export async function startConsole(
   }
 }
 
-function addressOf(server: ChildProcess): Promise<{ origin: string; linkFile: string }> {
+function waitForAddress(server: ChildProcess): Promise<{ origin: string; linkFile: string }> {
   return new Promise((resolve, reject) => {
-    let said = '';
+    let output = '';
     const timer = setTimeout(
       () =>
         reject(new Error(`The server did not listen within ${START_TIMEOUT_MS / 1000} seconds.`)),
@@ -70,9 +71,9 @@ function addressOf(server: ChildProcess): Promise<{ origin: string; linkFile: st
       reject(new Error(`The server ended with code ${code} before it listened.`)),
     );
     server.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-10_000);
-      const origin = /listens on (http:\/\/[^/\s]+)/.exec(said)?.[1];
-      const linkFile = linkFileIn(said);
+      output = (output + text).slice(-10_000);
+      const origin = /listens on (http:\/\/[^/\s]+)/.exec(output)?.[1];
+      const linkFile = findLinkFile(output);
       if (!origin || !linkFile) return;
       clearTimeout(timer);
       resolve({ origin, linkFile });

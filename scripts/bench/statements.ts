@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { startPostgres } from '../../test/harness/postgres';
-import { caughtUp, startStandby } from '../../test/harness/standby';
+import { waitForReplay, startStandby } from '../../test/harness/standby';
 import { fill } from './fill';
 import { HttpClient } from './measure';
 import {
@@ -11,33 +11,33 @@ import {
   countStatements,
   resetStatements,
   totalCalls,
-  untilIdle,
+  waitUntilIdle,
 } from './pg-stat-statements';
-import { setUp } from './polling';
-import { machine } from './report';
+import { setUpSchema } from './polling';
+import { describeMachine, describeMissed } from './report';
 import { startConsole } from './server';
 
 /*
- * What one view of each page, and one poll of each endpoint, costs the database in statements: by pg_stat_statements,
- * without BEGIN, SET and COMMIT, and with all that runs behind the answer. Cold is the first view of a server that has
- * just started; warm is a view among others, with the console's schema, without it, and on a hot standby.
+ * Counts the statements of one view of each page and one poll of each endpoint, including those
+ * after the response. Cold is the first view of a new server; warm views are measured with the
+ * console's schema, without it, and on a hot standby.
  */
 
 const JOBS = 20_000;
 const WARM_VIEWS = 5;
 const DETECT_AGAIN_MS = 2_100;
-const WATCHED_MS = 30_000;
+const MEASURED_MS = 30_000;
 const POLL_MS = 1_000;
 
 interface Target {
   name: string;
   path: string;
-  /** Statements that one view may cost when warm. */
-  most: number;
+  /** Limit of statements per warm view. */
+  limit: number;
 }
 
-const MOST = { page: 12, poll: 6, cold: 40, shared: 20 };
-/** Their answers are shared by all viewers: they may cost `MOST.shared` statements in ten seconds, however many ask. */
+const LIMITS = { page: 12, poll: 6, cold: 40, shared: 20 };
+/** Responses shared by all viewers, limited to `LIMITS.shared` statements in ten seconds. */
 const SHARED = ['/attention', '/queues', '/api/attention', '/api/queues'];
 
 interface Cost extends Target {
@@ -47,15 +47,22 @@ interface Cost extends Target {
   standby: number;
 }
 
-async function targetsOf(client: pg.Client): Promise<Target[]> {
+async function listTargets(client: pg.Client): Promise<Target[]> {
   const value = async (statement: string) =>
     encodeURIComponent((await client.query<{ v: string }>(statement)).rows[0]?.v ?? '');
   const job = await value('SELECT id::text AS v FROM good_jobs WHERE error IS NOT NULL LIMIT 1');
   const batch = await value(
-    'SELECT batch_id::text AS v FROM good_jobs WHERE batch_id IS NOT NULL LIMIT 1',
+    `SELECT batch_id::text AS v
+     FROM good_jobs
+     WHERE batch_id IS NOT NULL
+     LIMIT 1`,
   );
   const key = await value(
-    `SELECT cron_key AS v FROM good_jobs WHERE cron_key > '' ORDER BY cron_key LIMIT 1`,
+    `SELECT cron_key AS v
+     FROM good_jobs
+     WHERE cron_key > ''
+     ORDER BY cron_key
+     LIMIT 1`,
   );
   const jobClass = await value('SELECT job_class AS v FROM good_jobs LIMIT 1');
   const pages = [
@@ -93,36 +100,40 @@ async function targetsOf(client: pg.Client): Promise<Target[]> {
     '/api/attention',
     '/api/audit',
   ];
-  const named = (path: string) =>
+  const patternOf = (path: string) =>
     path.replace(/[0-9a-f-]{36}/, ':id').replace(/(cron_entries|performance)\/[^/?]+/, '$1/:key');
   return [
-    ...pages.map((path) => ({ name: named(path), path, most: MOST.page })),
-    ...polls.map((path) => ({ name: named(path), path, most: MOST.poll })),
+    ...pages.map((path) => ({ name: patternOf(path), path, limit: LIMITS.page })),
+    ...polls.map((path) => ({ name: patternOf(path), path, limit: LIMITS.poll })),
   ];
 }
 
-/** Over a connection of its own: the server closes one that was idle for some seconds. */
+/** Uses a new connection, because the server closes idle ones. */
 async function view(origin: string, target: string): Promise<void> {
   const http = new HttpClient(origin);
   try {
     const { status } = await http.get(target);
-    if (status !== 200) throw new Error(`GET ${target} answered ${status}.`);
+    if (status !== 200) throw new Error(`GET ${target} returned status ${status}.`);
   } finally {
     http.close();
   }
 }
 
-async function costOf(origin: string, target: string, client: pg.Client): Promise<Statement[]> {
+async function measureCost(
+  origin: string,
+  target: string,
+  client: pg.Client,
+): Promise<Statement[]> {
   await resetStatements(client);
   await view(origin, target);
-  await untilIdle(client);
+  await waitUntilIdle(client);
   return countStatements(client);
 }
 
 const median = (numbers: number[]) =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
-/** Views of each page in quick succession; the median, since a cache that expires among them is loaded once for all. */
+/** The median of several views of each page, because a cache may expire during one of them. */
 async function warmCosts(
   databaseUrl: string,
   client: pg.Client,
@@ -136,11 +147,11 @@ async function warmCosts(
     const costs: number[] = [];
     for (const { name, path } of targets) {
       for (let n = 0; n < 2; n += 1) await view(web.origin, path);
-      await untilIdle(client);
+      await waitUntilIdle(client);
       const calls: number[] = [];
       for (let n = 0; n < WARM_VIEWS; n += 1) {
         await sleep(pauseMs);
-        const statements = await costOf(web.origin, path, client);
+        const statements = await measureCost(web.origin, path, client);
         calls.push(totalCalls(statements));
         if (n === WARM_VIEWS - 1) onStatements(name, statements);
       }
@@ -160,52 +171,52 @@ async function coldCost(
 ): Promise<Statement[]> {
   const web = await startConsole(databaseUrl);
   try {
-    await untilIdle(client);
-    return await costOf(web.origin, path, client);
+    await waitUntilIdle(client);
+    return await measureCost(web.origin, path, client);
   } finally {
     await web.stop();
   }
 }
 
-/** Statements in ten seconds while five viewers ask once a second. */
+/** Statements in ten seconds while five viewers poll once a second. */
 async function sharedCost(databaseUrl: string, client: pg.Client, path: string): Promise<number> {
   const web = await startConsole(databaseUrl);
   const viewers = Array.from({ length: 5 }, (_, n) => n);
   try {
     for (const _ of viewers) await view(web.origin, path);
-    await untilIdle(client);
+    await waitUntilIdle(client);
     await resetStatements(client);
-    const until = performance.now() + WATCHED_MS;
+    const until = performance.now() + MEASURED_MS;
     while (performance.now() < until) {
       await Promise.all(viewers.map(() => view(web.origin, path)));
       await sleep(POLL_MS);
     }
-    await untilIdle(client);
-    return Math.ceil((totalCalls(await countStatements(client)) * 10_000) / WATCHED_MS);
+    await waitUntilIdle(client);
+    return Math.ceil((totalCalls(await countStatements(client)) * 10_000) / MEASURED_MS);
   } finally {
     await web.stop();
   }
 }
 
-/** Runs it, writes statements.json and statements.md into `folder`; whether every target is met. */
+/** Measures, writes statements.json and statements.md, and returns whether all targets are met. */
 export async function benchStatements(
   settings: Record<string, string>,
   folder: string,
   log: (line: string) => void,
 ): Promise<boolean> {
-  const own = { ...settings, shared_preload_libraries: 'pg_stat_statements' };
+  const ownSettings = { ...settings, shared_preload_libraries: 'pg_stat_statements' };
   const server = await startPostgres({
     dataDir: path.join('.cache', 'bench-statements', 'postgres'),
-    settings: own,
+    settings: ownSettings,
   });
   try {
     await fill(server.url, JOBS, log);
     const client = await connect(server.url);
     try {
       await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
-      const targets = await targetsOf(client);
+      const targets = await listTargets(client);
       await client.query('DROP SCHEMA IF EXISTS good_job_console CASCADE');
-      await setUp(server.url);
+      await setUpSchema(server.url);
       log("with the console's schema");
       const statements: { name: string; statements: Statement[] }[] = [];
       const warm = await warmCosts(server.url, client, targets, 0, log, (name, list) =>
@@ -224,7 +235,7 @@ export async function benchStatements(
       for (const name of SHARED)
         shared.push({ name, calls: await sharedCost(server.url, client, name) });
       log('on a standby');
-      const standby = await standbyCosts(server, own, client, targets, log);
+      const standby = await standbyCosts(server, ownSettings, client, targets, log);
       await client.query('DROP SCHEMA IF EXISTS good_job_console CASCADE');
       log("without the console's schema");
       const withoutSetup = await warmCosts(server.url, client, targets, DETECT_AGAIN_MS, log);
@@ -235,7 +246,7 @@ export async function benchStatements(
         withoutSetup: withoutSetup[n] ?? 0,
         standby: standby[n] ?? 0,
       }));
-      return await write(folder, costs, shared, statements, log);
+      return await writeResults(folder, costs, shared, statements, log);
     } finally {
       await client.end();
     }
@@ -253,12 +264,12 @@ async function standbyCosts(
 ): Promise<number[]> {
   const standby = await startStandby(primary, { settings });
   try {
-    const second = await connect(standby.url);
+    const standbyClient = await connect(standby.url);
     try {
-      await caughtUp(client, second);
-      return await warmCosts(standby.url, second, targets, DETECT_AGAIN_MS, log);
+      await waitForReplay(client, standbyClient);
+      return await warmCosts(standby.url, standbyClient, targets, DETECT_AGAIN_MS, log);
     } finally {
-      await second.end();
+      await standbyClient.end();
     }
   } finally {
     await standby.stop();
@@ -274,45 +285,48 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-async function write(
+async function writeResults(
   folder: string,
   costs: Cost[],
   shared: { name: string; calls: number }[],
   statements: { name: string; statements: Statement[] }[],
   log: (line: string) => void,
 ): Promise<boolean> {
-  const missed = [
-    ...costs.flatMap(({ name, most, cold, warm, withoutSetup, standby }) => [
-      ...(Math.max(warm, withoutSetup, standby) > most ? [`${name}: more than ${most} warm`] : []),
-      ...(cold > MOST.cold ? [`${name}: more than ${MOST.cold} cold`] : []),
+  const missedTargets = [
+    ...costs.flatMap(({ name, limit, cold, warm, withoutSetup, standby }) => [
+      ...(Math.max(warm, withoutSetup, standby) > limit
+        ? [`${name}: more than ${limit} warm`]
+        : []),
+      ...(cold > LIMITS.cold ? [`${name}: more than ${LIMITS.cold} cold`] : []),
     ]),
     ...shared.flatMap(({ name, calls }) =>
-      calls > MOST.shared ? [`${name}: more than ${MOST.shared} in ten seconds`] : [],
+      calls > LIMITS.shared ? [`${name}: more than ${LIMITS.shared} in ten seconds`] : [],
     ),
   ];
   const text = [
     '# Bench of statements',
     '',
-    `- Statements of one view or poll, by pg_stat_statements, without BEGIN, SET and COMMIT, with what runs behind the answer; ${JOBS.toLocaleString('en')} jobs`,
-    `- Cold: the first view of a server that has just started. Warm: the median of ${WARM_VIEWS} views; without the console's schema and on a standby the views are ${DETECT_AGAIN_MS / 1000} s apart, so that each detects the schema anew`,
-    `- ${machine()}`,
+    '- Statements of one view or poll in pg_stat_statements, without BEGIN, SET and COMMIT, ' +
+      `including those after the response; ${JOBS.toLocaleString('en')} jobs`,
+    `- Cold: the first view of a new server. Warm: the median of ${WARM_VIEWS} views; without the ` +
+      `console's schema and on a standby the views are ${DETECT_AGAIN_MS / 1000} s apart, ` +
+      'so that each detects the schema again',
+    `- ${describeMachine()}`,
     '',
     '| | warm | without setup | on a standby | target | cold | target |',
     '|:-|-:|-:|-:|-:|-:|-:|',
     ...costs.map(
       (c) =>
-        `| ${c.name} | ${c.warm} | ${c.withoutSetup} | ${c.standby} | ${c.most} | ${c.cold} | ${MOST.cold} |`,
+        `| ${c.name} | ${c.warm} | ${c.withoutSetup} | ${c.standby} | ${c.limit} | ${c.cold} | ${LIMITS.cold} |`,
     ),
     '',
-    'Five viewers who ask once a second:',
+    'Five viewers that poll once a second:',
     '',
     '| | statements in ten seconds | target |',
     '|:-|-:|-:|',
-    ...shared.map(({ name, calls }) => `| ${name} | ${calls} | ${MOST.shared} |`),
+    ...shared.map(({ name, calls }) => `| ${name} | ${calls} | ${LIMITS.shared} |`),
     '',
-    missed.length === 0
-      ? 'All targets met.'
-      : `Missed:\n${missed.map((line) => `- ${line}`).join('\n')}`,
+    describeMissed(missedTargets),
   ].join('\n');
   await mkdir(folder, { recursive: true });
   await writeFile(path.join(folder, 'statements.md'), `${text}\n`);
@@ -325,5 +339,5 @@ async function write(
     JSON.stringify(statements, null, 1),
   );
   log(`\n${text}`);
-  return missed.length === 0;
+  return missedTargets.length === 0;
 }

@@ -1,19 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A program of the demo as a process of its own, in a process group of its own. */
+/** A program of the demo in its own process group. */
 export interface Child {
   name: string;
-  /** Resolves with how it ended, in words. */
+  /** Resolves with a description of how the process ended. */
   ended: Promise<string>;
-  /** SIGINT, then, when its time is up, the end of it and of whatever it has started. */
-  stop(patienceMs: number): Promise<void>;
+  /** Sends SIGINT, and SIGKILL to the process group after the timeout. */
+  stop(timeoutMs: number): Promise<void>;
 }
 
-const GROUPS = process.platform !== 'win32';
+const HAS_PROCESS_GROUPS = process.platform !== 'win32';
 const running = new Set<ChildProcess>();
 
-// The last resort, for a demo that ends by an error of its own: nothing can be awaited here.
+// The last resort if the demo crashes: an exit handler cannot await anything.
 process.once('exit', () => {
   for (const child of running) killAll(child);
 });
@@ -21,15 +21,15 @@ process.once('exit', () => {
 function killAll(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
-    process.kill(GROUPS ? -child.pid : child.pid, 'SIGKILL');
+    process.kill(HAS_PROCESS_GROUPS ? -child.pid : child.pid, 'SIGKILL');
   } catch {
-    // Nobody is left, as it should be.
+    // The process group has ended already.
   }
 }
 
 /**
- * Starts a TypeScript program of this project. It does not share the terminal's process group: a Ctrl-C goes to the
- * demo alone, which stops its parts in their order.
+ * Starts a TypeScript program of this project in its own process group, so that Ctrl-C reaches only
+ * the demo, which stops its children in order.
  */
 export function startChild(
   name: string,
@@ -52,7 +52,7 @@ export function startChild(
     cwd,
     env: { ...env, GOOD_JOB_CONSOLE_DEMO_PID: String(process.pid) },
     stdio: ['ignore', 'inherit', 'inherit'],
-    detached: GROUPS,
+    detached: HAS_PROCESS_GROUPS,
   });
   running.add(child);
   const ended = new Promise<string>((resolve) => {
@@ -61,23 +61,23 @@ export function startChild(
       resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`),
     );
   }).finally(() => {
-    // What it may have left in its group goes with it.
+    // Also end processes that the child has started.
     killAll(child);
     running.delete(child);
   });
   return {
     name,
     ended,
-    async stop(patienceMs) {
+    async stop(timeoutMs) {
       if (!running.has(child)) return;
-      // SIGTERM would have the server wait for load balancers that the demo has none of.
+      // On SIGTERM the server would wait for load balancers.
       child.kill('SIGINT');
-      const patience = new AbortController();
+      const timer = new AbortController();
       await Promise.race([
         ended,
-        sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined),
+        sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined),
       ]);
-      patience.abort();
+      timer.abort();
       if (running.has(child)) killAll(child);
       await ended;
     },

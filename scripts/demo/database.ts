@@ -1,31 +1,30 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { DEMO_MARK } from '../../lib/demo-database';
-import { connectionConfig } from '../../lib/db/connection';
-import { ConsoleError } from '../../lib/errors';
-import { typeParsers } from '../../lib/db/types-parser';
-import type { Tx } from '../../lib/db/types';
-import { TABLES } from '../../lib/good-job/schema';
-import { quoteIdentifier } from '../../lib/good-job/tables';
+import type { Sql } from 'sql-template-tag';
+import { DEMO_COMMENT } from '../../lib/context/demo-database';
+import { ConsoleError } from '../../lib/core/errors';
+import { connectionConfig, typeParsers } from '../../lib/db/connection';
+import { type Tx, createTx } from '../../lib/db/database';
+import { TABLES, quoteIdentifier } from '../../lib/good-job/tables';
 
-/** A sentence for whoever started the demo; nothing was changed. */
+/** An error whose message is shown to the user; nothing was changed. */
 export class DemoError extends Error {}
 
-/** Which database, and the schema of GoodJob's tables in it. */
+/** The database and the schema of its GoodJob tables. */
 export interface Target {
   url: string;
   caFile: string | null;
   schema: string;
 }
 
-export interface Found {
+interface ExistingTables {
   tables: 'none' | 'demo' | 'foreign';
-  /** When the demo's tables were filled. */
+  /** When the demo tables were filled. */
   seededAt: Date | null;
 }
 
-/** Throws DemoError when the database cannot be had. */
+/** Connects to the database. Throws DemoError if that fails. */
 export async function connect(
   { url, caFile }: Pick<Target, 'url' | 'caFile'>,
   applicationName: string,
@@ -36,7 +35,7 @@ export async function connect(
       application_name: applicationName,
       types: typeParsers,
     });
-    // A server that goes away ends the next query; without a listener it would end the process.
+    // Without a listener a lost connection would end the process.
     client.on('error', () => undefined);
     await client.connect();
     await client.query(`SET TIME ZONE 'UTC'`);
@@ -50,13 +49,17 @@ export async function connect(
   }
 }
 
-/** The client as lib/good-job takes it; the caller opens and ends its transactions. */
+/** Only the fields that pg reads; sql-template-tag has getters for other drivers. */
+export function asQuery({ text, values }: Sql): { text: string; values: unknown[] } {
+  return { text, values };
+}
+
+/** Wraps a client for lib/good-job; the caller controls transactions. */
 export function asTx(client: pg.ClientBase): Tx {
-  return {
-    async query<Row>({ text, values }: { text: string; values: unknown[] }) {
-      return (await client.query({ text, values })).rows as Row[];
-    },
-  };
+  return createTx(async (statement) => {
+    const { rows } = await client.query<Record<string, unknown>>(asQuery(statement));
+    return rows;
+  });
 }
 
 export async function inTransaction<T>(
@@ -69,43 +72,47 @@ export async function inTransaction<T>(
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    // A connection that is gone has nothing to undo.
+    // A lost connection cannot roll back.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
 
-/** Looks in every schema: somebody's jobs may be in another one than DATABASE_SCHEMA says. */
-async function lookAt(client: pg.ClientBase): Promise<Found> {
+/** Searches every schema, because real jobs may be in another one than DATABASE_SCHEMA. */
+async function findTables(client: pg.ClientBase): Promise<ExistingTables> {
   const { rows } = await client.query<{ comment: string | null }>(
-    `SELECT obj_description(c.oid, 'pg_class') AS comment FROM pg_catalog.pg_class c WHERE c.relname = ANY($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
+    `SELECT obj_description(c.oid, 'pg_class') AS comment
+     FROM pg_catalog.pg_class c
+     WHERE c.relname = ANY($1)
+       AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
     [[...TABLES]],
   );
   if (rows.length === 0) return { tables: 'none', seededAt: null };
-  if (!rows.every(({ comment }) => comment?.startsWith(DEMO_MARK)))
+  if (!rows.every(({ comment }) => comment?.startsWith(DEMO_COMMENT)))
     return { tables: 'foreign', seededAt: null };
   const seeded = /seeded at (\S+)$/.exec(rows[0]?.comment ?? '')?.[1];
   return { tables: 'demo', seededAt: seeded === undefined ? null : new Date(seeded) };
 }
 
-/** Throws DemoError unless the GoodJob tables of this database are the demo's own, or there are none. */
-export async function refuseForeignTables(client: pg.ClientBase): Promise<Found> {
-  const found = await lookAt(client);
-  if (found.tables === 'foreign') {
+/** Throws DemoError if the database has GoodJob tables that the demo did not create. */
+export async function refuseForeignTables(client: pg.ClientBase): Promise<ExistingTables> {
+  const existing = await findTables(client);
+  if (existing.tables === 'foreign') {
     throw new DemoError(
-      'The database of DATABASE_URL has GoodJob tables that the demo did not make, and the demo touches only its own: unset DATABASE_URL, or name an empty database (for your own data: npm start).',
+      'The database of DATABASE_URL has GoodJob tables that the demo did not create: ' +
+        'unset DATABASE_URL, or name an empty database (for your own data: npm start).',
     );
   }
-  return found;
+  return existing;
 }
 
-/** GoodJob's tables as its own migration makes them, marked as the demo's; replaces the demo's earlier ones. */
+/** Creates GoodJob's tables with the comment of the demo, replacing earlier demo tables. */
 export async function createTables(
   client: pg.ClientBase,
   schema: string,
   seededAt: Date,
 ): Promise<void> {
-  const recorded = await readFile(
+  const createSql = await readFile(
     fileURLToPath(new URL('../../test/fixtures/good_job-4.19.2.sql', import.meta.url)),
     'utf8',
   );
@@ -113,7 +120,7 @@ export async function createTables(
   await client.query(`DROP TABLE IF EXISTS ${tables.join(', ')}`);
   if (schema !== 'public')
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
-  await client.query(recorded.replaceAll('public.', () => `${quoteIdentifier(schema)}.`));
-  const comment = pg.escapeLiteral(`${DEMO_MARK}, seeded at ${seededAt.toISOString()}`);
+  await client.query(createSql.replaceAll('public.', () => `${quoteIdentifier(schema)}.`));
+  const comment = pg.escapeLiteral(`${DEMO_COMMENT}, seeded at ${seededAt.toISOString()}`);
   for (const table of tables) await client.query(`COMMENT ON TABLE ${table} IS ${comment}`);
 }

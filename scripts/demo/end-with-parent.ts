@@ -1,6 +1,5 @@
 /*
- * Loaded before a child's own program: ends it when the demo is gone without having said so (kill -9), which no
- * signal would tell it.
+ * Preloaded into child processes: ends them if the demo disappears without a signal (kill -9).
  */
 const demo = Number(process.env.GOOD_JOB_CONSOLE_DEMO_PID);
 const timer = setInterval(() => {

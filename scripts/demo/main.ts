@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CONSOLE_SCHEMA } from '../../lib/audit/recorder';
+import { type Env, readEnv } from '../../lib/config/environment';
+import { setUpConsoleSchema } from '../../lib/console-schema/setup';
+import { ConsoleError } from '../../lib/core/errors';
+import { openDatabase } from '../../lib/db/database';
 import { freePort } from '../../test/harness/free-port';
 import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
-import { CONSOLE_SCHEMA } from '../../lib/audit/audit';
-import { setUpConsoleSchema } from '../../lib/audit/setup';
-import { openDatabase } from '../../lib/db/database';
-import { type Env, readEnv } from '../../lib/env';
-import { ConsoleError } from '../../lib/errors';
 import { type Child, startChild } from './children';
 import { DEMO_APP } from './data/active-job';
 import { insertDemoAudit } from './data/audit';
@@ -15,18 +15,18 @@ import { type Target, connect } from './database';
 import { seedDemo } from './seed';
 
 /*
- * npm run demo: an embedded PostgreSQL with made-up jobs (or the empty database of DATABASE_URL), a worker that
- * moves them, and the production server. Everything ends with this process.
+ * `npm run demo` starts an embedded PostgreSQL with demo jobs (or uses the empty database of
+ * DATABASE_URL), a worker that runs them, and the production server.
  */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const DATA = path.join(ROOT, '.cache/demo/postgres');
-/** Older jobs would make a dull demo: most of what is scheduled would be over. */
+const DATA_FOLDER = path.join(ROOT, '.cache/demo/postgres');
+/** Older demo data is recreated, because its scheduled jobs would have run. */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 /** The server drains for nine seconds. */
-const SERVER_PATIENCE_MS = 12_000;
-const WORKER_PATIENCE_MS = 5_000;
-/** A second signal within this time is the same Ctrl-C, passed on by npm or tsx. */
+const SERVER_STOP_TIMEOUT_MS = 12_000;
+const WORKER_STOP_TIMEOUT_MS = 5_000;
+/** A second signal within this time is the same Ctrl-C, repeated by npm or tsx. */
 const SAME_SIGNAL_MS = 1_000;
 
 let postgres: EmbeddedPostgres | undefined;
@@ -34,21 +34,22 @@ let server: Child | undefined;
 let worker: Child | undefined;
 let stopping: Promise<void> | undefined;
 
-/** In this order: no page meets a missing database, no worker loses its own. */
+/** Stops in this order, so that neither server nor worker loses its database. */
 async function stopAll(): Promise<void> {
-  await server?.stop(SERVER_PATIENCE_MS);
-  await worker?.stop(WORKER_PATIENCE_MS);
+  await server?.stop(SERVER_STOP_TIMEOUT_MS);
+  await worker?.stop(WORKER_STOP_TIMEOUT_MS);
   await postgres?.stop();
 }
 
-function finish(code: number): Promise<void> {
-  return (stopping ??= stopAll().then(
+function exitDemo(code: number): Promise<void> {
+  stopping ??= stopAll().then(
     () => process.exit(code),
     (error: unknown) => {
       console.error(error);
       process.exit(1);
     },
-  ));
+  );
+  return stopping;
 }
 
 function listenToSignals(): void {
@@ -58,7 +59,7 @@ function listenToSignals(): void {
       if (first === 0) {
         first = Date.now();
         console.log('Stopping the demo.');
-        void finish(0);
+        void exitDemo(0);
       } else if (Date.now() - first > SAME_SIGNAL_MS) process.exit(1);
     });
   }
@@ -66,11 +67,11 @@ function listenToSignals(): void {
 
 async function prepareDatabase(
   schema: string,
-  given: string | undefined,
+  databaseUrl: string | undefined,
   caFile: string | null,
 ): Promise<Target> {
-  if (given) {
-    const target = { url: given, caFile, schema };
+  if (databaseUrl) {
+    const target = { url: databaseUrl, caFile, schema };
     if (!(await seedDemo(target, { log: console.log })))
       console.log(
         "The database of DATABASE_URL has the demo's jobs already; they stay as they are.",
@@ -78,17 +79,17 @@ async function prepareDatabase(
     return target;
   }
   console.log('Starting PostgreSQL; the first time takes half a minute.');
-  // A crash of the machine may cost the last second of a demo.
-  postgres = await startPostgres({ dataDir: DATA, settings: { synchronous_commit: 'off' } });
-  // It offers no TLS, whatever PGSSLMODE or DATABASE_CA_FILE ask for elsewhere.
+  // Losing the last second in a crash does not matter for a demo.
+  postgres = await startPostgres({ dataDir: DATA_FOLDER, settings: { synchronous_commit: 'off' } });
+  // The embedded server has no TLS, whatever PGSSLMODE or DATABASE_CA_FILE are.
   const target = {
     url: `${await postgres.createDatabase('good_job_console_demo')}?sslmode=disable`,
     caFile: null,
     schema,
   };
-  const fresh = await seedDemo(target, { maxAgeMs: MAX_AGE_MS, log: console.log });
-  // Jobs made anew bear the ids of those before them, which must not inherit their audit.
-  if (fresh) await dropConsoleSchema(target);
+  const wasSeeded = await seedDemo(target, { maxAgeMs: MAX_AGE_MS, log: console.log });
+  // Recreated jobs have the same ids and must not inherit the audit of earlier ones.
+  if (wasSeeded) await dropConsoleSchema(target);
   return target;
 }
 
@@ -98,7 +99,7 @@ async function dropConsoleSchema(target: Target): Promise<void> {
   await client.end();
 }
 
-async function makeConsoleSchema(env: Env): Promise<void> {
+async function createConsoleSchema(env: Env): Promise<void> {
   const db = openDatabase({
     url: env.databaseUrl,
     caFile: env.databaseCaFile,
@@ -109,18 +110,19 @@ async function makeConsoleSchema(env: Env): Promise<void> {
     await db.migrate((tx) => setUpConsoleSchema(tx));
     await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
-    // The console works without; its audit then goes to stdout.
+    // The console works without its schema; it prints the audit then.
     if (!(error instanceof ConsoleError && error.code === 'no_permission')) throw error;
     console.log(
-      `This role may not make the schema ${CONSOLE_SCHEMA}: the console will print its audit here.`,
+      `This role may not create the schema ${CONSOLE_SCHEMA}: ` +
+        'the console will print its audit here.',
     );
   } finally {
     await db.close();
   }
 }
 
-/** Waits as long as it takes: without a build, the server's start makes one first. */
-async function untilReady(base: string): Promise<void> {
+/** Waits without a limit, because the server may have to be built first. */
+async function waitUntilReady(base: string): Promise<void> {
   for (;;) {
     const response = await fetch(`${base}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(
       () => undefined,
@@ -132,16 +134,16 @@ async function untilReady(base: string): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const given = process.env.DATABASE_URL || undefined;
+  const databaseUrl = process.env.DATABASE_URL || undefined;
   const {
     databaseSchema,
     databaseCaFile,
-    port: wanted,
-  } = readEnv({ ...process.env, DATABASE_URL: given ?? 'postgres://' });
-  const target = await prepareDatabase(databaseSchema, given, databaseCaFile);
-  const port = await freePort(wanted);
-  if (wanted !== 0 && port !== wanted)
-    console.log(`Port ${wanted} is in use; the demo takes ${port}.`);
+    port: requestedPort,
+  } = readEnv({ ...process.env, DATABASE_URL: databaseUrl ?? 'postgres://' });
+  const target = await prepareDatabase(databaseSchema, databaseUrl, databaseCaFile);
+  const port = await freePort(requestedPort);
+  if (requestedPort !== 0 && port !== requestedPort)
+    console.log(`Port ${requestedPort} is in use; the demo takes ${port}.`);
   const environment = {
     GOOD_JOB_APP_LOCALE: 'ja',
     GOOD_JOB_APP_TIME_ZONE: 'Asia/Tokyo',
@@ -154,7 +156,7 @@ async function start(): Promise<void> {
     PORT: String(port),
   };
   const env = readEnv(environment);
-  await makeConsoleSchema(env);
+  await createConsoleSchema(env);
   if (stopping) return;
 
   worker = startChild('demo worker', 'scripts/demo/worker.ts', {
@@ -164,30 +166,34 @@ async function start(): Promise<void> {
   });
   server = startChild('server', 'scripts/start.mjs', { cwd: ROOT, env: environment });
   for (const child of [worker, server]) {
-    void child.ended.then((how) => {
+    void child.ended.then((description) => {
       if (stopping) return;
-      console.error(`The ${child.name} ${how}; the demo ends.`);
-      void finish(1);
+      console.error(`The ${child.name} ${description}; the demo ends.`);
+      void exitDemo(1);
     });
   }
   const base = `http://${env.host === '::1' ? '[::1]' : env.host}:${port}${env.basePath}`;
-  await untilReady(base);
-  const pages: [path: string, what: string][] = [
+  await waitUntilReady(base);
+  printPages(base);
+}
+
+function printPages(base: string): void {
+  const pages: [path: string, description: string][] = [
     ['/batches', 'batches of every kind'],
-    [`/batches/${DEMO_BATCHES.running}`, 'one that is at work'],
-    [`/batches/${DEMO_BATCHES.hanging}`, 'one that hangs, and why'],
+    [`/batches/${DEMO_BATCHES.running}`, 'a running batch'],
+    [`/batches/${DEMO_BATCHES.hanging}`, 'a stuck batch and the reason'],
     [`/batches/${DEMO_BATCHES.manyDiscarded}`, '640 discarded jobs to retry'],
-    [`/batches/${DEMO_BATCHES.source}`, "the example batch of GoodJob's own dashboard"],
-    ['/jobs?state=discarded', 'what failed'],
-    ['/cron_entries', 'schedules and how they went'],
-    ['/pauses', 'what is paused, and what waits'],
-    ['/audit', 'who did what'],
+    [`/batches/${DEMO_BATCHES.source}`, "the example batch of GoodJob's dashboard"],
+    ['/jobs?state=discarded', 'discarded jobs'],
+    ['/cron_entries', 'cron schedules and their runs'],
+    ['/pauses', 'pauses and waiting jobs'],
+    ['/audit', 'the audit log'],
   ];
   console.log(
     [
       '',
       `The demo is ready: ${base}/`,
-      ...pages.map(([page, what]) => `  ${base}${page}  ${what}`),
+      ...pages.map(([page, description]) => `  ${base}${page}  ${description}`),
       'Ctrl-C ends it.',
       '',
     ].join('\n'),
@@ -196,9 +202,9 @@ async function start(): Promise<void> {
 
 listenToSignals();
 start().catch((error: unknown) => {
-  // What is cut off by stopping is no news.
+  // Errors caused by stopping are expected.
   if (stopping) return;
   const cause = error instanceof ConsoleError && error.cause instanceof Error ? error.cause : error;
   console.error(cause instanceof Error ? cause.message : String(cause));
-  void finish(1);
+  void exitDemo(1);
 });

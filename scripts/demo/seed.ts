@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import type pg from 'pg';
-import { readEnv } from '../../lib/env';
+import { z } from 'zod';
+import { readEnv } from '../../lib/config/environment';
 import { demoRows } from './data/demo-data';
 import { insertInto, insertRows } from './data/rows';
 import {
@@ -13,17 +14,17 @@ import {
   refuseForeignTables,
 } from './database';
 
-export interface SeedOptions {
-  /** The moment that the rows are made for; default: the database's clock. */
+interface SeedOptions {
+  /** The time that the rows end at; default: the database's clock. */
   now?: Date;
-  /** Rows older than this are made anew; default: those that are there stay, however old. */
+  /** Older rows are recreated; default: existing rows are kept. */
   maxAgeMs?: number;
   log?: (line: string) => void;
 }
 
 /**
- * Makes GoodJob's tables and fills them, unless the demo has done so before. Throws DemoError when the tables that
- * are there are not the demo's. Returns whether it filled them.
+ * Creates and fills GoodJob's tables unless they contain recent demo rows. Returns whether it
+ * filled them. Throws DemoError if the existing tables are not the demo's.
  */
 export async function seedDemo(
   target: Target,
@@ -32,42 +33,45 @@ export async function seedDemo(
   const client = await connect(target, 'good_job_console_demo_seed');
   try {
     const { seededAt } = await refuseForeignTables(client);
-    // The worker judges time by the database's clock, so the rows must be made by it too.
+    // The worker uses the database's clock, so the rows must too.
     const { rows } = await client.query<{ at: string }>(
       'SELECT extract(epoch FROM clock_timestamp())::text AS at',
     );
     const at = now?.getTime() ?? Math.floor(Number(rows[0]?.at ?? 0) * 1000);
     if (seededAt && at - seededAt.getTime() <= maxAgeMs) return false;
-    log('Making 30,000 jobs of a made-up company.');
-    const started = Date.now();
+    log('Creating 30,000 demo jobs.');
+    const startedAt = Date.now();
     await inTransaction(client, async () => {
       await createTables(client, target.schema, new Date(at));
       await insertRows(client, target.schema, demoRows(at * 1000));
       await insertSourceBatch(client, target.schema);
     });
-    // Plans are then those of a database in use, not of tables just filled.
+    // Without statistics the planner would treat the tables as empty.
     await client.query('ANALYZE');
-    log(`Made them in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+    log(`Created them in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
     return true;
   } finally {
     await client.end();
   }
 }
 
-/** The batch of GoodJob's own dashboard that the batch page is held against. */
+/** Rows by table name. */
+const sourceRows = z.record(z.string(), z.array(z.looseObject({ created_at: z.string() })));
+
+/** Inserts the batch of the source view, with which the batch page is compared. */
 async function insertSourceBatch(client: pg.ClientBase, schema: string): Promise<void> {
   const text = await readFile(
     new URL('../../test/fixtures/source-batch-rows.json', import.meta.url),
     'utf8',
   );
-  const tables = JSON.parse(text) as Record<string, { created_at: string }[]>;
+  const tables = sourceRows.parse(JSON.parse(text));
   for (const [table, rows] of Object.entries(tables)) await insertInto(client, schema, table, rows);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { databaseUrl: url, databaseCaFile: caFile, databaseSchema: schema } = readEnv(process.env);
   seedDemo({ url, caFile, schema }, { log: console.log }).then(
-    (seeded) => seeded || console.log("The demo's data is there already."),
+    (seeded) => seeded || console.log('The database contains the demo data already.'),
     (error: unknown) => {
       console.error(error instanceof DemoError ? error.message : error);
       process.exitCode = 1;

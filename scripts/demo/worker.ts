@@ -1,17 +1,16 @@
+import { readEnv } from '../../lib/config/environment';
 import { isConnectionLoss } from '../../lib/db/errors';
-import { readEnv } from '../../lib/env';
-import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { DEMO_APP } from './data/active-job';
 import { Random } from './data/random';
 import { DemoError, asTx, connect, refuseForeignTables } from './database';
 import { type Capsule, startCapsule } from './worker/capsule';
 import { type Producer, startProducer } from './worker/producer';
-import { workOf } from './worker/work';
+import { createPerform } from './worker/work';
 
 /*
- * The demo's worker: two GoodJob capsules and the app that enqueues for them, on the tables of DATABASE_URL, if
- * they are the demo's own. Ends on SIGTERM or SIGINT, or when the database is gone.
+ * The demo worker: two GoodJob capsules and an app that enqueues jobs, on the demo tables of
+ * DATABASE_URL. Ends on SIGTERM, SIGINT or a lost database.
  */
 
 const env = readEnv(process.env);
@@ -22,13 +21,13 @@ async function stop(): Promise<void> {
   await Promise.all(parts.map((part) => part.stop()));
 }
 
-async function readSchema(): Promise<GoodJob> {
+async function readSchema(): Promise<GoodJobTables> {
   const client = await connect(target, 'good_job_console_demo_worker');
   try {
     const { tables } = await refuseForeignTables(client);
     if (tables === 'none')
-      throw new DemoError('There is no demo data in this database yet: npm run demo makes it.');
-    return new GoodJob(await detectSchema(asTx(client), target.schema), {
+      throw new DemoError('This database contains no demo data: npm run demo creates it.');
+    return new GoodJobTables(await detectSchema(asTx(client), target.schema), {
       appName: DEMO_APP,
       locale: 'ja',
       timeZone: 'Asia/Tokyo',
@@ -40,13 +39,13 @@ async function readSchema(): Promise<GoodJob> {
 }
 
 async function start(): Promise<void> {
-  const gj = await readSchema();
+  const tables = await readSchema();
   const random = new Random(Date.now());
-  const perform = workOf(random);
+  const perform = createPerform(random);
   parts.push(
     await startCapsule({
       target,
-      gj,
+      tables,
       host: 'app-worker-1',
       cron: true,
       perform,
@@ -56,14 +55,14 @@ async function start(): Promise<void> {
   parts.push(
     await startCapsule({
       target,
-      gj,
+      tables,
       host: 'app-worker-3',
       cron: false,
       perform,
       schedulers: [{ queues: [], threads: 2 }],
     }),
   );
-  parts.push(await startProducer({ target, gj, random }));
+  parts.push(await startProducer({ target, tables, random }));
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -74,15 +73,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await start();
   console.log('The demo worker is running: app-worker-1 and app-worker-3, four threads.');
-  // They end only by stop(), or when they cannot go on.
+  // Resolves after stop(), rejects if the database is lost.
   await Promise.all(parts.map((part) => part.running));
 } catch (error) {
-  const why = isConnectionLoss(error)
-    ? 'its database is gone.'
-    : error instanceof Error
-      ? error.message
-      : String(error);
-  console.error(error instanceof DemoError ? error.message : `The demo worker ends: ${why}`);
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = isConnectionLoss(error) ? 'the database connection was lost.' : message;
+  console.error(error instanceof DemoError ? error.message : `The demo worker ends: ${reason}`);
   process.exitCode = 1;
   await stop();
 }

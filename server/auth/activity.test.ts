@@ -17,7 +17,7 @@ it.each([
   ['a navigation without a referrer', request('GET', '/ops/jobs/1?_rsc=ab', RSC), true],
   ['a poll', request('GET', '/ops/api/jobs'), false],
   [
-    'a page that renders itself again',
+    'a page that refetches itself',
     request('GET', '/ops/jobs/1?all=1&_rsc=ab', {
       ...RSC,
       referer: 'https://x.example/ops/jobs/1?all=1',
@@ -37,6 +37,6 @@ it.each([
     request('GET', '/ops/jobs', { referer: 'https://x.example/ops/jobs' }),
     true,
   ],
-])('%s: a sign of a viewer is %s', (_, one, expected) =>
-  expect(isActivity(one as IncomingMessage, '/ops')).toBe(expected),
+])('isActivity classifies %s', (_, sample, expected) =>
+  expect(isActivity(sample as IncomingMessage, '/ops')).toBe(expected),
 );

@@ -1,65 +1,72 @@
 import type { Identity } from '../../lib/auth/roles';
-import { MAX_GROUPS, nameText } from './name-text';
+import { MAX_GROUPS, safeName } from './name-text';
 
-/** A claim by its name, else by a path of names between dots (`realm_access.roles`); its own properties only. */
-function claimOf(claims: object, name: string): unknown {
-  if (Object.hasOwn(claims, name)) return (claims as Record<string, unknown>)[name];
+type Claims = Record<string, unknown>;
+
+/** Reads a claim by name or by dotted path (`realm_access.roles`); own properties only. */
+function readClaim(claims: Claims, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name];
   return name
     .split('.')
     .reduce<unknown>(
-      (value, part) =>
-        typeof value === 'object' && value !== null && Object.hasOwn(value, part)
-          ? (value as Record<string, unknown>)[part]
-          : undefined,
+      (value, part) => (isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined),
       claims,
     );
 }
 
-function textOf(value: unknown): string | null {
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function nonEmptyText(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number'
-    ? nameText(String(value)) || null
+    ? safeName(String(value)) || null
     : null;
 }
 
-/** For people to read alone: no rule goes by it. */
-function displayOf(value: unknown): string | null {
-  return typeof value === 'string' ? textOf(value.trim()) : null;
+/** For display only; no rule depends on it. */
+function displayText(value: unknown): string | null {
+  return typeof value === 'string' ? nonEmptyText(value.trim()) : null;
 }
 
 export interface ClaimNames {
   user: string;
   email: string;
   groups: string;
-  /** An address counts although `email_verified` is absent. Where it is there and false it never counts. */
+  /**
+   * Accepts an email without `email_verified`. An email with `email_verified: false` never counts.
+   */
   trustEmail: boolean;
 }
 
-/** What verified claims say of a person; null: not even who it is. */
-export function identityOf(claims: object, names: ClaimNames): Identity | null {
-  const user = textOf(claimOf(claims, names.user));
+/** Returns the identity in verified claims; null without a user claim. */
+export function identityOf(claims: Claims, names: ClaimNames): Identity | null {
+  const user = nonEmptyText(readClaim(claims, names.user));
   if (!user) return null;
-  const verified = claimOf(claims, 'email_verified');
-  const counts =
+  const verified = readClaim(claims, 'email_verified');
+  const isEmailTrusted =
     verified === true || verified === 'true' || (verified === undefined && names.trustEmail);
-  const email = counts ? textOf(claimOf(claims, names.email)) : null;
-  const groups = claimOf(claims, names.groups);
-  const many = Array.isArray(groups) ? (groups as unknown[]) : [groups];
+  const email = isEmailTrusted ? nonEmptyText(readClaim(claims, names.email)) : null;
+  const groups = readClaim(claims, names.groups);
+  const groupList: unknown[] = Array.isArray(groups) ? groups : [groups];
   return {
     id: email ?? user,
     user,
     email,
-    name: displayOf(claimOf(claims, 'name')),
-    groups: many.slice(0, MAX_GROUPS).flatMap((group) => textOf(group) ?? []),
+    name: displayText(readClaim(claims, 'name')),
+    groups: groupList.slice(0, MAX_GROUPS).flatMap((group) => nonEmptyText(group) ?? []),
   };
 }
 
-/** Entra leaves the groups out of the token of somebody who is in many, and says so. */
-export function leftGroupsOut(claims: object, groupsClaim: string): boolean {
-  const elsewhere = claimOf(claims, '_claim_names');
-  const hasGroups = claimOf(claims, 'hasgroups');
+/** Whether Entra omitted the groups because the user has too many ("groups overage"). */
+export function hasGroupsOverage(claims: Claims, groupsClaim: string): boolean {
+  const claimNames = readClaim(claims, '_claim_names');
+  const hasGroups = readClaim(claims, 'hasgroups');
   return (
     hasGroups === true ||
     hasGroups === 'true' ||
-    (typeof elsewhere === 'object' && elsewhere !== null && Object.hasOwn(elsewhere, groupsClaim))
+    (typeof claimNames === 'object' &&
+      claimNames !== null &&
+      Object.hasOwn(claimNames, groupsClaim))
   );
 }

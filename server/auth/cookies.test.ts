@@ -1,27 +1,28 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { readEnv } from '../../lib/env';
-import { authCookies, cookieJar } from './cookies';
+import { readEnv } from '../../lib/config/environment';
+import { authCookies, createCookieJar } from './cookies';
 
 const read = (cookie: string) =>
   Object.fromEntries(authCookies({ headers: { cookie } } as IncomingMessage));
 
-describe('the console’s cookies', () => {
-  it('are those with its name, without the blanks around them', () => {
+describe('authCookies', () => {
+  it('reads the console’s cookies without surrounding blanks', () => {
     expect(read('a=b;  gjc_session = x=y \t; gjc_sign_in_1=z;gjc_;=gjc_')).toEqual({
       gjc_session: 'x=y',
       gjc_sign_in_1: 'z',
     });
   });
-  it('that came twice are none, whatever the blanks', () => {
+  it('ignores a cookie sent twice, with or without blanks', () => {
     expect(read('gjc_session=a; \tgjc_session=b')).toEqual({});
   });
-  it('are not those whose name begins with what only looks like a blank: a browser lets anybody set such a __Host- cookie', () => {
+  // Browsers protect the __Host- prefix only at the very start of a name.
+  it('does not trim a Unicode space before a __Host- name', () => {
     expect(
       read('\u00a0__Host-gjc_session=mine; __Host-gjc_session=theirs')['__Host-gjc_session'],
     ).toBe('theirs');
   });
-  it('are read in no time', () => {
+  it('parses long headers in linear time', () => {
     const started = performance.now();
     for (const cookie of [
       `gjc_=${' '.repeat(60_000)}x`,
@@ -35,9 +36,9 @@ describe('the console’s cookies', () => {
   });
 });
 
-describe('the names of cookies', () => {
+describe('createCookieJar', () => {
   const jarOf = (publicUrl: string, basePath = '') =>
-    cookieJar(
+    createCookieJar(
       readEnv({
         DATABASE_URL: 'postgres://localhost/app',
         BASE_PATH: basePath,
@@ -47,7 +48,7 @@ describe('the names of cookies', () => {
       }),
     );
 
-  it('carry __Host- on https, under a base path too, which no sibling domain can set', () => {
+  it('uses the __Host- prefix on https, with a base path too', () => {
     for (const basePath of ['', '/ops/good_job', '/a']) {
       const jar = jarOf('https://ops.example.com', basePath);
       for (const cookie of [
@@ -60,14 +61,14 @@ describe('the names of cookies', () => {
         );
     }
   });
-  it('are bound to the path on http', () => {
+  it('binds cookies to the base path on http', () => {
     const jar = jarOf('http://ops.example.com', '/ops');
     expect(jar.set(jar.session, 'x', 60)).toMatch(
       /^gjc_[0-9a-f]{8}_session=x; Max-Age=60; Path=\/ops; HttpOnly; SameSite=Lax$/,
     );
     expect(jarOf('http://ops.example.com').session).toBe('gjc_session');
   });
-  it('differ by base path, and no console takes another one’s sign-in for its own', () => {
+  it('names the cookies of each base path differently', () => {
     const jars = ['', '/ops', '/ops/good_job', '/sign_in_x'].map((basePath) =>
       jarOf('https://ops.example.com', basePath),
     );
@@ -75,11 +76,12 @@ describe('the names of cookies', () => {
     for (const jar of jars)
       for (const other of jars) expect(jar.isSignIn(other.signIn('abcdefgh'))).toBe(jar === other);
   });
-  it('are hidden from the pages, whichever console they are of', () => {
+  it('hides the cookies of every console from the pages', () => {
     const request = {
       headers: {
         cookie:
-          'a=1; gjc_session=x; __Host-gjc_0a1b2c3d_session=x;\t__Secure-gjc_session=x; gjc_0a1b2c3d_sign_in_abc=x; gjc_theme=dark',
+          'a=1; gjc_session=x; __Host-gjc_0a1b2c3d_session=x;\t__Secure-gjc_session=x; ' +
+          'gjc_0a1b2c3d_sign_in_abc=x; gjc_theme=dark',
       },
       rawHeaders: [],
     } as unknown as IncomingMessage;

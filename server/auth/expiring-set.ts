@@ -1,4 +1,4 @@
-/** Remembers keys until a time (ms since 1970), a bounded number of them: those that end first go first. */
+/** A bounded set of keys with expiry (ms since 1970). Evicts the keys that expire first. */
 export class ExpiringSet {
   readonly #ends = new Map<string, number>();
   constructor(private readonly max: number) {}
@@ -7,15 +7,15 @@ export class ExpiringSet {
     return (this.#ends.get(key) ?? 0) > Date.now();
   }
 
-  /** false: it was there. */
+  /** Returns false if the key is in the set already. */
   add(key: string, until: number): boolean {
     if (this.has(key)) return false;
-    if (this.#ends.size >= this.max) this.#makeRoom();
+    if (this.#ends.size >= this.max) this.#evict();
     this.#ends.set(key, until);
     return true;
   }
 
-  #makeRoom(): void {
+  #evict(): void {
     const now = Date.now();
     for (const [key, end] of this.#ends) if (end <= now) this.#ends.delete(key);
     if (this.#ends.size < this.max) return;

@@ -1,5 +1,3 @@
-import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   type JSONWebKeySet,
   type JWTVerifyGetKey,
@@ -7,44 +5,46 @@ import {
   createRemoteJWKSet,
   customFetch,
 } from 'jose';
-import { isSafeUrl } from '../../lib/auth/config';
-import { EnvError } from '../../lib/env-values';
+import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isSafeUrl } from '../../lib/config/authentication';
+import { EnvError } from '../../lib/config/values';
 
-/** The keys could not be had: the fault is not the token's. */
-export class KeysUnreachable extends Error {}
-/** The token names a key that there is not, or in characters that no key's name has. */
-export class NoSuchKey extends Error {}
+/** The keys are unavailable, which says nothing about the token. */
+export class KeysUnreachableError extends Error {}
+/** The token's key id does not exist or is malformed. */
+class UnknownKey extends Error {}
 
-const KID = /^[A-Za-z0-9_-]{1,128}$/;
+const KID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 262_144;
 const MAX_KEYS = 64;
-/** Whoever reaches the console may name any key: so many unknown ones are asked for in a minute. */
-const MAX_ASKED = 20;
-const ASKED_WINDOW_MS = 60_000;
-const FRESH_MS = 3_600_000;
-/** A key that cannot be asked for again stays good for so long; it is tried again each RETRY_MS. */
+/** Limits fetches of unknown key ids per window, because an unauthenticated client can send any. */
+const MAX_UNKNOWN_KEYS = 20;
+const UNKNOWN_KEYS_WINDOW_MS = 60_000;
+const TTL_MS = 3_600_000;
+/** How long a key stays valid while its refresh fails; the refresh is retried every RETRY_MS. */
 const STALE_MS = 24 * 3_600_000;
 const RETRY_MS = 30_000;
 
-/** GETs a small text; no redirect is followed. */
-async function get(url: string, signal?: AbortSignal | null): Promise<Response> {
+/** GETs a small text without redirects. Throws KeysUnreachableError. */
+async function fetchLimited(url: string, signal?: AbortSignal | null): Promise<Response> {
   const response = await fetch(url, {
     redirect: 'error',
     signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
   }).catch((cause: unknown) => {
-    throw new KeysUnreachable('The keys could not be had.', { cause });
+    throw new KeysUnreachableError('The JWT keys could not be fetched.', { cause });
   });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of response.body ?? []) {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MAX_BYTES) throw new Error('The keys are too large.');
+      if (bytes > MAX_BYTES) throw new Error('The JWT keys are too large.');
     }
   } catch (cause) {
-    throw new KeysUnreachable('The keys could not be read.', { cause });
+    throw new KeysUnreachableError('The JWT keys could not be read.', { cause });
   }
   return new Response(Buffer.concat(chunks), {
     status: response.status,
@@ -59,13 +59,13 @@ function readPem(pem: string): KeyObject {
     : createPublicKey(pem);
 }
 
-/** A JWKS at an address: cached, asked for again at a key that is not in it, not more often than each 30 s. */
+/** A JWKS URL: cached, and fetched again for an unknown key at most every 30 s. */
 export function fromJwksUrl(url: URL): JWTVerifyGetKey {
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: TIMEOUT_MS,
     cooldownDuration: 30_000,
-    cacheMaxAge: FRESH_MS,
-    [customFetch]: (address, { signal }) => get(address, signal),
+    cacheMaxAge: TTL_MS,
+    [customFetch]: (address, { signal }) => fetchLimited(address, signal),
   });
   return async (header, token) => {
     checkKid(header.kid, false);
@@ -77,112 +77,122 @@ export function fromJwksUrl(url: URL): JWTVerifyGetKey {
         code === 'ERR_JOSE_NOT_SUPPORTED'
       )
         throw error;
-      throw new KeysUnreachable('The keys could not be had.', { cause: error });
+      throw new KeysUnreachableError('The JWT keys could not be fetched.', { cause: error });
     });
   };
 }
 
-interface KnownKey {
+interface CachedKey {
   key: KeyObject;
   fetchedAt: number;
-  askAgainAt: number;
+  refreshAt: number;
 }
 
-/** One PEM at an address a key: `{kid}` in it. */
+/** One PEM per key at a URL with `{kid}`. */
 function fromPemUrl(template: string): JWTVerifyGetKey {
-  /** In the order of their last use. */
-  const known = new Map<string, KnownKey>();
-  const underWay = new Map<string, Promise<KeyObject>>();
-  let asked = { since: 0, times: 0 };
+  /** Ordered by last use. */
+  const cache = new Map<string, CachedKey>();
+  const pending = new Map<string, Promise<KeyObject>>();
+  let unknownKeys = { since: 0, times: 0 };
 
   async function fetchKey(name: string): Promise<KeyObject> {
-    const response = await get(template.replaceAll('{kid}', name));
+    const response = await fetchLimited(template.replaceAll('{kid}', name));
     if (response.status === 404 || response.status === 403 || response.status === 400) {
-      known.delete(name);
-      throw new NoSuchKey('There is no such key.');
+      cache.delete(name);
+      throw new UnknownKey('The key does not exist.');
     }
-    if (!response.ok) throw new KeysUnreachable(`The keys' address answers ${response.status}.`);
-    const key = readAnswer(await response.text());
+    if (!response.ok)
+      throw new KeysUnreachableError(`The key URL answered with status ${response.status}.`);
+    const key = parseKeyResponse(await response.text());
     const now = Date.now();
-    known.set(name, { key, fetchedAt: now, askAgainAt: now + FRESH_MS });
-    if (known.size > MAX_KEYS) known.delete(known.keys().next().value ?? '');
+    cache.set(name, { key, fetchedAt: now, refreshAt: now + TTL_MS });
+    if (cache.size > MAX_KEYS) cache.delete(cache.keys().next().value ?? '');
     return key;
   }
 
-  /** Who asks for a key that is on its way waits for that one. A key that was there before costs nothing of what strangers may ask for. */
-  function ask(name: string): Promise<KeyObject> {
-    const already = underWay.get(name);
-    if (already) return already;
-    if (!known.has(name)) {
-      if (Date.now() - asked.since > ASKED_WINDOW_MS) asked = { since: Date.now(), times: 0 };
-      if (++asked.times > MAX_ASKED) throw new KeysUnreachable('Too many keys were asked for.');
+  /** Shares a fetch in progress. Refreshing a cached key does not count against the limit. */
+  function fetchKeyOnce(name: string): Promise<KeyObject> {
+    const running = pending.get(name);
+    if (running) return running;
+    if (!cache.has(name)) {
+      if (Date.now() - unknownKeys.since > UNKNOWN_KEYS_WINDOW_MS)
+        unknownKeys = { since: Date.now(), times: 0 };
+      unknownKeys.times += 1;
+      if (unknownKeys.times > MAX_UNKNOWN_KEYS)
+        throw new KeysUnreachableError('Too many unknown keys were requested.');
     }
-    const asking = fetchKey(name).finally(() => underWay.delete(name));
-    underWay.set(name, asking);
-    return asking;
+    const request = fetchKey(name).finally(() => pending.delete(name));
+    pending.set(name, request);
+    return request;
   }
 
   return async ({ kid }) => {
     const name = checkKid(kid, true);
-    const before = known.get(name);
-    if (!before) return ask(name);
-    known.delete(name);
-    known.set(name, before);
-    if (before.askAgainAt > Date.now()) return before.key;
-    return ask(name).catch((error: unknown) => {
-      // It was good, and nobody says that it is no more.
-      if (!(error instanceof KeysUnreachable) || Date.now() - before.fetchedAt > STALE_MS)
+    const cached = cache.get(name);
+    if (!cached) return fetchKeyOnce(name);
+    cache.delete(name);
+    cache.set(name, cached);
+    if (cached.refreshAt > Date.now()) return cached.key;
+    return fetchKeyOnce(name).catch((error: unknown) => {
+      // Use the stale key: the fetch failed, but nothing says that the key is invalid.
+      if (!(error instanceof KeysUnreachableError) || Date.now() - cached.fetchedAt > STALE_MS)
         throw error;
-      before.askAgainAt = Date.now() + RETRY_MS;
-      return before.key;
+      cached.refreshAt = Date.now() + RETRY_MS;
+      return cached.key;
     });
   };
 }
 
-/** What an address answers instead of a key (a captive portal's page, an error that calls itself 200) is no fault of the token's. */
-function readAnswer(text: string): KeyObject {
+/** Parses a PEM. Anything else, such as a captive portal's page, counts as unreachable keys. */
+function parseKeyResponse(text: string): KeyObject {
   try {
     return readPem(text);
   } catch (cause) {
-    throw new KeysUnreachable("The keys' address answers with something that is no key.", {
+    throw new KeysUnreachableError('The key URL did not return a key.', {
       cause,
     });
   }
 }
 
-/** It becomes part of an address: no path, no query, no other host. */
-function checkKid(kid: unknown, needed: boolean): string {
-  if (kid === undefined && !needed) return '';
-  if (typeof kid === 'string' && KID.test(kid)) return kid;
-  throw new NoSuchKey('No key has such a name.');
+/** The key id becomes part of a URL and must not change its path, query or host. */
+function checkKid(kid: unknown, isRequired: boolean): string {
+  if (kid === undefined && !isRequired) return '';
+  if (typeof kid === 'string' && KID_PATTERN.test(kid)) return kid;
+  throw new UnknownKey('The key id is malformed.');
 }
 
 function fromText(text: string): JWTVerifyGetKey {
-  if (text.trimStart().startsWith('{')) return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+  if (text.trimStart().startsWith('{')) {
+    // `createLocalJWKSet` checks the shape.
+    const keySet: JSONWebKeySet = JSON.parse(text);
+    return createLocalJWKSet(keySet);
+  }
   const key = readPem(text);
   return async () => key;
 }
 
-/** `JWT_KEYS`: a JWKS URL, the URL of a PEM with `{kid}`, a PEM, or a file of PEM or JWKS. Throws EnvError. */
-export function readKeys(given: string): JWTVerifyGetKey {
-  if (/^https?:/i.test(given)) {
-    const url = URL.canParse(given) ? new URL(given) : null;
-    // In the path alone: in a host name the token would choose whom to ask.
+/** Reads `JWT_KEYS`: a JWKS URL, a PEM URL with `{kid}`, a PEM, or a file. Throws EnvError. */
+export function readKeys(setting: string): JWTVerifyGetKey {
+  if (/^https?:/i.test(setting)) {
+    const url = URL.canParse(setting) ? new URL(setting) : null;
+    // `{kid}` is allowed in the path only: in the host, the token would choose the server.
     if (
       !url ||
       !isSafeUrl(url) ||
       url.password !== '' ||
       /[{}]|%7B/i.test(url.host) ||
-      /\{(?!kid\})/.test(given)
+      /\{(?!kid\})/.test(setting)
     )
       throw new EnvError(
         'JWT_KEYS must be an https:// URL (http:// for localhost alone), a PEM, or a file.',
       );
-    return given.includes('{kid}') ? fromPemUrl(given) : fromJwksUrl(url);
+    return setting.includes('{kid}') ? fromPemUrl(setting) : fromJwksUrl(url);
   }
   try {
     return fromText(
-      given.includes('-----BEGIN') ? given.replaceAll('\\n', '\n') : readFileSync(given, 'utf8'),
+      setting.includes('-----BEGIN')
+        ? setting.replaceAll('\\n', '\n')
+        : readFileSync(setting, 'utf8'),
     );
   } catch {
     throw new EnvError(

@@ -1,138 +1,143 @@
 import type { IncomingMessage } from 'node:http';
-import type { SessionLimits } from '../../lib/auth/config';
-import { LOCAL } from '../../lib/auth/viewer';
-import { isDemoDatabase } from '../../lib/demo-database';
-import type { Env } from '../../lib/env';
+import { type Identity, LOCAL_VIEWER } from '../../lib/auth/roles';
+import type { SessionLimits } from '../../lib/config/authentication';
+import type { Env } from '../../lib/config/environment';
+import { isDemoDatabase } from '../../lib/context/demo-database';
 import { createLimit } from '../rate-limits';
 import { isActivity } from './activity';
+import { cookiePairs, printSetCookie, removeCookies } from './cookies';
 import { LocalSessions } from './local-session';
-import { takeAway, withoutBlanks } from './one-header';
 import { safeReturnPath, withReturnPath } from './return-path';
 import type { StartTokens } from './start-token';
-import type { Authenticator, DoorAnswer, StartProblem } from './types';
+import type { AuthResponse, Authentication, Authenticator, StartProblem } from './types';
 
 export const START_PATH = '/auth/start';
-/** Wrong tokens in a minute. A right one is accepted all the same: whoever sends wrong ones can lock nobody out. */
-const MAX_WRONG = 30;
+/**
+ * Per minute. A correct token is accepted even above the limit, so that an attacker cannot lock the
+ * operator out.
+ */
+const MAX_WRONG_TOKENS = 30;
 const MAX_FORM_BYTES = 8_000;
 const COOKIE = 'gjc_local_';
-/** Of one name; a page at another port of this machine can set some, which must not hide the right one. */
+/** With one name. A page at another port can set some, which must not hide the genuine cookie. */
 const MAX_COOKIES = 8;
 
+const LOCAL_IDENTITY: Identity = {
+  id: LOCAL_VIEWER.id,
+  user: LOCAL_VIEWER.id,
+  email: null,
+  name: null,
+  groups: [],
+};
+
+/** Session cookies of every port, which later code must not log. */
+const HIDDEN_COOKIE = /^\s*(__Host-|__Secure-)?gjc_local_/;
+
 /**
- * Nobody signs in: the console serves its own machine, and whoever can read what the server printed there is its
- * admin. A request proves it by the cookie that a start token was exchanged for. A proxy in front adds no such proof.
+ * AUTH_MODE=none: anyone who can read the server's output on this machine is an admin. A request
+ * proves it with a cookie obtained for a start token.
  */
-export function createLocalAccess(
-  env: Env,
-  limits: SessionLimits,
-  tokens: StartTokens | null,
-): Authenticator {
-  const now = tokens?.now ?? Date.now;
-  const sessions = new LocalSessions(limits, now);
-  const secondsToWait = createLimit(MAX_WRONG);
-  const { basePath, publicUrl, demo } = env;
-  const secure = publicUrl?.protocol === 'https:';
-  const prefix = !secure ? '' : basePath === '' ? '__Host-' : '__Secure-';
-  const attributes = `; Path=${basePath || '/'}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+export class LocalAccess implements Authenticator {
+  private readonly now: () => number;
+  private readonly sessions: LocalSessions;
+  private readonly secondsToWait = createLimit(MAX_WRONG_TOKENS);
+  private readonly secure: boolean;
 
-  /** Cookies of one host are the same at all its ports, so each port has its own. */
-  function cookieName({ headers }: IncomingMessage): string {
-    const port = /:(\d{1,5})$/.exec(headers.host ?? '')?.[1] ?? (secure ? '443' : '80');
-    return `${prefix}${COOKIE}${port}`;
+  constructor(
+    private readonly env: Env,
+    limits: SessionLimits,
+    private readonly tokens: StartTokens | null,
+  ) {
+    this.now = tokens?.now ?? Date.now;
+    this.sessions = new LocalSessions(limits, this.now);
+    this.secure = env.publicUrl?.protocol === 'https:';
   }
 
-  function isSignedIn(request: IncomingMessage, isActivity: boolean): boolean {
-    return cookieValues(request, cookieName(request)).some((id) => sessions.has(id, isActivity));
+  async authenticate(request: IncomingMessage): Promise<Authentication> {
+    const { basePath, demo } = this.env;
+    const signedIn = this.isSignedIn(request, isActivity(request, basePath));
+    if (request.headers.cookie?.includes(COOKIE)) removeCookies(request, HIDDEN_COOKIE);
+    if (signedIn || (demo && (await isDemoDatabase(this.now()))))
+      return { kind: 'identity', identity: LOCAL_IDENTITY };
+    return {
+      kind: 'sign_in',
+      location: withReturnPath(basePath + START_PATH, request.url ?? ''),
+    };
   }
 
-  function page(
-    request: IncomingMessage,
-    returnTo: string,
-    problem: StartProblem | null = null,
-  ): DoorAnswer {
-    tokens?.ensureFolder();
-    // A browser leaves a Strict cookie out where another site leads here: the reader may be signed in.
-    const canContinue =
-      request.headers['sec-fetch-site'] === 'cross-site' || isSignedIn(request, false);
-    return { kind: 'start', problem, returnTo, canContinue, cookies: [] };
+  async handleEndpoint(request: IncomingMessage, path: string): Promise<AuthResponse | null> {
+    if (path !== START_PATH) return null;
+    if (request.method === 'POST') return this.signIn(request);
+    const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
+    return this.startPage(request, safeReturnPath(query.get('return_to'), this.env.basePath));
   }
 
-  async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
-    const form = await readForm(request);
-    const returnTo = safeReturnPath(form.get('return_to'), basePath);
-    const result = tokens?.consume(form.get('token') ?? '') ?? 'wrong';
+  private async signIn(request: IncomingMessage): Promise<AuthResponse> {
+    const form = await readFormBody(request);
+    const returnTo = safeReturnPath(form.get('return_to'), this.env.basePath);
+    const result = this.tokens?.consume(form.get('token') ?? '') ?? 'wrong';
     if (result === 'accepted')
-      return {
-        kind: 'redirect',
-        location: returnTo,
-        cookies: [`${cookieName(request)}=${sessions.start()}${attributes}`],
-      };
-    const wait = secondsToWait('wrong token');
-    return page(
+      return { kind: 'redirect', location: returnTo, cookies: [this.startSession(request)] };
+    const waitSeconds = this.secondsToWait('wrong token');
+    return this.startPage(
       request,
       returnTo,
-      wait > 0
-        ? { code: 'start_token_too_many', status: 429, retryAfterSeconds: wait }
+      waitSeconds > 0
+        ? { code: 'start_token_too_many', status: 429, retryAfterSeconds: waitSeconds }
         : { code: `start_token_${result}`, status: 403 },
     );
   }
 
-  return {
-    async authenticate(request) {
-      const signedIn = isSignedIn(request, isActivity(request, basePath));
-      hideCookies(request);
-      if (signedIn || (demo && (await isDemoDatabase(now()))))
-        return {
-          kind: 'identity',
-          identity: { id: LOCAL.id, user: LOCAL.id, email: null, name: null, groups: [] },
-        };
-      return {
-        kind: 'sign_in',
-        location: withReturnPath(basePath + START_PATH, request.url ?? ''),
-      };
-    },
+  private startPage(
+    request: IncomingMessage,
+    returnTo: string,
+    problem: StartProblem | null = null,
+  ): AuthResponse {
+    this.tokens?.ensureFolder();
+    // The browser omits a Strict cookie on a link from another site: the viewer may be signed in.
+    const canContinue =
+      request.headers['sec-fetch-site'] === 'cross-site' || this.isSignedIn(request, false);
+    return { kind: 'start', problem, returnTo, canContinue, cookies: [] };
+  }
 
-    async door(request, path) {
-      if (path !== START_PATH) return null;
-      if (request.method === 'POST') return signIn(request);
-      const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
-      return page(request, safeReturnPath(query.get('return_to'), basePath));
-    },
-  };
+  private isSignedIn(request: IncomingMessage, isActivity: boolean): boolean {
+    const name = this.cookieName(request);
+    return cookiePairs(request)
+      .filter((cookie) => cookie[0] === name)
+      .slice(0, MAX_COOKIES)
+      .some(([, id]) => this.sessions.has(id, isActivity));
+  }
+
+  /** Returns the cookie of a new session. */
+  private startSession(request: IncomingMessage): string {
+    return printSetCookie({
+      name: this.cookieName(request),
+      value: this.sessions.start(),
+      path: this.env.basePath || '/',
+      httpOnly: true,
+      sameSite: 'strict',
+      secure: this.secure,
+    });
+  }
+
+  /** The name includes the port, because all ports of a host share their cookies. */
+  private cookieName({ headers }: IncomingMessage): string {
+    const securePrefix = this.env.basePath === '' ? '__Host-' : '__Secure-';
+    const port = /:(\d{1,5})$/.exec(headers.host ?? '')?.[1] ?? (this.secure ? '443' : '80');
+    return `${this.secure ? securePrefix : ''}${COOKIE}${port}`;
+  }
 }
 
-function cookieValues(request: IncomingMessage, name: string): string[] {
-  return (request.headers.cookie ?? '')
-    .split(';')
-    .map((part) => part.split('='))
-    .filter(([key = '']) => withoutBlanks(key) === name)
-    .slice(0, MAX_COOKIES)
-    .map(([, value = '']) => withoutBlanks(value));
-}
-
-/** Takes the session cookies of every port from the request, so that nothing behind this can log them. */
-function hideCookies(request: IncomingMessage): void {
-  const { cookie } = request.headers;
-  if (!cookie?.includes(COOKIE)) return;
-  const others = cookie
-    .split(';')
-    .filter((part) => !/^\s*(__Host-|__Secure-)?gjc_local_/.test(part));
-  takeAway(request, 'cookie');
-  if (others.length > 0) request.headers.cookie = others.join(';').trim();
-}
-
-/** The fields of a form; none where it is too large or of another type. */
-async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+/** The fields of a form; empty if the body is too large or has another type. */
+async function readFormBody(request: IncomingMessage): Promise<URLSearchParams> {
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') return new URLSearchParams();
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    // The connection stays open for the answer when reading stops early.
-    for await (const chunk of request.iterator({
-      destroyOnReturn: false,
-    }) as AsyncIterable<Buffer>) {
+    // Keep the connection open for the response when reading stops early.
+    const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+    for await (const chunk of body) {
       bytes += chunk.length;
       if (bytes > MAX_FORM_BYTES) return new URLSearchParams();
       chunks.push(chunk);

@@ -1,29 +1,31 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, captureOutput } from '../../test/harness/gateway';
 import { TOKEN_MS } from './start-token';
 
-/* Ways into a console without sign-in that must fail, most of them as bytes that no browser sends. */
+/* Attacks on a console with AUTH_MODE=none, most of them as bytes that no browser sends. */
 let clock = Date.now();
-const doors: Door[] = [];
+const gateways: TestGateway[] = [];
 afterEach(async () => {
-  await Promise.all(doors.splice(0).map((door) => door.close()));
+  await Promise.all(gateways.splice(0).map((gateway) => gateway.close()));
 });
-async function open(variables: Record<string, string> = {}): Promise<Door> {
-  const door = await openDoor(variables, 0, { now: () => clock });
-  doors.push(door);
-  return door;
+async function open(variables: Record<string, string> = {}): Promise<TestGateway> {
+  const gateway = await openGateway(variables, 0, { now: () => clock });
+  gateways.push(gateway);
+  return gateway;
 }
 async function quietly<T>(fn: () => Promise<T>): Promise<T> {
   const result: { value?: T } = {};
-  await printed(async () => (result.value = await fn()));
+  await captureOutput(async () => {
+    result.value = await fn();
+  });
   return result.value as T;
 }
-const idOf = ({ cookie }: Door) => cookie.slice(cookie.indexOf('=') + 1);
+const idOf = ({ cookie }: TestGateway) => cookie.slice(cookie.indexOf('=') + 1);
 const form = (token: string) => `token=${token}`;
-/** A POST of a token as bytes. */
-const post = (door: Door, token: string, headers: string, target = '/auth/start') =>
+/** POSTs a token as raw bytes. */
+const post = (gateway: TestGateway, token: string, headers: string, target = '/auth/start') =>
   quietly(() =>
-    door.raw(
+    gateway.raw(
       `POST ${target} HTTP/1.1\r\n${headers}Content-Type: application/x-www-form-urlencoded\r\n` +
         `Content-Length: ${form(token).length}\r\nConnection: close\r\n\r\n${form(token)}`,
     ),
@@ -51,11 +53,12 @@ describe('with the cookie of a session', () => {
     ['localhost:123456', 400],
     ['localhost\t', 403],
   ])('a Host of %j is refused', async (host, status) => {
-    const door = await open();
-    const named = host.endsWith(':') || /:[-\d]*$/.test(host) ? host : `${host}:${door.port}`;
+    const gateway = await open();
+    const hostHeader =
+      host.endsWith(':') || /:[-\d]*$/.test(host) ? host : `${host}:${gateway.port}`;
     const { status: actual, seen } = await quietly(() =>
-      door.raw(
-        `GET /jobs HTTP/1.1\r\nHost: ${named}\r\nCookie: ${door.cookie}\r\nConnection: close\r\n\r\n`,
+      gateway.raw(
+        `GET /jobs HTTP/1.1\r\nHost: ${hostHeader}\r\nCookie: ${gateway.cookie}\r\nConnection: close\r\n\r\n`,
       ),
     );
     expect(seen).toBeNull();
@@ -64,21 +67,21 @@ describe('with the cookie of a session', () => {
   });
 
   it.each(['localhost', 'LocalHost', '127.0.0.1', '[::1]'])(
-    'the loopback name %s is answered',
+    'the loopback name %s is accepted',
     async (host) => {
-      const door = await open();
-      const { status } = await door.raw(
-        `GET /jobs HTTP/1.1\r\nHost: ${host}:${door.port}\r\nCookie: ${door.cookie}\r\nConnection: close\r\n\r\n`,
+      const gateway = await open();
+      const { status } = await gateway.raw(
+        `GET /jobs HTTP/1.1\r\nHost: ${host}:${gateway.port}\r\nCookie: ${gateway.cookie}\r\nConnection: close\r\n\r\n`,
       );
       expect(status).toBe(200);
     },
   );
 
   it('HTTP/1.0 without a Host is refused', async () => {
-    const door = await open();
-    for (const port of [door.port, 80]) {
+    const gateway = await open();
+    for (const port of [gateway.port, 80]) {
       const answer = await quietly(() =>
-        door.raw(`GET /jobs HTTP/1.0\r\nCookie: gjc_local_${port}=${idOf(door)}\r\n\r\n`),
+        gateway.raw(`GET /jobs HTTP/1.0\r\nCookie: gjc_local_${port}=${idOf(gateway)}\r\n\r\n`),
       );
       expect([answer.status, answer.seen]).toEqual([403, null]);
     }
@@ -95,10 +98,11 @@ describe('with the cookie of a session', () => {
     '//localhost/jobs',
     '*',
   ])('the request target %s is refused', async (target) => {
-    const door = await open();
+    const gateway = await open();
     const answer = await quietly(() =>
-      door.raw(
-        `GET ${target} HTTP/1.1\r\nHost: localhost:${door.port}\r\nCookie: ${door.cookie}\r\nConnection: close\r\n\r\n`,
+      gateway.raw(
+        `GET ${target} HTTP/1.1\r\nHost: localhost:${gateway.port}\r\n` +
+          `Cookie: ${gateway.cookie}\r\nConnection: close\r\n\r\n`,
       ),
     );
     expect([answer.status, answer.seen]).toEqual([400, null]);
@@ -119,10 +123,11 @@ describe('with the cookie of a session', () => {
     ['Proxy-Connection: close\r\n'],
     ['Connection: X-Forwarded-For\r\nX-Forwarded-For: 127.0.0.1\r\n'],
   ])('the proxy headers %j are refused', async (headers) => {
-    const door = await open();
+    const gateway = await open();
     const answer = await quietly(() =>
-      door.raw(
-        `GET /jobs HTTP/1.1\r\nHost: localhost:${door.port}\r\n${headers}Cookie: ${door.cookie}\r\nConnection: close\r\n\r\n`,
+      gateway.raw(
+        `GET /jobs HTTP/1.1\r\nHost: localhost:${gateway.port}\r\n${headers}` +
+          `Cookie: ${gateway.cookie}\r\nConnection: close\r\n\r\n`,
       ),
     );
     expect([answer.status, answer.seen]).toEqual([403, null]);
@@ -130,89 +135,92 @@ describe('with the cookie of a session', () => {
 });
 
 describe('a session cookie', () => {
-  it('of another server is none here, whatever its name', async () => {
-    const [door, other] = [await open(), await open()];
+  it('a session cookie of another server is refused whatever its name', async () => {
+    const gateway = await open();
+    const other = await open();
     for (const cookie of [
       other.cookie,
-      `gjc_local_${door.port}=${idOf(other)}`,
-      `gjc_local_${door.port}="${idOf(door)}"`,
-      `GJC_LOCAL_${door.port}=${idOf(door)}`,
-      `gjc_local_${door.port}=${idOf(door)}x`,
-      `\u00a0gjc_local_${door.port}=${idOf(door)}`,
-      `__Host-gjc_local_${door.port}=${idOf(door)}`,
+      `gjc_local_${gateway.port}=${idOf(other)}`,
+      `gjc_local_${gateway.port}="${idOf(gateway)}"`,
+      `GJC_LOCAL_${gateway.port}=${idOf(gateway)}`,
+      `gjc_local_${gateway.port}=${idOf(gateway)}x`,
+      `\u00a0gjc_local_${gateway.port}=${idOf(gateway)}`,
+      `__Host-gjc_local_${gateway.port}=${idOf(gateway)}`,
     ])
-      expect((await door.send('/api/jobs', { headers: { Cookie: cookie } })).status, cookie).toBe(
-        401,
-      );
+      expect(
+        (await gateway.send('/api/jobs', { headers: { Cookie: cookie } })).status,
+        cookie,
+      ).toBe(401);
   });
 
-  it('counts beside another one of its name, and two made-up ones do not', async () => {
-    const door = await open();
+  it('a session cookie is accepted next to an invalid one of the same name', async () => {
+    const gateway = await open();
     const status = async (cookie: string | string[]) =>
-      (await door.send('/api/jobs', { headers: { Cookie: cookie } })).status;
-    const madeUp = `gjc_local_${door.port}=${'A'.repeat(43)}`;
-    expect(await status(`${madeUp}; ${madeUp}`)).toBe(401);
-    expect(await status(`${madeUp}; ${door.cookie}`)).toBe(200);
-    expect(await status([door.cookie, madeUp])).toBe(200);
+      (await gateway.send('/api/jobs', { headers: { Cookie: cookie } })).status;
+    const invalidCookie = `gjc_local_${gateway.port}=${'A'.repeat(43)}`;
+    expect(await status(`${invalidCookie}; ${invalidCookie}`)).toBe(401);
+    expect(await status(`${invalidCookie}; ${gateway.cookie}`)).toBe(200);
+    expect(await status([gateway.cookie, invalidCookie])).toBe(200);
   });
 
-  it('of a server before its restart is none', async () => {
-    const before = await open();
-    const { cookie, port } = before;
-    await before.close();
-    doors.pop();
-    const after = await openDoor({}, port, { now: () => clock });
-    doors.push(after);
-    expect((await after.send('/api/jobs', { headers: { Cookie: cookie } })).status).toBe(401);
+  it('a session cookie is refused after a restart of the server', async () => {
+    const stopped = await open();
+    const { cookie, port } = stopped;
+    await stopped.close();
+    gateways.pop();
+    const restarted = await openGateway({}, port, { now: () => clock });
+    gateways.push(restarted);
+    expect((await restarted.send('/api/jobs', { headers: { Cookie: cookie } })).status).toBe(401);
   });
 });
 
 describe('a start token', () => {
-  it('that is sent twenty times at once starts one session', async () => {
-    const door = await open();
-    const token = door.startTokens.issue();
-    const host = `Host: localhost:${door.port}\r\nOrigin: http://localhost:${door.port}\r\n`;
-    const answers = await Promise.all(Array.from({ length: 20 }, () => post(door, token, host)));
+  it('a start token that is sent twenty times concurrently starts one session', async () => {
+    const gateway = await open();
+    const token = gateway.startTokens.issue();
+    const host = `Host: localhost:${gateway.port}\r\nOrigin: http://localhost:${gateway.port}\r\n`;
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(gateway, token, host)));
     expect(answers.filter(({ status }) => status === 303)).toHaveLength(1);
     expect(answers.filter(setsCookie)).toHaveLength(1);
   });
 
-  it('starts a session up to ten minutes after it was made, and none from then on', async () => {
-    const door = await open();
-    const host = `Host: localhost:${door.port}\r\nOrigin: http://localhost:${door.port}\r\n`;
-    const [first, second] = [door.startTokens.issue(), door.startTokens.issue()];
+  it('a start token is accepted for exactly ten minutes', async () => {
+    const gateway = await open();
+    const host = `Host: localhost:${gateway.port}\r\nOrigin: http://localhost:${gateway.port}\r\n`;
+    const first = gateway.startTokens.issue();
+    const second = gateway.startTokens.issue();
     clock += TOKEN_MS - 1;
-    expect((await post(door, first, host)).status).toBe(303);
+    expect((await post(gateway, first, host)).status).toBe(303);
     clock += 1;
-    const late = await post(door, second, host);
+    const late = await post(gateway, second, host);
     expect([late.status, setsCookie(late)]).toEqual([403, false]);
   });
 
-  it('in the query of a GET or HEAD starts no session, and is not used up by it', async () => {
-    const door = await open();
-    const token = door.startTokens.issue();
+  it('a start token in the query of a GET or HEAD starts no session and stays valid', async () => {
+    const gateway = await open();
+    const token = gateway.startTokens.issue();
     for (const method of ['GET', 'HEAD'])
       for (const target of [`/auth/start?token=${token}`, `/auth/start?${token}`]) {
-        const answer = await door.send(target, { method, headers: { Cookie: '' } });
+        const answer = await gateway.send(target, { method, headers: { Cookie: '' } });
         expect([answer.status, answer.headers['set-cookie']]).toEqual([200, undefined]);
         expect(answer.body).not.toContain(token);
       }
-    const host = `Host: localhost:${door.port}\r\nOrigin: http://localhost:${door.port}\r\n`;
-    expect((await post(door, token, host)).status).toBe(303);
+    const host = `Host: localhost:${gateway.port}\r\nOrigin: http://localhost:${gateway.port}\r\n`;
+    expect((await post(gateway, token, host)).status).toBe(303);
   });
 
-  it('is accepted from no other site, origin, name or target', async () => {
-    const door = await open();
-    const token = door.startTokens.issue();
-    const host = `Host: localhost:${door.port}\r\n`;
-    const origin = `Origin: http://localhost:${door.port}\r\n`;
+  it('a start token is refused from any other site, origin, host or target', async () => {
+    const gateway = await open();
+    const token = gateway.startTokens.issue();
+    const host = `Host: localhost:${gateway.port}\r\n`;
+    const origin = `Origin: http://localhost:${gateway.port}\r\n`;
     for (const headers of [
       host,
       `${host}Origin: null\r\n`,
       `${host}Origin:\r\n`,
-      `${host}Origin: http://127.0.0.1:${door.port}\r\n`,
-      `${host}Origin: http://localhost:${door.port}.evil.example\r\n`,
-      `${host}Origin: http://localhost:${door.port}/\r\n`,
+      `${host}Origin: http://127.0.0.1:${gateway.port}\r\n`,
+      `${host}Origin: http://localhost:${gateway.port}.evil.example\r\n`,
+      `${host}Origin: http://localhost:${gateway.port}/\r\n`,
       `${host}${origin}${origin}`,
       `${host}${origin}Origin: http://evil.example\r\n`,
       `${host}Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n`,
@@ -222,18 +230,18 @@ describe('a start token', () => {
       `${host}${origin}Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors\r\n`,
       `${host}Origin: http://evil.example\r\nSec-Fetch-Site: same-origin\r\n`,
       `Host: evil.example\r\nOrigin: http://evil.example\r\n`,
-      `Host: localhost.:${door.port}\r\nOrigin: http://localhost.:${door.port}\r\n`,
+      `Host: localhost.:${gateway.port}\r\nOrigin: http://localhost.:${gateway.port}\r\n`,
       `${host}${origin}X-Forwarded-Host: localhost\r\n`,
     ]) {
-      const answer = await post(door, token, headers);
+      const answer = await post(gateway, token, headers);
       expect([answer.status, setsCookie(answer)], headers).toEqual([403, false]);
     }
-    for (const target of [`http://localhost:${door.port}/auth/start`, '//auth/start']) {
-      const answer = await post(door, token, host + origin, target);
+    for (const target of [`http://localhost:${gateway.port}/auth/start`, '//auth/start']) {
+      const answer = await post(gateway, token, host + origin, target);
       expect([answer.status, setsCookie(answer)], target).toEqual([400, false]);
     }
     for (const target of ['/auth/start/', '/auth/start;x', '/AUTH/START', '/auth%2fstart'])
-      expect(setsCookie(await post(door, token, host + origin, target)), target).toBe(false);
-    expect((await post(door, token, host + origin)).status).toBe(303);
+      expect(setsCookie(await post(gateway, token, host + origin, target)), target).toBe(false);
+    expect((await post(gateway, token, host + origin)).status).toBe(303);
   });
 });

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { SessionLimits } from '../../lib/auth/config';
+import type { SessionLimits } from '../../lib/config/authentication';
 
-/** Browsers that one person has signed in on this machine at once; the one that was used last goes last. */
+/** Browsers signed in at once on this machine; the least recently used is evicted. */
 const MAX_SESSIONS = 100;
 
 const keyOf = (id: string) => createHash('sha256').update(id).digest('base64');
 
-/** Sessions of the mode without sign-in: in this process' memory by the hash of their id, over with a restart. */
+/** Sessions of AUTH_MODE=none, in memory by the hash of their id; a restart ends them. */
 export class LocalSessions {
   /** By hash, least recently seen first. Times are ms since 1970. */
   readonly #sessions = new Map<string, { seenAt: number; endsAt: number }>();
@@ -16,7 +16,7 @@ export class LocalSessions {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Starts a session and returns its id, which is stored nowhere. */
+  /** Starts a session and returns its id, of which only the hash is stored. */
   start(): string {
     const id = randomBytes(32).toString('base64url');
     const now = this.now();
@@ -28,7 +28,7 @@ export class LocalSessions {
     return id;
   }
 
-  /** Whether the session is open. `isActivity`: it counts as use, which postpones the idle end. */
+  /** Whether the session is open. `isActivity` restarts the idle timeout. */
   has(id: string, isActivity: boolean): boolean {
     const key = keyOf(id);
     const session = this.#sessions.get(key);

@@ -1,22 +1,22 @@
 import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, captureOutput } from '../../test/harness/gateway';
 import {
   CLIENT,
   TestBrowser,
   type TestProvider,
   startProvider,
 } from '../../test/harness/oidc-provider';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 const SECRET = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
-let door: Door;
+let gateway: TestGateway;
 let provider: TestProvider | undefined;
 let origin: string;
 let base: string;
 
-/** The console's port is needed by the provider, and the provider's by the console. */
+/** Provider and console need each other's port before they start. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -28,7 +28,7 @@ async function freePort(): Promise<number> {
 async function open({
   basePath = '',
   clientAuth,
-  ...more
+  ...variables
 }: { basePath?: string; clientAuth?: 'client_secret_post' } & Record<
   string,
   string | undefined
@@ -44,7 +44,7 @@ async function open({
     name: '有栖',
     groups: ['ops', ...Array.from({ length: 300 }, (_, n) => `group-of-no-matter-${n}`)],
   };
-  door = await openDoor(
+  gateway = await openGateway(
     {
       AUTH_MODE: 'oidc',
       OIDC_ISSUER: provider.issuer,
@@ -58,14 +58,14 @@ async function open({
       ROLE_VIEWERS: '@example.com',
       WRITE_RATE_LIMIT: '0',
       SEARCH_RATE_LIMIT: '0',
-      ...(more as Record<string, string>),
+      ...(variables as Record<string, string>),
     },
     port,
   );
 }
 afterEach(async () => {
   vi.useRealTimers();
-  await door.close();
+  await gateway.close();
   await provider?.stop();
   provider = undefined;
 });
@@ -80,59 +80,59 @@ const signedIn = async (path = '/jobs') => {
   return browser;
 };
 const viewerOf = (browser: TestBrowser, headers: Record<string, string> = {}) =>
-  door
+  gateway
     .send(`${new URL(base).pathname.replace(/\/$/, '')}/jobs`, {
       headers: { ...browser.header(origin), ...headers },
     })
     .then(({ seen }) => seen?.headers['x-gjc-viewer']);
 
 describe('signing in', () => {
-  it('leads to the provider and back to the page that was asked for', async () => {
+  it('signing in redirects to the provider and back to the requested page', async () => {
     await open();
     const browser = await signedIn('/jobs?state=discarded&q=%E8%AB%8B%E6%B1%82');
     expect(await viewerOf(browser)).toBe(
       `operator:alice%40example.com:alice%40example.com:${encodeURIComponent('有栖')}`,
     );
     expect([...jarOf(browser).keys()]).toEqual([SESSION]);
-    const { seen } = await door.send('/jobs', {
+    const { seen } = await gateway.send('/jobs', {
       headers: { cookie: `gjc_theme=dark; ${browser.header(origin).cookie}` },
     });
     expect(seen?.headers.cookie).toBe('gjc_theme=dark');
     expect(JSON.stringify(seen)).not.toContain(String(sessionOf(browser)));
   });
-  it('works under a prefix, and with a client that sends its secret the other way', async () => {
+  it('signing in works with a base path and with client_secret_post', async () => {
     await open({ basePath: '/ops/good_job', clientAuth: 'client_secret_post' });
     const browser = await signedIn('/jobs');
     expect(await viewerOf(browser)).toMatch(/^operator:/);
     for (const path of ['/jobs', '/ops/good_jobx', '/ops'])
       expect((await browser.get(origin + path)).status).toBe(404);
   });
-  it('asks with PKCE, state and nonce, and for the callback of PUBLIC_URL whatever the request says', async () => {
+  it('signing in uses PKCE, state, nonce and the callback of PUBLIC_URL', async () => {
     await open();
-    const answer = await door.send('/auth/sign-in', {
+    const answer = await gateway.send('/auth/sign-in', {
       headers: {
         'X-Forwarded-Host': 'evil.example',
         'X-Forwarded-Proto': 'https',
         Forwarded: 'host=evil.example',
       },
     });
-    const asked = new URL(String(answer.headers.location)).searchParams;
-    expect(Object.fromEntries(asked)).toMatchObject({
+    const params = new URL(String(answer.headers.location)).searchParams;
+    expect(Object.fromEntries(params)).toMatchObject({
       response_type: 'code',
       redirect_uri: `${base}/auth/callback`,
       code_challenge_method: 'S256',
       client_id: CLIENT.id,
     });
     for (const name of ['state', 'nonce', 'code_challenge'])
-      expect(asked.get(name)?.length).toBeGreaterThan(40);
+      expect(params.get(name)?.length).toBeGreaterThan(40);
     const [cookie = ''] = answer.headers['set-cookie'] ?? [];
     expect(cookie).toMatch(/; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/);
-    expect(cookie).not.toContain(String(asked.get('state')).slice(0, 20));
+    expect(cookie).not.toContain(String(params.get('state')).slice(0, 20));
   });
-  it('tells a page’s own requests and writes that nobody is signed in', async () => {
+  it('signing in answers 401 to fetches and writes instead of redirecting', async () => {
     await open();
     const get = (path: string, headers: Record<string, string> = {}) =>
-      door.send(path, { headers });
+      gateway.send(path, { headers });
     expect(await get('/api/jobs')).toMatchObject({ status: 401, body: '{"error":"signed_out"}' });
     expect((await get('/jobs', { RSC: '1' })).status).toBe(401);
     expect((await get('/jobs', { 'Sec-Fetch-Mode': 'cors' })).status).toBe(401);
@@ -141,9 +141,12 @@ describe('signing in', () => {
       (await get('/api/jobs/export', { Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' })).status,
     ).toBe(303);
     expect(
-      await door.send('/jobs', { method: 'POST', headers: { Origin: origin, 'Next-Action': 'x' } }),
+      await gateway.send('/jobs', {
+        method: 'POST',
+        headers: { Origin: origin, 'Next-Action': 'x' },
+      }),
     ).toMatchObject({ status: 401, body: 'signed_out' });
-    const form = await door.send('/jobs', {
+    const form = await gateway.send('/jobs', {
       method: 'POST',
       headers: { Origin: origin, 'Accept-Language': 'ja' },
     });
@@ -162,12 +165,12 @@ describe('signing in', () => {
     ])
       expect((await get(path)).seen, path).toBeNull();
   });
-  it('says so when the provider does not answer', async () => {
+  it('signing in reports an unreachable provider', async () => {
     await open();
     await provider?.stop();
-    const { text } = await printed(async () =>
+    const { text } = await captureOutput(async () =>
       expect(
-        (await door.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body,
+        (await gateway.send('/auth/sign-in', { headers: { 'Accept-Language': 'ja' } })).body,
       ).toContain('認証プロバイダーが応答していません'),
     );
     expect(text).not.toContain(CLIENT.secret);
@@ -178,18 +181,18 @@ describe('the limit on sign-ins', () => {
   const LIMIT = 300;
   const from = (client: string) => ({ 'X-Forwarded-For': client });
   const status = async (path: string, headers: Record<string, string> = {}, method = 'GET') =>
-    (await door.send(path, { method, headers })).status;
+    (await gateway.send(path, { method, headers })).status;
   const spend = async (headers: Record<string, string>, points = LIMIT) => {
     for (let n = 0; n < points; n += 1)
       expect(await status('/auth/sign-in', headers), String(n)).toBe(303);
     if (points === LIMIT)
-      await printed(async () => expect(await status('/auth/sign-in', headers)).toBe(429));
+      await captureOutput(async () => expect(await status('/auth/sign-in', headers)).toBe(429));
   };
 
-  it('of one client behind the proxy locks nobody else out', async () => {
+  it('the sign-in limit of one client behind the proxy does not affect other clients', async () => {
     await open({ TRUSTED_PROXIES: '127.0.0.1' });
     await spend(from('6.6.6.6, 203.0.113.9'));
-    await printed(async () => {
+    await captureOutput(async () => {
       expect(await status('/auth/sign-in', from('7.7.7.7, 203.0.113.9'))).toBe(429);
     });
     expect(await status('/auth/sign-in', from('203.0.113.9, 203.0.113.10'))).toBe(303);
@@ -197,28 +200,28 @@ describe('the limit on sign-ins', () => {
     const browser = await signedIn();
     expect(await viewerOf(browser)).toMatch(/^operator:/);
   });
-  it('counts an IPv6 client by its /64', async () => {
+  it('the sign-in limit counts an IPv6 client by its /64', async () => {
     await open({ TRUSTED_PROXIES: '127.0.0.0/8' });
     await spend(from('2001:db8:1:2::1'));
-    await printed(async () =>
+    await captureOutput(async () =>
       expect(await status('/auth/sign-in', from('2001:db8:1:2:3::4'))).toBe(429),
     );
     expect(await status('/auth/sign-in', from('2001:db8:1:3::1'))).toBe(303);
   });
-  it('goes by the socket’s address without TRUSTED_PROXIES, and says so once', async () => {
+  it('the sign-in limit uses the socket’s address without TRUSTED_PROXIES and warns once', async () => {
     await open();
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     await spend(from('203.0.113.9'));
-    await printed(async () =>
+    await captureOutput(async () =>
       expect(await status('/auth/sign-in', from('203.0.113.10'))).toBe(429),
     );
     expect(warn.mock.calls).toEqual([[expect.stringContaining('TRUSTED_PROXIES')]]);
     warn.mockRestore();
   });
-  it('never counts a sign-out, a page or a request that costs the provider nothing', async () => {
+  it('the sign-in limit does not count requests that do not call the provider', async () => {
     await open();
     const browser = await signedIn();
-    await printed(async () => {
+    await captureOutput(async () => {
       for (let n = 0; n < LIMIT + 1; n += 1) {
         expect(await status('/auth/signed-out')).toBe(200);
         expect(await status('/auth/callback?state=x&code=y')).toBe(400);
@@ -226,12 +229,12 @@ describe('the limit on sign-ins', () => {
         expect(await status('/auth/sign-out', { Origin: origin }, 'POST')).toBe(303);
       }
     });
-    await spend({}, LIMIT - 2); // signing in took two
+    await spend({}, LIMIT - 2); // the sign-in used two
     expect((await browser.post(`${base}/auth/sign-out`, { origin })).status).toBe(200);
     expect(sessionOf(browser)).toBeUndefined();
     expect((await browser.get(`${base}/auth/signed-out`)).status).toBe(200);
   });
-  it('counts the exchange of a code, whose sign-in can be finished later', async () => {
+  it('the sign-in limit counts the code exchange, which can be retried later', async () => {
     await open();
     vi.useFakeTimers({ toFake: ['Date'] });
     const later = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
@@ -239,7 +242,7 @@ describe('the limit on sign-ins', () => {
     later(30);
     const browser = new TestBrowser();
     const { url } = await browser.follow(`${base}/auth/sign-in`, '/auth/callback');
-    await printed(async () => {
+    await captureOutput(async () => {
       const answer = await browser.get(url);
       expect(answer.status).toBe(429);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -251,7 +254,7 @@ describe('the limit on sign-ins', () => {
 });
 
 describe('roles', () => {
-  it('come from addresses that are verified alone', async () => {
+  it('roles are granted only to verified email addresses', async () => {
     await open();
     if (!provider) return;
     provider.account = { sub: '7', email: 'boss@example.com', email_verified: false };
@@ -263,7 +266,7 @@ describe('roles', () => {
     provider.account = { sub: '9', email: 'BOSS@example.com', email_verified: true };
     expect(await viewerOf(await signedIn())).toMatch(/^admin:/);
   });
-  it('are not guessed where the provider left the groups out', async () => {
+  it('roles are not granted if the provider omitted the groups', async () => {
     await open();
     if (!provider) return;
     provider.account = { sub: '7', _claim_names: { groups: 'src1' } };
@@ -273,46 +276,46 @@ describe('roles', () => {
   });
 });
 
-describe('the way back from the provider', () => {
+describe('the callback', () => {
   const toCallback = async (browser: TestBrowser) =>
     (await browser.follow(`${base}/auth/sign-in`, '/auth/callback')).url;
-  /** `recorded`: its code in the audit; null: it is nobody's doing. */
-  async function refused(
+  /** `auditCode` is null for a harmless refusal that is not audited. */
+  async function expectRefused(
     browser: TestBrowser,
     url: string,
-    recorded: string | null,
+    auditCode: string | null,
     status = 400,
   ): Promise<void> {
-    const before = sessionOf(browser);
-    const { audits, text } = await printed(async () =>
+    const initialSession = sessionOf(browser);
+    const { audits, text } = await captureOutput(async () =>
       expect((await browser.get(url)).status).toBe(status),
     );
-    expect(sessionOf(browser)).toBe(before);
-    expect(audits.map(({ error }) => error)).toEqual(recorded === null ? [] : [recorded]);
+    expect(sessionOf(browser)).toBe(initialSession);
+    expect(audits.map(({ error }) => error)).toEqual(auditCode === null ? [] : [auditCode]);
     expect(text).not.toContain(new URL(url).searchParams.get('state') || 'no state');
   }
-  it('counts once', async () => {
+  it('the callback is accepted once', async () => {
     await open();
     const browser = new TestBrowser();
     const url = await toCallback(browser);
     const pending = new Map(jarOf(browser));
     expect((await browser.get(url)).status).toBe(303);
-    await refused(browser, url, 'sign_in_used');
-    // The cookie of that sign-in, put back: its state has been used.
+    await expectRefused(browser, url, 'sign_in_used');
+    // The restored cookie of that sign-in is refused, because its state is used.
     const thief = new TestBrowser();
     thief.cookies.set(origin, pending);
-    await refused(thief, url, 'sign_in_used');
+    await expectRefused(thief, url, 'sign_in_used');
     expect(sessionOf(thief)).toBeUndefined();
   });
-  it('counts in the browser that began it alone', async () => {
+  it('the callback is accepted only in the browser that started the sign-in', async () => {
     await open();
     const url = await toCallback(new TestBrowser());
     const victim = new TestBrowser();
-    await refused(victim, url, null);
-    await toCallback(victim); // with a sign-in of its own on the way
-    await refused(victim, url, 'sign_in_foreign');
+    await expectRefused(victim, url, null);
+    await toCallback(victim); // with its own sign-in in progress
+    await expectRefused(victim, url, 'sign_in_foreign');
   });
-  it('is refused with another state, two of them, none, or another answer’s code', async () => {
+  it('the callback is refused with a wrong state or the code of another sign-in', async () => {
     await open();
     const browser = new TestBrowser();
     const url = new URL(await toCallback(browser));
@@ -323,36 +326,36 @@ describe('the way back from the provider', () => {
       return copy.href;
     };
     const state = String(url.searchParams.get('state'));
-    await refused(
+    await expectRefused(
       browser,
       changed((params) => params.set('state', other.searchParams.get('state') ?? '')),
       'sign_in_foreign',
     );
-    await refused(
+    await expectRefused(
       browser,
       changed((params) => params.set('state', `${state.slice(0, 8)}${'x'.repeat(35)}`)),
       'sign_in_foreign',
     );
-    await refused(
+    await expectRefused(
       browser,
       changed((params) => params.append('state', state)),
       'sign_in_foreign',
     );
-    await refused(
+    await expectRefused(
       browser,
       changed((params) => params.delete('state')),
       'sign_in_foreign',
     );
-    await refused(browser, `${base}/auth/callback`, 'sign_in_foreign');
-    // A code of another sign-in: PKCE and the nonce do not fit.
-    await refused(
+    await expectRefused(browser, `${base}/auth/callback`, 'sign_in_foreign');
+    // The code of another sign-in does not match PKCE and the nonce.
+    await expectRefused(
       browser,
       changed((params) => params.set('code', other.searchParams.get('code') ?? '')),
       'sign_in_refused',
       403,
     );
   });
-  it('is refused from another issuer, with an error, and never repeats what it was sent', async () => {
+  it('the callback is refused from another issuer or with an error', async () => {
     await open();
     for (const change of [
       { iss: 'https://evil.example' },
@@ -361,7 +364,7 @@ describe('the way back from the provider', () => {
       const browser = new TestBrowser();
       const url = new URL(await toCallback(browser));
       for (const [name, value] of Object.entries(change)) url.searchParams.set(name, value);
-      await printed(async () => {
+      await captureOutput(async () => {
         const answer = await browser.get(url.href);
         expect(answer.status).toBe(403);
         expect(await answer.text()).not.toMatch(/script>|evil/);
@@ -369,7 +372,7 @@ describe('the way back from the provider', () => {
       expect(sessionOf(browser)).toBeUndefined();
     }
   });
-  it('is refused with an ID token that the provider’s key has not signed', async () => {
+  it('the callback is refused with an ID token not signed by the provider', async () => {
     await open();
     const { privateKey } = await generateKeyPair('RS256');
     const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -394,14 +397,14 @@ describe('the way back from the provider', () => {
     for (const forge of forgeries) {
       if (provider) provider.forge = forge;
       const browser = new TestBrowser();
-      await refused(browser, await toCallback(browser), 'sign_in_refused', 403);
+      await expectRefused(browser, await toCallback(browser), 'sign_in_refused', 403);
       expect(sessionOf(browser)).toBeUndefined();
     }
   });
-  it('leads to no other place', async () => {
+  it('the callback never redirects to another origin', async () => {
     await open({ basePath: '/ops/good_job' });
     const browser = new TestBrowser();
-    for (const wanted of [
+    for (const returnTo of [
       'https://evil.example/',
       '//evil.example',
       '/\\evil.example',
@@ -415,10 +418,10 @@ describe('the way back from the provider', () => {
       '/ops/good_job/auth/sign-in',
     ]) {
       const { url } = await browser.follow(
-        `${base}/auth/sign-in?return_to=${encodeURIComponent(wanted)}`,
+        `${base}/auth/sign-in?return_to=${encodeURIComponent(returnTo)}`,
       );
-      expect(new URL(url).origin, wanted).toBe(origin);
-      expect(new URL(url).pathname, wanted).toBe('/ops/good_job');
+      expect(new URL(url).origin, returnTo).toBe(origin);
+      expect(new URL(url).pathname, returnTo).toBe('/ops/good_job');
     }
     expect(
       (
@@ -431,24 +434,27 @@ describe('the way back from the provider', () => {
 });
 
 describe('a session', () => {
-  it('is a new one at each sign-in, and the one before is over', async () => {
+  it('a session is replaced at each sign-in, which ends the previous one', async () => {
     await open();
     const browser = await signedIn();
-    const before = browser.header(origin);
+    const oldCookie = browser.header(origin);
     await browser.follow(`${base}/auth/sign-in`);
-    expect(browser.header(origin)).not.toEqual(before);
-    expect((await door.send('/jobs', { headers: before })).seen).toBeNull();
+    expect(browser.header(origin)).not.toEqual(oldCookie);
+    expect((await gateway.send('/jobs', { headers: oldCookie })).seen).toBeNull();
     expect(await viewerOf(browser)).toMatch(/^operator:/);
   });
-  it('is no other cookie, no changed one, and not one of two', async () => {
+  it('a session is refused if the cookie is foreign, modified or repeated', async () => {
     await open();
     const browser = await signedIn();
     const good = String(sessionOf(browser));
     const pending = new TestBrowser();
     await pending.follow(`${base}/auth/sign-in`, '/auth/callback');
-    const [signIn = ''] = [...jarOf(pending).values()];
+    const [signIn = ''] = jarOf(pending).values();
     const changed = [...good]
-      .map((sign, at) => (at === good.length - 30 ? (sign === 'A' ? 'B' : 'A') : sign))
+      .map((char, at) => {
+        if (at !== good.length - 30) return char;
+        return char === 'A' ? 'B' : 'A';
+      })
       .join('');
     for (const value of [
       signIn,
@@ -462,56 +468,59 @@ describe('a session', () => {
       Buffer.from('{"session":{}}').toString('base64url'),
     ])
       expect(
-        (await door.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen,
+        (await gateway.send('/jobs', { headers: { cookie: `${SESSION}=${value}` } })).seen,
         value.slice(0, 30),
       ).toBeNull();
     expect(
-      (await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` } }))
-        .seen,
+      (
+        await gateway.send('/jobs', {
+          headers: { cookie: `${SESSION}=${good}; ${SESSION}=${good}` },
+        })
+      ).seen,
     ).toBeNull();
     expect(
-      (await door.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen,
+      (await gateway.send('/jobs', { headers: { cookie: `${SESSION}=${good}` } })).seen,
     ).not.toBeNull();
   });
-  it('of one console does not count at another with the same secret', async () => {
+  it('a session of one console is refused by another with the same secret', async () => {
     await open();
     const browser = await signedIn();
     const cookie = browser.header(origin);
-    await door.close();
+    await gateway.close();
     await provider?.stop();
     await open();
-    expect((await door.send('/jobs', { headers: cookie })).seen).toBeNull();
+    expect((await gateway.send('/jobs', { headers: cookie })).seen).toBeNull();
   });
-  it('ends when nobody is there, whatever refreshes by itself, and at last in any case', async () => {
+  it('a session ends after the idle time despite polling, and after the maximum time', async () => {
     await open({ SESSION_IDLE_MINUTES: '10', SESSION_MAX_HOURS: '0.5' });
     const browser = await signedIn();
     vi.useFakeTimers({ toFake: ['Date'] });
     const later = (minutes: number) => vi.setSystemTime(Date.now() + minutes * 60_000);
-    const is = async (path = '/jobs') => (await browser.get(base + path)).status;
+    const statusOf = async (path = '/jobs') => (await browser.get(base + path)).status;
     later(9);
-    expect(await is()).toBe(200); // carries it on
+    expect(await statusOf()).toBe(200); // restarts the idle time
     for (let n = 0; n < 3; n++) {
       later(3);
-      expect(await is('/api/jobs')).toBe(200);
+      expect(await statusOf('/api/jobs')).toBe(200);
     }
     later(2);
-    expect(await is('/api/jobs')).toBe(401);
-    expect(await is()).toBe(303);
+    expect(await statusOf('/api/jobs')).toBe(401);
+    expect(await statusOf()).toBe(303);
     await browser.follow(`${base}/jobs`);
     for (let n = 0; n < 3; n++) {
       later(9);
-      expect(await is()).toBe(200);
+      expect(await statusOf()).toBe(200);
     }
     later(4);
-    expect(await is()).toBe(303); // half an hour, for all the activity
+    expect(await statusOf()).toBe(303); // SESSION_MAX_HOURS has passed
   });
-  it('survives a change of the secret while the old one is still named', async () => {
+  it('a session survives secret rotation while the old secret is still configured', async () => {
     await open();
     const browser = await signedIn();
-    const port = door.port;
+    const port = gateway.port;
     const issuer = String(provider?.issuer);
-    const again = (secret: string) =>
-      openDoor(
+    const restart = (secret: string) =>
+      openGateway(
         {
           AUTH_MODE: 'oidc',
           OIDC_ISSUER: issuer,
@@ -523,17 +532,17 @@ describe('a session', () => {
         },
         port,
       );
-    await door.close();
-    door = await again(`e19b46d0835fa7c2e19b46d0835fa7c1,${SECRET}`);
+    await gateway.close();
+    gateway = await restart(`e19b46d0835fa7c2e19b46d0835fa7c1,${SECRET}`);
     expect(await viewerOf(browser)).toMatch(/^viewer:/);
-    await door.close();
-    door = await again('e19b46d0835fa7c2e19b46d0835fa7c1');
+    await gateway.close();
+    gateway = await restart('e19b46d0835fa7c2e19b46d0835fa7c1');
     expect(await viewerOf(browser)).toBeUndefined();
   });
 });
 
 describe('signing out', () => {
-  it('ends the session here, for copies of it too, and goes on to the provider', async () => {
+  it('signing out ends the session and its copies and redirects to the provider', async () => {
     await open();
     const browser = await signedIn();
     const copy = browser.header(origin);
@@ -547,22 +556,22 @@ describe('signing out', () => {
       `${base}/auth/signed-out`,
     );
     expect(new URL(href).searchParams.get('id_token_hint')).toMatch(/^ey/);
-    expect((await door.send('/jobs', { headers: copy })).seen).toBeNull();
+    expect((await gateway.send('/jobs', { headers: copy })).seen).toBeNull();
     expect((await browser.get(`${base}/auth/signed-out`)).status).toBe(200);
   });
-  it('needs a page of ours to ask for it', async () => {
+  it('signing out is accepted only from a page of the console', async () => {
     await open();
     const browser = await signedIn();
     for (const headers of [{}, { origin: 'null' }, { origin: 'http://evil.example' }] as Record<
       string,
       string
     >[]) {
-      await printed(async () =>
+      await captureOutput(async () =>
         expect((await browser.post(`${base}/auth/sign-out`, headers)).status).toBe(403),
       );
       expect(await viewerOf(browser)).toMatch(/^operator:/);
     }
-    expect((await browser.get(`${base}/auth/sign-out`)).status).toBe(200); // a page that there is not
+    expect((await browser.get(`${base}/auth/sign-out`)).status).toBe(200); // forwarded to Next, which has no such page
     expect(await viewerOf(browser)).toMatch(/^operator:/);
   });
 });

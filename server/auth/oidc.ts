@@ -1,263 +1,287 @@
 import type { IncomingMessage } from 'node:http';
 import * as client from 'openid-client';
-import type { OidcConfig } from '../../lib/auth/config';
-import type { RoleRules } from '../../lib/auth/roles';
-import type { Env } from '../../lib/env';
+import type { OidcConfig, RoleRules } from '../../lib/config/authentication';
+import type { Env } from '../../lib/config/environment';
 import type { RevocationStore } from '../../lib/sessions/revocation';
 import type { SignInLimit } from '../rate-limits';
-import type { AuthRefused, Authenticator, DoorAnswer } from './types';
 import { isActivity } from './activity';
-import { BACKCHANNEL_LOGOUT_PATH, createBackchannelLogout } from './backchannel-logout';
-import { identityOf, leftGroupsOut } from './claims';
-import { authCookieValues, authCookies, cookieJar } from './cookies';
+import { BACKCHANNEL_LOGOUT_PATH, BackchannelLogout } from './backchannel-logout';
+import { type ClaimNames, hasGroupsOverage, identityOf } from './claims';
+import { type CookieJar, authCookieValues, authCookies, createCookieJar } from './cookies';
 import { ExpiringSet } from './expiring-set';
-import { ProviderUnreachable, createProvider } from './provider';
+import { ProviderUnreachableError, createProvider } from './provider';
 import { safeReturnPath, withReturnPath } from './return-path';
 import { Revocations, createKeyDigest } from './revocations';
-import { createSealer } from './sealed-cookie';
-import { type SessionOrigin, createSessions } from './session';
+import { type Sealer, createSealer } from './sealed-cookie';
+import { type SessionOrigin, Sessions } from './session';
+import type { AuthRefused, AuthResponse, Authentication, Authenticator } from './types';
 
-/** From the way to the provider to the way back. */
+/** Maximum duration of a sign-in at the provider. */
 const SIGN_IN_MS = 600_000;
-const MAX_USED = 20_000;
-/** Tabs that may be on their way at once; their cookies are sent with each request. */
+const MAX_USED_STATES = 20_000;
+/** Concurrent sign-ins per browser. Limited, because every request carries their cookies. */
 const MAX_PENDING = 4;
 
-interface Pending {
+interface PendingSignIn {
   state: string;
   nonce: string;
   verifier: string;
   returnTo: string;
 }
 
-const UNREACHABLE: AuthRefused = { code: 'provider_unreachable', status: 503 };
-const REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
+const PROVIDER_UNREACHABLE: AuthRefused = { code: 'provider_unreachable', status: 503 };
+const SIGN_IN_REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
 
 export interface OidcParts {
   signInLimit: SignInLimit;
-  /** Where servers share which sessions are over; null: this one has no others. */
+  /** Shares revoked sessions between servers; null for a single server. */
   revocationStore: RevocationStore | null;
 }
 
-/** The console signs people in itself: OpenID Connect, authorization code with PKCE. */
-export function createOidc(
-  env: Env,
-  config: OidcConfig & { roles: RoleRules },
-  { signInLimit, revocationStore }: OidcParts,
-): Authenticator {
-  const { basePath, publicUrl } = env;
-  if (!publicUrl) throw new Error('PUBLIC_URL is needed.');
-  const here = publicUrl.href.replace(/\/$/, '');
-  const audience = JSON.stringify([here, config.issuer.href, config.clientId]);
-  const jar = cookieJar(env);
-  const provider = createProvider(config);
-  const digest = createKeyDigest(config.issuer.href, config.clientId);
-  const revocations = new Revocations(revocationStore);
-  const sessions = createSessions(config, { jar, audience, revocations, digest });
-  const backchannelLogout = createBackchannelLogout(config, { provider, revocations, digest });
-  const sealer = createSealer(config.sessionSecrets, `sign-in ${audience}`);
-  const used = new ExpiringSet(MAX_USED);
-  const names = {
-    user: config.userClaim,
-    email: 'email',
-    groups: config.groupsClaim,
-    trustEmail: config.trustEmail,
-  };
+type Tokens = Awaited<ReturnType<ReturnType<typeof createProvider>['grant']>>;
 
-  async function signIn(request: IncomingMessage): Promise<DoorAnswer> {
-    const seconds = signInLimit(request);
+/** AUTH_MODE=oidc: signs users in with the OpenID Connect authorization code flow and PKCE. */
+export class OidcAuthenticator implements Authenticator {
+  private readonly basePath: string;
+  private readonly consoleUrl: string;
+  private readonly jar: CookieJar;
+  private readonly provider: ReturnType<typeof createProvider>;
+  private readonly digest: (value: string) => string;
+  private readonly sessions: Sessions;
+  private readonly backchannelLogout: BackchannelLogout;
+  private readonly sealer: Sealer;
+  private readonly signInLimit: SignInLimit;
+  private readonly usedStates = new ExpiringSet(MAX_USED_STATES);
+  private readonly claimNames: ClaimNames;
+
+  constructor(
+    env: Env,
+    private readonly config: OidcConfig & { roles: RoleRules },
+    { signInLimit, revocationStore }: OidcParts,
+  ) {
+    if (!env.publicUrl) throw new Error('PUBLIC_URL is required.');
+    this.basePath = env.basePath;
+    this.consoleUrl = env.publicUrl.href.replace(/\/$/, '');
+    const audience = JSON.stringify([this.consoleUrl, config.issuer.href, config.clientId]);
+    this.jar = createCookieJar(env);
+    this.provider = createProvider(config);
+    this.digest = createKeyDigest(config.issuer.href, config.clientId);
+    const revocations = new Revocations(revocationStore);
+    const { jar, provider, digest } = this;
+    this.sessions = new Sessions(config, { jar, audience, revocations, digest });
+    this.backchannelLogout = new BackchannelLogout(config, { provider, revocations, digest });
+    this.sealer = createSealer(config.sessionSecrets, `sign-in ${audience}`);
+    this.signInLimit = signInLimit;
+    this.claimNames = {
+      user: config.userClaim,
+      email: 'email',
+      groups: config.groupsClaim,
+      trustEmail: config.trustEmail,
+    };
+  }
+
+  private async signIn(request: IncomingMessage): Promise<AuthResponse> {
+    const seconds = this.signInLimit(request);
     if (seconds > 0) return { kind: 'wait', seconds, cookies: [] };
-    const configuration = await provider.discover();
-    const pending: Pending = {
+    const configuration = await this.provider.discover();
+    const pending: PendingSignIn = {
       state: client.randomState(),
       nonce: client.randomNonce(),
       verifier: client.randomPKCECodeVerifier(),
-      returnTo: safeReturnPath(queryOf(request).get('return_to'), basePath),
+      returnTo: safeReturnPath(queryParams(request).get('return_to'), this.basePath),
     };
     const location = client.buildAuthorizationUrl(configuration, {
-      redirect_uri: `${here}/auth/callback`,
-      scope: config.scopes,
+      redirect_uri: `${this.consoleUrl}/auth/callback`,
+      scope: this.config.scopes,
       state: pending.state,
       nonce: pending.nonce,
       code_challenge: await client.calculatePKCECodeChallenge(pending.verifier),
       code_challenge_method: 'S256',
     });
-    const sealed = await sealer.seal({ pending }, Date.now() + SIGN_IN_MS);
-    const cookie = jar.set(jar.signIn(pending.state), sealed, SIGN_IN_MS / 1000);
+    const sealed = await this.sealer.seal({ pending }, Date.now() + SIGN_IN_MS);
+    const cookie = this.jar.set(this.jar.signIn(pending.state), sealed, SIGN_IN_MS / 1000);
     const abandoned = [...authCookies(request).keys()]
-      .filter(jar.isSignIn)
+      .filter(this.jar.isSignIn)
       .slice(0, -MAX_PENDING + 1);
     return {
       kind: 'redirect',
       location: location.href,
-      cookies: [...(cookie ? [cookie] : []), ...abandoned.map(jar.clear)],
+      cookies: [...(cookie ? [cookie] : []), ...abandoned.map(this.jar.clear)],
     };
   }
 
   /**
-   * The sign-in that this browser began and this answer belongs to; each counts once. Else why not: `lost` when the
-   * browser began none that could still be meant, which happens to anybody; the others are somebody's doing, perhaps.
-   * A number: the seconds to wait, since from here on it costs the provider a request.
+   * Returns the sign-in that this callback completes, once each, or why there is none:
+   * `sign_in_lost` is harmless (expired cookie), the others may be an attack. A number is the
+   * seconds to wait, because the next step calls the provider.
    */
-  async function pendingOf(
+  private async takePendingSignIn(
     request: IncomingMessage,
-  ): Promise<Pending | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign' | number> {
-    const [state = '', ...more] = queryOf(request).getAll('state');
-    if (used.has(state)) return 'sign_in_used';
+  ): Promise<PendingSignIn | 'sign_in_lost' | 'sign_in_used' | 'sign_in_foreign' | number> {
+    const [state = '', ...otherStates] = queryParams(request).getAll('state');
+    if (this.usedStates.has(state)) return 'sign_in_used';
     const cookies = authCookies(request);
-    if (![...cookies.keys()].some(jar.isSignIn)) return 'sign_in_lost';
-    const opened = more.length > 0 ? null : await sealer.open(cookies.get(jar.signIn(state)) ?? '');
-    const pending = opened?.pending as Pending | undefined;
+    if (![...cookies.keys()].some(this.jar.isSignIn)) return 'sign_in_lost';
+    if (otherStates.length > 0) return 'sign_in_foreign';
+    const payload = await this.sealer.open(cookies.get(this.jar.signIn(state)) ?? '');
+    // Only `signIn` encrypts cookies with this key.
+    const pending = payload?.pending as PendingSignIn | undefined;
     if (!pending || pending.state !== state) return 'sign_in_foreign';
-    const seconds = signInLimit(request);
+    const seconds = this.signInLimit(request);
     if (seconds > 0) return seconds;
-    return used.add(state, Date.now() + SIGN_IN_MS) ? pending : 'sign_in_used';
+    return this.usedStates.add(state, Date.now() + SIGN_IN_MS) ? pending : 'sign_in_used';
   }
 
-  async function callback(request: IncomingMessage): Promise<DoorAnswer> {
-    const pending = await pendingOf(request);
+  private async callback(request: IncomingMessage): Promise<AuthResponse> {
+    const pending = await this.takePendingSignIn(request);
     if (typeof pending === 'number') return { kind: 'wait', seconds: pending, cookies: [] };
     if (typeof pending === 'string')
       return { kind: 'refused', refused: { code: pending, status: 400 }, cookies: [] };
-    const cookies = [jar.clear(jar.signIn(pending.state))];
+    const cookies = [this.jar.clear(this.jar.signIn(pending.state))];
     try {
-      const tokens = await provider.grant(new URL(`${here}/auth/callback?${queryOf(request)}`), {
+      const url = new URL(`${this.consoleUrl}/auth/callback?${queryParams(request)}`);
+      const tokens = await this.provider.grant(url, {
         pkceCodeVerifier: pending.verifier,
         expectedState: pending.state,
         expectedNonce: pending.nonce,
         idTokenExpected: true,
       });
-      const claims = await claimsOf(tokens);
-      const identity = identityOf(claims, names);
+      const claims = await this.readClaims(tokens);
+      const identity = identityOf(claims, this.claimNames);
       if (!identity)
         return { kind: 'refused', refused: { code: 'bad_identity', status: 401 }, cookies };
-      const before = await sessions.open(request);
-      if (before) await sessions.revoke(before);
-      const session = await sessions.start(identity, {
-        ...originOf(tokens),
-        groupsOverage: leftGroupsOut(claims, config.groupsClaim),
+      const previous = await this.sessions.open(request);
+      if (previous) await this.sessions.revoke(previous);
+      const session = await this.sessions.start(identity, {
+        ...this.sessionOrigin(tokens),
+        groupsOverage: hasGroupsOverage(claims, this.config.groupsClaim),
         idToken: tokens.id_token,
       });
       if (!session)
         return { kind: 'refused', refused: { code: 'session_too_large', status: 431 }, cookies };
       return { kind: 'redirect', location: pending.returnTo, cookies: [...cookies, session] };
     } catch (error) {
-      return { kind: 'refused', refused: reasonOf(error), cookies };
+      return { kind: 'refused', refused: refusalOf(error), cookies };
     }
   }
 
-  function originOf(tokens: Awaited<ReturnType<typeof provider.grant>>): SessionOrigin {
+  private sessionOrigin(tokens: Tokens): SessionOrigin {
     const claims = tokens.claims();
-    if (!claims) throw new Error('There is no ID token.');
+    if (!claims) throw new Error('The response contains no ID token.');
     const { sub, sid, iat } = claims;
     const providerSession = typeof sid === 'string' && sid !== '' ? sid : null;
     return {
-      subjectKey: digest(sub),
-      ...(providerSession === null ? {} : { providerSessionKey: digest(providerSession) }),
+      subjectKey: this.digest(sub),
+      ...(providerSession === null ? {} : { providerSessionKey: this.digest(providerSession) }),
       issuedAtS: iat,
     };
   }
 
-  /** The token's claims before those of the provider's userinfo: many put e-mail and groups there alone. */
-  async function claimsOf(tokens: Awaited<ReturnType<typeof provider.grant>>): Promise<object> {
+  /**
+   * Adds the userinfo claims if email or groups are missing in the token, which takes precedence.
+   */
+  private async readClaims(tokens: Tokens): Promise<Record<string, unknown>> {
     const claims = tokens.claims();
-    if (!claims) throw new Error('There is no ID token.');
-    const configuration = await provider.discover();
-    const complete =
+    if (!claims) throw new Error('The response contains no ID token.');
+    const configuration = await this.provider.discover();
+    const isComplete =
       claims.email !== undefined &&
       claims.email_verified !== undefined &&
-      identityOf(claims, names)?.groups.length;
-    if (complete || !configuration.serverMetadata().userinfo_endpoint) return claims;
+      identityOf(claims, this.claimNames)?.groups.length;
+    if (isComplete || !configuration.serverMetadata().userinfo_endpoint) return claims;
     return {
       ...(await client.fetchUserInfo(configuration, tokens.access_token, claims.sub)),
       ...claims,
     };
   }
 
-  async function signOut(request: IncomingMessage): Promise<DoorAnswer> {
-    const open = await sessions.openAll(request);
-    await Promise.all(open.map((one) => sessions.revoke(one)));
-    const session = open.find(({ idToken }) => idToken !== undefined) ?? open[0];
-    const pending = [...authCookieValues(request).keys()].filter(jar.isSignIn);
-    const cookies = [jar.session, ...pending].map(jar.clear);
-    const after = `${here}/auth/signed-out`;
-    const configuration = await provider.discover().catch(() => null);
+  private async signOut(request: IncomingMessage): Promise<AuthResponse> {
+    const openSessions = await this.sessions.openAll(request);
+    await Promise.all(openSessions.map((session) => this.sessions.revoke(session)));
+    const session = openSessions.find(({ idToken }) => idToken !== undefined) ?? openSessions[0];
+    const pending = [...authCookieValues(request).keys()].filter(this.jar.isSignIn);
+    const cookies = [this.jar.session, ...pending].map(this.jar.clear);
+    const signedOutUrl = `${this.consoleUrl}/auth/signed-out`;
+    const configuration = await this.provider.discover().catch(() => null);
     if (!session || !configuration?.serverMetadata().end_session_endpoint)
-      return { kind: 'redirect', location: `${basePath}/auth/signed-out`, cookies };
+      return { kind: 'redirect', location: `${this.basePath}/auth/signed-out`, cookies };
     const href = client.buildEndSessionUrl(configuration, {
-      post_logout_redirect_uri: after,
+      post_logout_redirect_uri: signedOutUrl,
       ...(session.idToken ? { id_token_hint: session.idToken } : {}),
     }).href;
-    // A page in between: form-action would hold for every further address that the provider leads to.
-    return { kind: 'page', page: 'signing_out', href, goesOn: true, cookies };
+    // An intermediate page, because the CSP's form-action would apply to the provider's redirects.
+    return { kind: 'page', page: 'signing_out', href, isAutomatic: true, cookies };
   }
 
-  return {
-    isProviderRequest: (method, path) => method === 'POST' && path === BACKCHANNEL_LOGOUT_PATH,
+  isProviderRequest(method: string | undefined, path: string): boolean {
+    return method === 'POST' && path === BACKCHANNEL_LOGOUT_PATH;
+  }
 
-    async authenticate(request) {
-      const session = await sessions.read(request);
-      jar.hide(request);
-      if (session === 'unavailable')
-        return { kind: 'refused', refused: { code: 'database_down', status: 503 } };
-      if (!session)
-        return {
-          kind: 'sign_in',
-          location: withReturnPath(`${basePath}/auth/sign-in`, request.url ?? ''),
-        };
-      const setCookie = isActivity(request, basePath) ? await sessions.touch(session) : null;
+  async authenticate(request: IncomingMessage): Promise<Authentication> {
+    const session = await this.sessions.read(request);
+    this.jar.hide(request);
+    if (session === 'unavailable')
+      return { kind: 'refused', refused: { code: 'database_down', status: 503 } };
+    if (!session)
       return {
-        kind: 'identity',
-        identity: session.identity,
-        groupsOverage: session.groupsOverage,
-        setCookie: setCookie ?? undefined,
+        kind: 'sign_in',
+        location: withReturnPath(`${this.basePath}/auth/sign-in`, request.url ?? ''),
       };
-    },
+    const setCookie = isActivity(request, this.basePath)
+      ? await this.sessions.touch(session)
+      : null;
+    return {
+      kind: 'identity',
+      identity: session.identity,
+      groupsOverage: session.groupsOverage,
+      setCookie: setCookie ?? undefined,
+    };
+  }
 
-    async door(request, path) {
-      try {
-        if (path === BACKCHANNEL_LOGOUT_PATH) {
-          if (request.method !== 'POST') return { kind: 'provider', status: 405, cookies: [] };
-          return { kind: 'provider', ...(await backchannelLogout(request)), cookies: [] };
-        }
-        if (request.method === 'POST')
-          return path === '/auth/sign-out' ? await signOut(request) : null;
-        if (path === '/auth/sign-in') return await signIn(request);
-        if (path === '/auth/callback') return await callback(request);
-        if (path === '/auth/signed-out')
-          return {
-            kind: 'page',
-            page: 'good_bye',
-            href: `${basePath}/auth/sign-in`,
-            goesOn: false,
-            cookies: [],
-          };
-        return null;
-      } catch (error) {
-        return { kind: 'refused', refused: reasonOf(error), cookies: [] };
+  async handleEndpoint(request: IncomingMessage, path: string): Promise<AuthResponse | null> {
+    try {
+      if (path === BACKCHANNEL_LOGOUT_PATH) {
+        if (request.method !== 'POST') return { kind: 'provider', status: 405, cookies: [] };
+        return { kind: 'provider', ...(await this.backchannelLogout.handle(request)), cookies: [] };
       }
-    },
-  };
+      if (request.method === 'POST')
+        return path === '/auth/sign-out' ? await this.signOut(request) : null;
+      if (path === '/auth/sign-in') return await this.signIn(request);
+      if (path === '/auth/callback') return await this.callback(request);
+      if (path === '/auth/signed-out')
+        return {
+          kind: 'page',
+          page: 'sign_out_done',
+          href: `${this.basePath}/auth/sign-in`,
+          isAutomatic: false,
+          cookies: [],
+        };
+      return null;
+    } catch (error) {
+      return { kind: 'refused', refused: refusalOf(error), cookies: [] };
+    }
+  }
 }
 
-function queryOf(request: IncomingMessage): URLSearchParams {
+function queryParams(request: IncomingMessage): URLSearchParams {
   const url = request.url ?? '';
   return new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '');
 }
 
-/** What the viewer is told; the log has the code of it, never the provider's text, which the address may hold. */
-function reasonOf(error: unknown): AuthRefused {
-  const code =
-    error instanceof Error && 'code' in error
-      ? String(error.code)
-      : error instanceof Error
-        ? error.name
-        : 'unknown';
-  console.error(
-    `Sign-in failed: ${code}${error instanceof client.ResponseBodyError ? ` (${error.error.slice(0, 60)})` : ''}`,
-  );
-  const networkFailed =
+function errorCodeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error ? String(error.code) : error.name;
+}
+
+/** Logs the error code, never the provider's text, which may come from the URL. */
+function refusalOf(error: unknown): AuthRefused {
+  const code = errorCodeOf(error);
+  const details = error instanceof client.ResponseBodyError ? ` (${error.error.slice(0, 60)})` : '';
+  console.error(`Sign-in failed: ${code}${details}`);
+  const isNetworkError =
     error instanceof TypeError ||
     (error instanceof Error && (error.name === 'TimeoutError' || code === 'OAUTH_TIMEOUT'));
-  return error instanceof ProviderUnreachable || networkFailed ? UNREACHABLE : REFUSED;
+  return error instanceof ProviderUnreachableError || isNetworkError
+    ? PROVIDER_UNREACHABLE
+    : SIGN_IN_REFUSED;
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { type TestGateway, openGateway, captureOutput } from '../../test/harness/gateway';
 import {
   CLIENT,
   TestBrowser,
@@ -10,12 +10,12 @@ import {
 const HOST = 'console.example.com';
 const PUBLIC_URL = `https://${HOST}/ops/good_job`;
 const PREFIX = '/ops/good_job';
-let door: Door;
+let gateway: TestGateway;
 let provider: TestProvider;
 
 beforeEach(async () => {
   provider = await startProvider(PUBLIC_URL);
-  door = await openDoor({
+  gateway = await openGateway({
     AUTH_MODE: 'oidc',
     OIDC_ISSUER: provider.issuer,
     OIDC_CLIENT_ID: CLIENT.id,
@@ -27,7 +27,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  await door.close();
+  await gateway.close();
   await provider.stop();
 });
 
@@ -37,7 +37,7 @@ interface Cookie {
   text: string;
 }
 const send = (path: string, cookie = '') =>
-  door.send(PREFIX + path, { headers: { Host: HOST, Accept: 'text/html', cookie } });
+  gateway.send(PREFIX + path, { headers: { Host: HOST, Accept: 'text/html', cookie } });
 const cookiesOf = (headers: { 'set-cookie'?: string[] }): Cookie[] =>
   (headers['set-cookie'] ?? []).map((text) => {
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(text) ?? [];
@@ -46,13 +46,13 @@ const cookiesOf = (headers: { 'set-cookie'?: string[] }): Cookie[] =>
 const viewerOf = async (cookie: string) =>
   (await send('/jobs', cookie)).seen?.headers['x-gjc-viewer'];
 
-/** Starts a sign-in; the cookie of it, and the way back from the provider. */
+/** Starts a sign-in and returns its cookie and the callback path. */
 async function startSignIn(sub: string): Promise<{ pending: Cookie; callback: string }> {
   provider.account = { sub };
-  const started = await send('/auth/sign-in');
-  const [pending] = cookiesOf(started.headers);
+  const response = await send('/auth/sign-in');
+  const [pending] = cookiesOf(response.headers);
   const { url } = await new TestBrowser().follow(
-    String(started.headers.location),
+    String(response.headers.location),
     '/auth/callback',
   );
   if (!pending) throw new Error('The sign-in has no cookie.');
@@ -62,11 +62,11 @@ async function signIn(sub: string): Promise<Cookie> {
   const { pending, callback } = await startSignIn(sub);
   const answer = await send(callback, `${pending.name}=${pending.value}`);
   const session = cookiesOf(answer.headers).find(({ name }) => name.endsWith('session'));
-  if (!session) throw new Error('There is no session.');
+  if (!session) throw new Error('The sign-in set no session cookie.');
   return session;
 }
 
-it('a session cookie that a sibling domain can plant under a base path does not count', async () => {
+it('a session cookie planted by a sibling domain is refused', async () => {
   const mine = await signIn('mine');
   const planted = await signIn('attacker');
   expect(mine.text).toMatch(/^__Host-.+; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
@@ -91,7 +91,7 @@ it('a session cookie that a sibling domain can plant under a base path does not 
   }
 });
 
-it('of two session cookies with the same name none counts', async () => {
+it('two session cookies with the same name are both refused', async () => {
   const mine = await signIn('mine');
   const planted = await signIn('attacker');
   for (const [first, second] of [
@@ -104,13 +104,13 @@ it('of two session cookies with the same name none counts', async () => {
     ).toBeUndefined();
 });
 
-it('a sign-in that a sibling domain plants signs nobody in', async () => {
+it('a sign-in cookie planted by a sibling domain is refused', async () => {
   const { pending, callback } = await startSignIn('attacker');
   for (const name of [
     pending.name.replace('__Host-', ''),
     pending.name.replace('__Host-', '__Secure-'),
   ])
-    await printed(async () => {
+    await captureOutput(async () => {
       const answer = await send(callback, `${name}=${pending.value}`);
       expect(answer.status, name).toBe(400);
       expect(cookiesOf(answer.headers), name).toEqual([]);

@@ -10,17 +10,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EnvError } from '../../lib/env-values';
+import { EnvError } from '../../lib/config/values';
 
-/** What decides where the folder is; `process.env` outside of tests. */
+/** Environment variables that select the folder; `process.env` outside of tests. */
 export type FolderSource = Record<string, string | undefined>;
 
-const NAME = 'good-job-console';
-/** undefined on Windows, where the temporary folder is the user's own and modes mean nothing. */
+const FOLDER_NAME = 'good-job-console';
+/** undefined on Windows, where the temporary folder is private and modes have no meaning. */
 const uid = process.getuid?.();
 const MAX_FILE_BYTES = 4_096;
 
-/** Nobody else may read or write it, and it belongs to the user of this process. */
+/** Owned by this user and without permissions for others. */
 function isPrivate(stats: Stats): boolean {
   return uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0);
 }
@@ -29,7 +29,7 @@ function statOf(file: string): Stats | null {
   return lstatSync(file, { throwIfNoEntry: false }) ?? null;
 }
 
-/** A folder that only this user can enter. A symbolic link is none. */
+/** Whether only this user can access the folder. False for a symbolic link. */
 export function isPrivateFolder(folder: string): boolean {
   try {
     const stats = statOf(folder);
@@ -39,7 +39,7 @@ export function isPrivateFolder(folder: string): boolean {
   }
 }
 
-/** The text of a small private file; null where it is missing, a link, somebody else's, or readable by others. */
+/** The text of a small file; null if it is missing, a symbolic link, or accessible to others. */
 export function readPrivateFile(file: string): string | null {
   let descriptor: number | undefined;
   try {
@@ -55,8 +55,8 @@ export function readPrivateFile(file: string): string | null {
   }
 }
 
-/** A parent that another user owns could be exchanged below us; `sudo` often leaves such a variable behind. */
-function isOwn(folder: string | undefined): folder is string {
+/** Another owner could replace the folder. `sudo` often preserves such an environment variable. */
+function isOwnFolder(folder: string | undefined): folder is string {
   try {
     const stats = folder === undefined || folder === '' ? null : statOf(folder);
     return stats !== null && stats.isDirectory() && (uid === undefined || stats.uid === uid);
@@ -65,37 +65,46 @@ function isOwn(folder: string | undefined): folder is string {
   }
 }
 
-const inTemporary = (folder: string) => path.join(folder, `${NAME}-${uid ?? 'user'}`);
+const temporaryFolder = (folder: string) => path.join(folder, `${FOLDER_NAME}-${uid ?? 'user'}`);
 
-/** Where servers of this user put their folders, best first: systemd's, the login session's, the temporary one. */
-function placesToCreate(source: FolderSource): string[] {
-  const own = [source.RUNTIME_DIRECTORY?.split(':')[0], source.XDG_RUNTIME_DIR].filter(isOwn);
-  return [...own.map((folder) => path.join(folder, NAME)), inTemporary(source.TMPDIR || tmpdir())];
-}
-
-/** The same, and where a server that was started with other variables may have put its folder. */
-export function placesToSearch(source: FolderSource): string[] {
-  const session = uid === undefined ? [] : [`/run/user/${uid}`].filter(isOwn);
-  const places = [
-    ...placesToCreate(source),
-    ...session.map((folder) => path.join(folder, NAME)),
-    inTemporary('/tmp'),
+/** Candidates for new folders, best first: systemd, login session, temporary folder. */
+function foldersToCreate(source: FolderSource): string[] {
+  const ownFolders = [source.RUNTIME_DIRECTORY?.split(':')[0], source.XDG_RUNTIME_DIR].filter(
+    isOwnFolder,
+  );
+  return [
+    ...ownFolders.map((folder) => path.join(folder, FOLDER_NAME)),
+    temporaryFolder(source.TMPDIR || tmpdir()),
   ];
-  return [...new Set(places)].filter(isPrivateFolder);
 }
 
-/** The folder of this user's servers, created if missing. Throws EnvError where no place is private. */
+/** Existing candidates, including those of servers started with other environment variables. */
+export function foldersToSearch(source: FolderSource): string[] {
+  const sessionFolders = uid === undefined ? [] : [`/run/user/${uid}`].filter(isOwnFolder);
+  const folders = [
+    ...foldersToCreate(source),
+    ...sessionFolders.map((folder) => path.join(folder, FOLDER_NAME)),
+    temporaryFolder('/tmp'),
+  ];
+  return [...new Set(folders)].filter(isPrivateFolder);
+}
+
+/**
+ * Returns the folder of this user's servers, created if missing. Throws EnvError if none is
+ * private.
+ */
 export function ensurePrivateFolder(source: FolderSource): string {
-  const places = placesToCreate(source);
-  for (const folder of places) {
+  const folders = foldersToCreate(source);
+  for (const folder of folders) {
     try {
       mkdirSync(folder, { mode: 0o700 });
     } catch {
-      // It exists, or the next place has to do.
+      // It exists, or the next candidate is tried.
     }
     if (isPrivateFolder(folder)) return folder;
   }
   throw new EnvError(
-    `TMPDIR must be a folder where ${places.at(-1)} can be a folder of mode 0700 that belongs to this user: the server and npm run token meet there.`,
+    `TMPDIR must be a folder where ${folders.at(-1)} can be a folder of mode 0700 ` +
+      'that belongs to this user: the server and npm run token share it.',
   );
 }

@@ -1,37 +1,37 @@
 import * as client from 'openid-client';
-import type { OidcConfig } from '../../lib/auth/config';
+import type { OidcConfig } from '../../lib/config/authentication';
 
-/** The provider could not be asked: the fault is not the viewer's. */
-export class ProviderUnreachable extends Error {}
+/** The provider is unreachable, which says nothing about the viewer. */
+export class ProviderUnreachableError extends Error {}
 
 const TIMEOUT_S = 10;
-/** After a failure the provider is left alone for so long. */
+/** Delay before the next request after a failure. */
 const RETRY_MS = 2_000;
-/** Keys and addresses change; what was discovered is asked for again after this. */
-const FRESH_MS = 12 * 3_600_000;
+/** Cache TTL of the discovery document, whose keys and endpoints can change. */
+const TTL_MS = 12 * 3_600_000;
 
 type Method = 'client_secret_basic' | 'client_secret_post';
-const AUTHENTICATIONS: Record<Method, (secret: string) => client.ClientAuth> = {
+const CLIENT_AUTHENTICATION: Record<Method, (secret: string) => client.ClientAuth> = {
   client_secret_basic: client.ClientSecretBasic,
   client_secret_post: client.ClientSecretPost,
 };
 
-/** The provider's own document is read when somebody first signs in, so that the console starts without it. */
+/** Reads the discovery document at the first sign-in, so that the console starts without it. */
 export function createProvider(config: OidcConfig) {
   let method: Method = 'client_secret_basic';
-  let discovered: { until: number; found: Promise<client.Configuration> } | undefined;
+  let cache: { until: number; configuration: Promise<client.Configuration> } | undefined;
 
   function discover(): Promise<client.Configuration> {
-    if (discovered && discovered.until > Date.now()) return discovered.found;
-    const found = client
+    if (cache && cache.until > Date.now()) return cache.configuration;
+    const configuration = client
       .discovery(
         config.issuer,
         config.clientId,
         { client_secret: config.clientSecret },
-        AUTHENTICATIONS[method](config.clientSecret),
+        CLIENT_AUTHENTICATION[method](config.clientSecret),
         {
           timeout: TIMEOUT_S,
-          // By default a token from the provider's own address is believed for its TLS; its signature is to hold by itself.
+          // By default the library trusts TLS and does not verify signatures of these tokens.
           execute: [
             client.enableNonRepudiationChecks,
             ...(config.issuer.protocol === 'http:' ? [client.allowInsecureRequests] : []),
@@ -39,15 +39,19 @@ export function createProvider(config: OidcConfig) {
         },
       )
       .catch((cause: unknown) => {
-        discovered = { until: Date.now() + RETRY_MS, found };
-        throw new ProviderUnreachable('The provider could not be asked.', { cause });
+        cache = { until: Date.now() + RETRY_MS, configuration };
+        throw new ProviderUnreachableError('The provider is unreachable.', { cause });
       });
-    found.catch(() => undefined);
-    discovered = { until: Date.now() + FRESH_MS, found };
-    return found;
+    configuration.catch(() => undefined);
+    cache = { until: Date.now() + TTL_MS, configuration };
+    return configuration;
   }
 
-  /** Some providers take the client's secret in one way only, whatever they say. A refused client has used nothing up. */
+  /**
+   * Exchanges the code for tokens. Some providers accept only one authentication method for the
+   * client secret, whatever they announce. A rejected client does not use up the code, so the other
+   * method is tried.
+   */
   async function grant(
     url: URL,
     checks: client.AuthorizationCodeGrantChecks,
@@ -56,14 +60,14 @@ export function createProvider(config: OidcConfig) {
       return await client.authorizationCodeGrant(await discover(), url, checks);
     } catch (error) {
       if (!isInvalidClient(error)) throw error;
-      const before = method;
+      const previousMethod = method;
       method = method === 'client_secret_basic' ? 'client_secret_post' : 'client_secret_basic';
-      discovered = undefined;
+      cache = undefined;
       return await client
         .authorizationCodeGrant(await discover(), url, checks)
-        .catch((again: unknown) => {
-          if (isInvalidClient(again)) method = before;
-          throw again;
+        .catch((retryError: unknown) => {
+          if (isInvalidClient(retryError)) method = previousMethod;
+          throw retryError;
         });
     }
   }

@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { ProxyHeaderConfig } from '../../lib/auth/config';
+import type { ProxyHeaderConfig } from '../../lib/config/authentication';
+import { MAX_GROUPS, safeName } from './name-text';
+import { headerValues, removeHeader, decodeUtf8, trimBlanks } from './one-header';
 import type { Authentication, AuthRefused, Authenticator } from './types';
-import { MAX_GROUPS, nameText } from './name-text';
-import { headerValues, takeAway, utf8Of, withoutBlanks } from './one-header';
 
-const nameOf = (value: string | undefined) => nameText(withoutBlanks(utf8Of(value ?? '') ?? '\0'));
+const parseName = (value: string | undefined) =>
+  safeName(trimBlanks(decodeUtf8(value ?? '') ?? '\0'));
 const digest = (text: string) => createHash('sha256').update(text).digest();
 const refuse = (code: (AuthRefused & { status: 401 })['code']): Authentication => ({
   kind: 'refused',
@@ -12,37 +13,35 @@ const refuse = (code: (AuthRefused & { status: 401 })['code']): Authentication =
 });
 
 /**
- * A proxy signed the viewer in and says in headers who it is (oauth2-proxy, Authelia, nginx auth_request). They
- * count only beside the secret that the proxy and the console share: whoever reaches the port can send the others.
+ * AUTH_MODE=proxy-header: a proxy sends the user in headers (oauth2-proxy, Authelia, nginx
+ * auth_request). They need the shared secret, because any client of the port could send them.
  */
 export function createProxyHeader(config: ProxyHeaderConfig): Authenticator {
-  const expected = digest(config.secret);
+  const expectedDigest = digest(config.secret);
   return {
     async authenticate(request) {
-      const [secrets, users, emails, groups] = [
-        config.secretHeader,
-        config.userHeader,
-        config.emailHeader,
-        config.groupsHeader,
-      ].map((name) => headerValues(request, name)) as [string[], string[], string[], string[]];
+      const secrets = headerValues(request, config.secretHeader);
+      const users = headerValues(request, config.userHeader);
+      const emails = headerValues(request, config.emailHeader);
+      const groups = headerValues(request, config.groupsHeader);
       for (const name of [
         config.secretHeader,
         config.userHeader,
         config.emailHeader,
         config.groupsHeader,
       ])
-        takeAway(request, name);
+        removeHeader(request, name);
 
       const [secret] = secrets;
-      // Hashed first: of equal length, and the time says nothing of how much of it was right.
+      // timingSafeEqual needs equal lengths, so compare digests.
       if (
         secrets.length !== 1 ||
         secret === undefined ||
-        !timingSafeEqual(digest(secret), expected)
+        !timingSafeEqual(digest(secret), expectedDigest)
       )
         return refuse('bad_proxy_secret');
       if (users.length === 0 || users[0] === '') return refuse('no_identity');
-      // Two of a kind, or one that a lax proxy joined of the client's and its own: neither is to be believed.
+      // Repeated headers, or one joined with commas by a proxy, may contain the client's own value.
       if (
         users.length > 1 ||
         emails.length > 1 ||
@@ -50,9 +49,9 @@ export function createProxyHeader(config: ProxyHeaderConfig): Authenticator {
         [...users, ...emails].some((value) => value.includes(','))
       )
         return refuse('bad_identity');
-      const user = nameOf(users[0]);
-      const email = nameOf(emails[0]);
-      const names = groups.flatMap((value) => value.split(',')).map(nameOf);
+      const user = parseName(users[0]);
+      const email = parseName(emails[0]);
+      const names = groups.flatMap((value) => value.split(',')).map(parseName);
       if (!user || email === null || names.length > MAX_GROUPS)
         return refuse(user === '' ? 'no_identity' : 'bad_identity');
       return {

@@ -6,58 +6,59 @@ import {
   errors,
   jwtVerify,
 } from 'jose';
-import type { ProxyJwtConfig } from '../../lib/auth/config';
-import type { AuthRefused, Authentication, Authenticator } from './types';
+import type { ProxyJwtConfig } from '../../lib/config/authentication';
 import { identityOf } from './claims';
-import { KeysUnreachable, readKeys } from './jwt-keys';
-import { headerValues, takeAway } from './one-header';
+import { KeysUnreachableError, readKeys } from './jwt-keys';
+import { headerValues, removeHeader } from './one-header';
+import type { AuthRefused, Authentication, Authenticator } from './types';
 
-const MAX_TOKEN = 32_768;
-/** Seconds that two clocks may be apart. */
-const TOLERANCE = 5;
-/** Three parts of base64url; the load balancer pads them. */
+const MAX_TOKEN_LENGTH = 32_768;
+/** Allowed clock difference in seconds. */
+const TOLERANCE_S = 5;
+/** A compact JWT; AWS load balancers pad its base64url parts. */
 const COMPACT =
   /^[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,2048}={0,2}$/;
 
 const refuse = (refused: AuthRefused): Authentication => ({ kind: 'refused', refused });
 const BAD: AuthRefused = { code: 'bad_token', status: 401 };
 
-class NotForUs extends Error {}
+class ClaimMismatch extends Error {}
 
 type Header = Partial<JWTHeaderParameters> & Record<string, unknown>;
 
 /**
- * What the token says of itself, before anything proves it: one that would not count anyway makes nobody ask for its
- * key. The load balancer says in the protected header who signed, for which client and until when.
+ * Checks the unverified token, so that an invalid one causes no request for keys. AWS load
+ * balancers put signer, client and expiry into the protected header.
  */
-function checkClaimed(config: ProxyJwtConfig, header: Header, payload: JWTPayload): void {
-  if (!config.algorithms.includes(String(header.alg))) throw new NotForUs('alg');
+function checkUnverified(config: ProxyJwtConfig, header: Header, payload: JWTPayload): void {
+  if (!config.algorithms.includes(String(header.alg))) throw new ClaimMismatch('alg');
   if (config.albSigner !== null) return checkAlbHeader(config, header, payload);
-  if (payload.iss !== config.issuer) throw new NotForUs('iss');
+  if (payload.iss !== config.issuer) throw new ClaimMismatch('iss');
   if (config.audience === null || ![payload.aud].flat().includes(config.audience))
-    throw new NotForUs('aud');
-  checkEnd(payload.exp, payload);
+    throw new ClaimMismatch('aud');
+  checkExpiry(payload.exp, payload);
 }
 
-function checkEnd(exp: unknown, payload: JWTPayload): void {
-  if (typeof exp !== 'number') throw new NotForUs('exp');
-  if (exp + TOLERANCE <= Date.now() / 1000)
+function checkExpiry(exp: unknown, payload: JWTPayload): void {
+  if (typeof exp !== 'number') throw new ClaimMismatch('exp');
+  if (exp + TOLERANCE_S <= Date.now() / 1000)
     throw new errors.JWTExpired('expired', payload, 'exp', 'check_failed');
 }
 
 function checkAlbHeader(config: ProxyJwtConfig, header: Header, payload: JWTPayload): void {
-  if (header.signer !== config.albSigner) throw new NotForUs('signer');
-  if (config.audience !== null && header.client !== config.audience) throw new NotForUs('client');
-  if (config.issuer !== null && header.iss !== config.issuer) throw new NotForUs('iss');
-  const ends = [header.exp, payload.exp].filter((exp) => exp !== undefined);
-  if (ends.length === 0) throw new NotForUs('exp');
-  for (const exp of ends) checkEnd(exp, payload);
+  if (header.signer !== config.albSigner) throw new ClaimMismatch('signer');
+  if (config.audience !== null && header.client !== config.audience)
+    throw new ClaimMismatch('client');
+  if (config.issuer !== null && header.iss !== config.issuer) throw new ClaimMismatch('iss');
+  const expiries = [header.exp, payload.exp].filter((exp) => exp !== undefined);
+  if (expiries.length === 0) throw new ClaimMismatch('exp');
+  for (const exp of expiries) checkExpiry(exp, payload);
 }
 
-/** A proxy sends a signed assertion of who the viewer is (AWS ALB, Google IAP, Cloudflare Access). */
+/** AUTH_MODE=proxy-jwt: a proxy sends a signed token (AWS ALB, Google IAP, Cloudflare Access). */
 export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
   const keys = readKeys(config.keys);
-  const alb = config.albSigner !== null;
+  const isAlb = config.albSigner !== null;
   const names = {
     user: config.userClaim,
     email: config.emailClaim,
@@ -66,11 +67,11 @@ export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
   };
 
   async function verify(token: string): Promise<JWTPayload> {
-    checkClaimed(config, decodeProtectedHeader(token), decodeJwt(token));
+    checkUnverified(config, decodeProtectedHeader(token), decodeJwt(token));
     const { payload, protectedHeader } = await jwtVerify(token, keys, {
       algorithms: config.algorithms,
-      clockTolerance: TOLERANCE,
-      ...(alb
+      clockTolerance: TOLERANCE_S,
+      ...(isAlb
         ? {}
         : {
             issuer: config.issuer ?? undefined,
@@ -78,18 +79,20 @@ export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
             requiredClaims: ['exp', 'iss', 'aud'],
           }),
     });
-    if (alb) checkAlbHeader(config, protectedHeader, payload);
+    if (isAlb) checkAlbHeader(config, protectedHeader, payload);
     return payload;
   }
 
   return {
     async authenticate(request) {
       const tokens = headerValues(request, config.header);
-      takeAway(request, config.header);
-      const [sent = ''] = tokens;
-      const token = config.header === 'authorization' ? sent.replace(/^Bearer +/i, '') : sent;
+      removeHeader(request, config.header);
+      const [headerValue = ''] = tokens;
+      const token =
+        config.header === 'authorization' ? headerValue.replace(/^Bearer +/i, '') : headerValue;
       if (token === '') return refuse({ code: 'no_identity', status: 401 });
-      if (tokens.length > 1 || token.length > MAX_TOKEN || !COMPACT.test(token)) return refuse(BAD);
+      if (tokens.length > 1 || token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token))
+        return refuse(BAD);
       try {
         const identity = identityOf(await verify(token), names);
         return identity
@@ -98,7 +101,7 @@ export function createProxyJwt(config: ProxyJwtConfig): Authenticator {
       } catch (error) {
         if (error instanceof errors.JWTExpired)
           return refuse({ code: 'token_expired', status: 401 });
-        if (!(error instanceof KeysUnreachable)) return refuse(BAD);
+        if (!(error instanceof KeysUnreachableError)) return refuse(BAD);
         console.error(error);
         return refuse({ code: 'keys_unreachable', status: 503 });
       }

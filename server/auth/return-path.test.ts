@@ -3,7 +3,7 @@ import { safeReturnPath, withReturnPath } from './return-path';
 
 describe('safeReturnPath', () => {
   it.each(['/jobs', '/', '/jobs?q=%E8%AB%8B&state=x', '/batches/1?a=//b', '/performance/A::B'])(
-    'goes to %s',
+    'accepts %s',
     (path) => expect(safeReturnPath(path, '')).toBe(path),
   );
   it.each([
@@ -31,7 +31,7 @@ describe('safeReturnPath', () => {
     '/api/jobs',
     `/${'a'.repeat(3_000)}`,
     null,
-  ])('not to %s', (path) => expect(safeReturnPath(path, '')).toBe('/'));
+  ])('replaces %s with the root', (path) => expect(safeReturnPath(path, '')).toBe('/'));
   it.each([
     '/jobs',
     '/ops',
@@ -39,24 +39,24 @@ describe('safeReturnPath', () => {
     '/ops/good_job/../x',
     '/ops/good_job/%2e%2e/x',
     '/ops/good_job/./../../x',
-  ])('under a prefix not to %s', (path) =>
+  ])('replaces %s outside of the base path', (path) =>
     expect(safeReturnPath(path, '/ops/good_job')).toBe('/ops/good_job'),
   );
-  it('keeps what is under the prefix', () =>
+  it('accepts a path below the base path', () =>
     expect(safeReturnPath('/ops/good_job/jobs?x=1', '/ops/good_job')).toBe(
       '/ops/good_job/jobs?x=1',
     ));
 });
 
 describe('withReturnPath', () => {
-  it('leads back to every address that would be taken back', () => {
+  it('adds every URL that safeReturnPath accepts', () => {
     for (const url of ['/jobs', '/jobs?q=a%26b&x=1', `/jobs?q=${'%E8'.repeat(660)}`]) {
       const location = withReturnPath('/auth/sign-in', url);
       const query = new URLSearchParams(location.split('?')[1]);
       expect(safeReturnPath(query.get('return_to'), '')).toBe(url);
     }
   });
-  it('leaves out what is longer, so that no redirect leads to an address that is refused as too long', () => {
+  it('omits a URL that would make the redirect too long', () => {
     for (const url of [`/jobs?q=${'%E8'.repeat(2_600)}`, `/${'a'.repeat(2_000)}`])
       expect(withReturnPath('/auth/sign-in', url)).toBe('/auth/sign-in');
     expect(withReturnPath('/auth/sign-in', `/jobs?q=${'%'.repeat(1_992)}`).length).toBeLessThan(

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Revocation, RevocationPage, RevocationStore } from '../../lib/sessions/revocation';
 import { Revocations } from './revocations';
 
-/** A database that answers when the test says so. */
+/** A store whose reads the test resolves; writes never resolve. */
 class SlowStore implements RevocationStore {
   reads: { resolve(page: RevocationPage | null): void; reject(error: Error): void }[] = [];
   written: Revocation[][] = [];
@@ -14,11 +14,11 @@ class SlowStore implements RevocationStore {
     return new Promise(() => undefined);
   }
 }
-const page = (more: Partial<RevocationPage> = {}): RevocationPage => ({
+const page = (fields: Partial<RevocationPage> = {}): RevocationPage => ({
   rows: [],
   cursor: 'now',
   omittedUntilMs: null,
-  ...more,
+  ...fields,
 });
 const session = (endsAt = Date.now() + 60_000) => ({
   key: 'a',
@@ -26,11 +26,11 @@ const session = (endsAt = Date.now() + 60_000) => ({
   subjectKey: 'alice',
   issuedAtS: 100,
 });
-const later = (ms: number) => vi.setSystemTime(Date.now() + ms);
+const advanceClock = (ms: number) => vi.setSystemTime(Date.now() + ms);
 afterEach(() => vi.useRealTimers());
 
-describe('the list of revoked sessions', () => {
-  it('waits for the database a bounded time, and accepts nothing before its first answer', async () => {
+describe('Revocations', () => {
+  it('waits a bounded time and accepts no session before the first read', async () => {
     vi.useFakeTimers();
     const store = new SlowStore();
     const revocations = new Revocations(store);
@@ -44,7 +44,7 @@ describe('the list of revoked sessions', () => {
     expect(store.reads.length).toBe(1);
   });
 
-  it('is read once in five seconds while the database fails, too', async () => {
+  it('reads at most every five seconds, even while the database fails', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const store = new SlowStore();
     const revocations = new Revocations(store);
@@ -52,30 +52,30 @@ describe('the list of revoked sessions', () => {
     store.reads[0]?.reject(new Error('down'));
     expect(await first).toBe(false);
     expect(await revocations.refresh()).toBe(false);
-    later(4_999);
+    advanceClock(4_999);
     expect(await revocations.refresh()).toBe(false);
     expect(store.reads.length).toBe(1);
-    later(1);
+    advanceClock(1);
     const second = revocations.refresh();
     store.reads[1]?.resolve(page());
     expect(await second).toBe(true);
   });
 
-  it('is read again when the clock was set back', async () => {
+  it('reads again when the clock is set back', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const store = new SlowStore();
     const revocations = new Revocations(store);
     const first = revocations.refresh();
     store.reads[0]?.resolve(page());
     await first;
-    later(-3_600_000);
+    advanceClock(-3_600_000);
     const second = revocations.refresh();
     expect(store.reads.length).toBe(2);
     store.reads[1]?.resolve(page());
     expect(await second).toBe(true);
   });
 
-  it('refuses a session that ends by the end of what was too much to read', async () => {
+  it('revokes sessions whose revocations may have been omitted from a read', async () => {
     const store = new SlowStore();
     const revocations = new Revocations(store);
     const refreshed = revocations.refresh();
@@ -85,13 +85,13 @@ describe('the list of revoked sessions', () => {
     expect(revocations.isRevoked(session(Date.now() + 61_000))).toBe(false);
   });
 
-  it('holds at once for what was revoked here, while the database takes its time', async () => {
+  it('applies a local revocation at once while the database is slow', async () => {
     vi.useFakeTimers();
     const store = new SlowStore();
     const revocations = new Revocations(store);
     const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const revoked = revocations.revoke([
-      { kind: 'session', key: 'a', expiresAtMs: Date.now() + 60_000, issuedUntilS: null },
+      { kind: 'session', key: 'a', expiresAtMs: Date.now() + 60_000, issuedUntilSeconds: null },
     ]);
     expect(revocations.isRevoked(session())).toBe(true);
     await vi.advanceTimersByTimeAsync(2_000);
@@ -99,14 +99,14 @@ describe('the list of revoked sessions', () => {
     log.mockRestore();
   });
 
-  it('of a session without a sid goes by the person alone', async () => {
+  it('revokes a session without a sid by its subject', async () => {
     const revocations = new Revocations(null);
     await revocations.revoke([
       {
         kind: 'subject_without_provider_session',
         key: 'alice',
         expiresAtMs: Date.now() + 60_000,
-        issuedUntilS: 100,
+        issuedUntilSeconds: 100,
       },
     ]);
     expect(revocations.isRevoked(session())).toBe(true);

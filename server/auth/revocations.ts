@@ -2,24 +2,24 @@ import { createHash } from 'node:crypto';
 import type { Revocation, RevocationStore } from '../../lib/sessions/revocation';
 import { RevokedKeys } from './revoked-keys';
 
-/** The list is never older than this while the database answers. */
-const FRESH_MS = 5_000;
-/** A request waits for the database at most this long. */
+/** Maximum age of the list while the database is available. */
+const TTL_MS = 5_000;
+/** Maximum time a request waits for the database. */
 const WAIT_MS = 2_000;
 const MAX_UNSAVED = 1_000;
 
-/** What of a session a revocation can name. */
-export interface RevocableSession {
+/** The keys of a session that a revocation can refer to. */
+interface RevocableSession {
   key: string;
   endsAt: number;
   subjectKey: string;
-  /** Left out where the ID token names no session at the provider. */
+  /** Missing if the ID token has no `sid`. */
   providerSessionKey?: string;
-  /** Seconds since 1970, of the ID token. */
+  /** `iat` of the ID token: seconds since 1970. */
   issuedAtS: number;
 }
 
-/** A digest of an id of this provider and client: the database learns neither names nor ids. */
+/** Returns a digest function scoped to provider and client, so that the database stores no ids. */
 export function createKeyDigest(...scope: string[]): (value: string) => string {
   return (value) =>
     createHash('sha256')
@@ -27,12 +27,12 @@ export function createKeyDigest(...scope: string[]): (value: string) => string {
       .digest('base64url');
 }
 
-/** `failed`: on this server only, since the database did not answer; it is stored once it does. */
-export type RevokeResult = 'stored' | 'not_writable' | 'duplicate' | 'failed';
+/** `failed`: revoked on this server only; stored as soon as the database is available. */
+type RevokeResult = 'stored' | 'not_writable' | 'duplicate' | 'failed';
 
 /**
- * What was revoked, in memory, and in the table that all servers share. Without a store it holds for this process.
- * No timer: the list is read when a session is checked and the last read is five seconds old.
+ * Revoked sessions, cached in memory and stored in a table shared by all servers. Without a store
+ * they apply to this process only. Checking a session refreshes a list older than TTL_MS.
  */
 export class Revocations {
   readonly #revoked = new RevokedKeys();
@@ -46,20 +46,20 @@ export class Revocations {
     this.#isLoaded = store === null;
   }
 
-  /** Brings the list up to date; false: it was never read, so nothing can be said of any session. */
+  /** Refreshes the list. Returns false if it was never read, so no session can be accepted. */
   async refresh(): Promise<boolean> {
     if (this.store === null) return true;
     const age = Date.now() - this.#readAt;
-    if (age >= 0 && age < FRESH_MS) return this.#isLoaded;
+    if (age >= 0 && age < TTL_MS) return this.#isLoaded;
     this.#reading ??= this.#read(this.store).finally(() => (this.#reading = null));
-    await within(WAIT_MS, this.#reading);
+    await undefinedOnTimeout(WAIT_MS, this.#reading);
     return this.#isLoaded;
   }
 
   isRevoked(session: RevocableSession): boolean {
     const { key, endsAt, subjectKey, providerSessionKey, issuedAtS } = session;
     return (
-      this.#revoked.isForgotten(endsAt) ||
+      this.#revoked.mayBeEvicted(endsAt) ||
       this.#revoked.has('session', key) ||
       this.#revoked.isIssuedBefore('subject', subjectKey, issuedAtS) ||
       (providerSessionKey === undefined
@@ -68,7 +68,9 @@ export class Revocations {
     );
   }
 
-  /** Holds on this server at once. `token`: of the logout token that asks for it, which counts once. */
+  /**
+   * Applies to this server immediately. `token` is the logout token, which is accepted only once.
+   */
   async revoke(rows: Revocation[], token: Revocation | null = null): Promise<RevokeResult> {
     if (token && this.#revoked.has(token.kind, token.key)) return 'duplicate';
     const all = token ? [token, ...rows] : rows;
@@ -76,7 +78,7 @@ export class Revocations {
     const result = this.store ? await this.#write(this.store, all) : 'not_writable';
     if (result === 'not_writable' || result === 'failed')
       rows.forEach((row) => this.#saveLater(row));
-    // The provider may send it again.
+    // Allow the provider to send it again.
     if (token && result === 'failed') this.#revoked.delete(token);
     return result;
   }
@@ -88,7 +90,7 @@ export class Revocations {
       );
       return 'failed' as const;
     });
-    return (await within(WAIT_MS, written)) ?? 'failed';
+    return (await undefinedOnTimeout(WAIT_MS, written)) ?? 'failed';
   }
 
   #saveLater(row: Revocation): void {
@@ -102,11 +104,11 @@ export class Revocations {
       const page = await store.read(this.#cursor);
       this.#cursor = page?.cursor ?? null;
       for (const row of page?.rows ?? []) this.#revoked.add(row);
-      if (page?.omittedUntilMs) this.#revoked.forgetUntil(page.omittedUntilMs);
+      if (page?.omittedUntilMs) this.#revoked.setEvictedUntil(page.omittedUntilMs);
       this.#isLoaded = true;
       this.#readAt = startedAt;
     } catch {
-      // The list stays as it is; the pages say why the database does not answer.
+      // Keep the list; pages report that the database is down.
       this.#readAt = Date.now();
       return;
     }
@@ -125,8 +127,8 @@ export class Revocations {
   }
 }
 
-/** What `promise` resolves to; undefined: it took longer. */
-function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+/** Resolves to undefined if `promise` takes longer than `ms`. */
+function undefinedOnTimeout<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(undefined), ms);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));

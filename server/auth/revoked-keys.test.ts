@@ -3,49 +3,49 @@ import type { Revocation } from '../../lib/sessions/revocation';
 import { RevokedKeys } from './revoked-keys';
 
 afterEach(() => vi.useRealTimers());
-const row = (key: string, expiresAtMs: number, more: Partial<Revocation> = {}): Revocation => ({
+const row = (key: string, expiresAtMs: number, fields: Partial<Revocation> = {}): Revocation => ({
   kind: 'session',
   key,
   expiresAtMs,
-  issuedUntilS: null,
-  ...more,
+  issuedUntilSeconds: null,
+  ...fields,
 });
-const soon = (ms: number) => Date.now() + ms;
+const inMs = (ms: number) => Date.now() + ms;
 
-describe('revoked keys', () => {
-  it('are bounded, and a session that may be a forgotten one counts as revoked', () => {
+describe('RevokedKeys', () => {
+  it('evicts above its limit and then revokes sessions it may have evicted', () => {
     const keys = new RevokedKeys(10);
-    for (let n = 1; n <= 10; n += 1) keys.add(row(String(n), soon(n * 60_000)));
-    expect(keys.isForgotten(soon(60_000))).toBe(false);
-    const eleventh = soon(11 * 60_000);
+    for (let n = 1; n <= 10; n += 1) keys.add(row(String(n), inMs(n * 60_000)));
+    expect(keys.mayBeEvicted(inMs(60_000))).toBe(false);
+    const eleventh = inMs(11 * 60_000);
     keys.add(row('11', eleventh));
     expect(keys.has('session', '1')).toBe(false);
-    expect(keys.isForgotten(soon(50_000))).toBe(true);
+    expect(keys.mayBeEvicted(inMs(50_000))).toBe(true);
     expect(keys.has('session', '2')).toBe(true);
-    expect(keys.isForgotten(soon(90_000))).toBe(false);
-    expect(keys.isForgotten(eleventh)).toBe(false);
+    expect(keys.mayBeEvicted(inMs(90_000))).toBe(false);
+    expect(keys.mayBeEvicted(eleventh)).toBe(false);
   });
-  it('that have expired make room without refusing anybody', () => {
+  it('evicts expired keys first, without revoking other sessions', () => {
     const keys = new RevokedKeys(10);
-    for (let n = 1; n <= 10; n += 1) keys.add(row(String(n), soon(n === 1 ? -1 : n * 60_000)));
-    keys.add(row('11', soon(60_000)));
-    expect(keys.isForgotten(soon(0))).toBe(false);
+    for (let n = 1; n <= 10; n += 1) keys.add(row(String(n), inMs(n === 1 ? -1 : n * 60_000)));
+    keys.add(row('11', inMs(60_000)));
+    expect(keys.mayBeEvicted(inMs(0))).toBe(false);
   });
-  it('expire', () => {
+  it('prunes expired keys', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const keys = new RevokedKeys();
-    keys.add(row('a', soon(60_000)));
-    vi.setSystemTime(soon(30_000));
+    keys.add(row('a', inMs(60_000)));
+    vi.setSystemTime(inMs(30_000));
     keys.prune();
     expect(keys.has('session', 'a')).toBe(true);
-    vi.setSystemTime(soon(90_000));
+    vi.setSystemTime(inMs(90_000));
     keys.prune();
     expect(keys.has('session', 'a')).toBe(false);
   });
-  it('of a person reach as far as the newest logout', () => {
+  it('revokes sessions of a subject up to the latest logout', () => {
     const keys = new RevokedKeys();
     const subject = (issuedUntilS: number) =>
-      keys.add(row('alice', soon(60_000), { kind: 'subject', issuedUntilS }));
+      keys.add(row('alice', inMs(60_000), { kind: 'subject', issuedUntilSeconds: issuedUntilS }));
     subject(200);
     subject(100);
     const isRevoked = (issuedAtS: number) => keys.isIssuedBefore('subject', 'alice', issuedAtS);

@@ -6,14 +6,14 @@ import {
   type FolderSource,
   ensurePrivateFolder,
   isPrivateFolder,
-  placesToSearch,
+  foldersToSearch,
   readPrivateFile,
 } from './private-folder';
 
 const PREFIX = 'server-';
 const RECORD = 'server.json';
 
-const record = z.object({
+const recordSchema = z.object({
   pid: z.number().int().positive(),
   /** null until the server listens. */
   address: z
@@ -21,80 +21,81 @@ const record = z.object({
       host: z.string(),
       port: z.number().int().positive(),
       basePath: z.string(),
-      /** Of /auth/start, without a token. */
+      /** URL of /auth/start without a token. */
       startUrl: z.string(),
     })
     .nullable(),
 });
-export type ServerAddress = NonNullable<z.infer<typeof record>['address']>;
+export type ServerAddress = NonNullable<z.infer<typeof recordSchema>['address']>;
 
 export interface RunningServer extends ServerAddress {
   folder: string;
 }
 
-const foldersIn = (place: string) =>
-  readdirSync(place)
+const foldersIn = (parent: string) =>
+  readdirSync(parent)
     .filter((name) => name.startsWith(PREFIX))
-    .map((name) => path.join(place, name))
+    .map((name) => path.join(parent, name))
     .filter(isPrivateFolder);
 
-function recordIn(folder: string): z.infer<typeof record> | null {
+function readRecord(folder: string): z.infer<typeof recordSchema> | null {
   try {
-    return record.parse(JSON.parse(readPrivateFile(path.join(folder, RECORD)) ?? ''));
+    return recordSchema.parse(JSON.parse(readPrivateFile(path.join(folder, RECORD)) ?? ''));
   } catch {
     return null;
   }
 }
 
-function write(folder: string, address: ServerAddress | null): void {
+function writeRecord(folder: string, address: ServerAddress | null): void {
   writeFileSync(path.join(folder, RECORD), JSON.stringify({ pid: process.pid, address }), {
     mode: 0o600,
   });
 }
 
-/** A folder of mode 0700 for one server, which `npm run token` finds once it is announced. Throws EnvError. */
+/** Creates a folder of mode 0700, which `npm run token` finds once announced. Throws EnvError. */
 export function createServerFolder(source: FolderSource): string {
-  const place = ensurePrivateFolder(source);
-  // A server that was killed could not remove its own.
-  for (const folder of foldersIn(place)) {
-    const pid = recordIn(folder)?.pid;
+  const parent = ensurePrivateFolder(source);
+  // Remove folders of killed servers.
+  for (const folder of foldersIn(parent)) {
+    const pid = readRecord(folder)?.pid;
     if (pid !== undefined && !isAlive(pid)) rmSync(folder, { recursive: true, force: true });
   }
-  const folder = mkdtempSync(path.join(place, PREFIX));
-  write(folder, null);
+  const folder = mkdtempSync(path.join(parent, PREFIX));
+  writeRecord(folder, null);
   return folder;
 }
 
 /**
- * The folder of a running server, made anew with its record where one of them is gone: at the end of a login session or
- * by what cleans the temporary folder. It may be in another place then. Throws EnvError.
+ * Recreates the folder of a running server if a logout or a cleanup of the temporary folder has
+ * removed it. Returns its path, which may have changed. Throws EnvError.
  */
 export function restoreServerFolder(
   source: FolderSource,
   folder: string,
   address: ServerAddress | null,
 ): string {
-  const own = isPrivateFolder(folder) ? folder : createServerFolder(source);
-  const found = recordIn(own);
-  if (found === null || (found.address === null && address !== null)) write(own, address);
-  return own;
+  const current = isPrivateFolder(folder) ? folder : createServerFolder(source);
+  const record = readRecord(current);
+  if (record === null || (record.address === null && address !== null))
+    writeRecord(current, address);
+  return current;
 }
 
 export function announceServer(folder: string, address: ServerAddress): void {
-  write(folder, address);
+  writeRecord(folder, address);
 }
 
-/** The servers of this user that wait for a start token. */
+/** The running servers of this user that accept start tokens. */
 export async function findServers(source: FolderSource): Promise<RunningServer[]> {
-  const announced = placesToSearch(source)
+  const candidates = foldersToSearch(source)
     .flatMap(foldersIn)
     .flatMap((folder) => {
-      const found = recordIn(folder);
-      return found?.address && isAlive(found.pid) ? [{ folder, ...found.address }] : [];
+      const record = readRecord(folder);
+      return record?.address && isAlive(record.pid) ? [{ folder, ...record.address }] : [];
     });
-  // A process id may be in use again after a restart of the machine.
-  const listening = await Promise.all(announced.map(({ host, port }) => isListening(host, port)));
-  return announced.filter((_, index) => listening[index]);
+  // After a reboot another process may have the same id.
+  const listening = await Promise.all(candidates.map(({ host, port }) => isListening(host, port)));
+  return candidates.filter((_, index) => listening[index]);
 }
 
 function isAlive(pid: number): boolean {

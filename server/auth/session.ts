@@ -1,124 +1,139 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { OidcConfig } from '../../lib/auth/config';
-import { type Identity, groupsOfRules, type RoleRules } from '../../lib/auth/roles';
+import { type Identity, groupsOfRules } from '../../lib/auth/roles';
+import type { OidcConfig, RoleRules } from '../../lib/config/authentication';
+import type { Revocation } from '../../lib/sessions/revocation';
 import { type CookieJar, authCookieValues, authCookies } from './cookies';
 import type { Revocations } from './revocations';
-import { createSealer } from './sealed-cookie';
+import { type Sealer, createSealer } from './sealed-cookie';
 
-/** Who signed in, as their own browser keeps it for us, encrypted. Times are ms since 1970. */
+/** A session, stored encrypted in the browser's cookie. Times are ms since 1970. */
 export interface Session {
   id: string;
   identity: Identity;
   groupsOverage: boolean;
-  /** For the provider's sign-out; left out where the cookie would be too large. */
+  /** Used for the provider's sign-out; omitted if the cookie would be too large. */
   idToken?: string;
   /** Digest of the ID token's `sub`. */
   subjectKey: string;
-  /** Digest of the ID token's `sid`, the session at the provider; left out where the provider sends none. */
+  /** Digest of the ID token's `sid` (the provider's session); missing if the token has none. */
   providerSessionKey?: string;
-  /** Seconds since 1970, by the provider's clock. */
+  /** `iat` of the ID token: seconds since 1970 by the provider's clock. */
   issuedAtS: number;
-  /** When it was sealed last. */
+  /** When the cookie was last encrypted. */
   seenAt: number;
-  /** However active: over then. */
+  /** Absolute end, independent of activity. */
   endsAt: number;
 }
 
-/** What the ID token says of the session at the provider. */
+/** The part of a session that identifies it at the provider. */
 export type SessionOrigin = Pick<Session, 'subjectKey' | 'providerSessionKey' | 'issuedAtS'>;
 
 interface SessionParts {
   jar: CookieJar;
-  /** Names the console and its client: a cookie of another one cannot be opened. */
+  /** Identifies console and client, so that a cookie of another one cannot be decrypted. */
   audience: string;
   revocations: Revocations;
   digest: (value: string) => string;
 }
 
-/** Sessions live in the browser alone, so a restart or a second server ends none; what ends one is a revocation. */
-export function createSessions(
-  config: OidcConfig & { roles: RoleRules },
-  { jar, audience, revocations, digest }: SessionParts,
-) {
-  // The number changes with what a session must hold: one of an older release cannot be opened.
-  const sealer = createSealer(config.sessionSecrets, `session 2 ${audience}`);
-  const mentioned = groupsOfRules(config.roles);
-  const keyOf = (session: Session) => ({ ...session, key: digest(session.id) });
+/** Sessions are stored in cookies only, so they survive a restart and work on every server. */
+export class Sessions {
+  private readonly jar: CookieJar;
+  private readonly revocations: Revocations;
+  private readonly digest: (value: string) => string;
+  private readonly sealer: Sealer;
+  private readonly relevantGroups: Set<string>;
 
-  async function seal(session: Session): Promise<string | null> {
-    const until = Math.min(session.seenAt + config.idleMs, session.endsAt);
+  constructor(
+    private readonly config: OidcConfig & { roles: RoleRules },
+    { jar, audience, revocations, digest }: SessionParts,
+  ) {
+    this.jar = jar;
+    this.revocations = revocations;
+    this.digest = digest;
+    // Increment the number when required fields change, to invalidate sessions of older releases.
+    this.sealer = createSealer(config.sessionSecrets, `session 2 ${audience}`);
+    this.relevantGroups = groupsOfRules(config.roles);
+  }
+
+  /** Returns the cookie of a new session; null if it is too large for a browser. */
+  async start(
+    identity: Identity,
+    origin: SessionOrigin & { groupsOverage: boolean; idToken?: string },
+  ): Promise<string | null> {
+    const now = Date.now();
+    // Keep the cookie small: a user may have hundreds of groups.
+    const groups = identity.groups.filter((group) => this.relevantGroups.has(group));
+    return this.seal({
+      id: randomUUID(),
+      identity: { ...identity, groups },
+      ...origin,
+      seenAt: now,
+      endsAt: now + this.config.maxMs,
+    });
+  }
+
+  /** The session of the cookie; null if it has expired or is revoked on this server. */
+  async open(request: IncomingMessage): Promise<Session | null> {
+    const value = authCookies(request).get(this.jar.session);
+    return value === undefined ? null : this.unseal(value);
+  }
+
+  /** All sessions of a cookie sent more than once, which an attacker can cause on plain http. */
+  async openAll(request: IncomingMessage): Promise<Session[]> {
+    const values = new Set(authCookieValues(request).get(this.jar.session));
+    const sessions = await Promise.all([...values].map((value) => this.unseal(value)));
+    return sessions.filter((session) => session !== null);
+  }
+
+  /** Like `open`, with the revocations of other servers; `unavailable` if they were never read. */
+  async read(request: IncomingMessage): Promise<Session | 'unavailable' | null> {
+    const session = await this.open(request);
+    if (!session) return null;
+    if (!(await this.revocations.refresh())) return 'unavailable';
+    return this.isRevoked(session) ? null : session;
+  }
+
+  /** Returns a cookie that restarts the idle timeout; null if it was restarted recently. */
+  async touch(session: Session): Promise<string | null> {
+    const now = Date.now();
+    return now - session.seenAt < Math.min(60_000, this.config.idleMs / 4)
+      ? null
+      : this.seal({ ...session, seenAt: now });
+  }
+
+  /** Revokes the session on every server. Never throws. */
+  async revoke(session: Session): Promise<void> {
+    const key = this.digest(session.id);
+    const expiresAtMs = Math.ceil(session.endsAt);
+    const revocation: Revocation = { kind: 'session', key, expiresAtMs, issuedUntilSeconds: null };
+    await this.revocations.revoke([revocation]);
+  }
+
+  private isRevoked(session: Session): boolean {
+    return this.revocations.isRevoked({ ...session, key: this.digest(session.id) });
+  }
+
+  private async seal(session: Session): Promise<string | null> {
+    const until = Math.min(session.seenAt + this.config.idleMs, session.endsAt);
     const seconds = Math.max(1, Math.ceil((until - session.seenAt) / 1000));
     for (const payload of [session, { ...session, idToken: undefined }]) {
-      const cookie = jar.set(jar.session, await sealer.seal({ session: payload }, until), seconds);
+      const value = await this.sealer.seal({ session: payload }, until);
+      const cookie = this.jar.set(this.jar.session, value, seconds);
       if (cookie) return cookie;
     }
     return null;
   }
 
-  async function unseal(value: string): Promise<Session | null> {
-    const opened = await sealer.open(value);
-    if (!opened) return null;
-    const session = opened.session as Session;
+  private async unseal(value: string): Promise<Session | null> {
+    const payload = await this.sealer.open(value);
+    if (!payload) return null;
+    // Only `seal` encrypts cookies with this key.
+    const session = payload.session as Session;
     const now = Date.now();
-    // The clock of the cookie counts whole seconds; this one decides.
-    const isOver = now >= session.endsAt || now >= session.seenAt + config.idleMs;
-    return isOver || revocations.isRevoked(keyOf(session)) ? null : session;
+    // The expiry inside the cookie has whole seconds only.
+    const isExpired = now >= session.endsAt || now >= session.seenAt + this.config.idleMs;
+    return isExpired || this.isRevoked(session) ? null : session;
   }
-
-  return {
-    /** A new one at each sign-in, whatever the browser had before. `cookie` null: too large for a browser. */
-    async start(
-      identity: Identity,
-      more: SessionOrigin & { groupsOverage: boolean; idToken?: string },
-    ): Promise<string | null> {
-      const now = Date.now();
-      // Of hundreds of groups, those that decide.
-      const groups = identity.groups.filter((group) => mentioned.has(group));
-      return seal({
-        id: randomUUID(),
-        identity: { ...identity, groups },
-        ...more,
-        seenAt: now,
-        endsAt: now + config.maxMs,
-      });
-    },
-
-    /** The session of the cookie, unless this server knows that it is over. */
-    async open(request: IncomingMessage): Promise<Session | null> {
-      const value = authCookies(request).get(jar.session);
-      return value === undefined ? null : unseal(value);
-    },
-
-    /** Of a cookie that was sent more than once, as anybody can have a browser do on plain http, each session there is. */
-    async openAll(request: IncomingMessage): Promise<Session[]> {
-      const values = new Set(authCookieValues(request).get(jar.session));
-      const opened = await Promise.all([...values].map(unseal));
-      return opened.filter((session) => session !== null);
-    },
-
-    /** The same with what other servers revoked; `unavailable`: that could not be read since the start. */
-    async read(request: IncomingMessage): Promise<Session | 'unavailable' | null> {
-      const session = await this.open(request);
-      if (!session) return null;
-      if (!(await revocations.refresh())) return 'unavailable';
-      return revocations.isRevoked(keyOf(session)) ? null : session;
-    },
-
-    /** The cookie that carries it on; null: it was carried on just now. */
-    async touch(session: Session): Promise<string | null> {
-      const now = Date.now();
-      return now - session.seenAt < Math.min(60_000, config.idleMs / 4)
-        ? null
-        : seal({ ...session, seenAt: now });
-    },
-
-    /** Ends it on every server; never throws. */
-    async revoke(session: Session): Promise<void> {
-      const key = digest(session.id);
-      const expiresAtMs = Math.ceil(session.endsAt);
-      await revocations.revoke([{ kind: 'session', key, expiresAtMs, issuedUntilS: null }]);
-    },
-  };
 }
-export type Sessions = ReturnType<typeof createSessions>;

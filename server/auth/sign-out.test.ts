@@ -1,8 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { SignJWT, generateKeyPair } from 'jose';
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Door, openDoor, printed } from '../../test/harness/door';
+import { detectConsoleSchema } from '../../lib/console-schema/setup';
+import { openDatabase } from '../../lib/db/database';
+import { type RevocationStore, createRevocationTable } from '../../lib/sessions/revocation';
 import { freePort } from '../../test/harness/free-port';
+import { type TestGateway, openGateway, captureOutput } from '../../test/harness/gateway';
 import {
   CLIENT,
   TestBrowser,
@@ -10,17 +13,13 @@ import {
   startProvider,
 } from '../../test/harness/oidc-provider';
 import { TestConsole } from '../../test/harness/test-console';
-import { detectConsoleSchema } from '../../lib/audit/detect';
-import { openDatabase } from '../../lib/db/database';
-import type { RevocationStore } from '../../lib/sessions/revocation';
-import { createRevocationTable } from '../../lib/sessions/revocation-table';
 
 /* Two servers behind one address, with one provider and one database. */
 
 let database: TestConsole;
 let provider: TestProvider;
-let first: Door;
-let second: Door;
+let first: TestGateway;
+let second: TestGateway;
 let origin: string;
 beforeAll(async () => {
   database = await TestConsole.open('sign-out');
@@ -37,9 +36,9 @@ const storeOn = (db: TestConsole['db'], readOnly = false): RevocationStore =>
 const startServer = (
   port = 0,
   store: RevocationStore | undefined = storeOn(database.db),
-  more: Record<string, string> = {},
+  changes: Record<string, string> = {},
 ) =>
-  openDoor(
+  openGateway(
     {
       AUTH_MODE: 'oidc',
       OIDC_ISSUER: provider.issuer,
@@ -48,7 +47,7 @@ const startServer = (
       SESSION_SECRET: '7f3a9c0e5b2d4816a7c3e9f0d1b5a264',
       PUBLIC_URL: origin,
       ROLE_VIEWERS: '*',
-      ...more,
+      ...changes,
     },
     port,
     { revocationStore: store },
@@ -71,13 +70,13 @@ async function signIn(sub = 'alice'): Promise<TestBrowser> {
   expect((await browser.follow(`${origin}/jobs`)).response?.status).toBe(200);
   return browser;
 }
-const statusAt = async (server: Door, browser: TestBrowser | Record<string, string>) =>
+const statusAt = async (server: TestGateway, browser: TestBrowser | Record<string, string>) =>
   (
     await server.send('/jobs', {
       headers: browser instanceof TestBrowser ? browser.header(origin) : browser,
     })
   ).status;
-const later = (seconds: number) => {
+const advanceClock = (seconds: number) => {
   vi.useFakeTimers({ toFake: ['Date'] });
   vi.setSystemTime(Date.now() + seconds * 1000);
 };
@@ -90,27 +89,29 @@ const rows = async () =>
   ).rows.map(({ kind }) => kind);
 
 describe('signing out', () => {
-  it('ends the session on every server', async () => {
+  it('signing out ends the session on every server', async () => {
     const browser = await signIn();
     const other = await signIn('bob');
     const copy = browser.header(origin);
     expect([await statusAt(first, copy), await statusAt(second, copy)]).toEqual([200, 200]);
     expect((await signOut(browser)).status).toBe(200);
     expect(await statusAt(first, copy)).toBe(303);
-    later(5);
+    advanceClock(5);
     expect(await statusAt(second, copy)).toBe(303);
     expect([await statusAt(first, other), await statusAt(second, other)]).toEqual([200, 200]);
     expect(await rows()).toEqual(['session']);
   });
 
-  it('ends every session whose cookie was sent, however often the name was, and clears the name', async () => {
-    const [mine, planted] = [await signIn(), await signIn('mallory')];
+  it('signing out ends every session of a repeated cookie and clears the cookie', async () => {
+    const mine = await signIn();
+    const planted = await signIn('mallory');
     const cookieOf = (browser: TestBrowser) => browser.header(origin).cookie ?? '';
-    const [one, two] = [cookieOf(mine), cookieOf(planted)];
-    expect(one).toMatch(/^gjc_session=[^;]+$/);
+    const myCookie = cookieOf(mine);
+    const plantedCookie = cookieOf(planted);
+    expect(myCookie).toMatch(/^gjc_session=[^;]+$/);
     for (const [cookie, kinds] of [
-      [`${one}; gjc_session=planted`, ['session']],
-      [`${one}; ${two}; ${two}; gjc_session=`, ['session']],
+      [`${myCookie}; gjc_session=planted`, ['session']],
+      [`${myCookie}; ${plantedCookie}; ${plantedCookie}; gjc_session=`, ['session']],
     ] as const) {
       const answer = await first.send('/auth/sign-out', {
         method: 'POST',
@@ -119,14 +120,14 @@ describe('signing out', () => {
       expect(answer.headers['set-cookie']).toContainEqual(
         expect.stringMatching(/^gjc_session=; Max-Age=0; Path=\/; HttpOnly/),
       );
-      expect(await statusAt(first, { cookie: one })).toBe(303);
+      expect(await statusAt(first, { cookie: myCookie })).toBe(303);
       expect((await rows()).slice(-1)).toEqual(kinds);
     }
-    expect(await statusAt(first, { cookie: two })).toBe(303);
+    expect(await statusAt(first, { cookie: plantedCookie })).toBe(303);
     expect(await rows()).toEqual(['session', 'session']);
   });
 
-  it('holds over a restart, from the first request on', async () => {
+  it('signing out stays in effect after a restart', async () => {
     const browser = await signIn();
     const copy = browser.header(origin);
     await signOut(browser);
@@ -136,47 +137,47 @@ describe('signing out', () => {
     expect(await statusAt(second, await signIn())).toBe(200);
   });
 
-  it('of a session that another sign-in replaced ends that one everywhere, too', async () => {
+  it('signing in again ends the previous session on every server', async () => {
     const browser = await signIn();
-    const before = browser.header(origin);
+    const oldCookie = browser.header(origin);
     await browser.follow(`${origin}/auth/sign-in`);
-    expect(await statusAt(second, before)).toBe(303);
+    expect(await statusAt(second, oldCookie)).toBe(303);
     expect(await statusAt(second, browser)).toBe(200);
   });
 
-  it('costs one read of the table in five seconds, however many requests there are', async () => {
+  it('revocations are read at most once in five seconds', async () => {
     const browser = await signIn();
     const store = storeOn(database.db);
     const read = vi.spyOn(store, 'read');
     await second.close();
     second = await startServer(0, store);
-    const many = () => Promise.all(Array.from({ length: 20 }, () => statusAt(second, browser)));
-    expect(new Set([...(await many()), ...(await many())])).toEqual(new Set([200]));
+    const sendMany = () => Promise.all(Array.from({ length: 20 }, () => statusAt(second, browser)));
+    expect(new Set([...(await sendMany()), ...(await sendMany())])).toEqual(new Set([200]));
     expect(read).toHaveBeenCalledTimes(1);
-    later(5);
-    await many();
+    advanceClock(5);
+    await sendMany();
     expect(read).toHaveBeenCalledTimes(2);
-    // Strangers cause none.
-    later(5);
+    // Requests without a session cause no read.
+    advanceClock(5);
     expect(await statusAt(second, { cookie: 'gjc_session=x' })).toBe(303);
     expect(await statusAt(second, {})).toBe(303);
     expect(read).toHaveBeenCalledTimes(2);
   });
 
-  it('holds on this server only where the schema cannot be written, and does not fail', async () => {
+  it('signing out applies to this server only if the schema is read-only', async () => {
     await first.close();
     first = await startServer(Number(new URL(origin).port), storeOn(database.db, true));
     const browser = await signIn();
     const copy = browser.header(origin);
     expect((await signOut(browser)).status).toBe(200);
     expect(await statusAt(first, copy)).toBe(303);
-    later(6);
+    advanceClock(6);
     expect(await statusAt(first, copy)).toBe(303);
     expect(await statusAt(second, copy)).toBe(200);
     expect(await rows()).toEqual([]);
   });
 
-  it('is carried over to the other servers once the database answers again', async () => {
+  it('signing out reaches the other servers once the database is available again', async () => {
     const store = storeOn(database.db);
     const write = vi.spyOn(store, 'write').mockRejectedValue(new Error('down'));
     await first.close();
@@ -184,16 +185,16 @@ describe('signing out', () => {
     const browser = await signIn();
     const other = await signIn('bob');
     const copy = browser.header(origin);
-    await printed(async () => expect((await signOut(browser)).status).toBe(200));
+    await captureOutput(async () => expect((await signOut(browser)).status).toBe(200));
     expect(await statusAt(first, copy)).toBe(303);
     write.mockRestore();
-    later(5);
+    advanceClock(5);
     expect(await statusAt(first, other)).toBe(200);
     expect(await statusAt(second, copy)).toBe(303);
   });
 });
 
-describe('while the database does not answer', () => {
+describe('while the database is down', () => {
   const down = () =>
     openDatabase({
       url: 'postgres://nobody@127.0.0.1:1/none',
@@ -202,7 +203,7 @@ describe('while the database does not answer', () => {
       applicationName: 'test',
     });
 
-  it('no session is accepted that this server could not check since its start', async () => {
+  it('a server that never read the revocations accepts no session', async () => {
     const browser = await signIn();
     const db = down();
     await second.close();
@@ -217,7 +218,7 @@ describe('while the database does not answer', () => {
       body: '{"error":"database_down"}',
     });
     expect(await statusAt(second, {})).toBe(303);
-    await printed(async () =>
+    await captureOutput(async () =>
       expect(
         (
           await second.send('/auth/sign-out', {
@@ -230,7 +231,7 @@ describe('while the database does not answer', () => {
     await db.close();
   });
 
-  it('the list as it was read last holds', async () => {
+  it('the last list of revocations stays in effect', async () => {
     const browser = await signIn();
     const ended = await signIn('bob');
     const copy = ended.header(origin);
@@ -240,7 +241,7 @@ describe('while the database does not answer', () => {
     second = await startServer(0, store);
     expect([await statusAt(second, browser), await statusAt(second, copy)]).toEqual([200, 303]);
     const read = vi.spyOn(store, 'read').mockRejectedValue(new Error('down'));
-    later(60);
+    advanceClock(60);
     for (let n = 0; n < 3; n += 1)
       expect([await statusAt(second, browser), await statusAt(second, copy)]).toEqual([200, 303]);
     expect(read).toHaveBeenCalledTimes(1);
@@ -249,7 +250,7 @@ describe('while the database does not answer', () => {
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 const now = () => Math.floor(Date.now() / 1000);
-const claims = (more: Record<string, unknown> = {}) => ({
+const claims = (changes: Record<string, unknown> = {}) => ({
   iss: provider.issuer,
   aud: CLIENT.id,
   iat: now(),
@@ -257,25 +258,28 @@ const claims = (more: Record<string, unknown> = {}) => ({
   jti: randomUUID(),
   events: { [EVENT]: {} },
   sub: 'alice',
-  ...more,
+  ...changes,
 });
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 const send = (
   token: string,
-  { server = first, headers = FORM }: { server?: Door; headers?: Record<string, string> } = {},
+  {
+    server = first,
+    headers = FORM,
+  }: { server?: TestGateway; headers?: Record<string, string> } = {},
 ) =>
   server.send('/auth/backchannel-logout', {
     method: 'POST',
     headers,
     body: new URLSearchParams({ logout_token: token }).toString(),
   });
-const signedToken = (more: Record<string, unknown> = {}, header?: Record<string, unknown>) =>
+const signedToken = (changes: Record<string, unknown> = {}, header?: Record<string, unknown>) =>
   provider.sign(
-    Object.fromEntries(Object.entries(claims(more)).filter(([, value]) => value !== undefined)),
+    Object.fromEntries(Object.entries(claims(changes)).filter(([, value]) => value !== undefined)),
     header,
   );
-async function refused(token: string, error: string): Promise<void> {
-  const { audits } = await printed(async () => {
+async function expectRefused(token: string, error: string): Promise<void> {
+  const { audits } = await captureOutput(async () => {
     const answer = await send(token);
     expect(answer, error).toMatchObject({
       status: 400,
@@ -289,18 +293,18 @@ async function refused(token: string, error: string): Promise<void> {
   expect(audits).toMatchObject([{ error, status: 400, path: '/auth/backchannel-logout' }]);
 }
 
-describe('a logout at the provider', () => {
-  it('ends the sessions that began there, on every server, and no others', async () => {
+describe('a back-channel logout', () => {
+  it('a back-channel logout ends the sessions of its provider session on every server', async () => {
     const browser = await signIn();
     const elsewhere = await signIn();
     const other = await signIn('bob');
     expect(await statusAt(second, browser)).toBe(200);
     await provider.endSession(browser);
     expect(await statusAt(first, browser)).toBe(303);
-    later(5);
+    advanceClock(5);
     expect(await statusAt(second, browser)).toBe(303);
-    for (const still of [elsewhere, other])
-      expect([await statusAt(first, still), await statusAt(second, still)]).toEqual([200, 200]);
+    for (const active of [elsewhere, other])
+      expect([await statusAt(first, active), await statusAt(second, active)]).toEqual([200, 200]);
     expect((await rows()).sort()).toEqual([
       'logout_token',
       'provider_session',
@@ -308,46 +312,48 @@ describe('a logout at the provider', () => {
     ]);
   });
 
-  it('without sid ends every session of the person that began before', async () => {
-    const one = await signIn();
-    const two = await signIn();
+  it('a back-channel logout without a sid ends every earlier session of the user', async () => {
+    const earlier = [await signIn(), await signIn()];
     const other = await signIn('bob');
     const token = await signedToken();
-    later(2);
-    const since = await signIn();
+    advanceClock(2);
+    const laterSession = await signIn();
     const answer = await send(token);
     expect(answer).toMatchObject({ status: 200, body: '' });
     expect(answer.headers['cache-control']).toBe('no-store');
     for (const server of [first, second]) {
-      for (const ended of [one, two]) expect(await statusAt(server, ended)).toBe(303);
-      for (const still of [since, other]) expect(await statusAt(server, still)).toBe(200);
-      later(5);
+      for (const ended of earlier) expect(await statusAt(server, ended)).toBe(303);
+      for (const active of [laterSession, other]) expect(await statusAt(server, active)).toBe(200);
+      advanceClock(5);
     }
   });
 
-  it('holds as long as any session may last, also where SESSION_MAX_HOURS was made smaller since', async () => {
-    const [ended, still] = [await signIn(), await signIn('bob')];
+  it('a back-channel logout is stored for the longest possible session', async () => {
+    const ended = await signIn();
+    const active = await signIn('bob');
     const small = await startServer(0, undefined, { SESSION_MAX_HOURS: '0.1' });
     expect((await send(await signedToken(), { server: small })).status).toBe(200);
     const [row] = (
       await database.client.query<{ days: number }>(
-        `SELECT extract(epoch FROM expires_at - now()) / 86400 AS days FROM good_job_console.revoked_sessions WHERE kind = 'subject'`,
+        `SELECT extract(epoch FROM expires_at - now()) / 86400 AS days
+         FROM good_job_console.revoked_sessions
+         WHERE kind = 'subject'`,
       )
     ).rows;
     expect(Number(row?.days)).toBeGreaterThan(30);
-    later(1_800);
-    expect([await statusAt(first, ended), await statusAt(first, still)]).toEqual([303, 200]);
+    advanceClock(1_800);
+    expect([await statusAt(first, ended), await statusAt(first, active)]).toEqual([303, 200]);
     await small.close();
   });
 
-  it('with a sid ends no session with another sid of the same person', async () => {
+  it('a back-channel logout with a sid leaves sessions with another sid alone', async () => {
     const browser = await signIn();
     expect((await send(await signedToken({ sid: 'another' }))).status).toBe(200);
     expect((await send(await signedToken({ sid: 'another', sub: undefined }))).status).toBe(200);
     expect(await statusAt(first, browser)).toBe(200);
   });
 
-  it('needs no cookie, no Origin and no page of ours, and is no way in', async () => {
+  it('a back-channel logout needs no cookie or Origin and grants no access', async () => {
     for (const headers of [
       FORM,
       { ...FORM, Origin: 'https://provider.example' },
@@ -358,7 +364,7 @@ describe('a logout at the provider', () => {
       expect(answer).toMatchObject({ status: 200, seen: null });
       expect(answer.headers['set-cookie']).toBeUndefined();
     }
-    await printed(async () => {
+    await captureOutput(async () => {
       for (const path of ['/auth/sign-out', '/auth/backchannel-logout/', '/jobs'])
         expect((await first.send(path, { method: 'POST', headers: FORM })).status, path).toBe(403);
       expect(
@@ -368,24 +374,28 @@ describe('a logout at the provider', () => {
     expect(await first.send('/auth/backchannel-logout')).toMatchObject({ status: 405, seen: null });
   });
 
-  it('counts once, on every server, after a restart too', async () => {
+  it('a back-channel logout is accepted once on all servers, even after a restart', async () => {
     const token = await signedToken();
     expect((await send(token)).status).toBe(200);
-    await refused(token, 'token_used');
-    await printed(async () => expect((await send(token, { server: second })).status).toBe(400));
+    await expectRefused(token, 'token_used');
+    await captureOutput(async () =>
+      expect((await send(token, { server: second })).status).toBe(400),
+    );
     await second.close();
     second = await startServer();
-    await printed(async () => expect((await send(token, { server: second })).status).toBe(400));
+    await captureOutput(async () =>
+      expect((await send(token, { server: second })).status).toBe(400),
+    );
     const twice = await signedToken();
-    await printed(async () => {
+    await captureOutput(async () => {
       const answers = await Promise.all([send(twice), send(twice, { server: second })]);
       expect(answers.map(({ status }) => status).sort()).toEqual([200, 400]);
     });
   });
 
-  it('is refused with any claim that does not fit', async () => {
+  it('a back-channel logout is refused with any invalid claim', async () => {
     const browser = await signIn();
-    for (const [more, error] of [
+    for (const [changes, error] of [
       [{ iss: 'https://evil.example' }, 'bad_issuer'],
       [{ iss: undefined }, 'bad_issuer'],
       [{ aud: 'another client' }, 'bad_audience'],
@@ -411,8 +421,8 @@ describe('a logout at the provider', () => {
       [{ sid: '' }, 'no_session'],
       [{ sid: { a: 1 } }, 'no_session'],
     ] as const)
-      await refused(await signedToken(more), error);
-    await refused(await signedToken({}, { typ: 'at+jwt' }), 'bad_type');
+      await expectRefused(await signedToken(changes), error);
+    await expectRefused(await signedToken({}, { typ: 'at+jwt' }), 'bad_type');
     expect(await statusAt(first, browser)).toBe(200);
     expect(await rows()).toEqual([]);
     expect((await send(await signedToken({ exp: undefined }))).status).toBe(200);
@@ -420,7 +430,7 @@ describe('a logout at the provider', () => {
     expect((await send(await signedToken({}, { typ: 'logout+jwt' }))).status).toBe(200);
   });
 
-  it('is refused without the provider’s own signature', async () => {
+  it('a back-channel logout is refused without the provider’s signature', async () => {
     const browser = await signIn();
     const { privateKey } = await generateKeyPair('RS256');
     const sign = (header: { alg: string; kid?: string }, key: Parameters<SignJWT['sign']>[0]) =>
@@ -442,14 +452,14 @@ describe('a logout at the provider', () => {
       ['a.b.c', 'bad_token'],
       [`${header}.${Buffer.from('[]').toString('base64url')}.${signature}`, 'bad_token'],
     ] as const)
-      await refused(token, error);
+      await expectRefused(token, error);
     expect(await statusAt(first, browser)).toBe(200);
     expect(await rows()).toEqual([]);
   });
 
-  it('makes nobody ask the provider for keys without end', async () => {
+  it('back-channel logouts cannot cause an unlimited number of key fetches', async () => {
     const { privateKey } = await generateKeyPair('RS256');
-    await printed(async () => {
+    await captureOutput(async () => {
       for (let n = 0; n < 20; n += 1)
         await send(
           await new SignJWT(claims())
@@ -461,11 +471,11 @@ describe('a logout at the provider', () => {
     expect((await send(await signedToken())).status).toBe(200);
   });
 
-  it('is one form of bounded size with one token', async () => {
+  it('a back-channel logout is refused unless it is a small form with one token', async () => {
     const token = await signedToken();
     const post = (headers: Record<string, string>, body: string) =>
       first.send('/auth/backchannel-logout', { method: 'POST', headers, body });
-    await printed(async () => {
+    await captureOutput(async () => {
       for (const [headers, body] of [
         [FORM, ''],
         [FORM, `logout_token=${token}&logout_token=${token}`],
@@ -486,14 +496,14 @@ describe('a logout at the provider', () => {
     ).toBe(200);
   });
 
-  it('may be sent again when it could not be stored', async () => {
+  it('a back-channel logout can be repeated if it could not be stored', async () => {
     const store = storeOn(database.db);
     const write = vi.spyOn(store, 'write').mockRejectedValue(new Error('down'));
     await first.close();
     first = await startServer(Number(new URL(origin).port), store);
     const browser = await signIn();
     const token = await signedToken();
-    await printed(async () => {
+    await captureOutput(async () => {
       const answer = await send(token);
       expect(answer).toMatchObject({ status: 400 });
       expect(answer.body).toContain('not_stored');
@@ -504,14 +514,16 @@ describe('a logout at the provider', () => {
     expect(await statusAt(second, browser)).toBe(303);
   });
 
-  it('is an address of the sign-in by OpenID Connect alone', async () => {
+  it('a back-channel logout does not exist in other auth modes', async () => {
     await second.close();
-    second = await openDoor({
+    second = await openGateway({
       AUTH_MODE: 'proxy-header',
       AUTH_PROXY_SECRET: 'c41be02f9d7a8356e0f1b2d4a6c89375',
       ROLE_VIEWERS: '*',
     });
     const token = await signedToken();
-    await printed(async () => expect((await send(token, { server: second })).status).toBe(403));
+    await captureOutput(async () =>
+      expect((await send(token, { server: second })).status).toBe(403),
+    );
   });
 });

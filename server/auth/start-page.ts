@@ -1,14 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PREFERENCES, isTheme } from '../../lib/i18n/locales';
+import { PREFERENCES, isTheme } from '../../lib/core/locale';
 import en from '../../messages/en.json';
 import ja from '../../messages/ja.json';
 import { START_PATH } from './local-access';
-import type { DoorAnswer } from './types';
+import type { AuthResponse } from './types';
 
 const MESSAGES = { en: en.start, ja: ja.start };
 const COMMAND = 'npm run token';
 
-/** Sends the token of the address' fragment, which no server and no log has seen, and takes it from the address bar. */
+/**
+ * Submits the token from the URL fragment, which appears in no log, and removes it from the URL.
+ */
 const SCRIPT = `
 const send = () => {
   const token = location.hash.slice(1);
@@ -31,18 +33,35 @@ body { margin: 0; background: light-dark(#f5f6f8, #12161b); color: light-dark(#1
 main { max-width: 34rem; margin: 12vh auto 0; padding: 1.5rem; }
 h1 { margin: 0 0 .75rem; font-size: 1.4rem; }
 a { color: light-dark(#0a5aa8, #77b5f2); }
-code { display: block; margin: .5rem 0; padding: .6rem .8rem; border-radius: 6px; background: light-dark(#e7eaee, #1d232b); font: 13px/1.5 ui-monospace, monospace; user-select: all; }
-[role=alert] { padding: .6rem .8rem; border-radius: 6px; background: light-dark(#fcebea, #3b1d1b); color: light-dark(#b3261e, #f59a92); font-weight: 500; }
+code {
+  display: block; margin: .5rem 0; padding: .6rem .8rem; border-radius: 6px;
+  background: light-dark(#e7eaee, #1d232b); font: 13px/1.5 ui-monospace, monospace;
+  user-select: all;
+}
+[role=alert] {
+  padding: .6rem .8rem; border-radius: 6px; font-weight: 500;
+  background: light-dark(#fcebea, #3b1d1b); color: light-dark(#b3261e, #f59a92);
+}
 form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: end; margin: 1.25rem 0; }
 label { flex: 1 1 16rem; font-weight: 500; }
-input { box-sizing: border-box; width: 100%; margin-top: .25rem; padding: .5rem .6rem; border: 1px solid light-dark(#868f9b, #76818e); border-radius: 6px; background: light-dark(#fff, #1d232b); color: inherit; font: 13px/1.5 ui-monospace, monospace; }
-button { padding: .55rem 1rem; border: 0; border-radius: 6px; background: light-dark(#0a5aa8, #77b5f2); color: light-dark(#fff, #0b1a2a); font: inherit; font-weight: 500; cursor: pointer; }
+input {
+  box-sizing: border-box; width: 100%; margin-top: .25rem; padding: .5rem .6rem;
+  border: 1px solid light-dark(#868f9b, #76818e); border-radius: 6px;
+  background: light-dark(#fff, #1d232b); color: inherit; font: 13px/1.5 ui-monospace, monospace;
+}
+button {
+  padding: .55rem 1rem; border: 0; border-radius: 6px; cursor: pointer;
+  background: light-dark(#0a5aa8, #77b5f2); color: light-dark(#fff, #0b1a2a);
+  font: inherit; font-weight: 500;
+}
 :focus-visible { outline: 2px solid light-dark(#0a5aa8, #77b5f2); outline-offset: 2px; }
 `;
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const escape = (text: string) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
-/** The page of /auth/start: it says how to get a link, and takes the token with and without JavaScript. */
+/**
+ * Sends /auth/start, which explains how to get a link and accepts a token without JavaScript too.
+ */
 export function sendStartPage(
   request: IncomingMessage,
   response: ServerResponse,
@@ -52,7 +71,7 @@ export function sendStartPage(
     canContinue,
     basePath,
     nonce,
-  }: DoorAnswer & { kind: 'start' } & { basePath: string; nonce: string },
+  }: AuthResponse & { kind: 'start' } & { basePath: string; nonce: string },
 ): void {
   const locale = request.headers[PREFERENCES.locale.header] === 'ja' ? 'ja' : 'en';
   const theme = request.headers[PREFERENCES.theme.header];

@@ -11,13 +11,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { printed } from '../../test/harness/door';
+import { captureOutput } from '../../test/harness/gateway';
 import { LocalSessions } from './local-session';
-import { ensurePrivateFolder, placesToSearch } from './private-folder';
+import { ensurePrivateFolder, foldersToSearch } from './private-folder';
 import {
   announceServer,
   createServerFolder,
@@ -42,37 +42,38 @@ const isRoot = process.getuid?.() === 0;
 const OTHER_USER = 54_321;
 
 describe('a start token', () => {
-  it('has 256 bits and is stored as a hash in a file of mode 0600', () => {
+  it('a start token has 256 bits and is stored as a hash in a file of mode 0600', () => {
     const token = tokens.issue();
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect(statSync(tokenFile()).mode & 0o777).toBe(0o600);
     expect(readFileSync(tokenFile(), 'utf8')).not.toContain(token);
   });
 
-  it('is accepted once', () => {
+  it('a start token is accepted once', () => {
     const token = tokens.issue();
     expect(tokens.consume(token)).toBe('accepted');
     expect(tokenFiles()).toEqual([]);
     expect(tokens.consume(token)).toBe('used');
   });
 
-  it('is accepted until ten minutes are over, and is said to have expired then', () => {
-    const [inTime, late] = [tokens.issue(), tokens.issue()];
+  it('a start token expires after ten minutes', () => {
+    const first = tokens.issue();
+    const second = tokens.issue();
     clock += TOKEN_MS - 1;
-    expect(tokens.consume(inTime)).toBe('accepted');
+    expect(tokens.consume(first)).toBe('accepted');
     clock += 1;
-    expect(tokens.consume(late)).toBe('expired');
-    expect(tokens.consume(late)).toBe('expired');
+    expect(tokens.consume(second)).toBe('expired');
+    expect(tokens.consume(second)).toBe('expired');
   });
 
-  it('is accepted as the whole link, with blanks around it', () => {
+  it('a start token is accepted as a pasted link with surrounding blanks', () => {
     expect(tokens.consume(` http://localhost:3000/auth/start#${tokens.issue()}\n`)).toBe(
       'accepted',
     );
   });
 
   it.each(['', 'x', 'A'.repeat(43), 'A'.repeat(44), '../server', 'A'.repeat(100_000)])(
-    'is refused when it is wrong: %.50s',
+    'a start token is refused if it is wrong: %.50s',
     (text) => {
       tokens.issue();
       expect(tokens.consume(text)).toBe('wrong');
@@ -80,13 +81,13 @@ describe('a start token', () => {
     },
   );
 
-  it('of another server is refused', () => {
+  it('a start token of another server is refused', () => {
     const other = new StartTokens(mkdtempSync(path.join(tmpdir(), 'gjc-token-')));
     expect(tokens.consume(other.issue())).toBe('wrong');
     other.close();
   });
 
-  it('is one of sixteen at most: the oldest goes first', () => {
+  it('a start token is evicted by sixteen newer ones', () => {
     const first = tokens.issue();
     clock += 1;
     for (let n = 0; n < 16; n += 1) tokens.issue();
@@ -94,7 +95,7 @@ describe('a start token', () => {
     expect(tokens.consume(first)).toBe('wrong');
   });
 
-  it('in a file that others may read or that is a link does not count', () => {
+  it('a start token is refused if its file is readable by others or a symbolic link', () => {
     const token = tokens.issue();
     chmodSync(tokenFile(), 0o644);
     expect(tokens.consume(token)).toBe('wrong');
@@ -106,7 +107,7 @@ describe('a start token', () => {
     rmSync(elsewhere);
   });
 
-  it.runIf(isRoot)('in a file or a folder of another user does not count', () => {
+  it.runIf(isRoot)('a start token is refused if its file or folder belongs to another user', () => {
     const token = tokens.issue();
     chownSync(tokenFile(), OTHER_USER, OTHER_USER);
     expect(tokens.consume(token)).toBe('wrong');
@@ -117,13 +118,13 @@ describe('a start token', () => {
     expect(tokens.consume(token)).toBe('accepted');
   });
 
-  it('in a folder that others may enter does not count', () => {
+  it('a start token is refused if others can access its folder', () => {
     const token = tokens.issue();
     chmodSync(folder, 0o755);
     expect(tokens.consume(token)).toBe('wrong');
   });
 
-  it('beside files that are no tokens is accepted', () => {
+  it('a start token is accepted despite malformed files in its folder', () => {
     for (const [name, text] of [
       ['token-1', ''],
       ['token-2', 'null'],
@@ -137,7 +138,7 @@ describe('a start token', () => {
 });
 
 describe('the file with the link', () => {
-  it('has mode 0600 and goes when its token is used, not when another one is', () => {
+  it('the link file has mode 0600 and is deleted when its own token is used', () => {
     const file = tokens.writeLink('http://localhost:3000/auth/start');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const link = readFileSync(file, 'utf8').trim();
@@ -148,7 +149,7 @@ describe('the file with the link', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it('goes with the server', () => {
+  it('the link file is deleted when the server stops', () => {
     tokens.writeLink('http://localhost:3000/auth/start');
     tokens.close();
     expect(existsSync(folder)).toBe(false);
@@ -156,10 +157,9 @@ describe('the file with the link', () => {
 });
 
 describe('the private folder', () => {
-  it('is made with mode 0700 in systemd’s folder, else in the session’s, else in the temporary one', () => {
-    const [runtime, session] = ['runtime', 'session'].map((name) =>
-      mkdtempSync(path.join(folder, `${name}-`)),
-    ) as [string, string];
+  it('the private folder is created in the systemd, session or temporary folder', () => {
+    const runtime = mkdtempSync(path.join(folder, 'runtime-'));
+    const session = mkdtempSync(path.join(folder, 'session-'));
     const all = {
       RUNTIME_DIRECTORY: `${runtime}:/other`,
       XDG_RUNTIME_DIR: session,
@@ -172,15 +172,15 @@ describe('the private folder', () => {
     expect(statSync(temporary).mode & 0o777).toBe(0o700);
   });
 
-  it('ends the start with a sentence where others could enter it', () => {
+  it('a private folder that others can access aborts startup with a clear message', () => {
     const source = { TMPDIR: folder };
     chmodSync(ensurePrivateFolder(source), 0o755);
     expect(() => ensurePrivateFolder(source)).toThrow(/^TMPDIR must be .+ mode 0700 .+\.$/);
-    expect(placesToSearch(source).some((found) => found.startsWith(folder))).toBe(false);
+    expect(foldersToSearch(source).some((candidate) => candidate.startsWith(folder))).toBe(false);
   });
 
   it.runIf(isRoot)(
-    'of another user ends the start, and a session folder of another user is not used',
+    'startup aborts if the private folder has another owner, and skips such a session folder',
     () => {
       const session = mkdtempSync(path.join(folder, 'session-'));
       chownSync(session, OTHER_USER, OTHER_USER);
@@ -192,7 +192,7 @@ describe('the private folder', () => {
     },
   );
 
-  it('that is a symbolic link is not used', () => {
+  it('the private folder is refused if it is a symbolic link', () => {
     const source = { TMPDIR: folder };
     const own = ensurePrivateFolder(source);
     renameSync(own, `${own}-moved`);
@@ -201,15 +201,15 @@ describe('the private folder', () => {
   });
 });
 
-describe('servers of this user', () => {
-  it('are found while they listen; the folder of one that was killed is removed', async () => {
+describe('findServers', () => {
+  it('returns only servers that listen; the folder of a killed server is removed', async () => {
     const source = { TMPDIR: folder };
     const dead = createServerFolder(source);
     const address = { host: '127.0.0.1', port: 1, basePath: '', startUrl: 'http://localhost:1' };
     announceServer(dead, address);
-    const here = async () =>
+    const findHere = async () =>
       (await findServers(source)).filter((server) => server.folder.startsWith(folder));
-    expect(await here()).toEqual([]); // nothing listens there
+    expect(await findHere()).toEqual([]); // nothing listens on the port
     writeFileSync(path.join(dead, 'server.json'), JSON.stringify({ pid: 2 ** 22 + 1, address }));
     const alive = createServerFolder(source);
     expect(existsSync(dead)).toBe(false);
@@ -219,50 +219,55 @@ describe('servers of this user', () => {
 
 describe('the folder of a running server', () => {
   const source = () => ({ TMPDIR: folder });
-  async function listening() {
+  async function startListening() {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     const address = { host: '127.0.0.1', port, basePath: '', startUrl: `http://localhost:${port}` };
-    const made = createServerFolder(source());
-    announceServer(made, address);
-    const own = new StartTokens(
-      made,
+    const serverFolder = createServerFolder(source());
+    announceServer(serverFolder, address);
+    const ownTokens = new StartTokens(
+      serverFolder,
       () => clock,
-      (before) => restoreServerFolder(source(), before, address),
+      (current) => restoreServerFolder(source(), current, address),
     );
-    const found = async () => (await findServers(source())).filter((one) => one.port === port);
-    return { own, found, close: () => new Promise((resolve) => server.close(resolve)) };
+    const findOwn = async () =>
+      (await findServers(source())).filter((server) => server.port === port);
+    return {
+      own: ownTokens,
+      findOwn,
+      close: () => new Promise((resolve) => server.close(resolve)),
+    };
   }
 
   it.each([
-    ['itself', (own: string) => rmSync(own, { recursive: true })],
-    ['with all that is around it', (own: string) => rmSync(path.dirname(own), { recursive: true })],
-    ['in its content', (own: string) => rmSync(path.join(own, 'server.json'))],
-    ['made readable by others', (own: string) => chmodSync(own, 0o755)],
-  ])('that is gone (%s) is made anew when the page asks for a token', async (_, remove) => {
-    const { own, found, close } = await listening();
+    ['the folder is deleted', (own: string) => rmSync(own, { recursive: true })],
+    ['its parent is deleted', (own: string) => rmSync(path.dirname(own), { recursive: true })],
+    ['its record is deleted', (own: string) => rmSync(path.join(own, 'server.json'))],
+    ['others can access it', (own: string) => chmodSync(own, 0o755)],
+  ])('the folder of a server is recreated on the next page view after %s', async (_, remove) => {
+    const { own, findOwn, close } = await startListening();
     remove(own.folder);
-    expect(await found()).toEqual([]);
+    expect(await findOwn()).toEqual([]);
     own.ensureFolder();
-    const [server, ...more] = await found();
-    expect(more).toEqual([]);
+    const [server, ...otherServers] = await findOwn();
+    expect(otherServers).toEqual([]);
     expect(server?.folder).toBe(own.folder);
     expect(statSync(own.folder).mode & 0o777).toBe(0o700);
     expect(own.consume(issueToken(server?.folder ?? ''))).toBe('accepted');
     rmSync(own.folder, { recursive: true });
     own.ensureFolder();
-    expect(existsSync(own.folder), 'looked up again at once').toBe(false);
+    expect(existsSync(own.folder), 'checked again too early').toBe(false);
     expect(own.consume(own.issue())).toBe('accepted');
     rmSync(own.folder, { recursive: true });
     clock += 3_000;
     own.ensureFolder();
-    expect(await found()).toHaveLength(1);
+    expect(await findOwn()).toHaveLength(1);
     own.close();
     await close();
   });
 
-  it('that cannot be made is said in the log, and the page is served', async () => {
+  it('a server folder that cannot be recreated is reported in the log', async () => {
     const own = new StartTokens(
       path.join(folder, 'none'),
       () => clock,
@@ -270,16 +275,16 @@ describe('the folder of a running server', () => {
         throw new Error('TMPDIR must be a folder.');
       },
     );
-    const { text } = await printed(() => Promise.resolve(own.ensureFolder()));
+    const { text } = await captureOutput(() => Promise.resolve(own.ensureFolder()));
     expect(text).toBe('TMPDIR must be a folder.');
   });
 });
 
-describe('a session of this machine', () => {
+describe('LocalSessions', () => {
   const limits = { idleMs: 1_000, maxMs: 5_000 };
   const sessions = () => new LocalSessions(limits, () => clock);
 
-  it('ends after the idle time, which activity postpones and polling does not', () => {
+  it('ends a session after the idle time, which only activity restarts', () => {
     const open = sessions();
     const id = open.start();
     clock += 900;
@@ -290,7 +295,7 @@ describe('a session of this machine', () => {
     expect(open.has(id, true)).toBe(false);
   });
 
-  it('ends at the maximum time, however active', () => {
+  it('ends an active session at the maximum time', () => {
     const open = sessions();
     const id = open.start();
     for (let n = 0; n < 9; n += 1) {
@@ -301,7 +306,7 @@ describe('a session of this machine', () => {
     expect(open.has(id, true)).toBe(false);
   });
 
-  it('is one of a hundred at most: the one that was used last goes last', () => {
+  it('evicts the least recently used of more than 100 sessions', () => {
     const open = sessions();
     const ids = Array.from({ length: 100 }, () => open.start());
     expect(open.has(ids[0] ?? '', true)).toBe(true);
@@ -310,7 +315,7 @@ describe('a session of this machine', () => {
     expect(open.has(ids[1] ?? '', true)).toBe(false);
   });
 
-  it('is not known by another id', () => {
+  it('rejects unknown ids', () => {
     const open = sessions();
     open.start();
     for (const id of ['', 'x', '__proto__']) expect(open.has(id, true)).toBe(false);

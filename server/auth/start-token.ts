@@ -1,20 +1,21 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
 import { isPrivateFolder, readPrivateFile } from './private-folder';
 
-/** How long a token can be used. */
+/** Lifetime of a token. */
 export const TOKEN_MS = 600_000;
-/** Of one server at a time; a token that is over is remembered, so that its page can say so. */
+/** Per server, including expired tokens, for which the page has its own message. */
 const MAX_TOKENS = 16;
 const MAX_USED = 100;
-/** Whether the folder is there is looked up no more often. */
+/** Minimum time between checks of the folder. */
 const ENSURE_MS = 3_000;
 const PREFIX = 'token-';
 const LINK = 'link';
 const WELL_FORMED = /^[A-Za-z0-9_-]{43}$/;
 
-export type TokenResult = 'accepted' | 'wrong' | 'used' | 'expired';
+type TokenResult = 'accepted' | 'wrong' | 'used' | 'expired';
 
 interface StoredToken {
   file: string;
@@ -23,23 +24,22 @@ interface StoredToken {
   expiresAt: number;
 }
 
+/** The content of a token's file. */
+const tokenSchema = z.object({ sha256: z.string(), expiresAt: z.number() });
+
 const digestOf = (token: string) => createHash('sha256').update(token).digest();
 
 function readToken(file: string): StoredToken | null {
   try {
-    const { sha256, expiresAt } = JSON.parse(readPrivateFile(file) ?? '') as Record<
-      string,
-      unknown
-    >;
-    if (typeof sha256 !== 'string' || typeof expiresAt !== 'number') return null;
+    const { sha256, expiresAt } = tokenSchema.parse(JSON.parse(readPrivateFile(file) ?? ''));
     const digest = Buffer.from(sha256, 'hex');
     return digest.length === 32 ? { file, digest, expiresAt } : null;
   } catch {
-    return null; // half written, or not ours
+    return null; // incomplete or unrelated
   }
 }
 
-/** Newest first. Nothing in a folder that others may enter counts. */
+/** Newest first; empty if others can access the folder. */
 function storedTokens(folder: string): StoredToken[] {
   if (!isPrivateFolder(folder)) return [];
   return readdirSync(folder)
@@ -49,7 +49,7 @@ function storedTokens(folder: string): StoredToken[] {
     .sort((a, b) => b.expiresAt - a.expiresAt);
 }
 
-/** Makes a token for the server of this folder and returns it: 256 bits, of which only the hash is stored. */
+/** Creates a 256-bit token for the server of this folder. Only its hash is stored. */
 export function issueToken(folder: string, now: number = Date.now()): string {
   for (const { file } of storedTokens(folder).slice(MAX_TOKENS - 1)) rmSync(file, { force: true });
   const token = randomBytes(32).toString('base64url');
@@ -62,7 +62,10 @@ export function issueToken(folder: string, now: number = Date.now()): string {
   return token;
 }
 
-/** The start tokens of one server. They are files: `npm run token` adds one, and its removal decides who used it. */
+/**
+ * The start tokens of one server, stored as files: `npm run token` adds one, and deleting the file
+ * decides which of several requests has used it.
+ */
 export class StartTokens {
   readonly #used: Buffer[] = [];
   #link: { file: string; digest: Buffer } | null = null;
@@ -70,7 +73,7 @@ export class StartTokens {
   #folder: string;
   #ensuredAt = -Infinity;
 
-  /** `restore` makes the folder anew where it is gone, and returns where it is then. */
+  /** `restore` recreates a missing folder and returns its path. */
   constructor(
     folder: string,
     readonly now: () => number = Date.now,
@@ -83,7 +86,9 @@ export class StartTokens {
     return this.#folder;
   }
 
-  /** Before somebody is sent to `npm run token`, which looks for the folder. Anybody may ask: never throws. */
+  /**
+   * Recreates the folder before the page refers to `npm run token`, which needs it. Never throws.
+   */
   ensureFolder(): void {
     const now = this.now();
     if (Math.abs(now - this.#ensuredAt) < ENSURE_MS) return;
@@ -100,7 +105,7 @@ export class StartTokens {
     return issueToken(this.folder, this.now());
   }
 
-  /** Writes a link with a new token to a file of mode 0600, which goes when it is used. Returns the file. */
+  /** Writes a link with a new token to a file of mode 0600, deleted on use. Returns its path. */
   writeLink(startUrl: string): string {
     const token = this.issue();
     const file = path.join(this.folder, LINK);
@@ -109,14 +114,14 @@ export class StartTokens {
     return file;
   }
 
-  /** Accepts each token once. `text` may be the whole link, as somebody pastes it. */
+  /** Accepts each token once. `text` is a token or a pasted link. */
   consume(text: string): TokenResult {
     const token = text.slice(text.lastIndexOf('#') + 1).trim();
     if (!WELL_FORMED.test(token)) return 'wrong';
     const digest = digestOf(token);
     const isSame = (other: Buffer) => timingSafeEqual(other, digest);
     if (this.#used.some(isSame)) return 'used';
-    const stored = storedTokens(this.folder).find((one) => isSame(one.digest));
+    const stored = storedTokens(this.folder).find((candidate) => isSame(candidate.digest));
     if (!stored) return 'wrong';
     if (stored.expiresAt <= this.now()) return 'expired';
     try {
@@ -130,7 +135,7 @@ export class StartTokens {
     return 'accepted';
   }
 
-  /** Ends all tokens. */
+  /** Deletes all tokens. */
   close(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Identity } from '../../lib/auth/roles';
 
-/** Why somebody is not let in; message keys `door.<code>`. */
+/** Why authentication failed; message keys `gateway.<code>`. */
 export type AuthRefused =
   | {
       code:
@@ -18,48 +18,48 @@ export type AuthRefused =
   | { code: 'session_too_large'; status: 431 }
   | { code: 'keys_unreachable' | 'provider_unreachable' | 'database_down'; status: 503 };
 
-/** What a mode makes of a request. */
+/** The result of authenticating a request. */
 export type Authentication =
   | {
       kind: 'identity';
       identity: Identity;
-      /** The proxy proved itself, so its request id may be taken. */
+      /** The proxy proved itself with its secret, so its request id can be used. */
       trustedProxy?: boolean;
-      /** The provider left the groups out of the token because they are too many. */
+      /** The provider omitted the groups because there are too many. */
       groupsOverage?: boolean;
-      /** To be sent with whatever is answered. */
+      /** A cookie to send with the response. */
       setCookie?: string;
     }
   | { kind: 'refused'; refused: AuthRefused }
-  /** Nobody yet, and a page may lead to where they can become somebody. */
+  /** Not signed in; a page request is redirected to `location`. */
   | { kind: 'sign_in'; location: string };
 
 export interface Authenticator {
-  /** Also takes from the request what only this mode may see: secrets, tokens, session cookies. */
+  /** Also removes secrets, tokens and session cookies from the request. */
   authenticate(request: IncomingMessage): Promise<Authentication>;
-  /** A request of the provider itself, which comes from no page: it needs no Origin. */
+  /** Whether the provider itself sends the request, which therefore has no Origin. */
   isProviderRequest?(method: string | undefined, path: string): boolean;
-  /** Answers the mode's own addresses (`path` is without the base path); null: it is none of them. */
-  door?(request: IncomingMessage, path: string): Promise<DoorAnswer | null>;
+  /** Answers the endpoints of this mode; null for other paths. `path` excludes the base path. */
+  handleEndpoint?(request: IncomingMessage, path: string): Promise<AuthResponse | null>;
 }
 
-/** How a door was answered; the front door writes it. */
-export type DoorAnswer =
+/** The response of an auth endpoint, which the gateway sends. */
+export type AuthResponse =
   | { kind: 'redirect'; location: string; cookies: string[] }
   | { kind: 'refused'; refused: AuthRefused; cookies: string[] }
-  /** Too many requests that cost the provider; seconds until the next one is carried out. */
+  /** Rate limit of requests to the provider. `seconds` until the next one is allowed. */
   | { kind: 'wait'; seconds: number; cookies: string[] }
-  /** For the provider, which reads JSON. */
+  /** A JSON response for the provider. */
   | { kind: 'provider'; status: 200 | 400 | 405; error?: string; cookies: string[] }
-  /** A page in the reader's language, with a way on; `goesOn`: by itself. */
+  /** A page with a link to `href`, which it follows by itself if `isAutomatic`. */
   | {
       kind: 'page';
-      page: 'good_bye' | 'signing_out';
+      page: 'sign_out_done' | 'signing_out';
       href: string;
-      goesOn: boolean;
+      isAutomatic: boolean;
       cookies: string[];
     }
-  /** The page that a start token is given to. `canContinue`: the reader may be signed in already. */
+  /** The page that accepts a start token. `canContinue`: the viewer may be signed in already. */
   | {
       kind: 'start';
       problem: StartProblem | null;
@@ -68,7 +68,7 @@ export type DoorAnswer =
       cookies: string[];
     };
 
-/** Why a start token was refused; message keys `start.<code>`. */
+/** Why a start token was rejected; message keys `start.<code>`. */
 export type StartProblem =
   | { code: 'start_token_wrong' | 'start_token_used' | 'start_token_expired'; status: 403 }
   | { code: 'start_token_too_many'; status: 429; retryAfterSeconds: number };

@@ -15,28 +15,28 @@ import {
   type TableName,
   isTimeColumn,
   microseconds,
-  shifted,
+  shiftTime,
 } from './vector';
 
-/** What the console did to the rows. */
+/** The result of the console's action. */
 export interface Observation {
   rows: Rows;
   outcomes: Record<string, string>;
   /** Payloads received on LISTEN good_job. */
   notifications: string[];
-  /** By how many microseconds the recording's times were moved. */
+  /** Microseconds by which the recording's times were shifted. */
   shift: bigint;
-  /** The database clock around the action, microseconds. */
+  /** The database's clock before and after the action, in microseconds. */
   from: bigint;
   to: bigint;
 }
 
-export interface CompareOptions {
-  /** Queues that may be notified although GoodJob does not: a reschedule is not to wait for a worker's next poll. */
+interface CompareOptions {
+  /** Queues that the console may notify although GoodJob does not, as for a reschedule. */
   extraQueues?: Set<string>;
 }
 
-/** Every way in which what was observed is not what was expected; none: it matches. */
+/** Descriptions of all differences; empty if the observation matches. */
 export function compare(
   expected: Expectation,
   observed: Observation,
@@ -62,7 +62,7 @@ function compareOutcomes({ outcomes }: Expectation, observed: Observation): stri
 }
 
 function compareTable(table: TableName, expected: Expectation, observed: Observation): string[] {
-  const left = new Map(observed.rows[table].map((row) => [row.id, row]));
+  const unmatched = new Map(observed.rows[table].map((row) => [row.id, row]));
   const differences: string[] = [];
   const added: ExpectedRow[] = [];
   for (const row of expected.rows[table]) {
@@ -70,43 +70,45 @@ function compareTable(table: TableName, expected: Expectation, observed: Observa
       added.push(row);
       continue;
     }
-    const found = left.get(String(row.id));
-    left.delete(String(row.id));
-    if (!found) differences.push(`${table} ${short(String(row.id))}: the row is gone`);
+    const actual = unmatched.get(String(row.id));
+    unmatched.delete(String(row.id));
+    if (!actual) differences.push(`${table} ${short(String(row.id))}: the row is missing`);
     else
       differences.push(
-        ...compareRow(row, found, observed).map(
-          (difference) => `${table} ${short(found.id)}.${difference}`,
+        ...compareRow(row, actual, observed).map(
+          (difference) => `${table} ${short(actual.id)}.${difference}`,
         ),
       );
   }
-  // A new row has no id to be known by: it is the one that differs least from what is expected.
+  // The id of a new row is unknown, so it is matched with the row that differs least.
   for (const row of added) {
-    const [best] = [...left.values()]
-      .map((found) => ({ found, differences: compareRow(row, found, observed) }))
+    const [best] = [...unmatched.values()]
+      .map((actual) => ({ actual, differences: compareRow(row, actual, observed) }))
       .sort((a, b) => a.differences.length - b.differences.length);
     if (!best) {
       differences.push(`${table}: a new row is missing: ${print(row)}`);
       continue;
     }
-    left.delete(best.found.id);
+    unmatched.delete(best.actual.id);
     differences.push(...best.differences.map((difference) => `${table} new row.${difference}`));
   }
   return [
     ...differences,
-    ...[...left.values()].map((row) => `${table} ${short(row.id)}: a row too many: ${print(row)}`),
+    ...[...unmatched.values()].map(
+      (row) => `${table} ${short(row.id)}: an unexpected row: ${print(row)}`,
+    ),
   ];
 }
 
-function compareRow(expected: ExpectedRow, found: Row, observed: Observation): string[] {
-  const columns = [...new Set([...Object.keys(expected), ...Object.keys(found)])];
+function compareRow(expected: ExpectedRow, actual: Row, observed: Observation): string[] {
+  const columns = [...new Set([...Object.keys(expected), ...Object.keys(actual)])];
   return columns.flatMap((column) => {
     const raw = expected[column] ?? null;
     const value =
       isTimeColumn(column) && typeof raw === 'string' && /^\d{4}-/.test(raw)
-        ? shifted(raw, observed.shift)
+        ? shiftTime(raw, observed.shift)
         : raw;
-    return compareValue(column, value, found[column] ?? null, { id: found.id, observed });
+    return compareValue(column, value, actual[column] ?? null, { id: actual.id, observed });
   });
 }
 
@@ -115,33 +117,34 @@ interface Context {
   observed: Observation;
 }
 
-function compareValue(path: string, expected: Expected, found: Json, context: Context): string[] {
-  if (isSame(expected, found, context)) return [];
-  if (Array.isArray(expected) && Array.isArray(found) && expected.length === found.length) {
+function compareValue(path: string, expected: Expected, actual: Json, context: Context): string[] {
+  if (isSame(expected, actual, context)) return [];
+  if (Array.isArray(expected) && Array.isArray(actual) && expected.length === actual.length) {
     return expected.flatMap((item, index) =>
-      compareValue(`${path}[${index}]`, item, found[index] ?? null, context),
+      compareValue(`${path}[${index}]`, item, actual[index] ?? null, context),
     );
   }
-  if (isPlain(expected) && isPlain(found)) {
-    return [...new Set([...Object.keys(expected), ...Object.keys(found)])].flatMap((key) => {
-      const [wanted, got] = [expected[key], found[key]];
-      // In JSON a missing key is not a null.
-      if (wanted === undefined || got === undefined)
-        return [`${path}.${key}: expected ${print(wanted)}, got ${print(got)}`];
-      return compareValue(`${path}.${key}`, wanted, got, context);
+  if (isPlain(expected) && isPlain(actual)) {
+    return [...new Set([...Object.keys(expected), ...Object.keys(actual)])].flatMap((key) => {
+      const expectedValue: Expected | undefined = expected[key];
+      const actualValue: Json | undefined = actual[key];
+      // In JSON, a missing key differs from null.
+      if (expectedValue === undefined || actualValue === undefined)
+        return [`${path}.${key}: expected ${print(expectedValue)}, got ${print(actualValue)}`];
+      return compareValue(`${path}.${key}`, expectedValue, actualValue, context);
     });
   }
-  return [`${path}: expected ${print(expected)}, got ${print(found)}`];
+  return [`${path}: expected ${print(expected)}, got ${print(actual)}`];
 }
 
-function isSame(expected: Expected, found: Json, { id, observed }: Context): boolean {
-  if (expected === NOW) return typeof found === 'string' && isWithin(found, observed);
+function isSame(expected: Expected, actual: Json, { id, observed }: Context): boolean {
+  if (expected === NOW) return typeof actual === 'string' && isWithin(actual, observed);
   if (expected === PAYLOAD_NOW)
-    return typeof found === 'string' && /\.\d{6}000Z$/.test(found) && isWithin(found, observed);
-  if (expected === NEW_ID) return found === id;
+    return typeof actual === 'string' && /\.\d{6}000Z$/.test(actual) && isWithin(actual, observed);
+  if (expected === NEW_ID) return actual === id;
   if (expected instanceof LosslessNumber)
-    return found instanceof LosslessNumber && compareLosslessNumber(expected, found) === 0;
-  return expected === found;
+    return actual instanceof LosslessNumber && compareLosslessNumber(expected, actual) === 0;
+  return expected === actual;
 }
 
 function isWithin(time: string, { from, to }: Observation): boolean {
@@ -157,7 +160,7 @@ function isPlain<T>(value: T): value is T & Record<string, never> {
   );
 }
 
-/** As the set of queues: one notification stands for all jobs of its queue. */
+/** Compares the sets of queues, because one notification stands for all jobs of its queue. */
 function compareNotifications(
   expected: Expectation,
   observed: Observation,
@@ -166,12 +169,14 @@ function compareNotifications(
   const queues = observed.notifications.map(
     (payload) => (JSON.parse(payload) as { queue_name: string }).queue_name,
   );
-  const got = new Set(queues);
+  const notifiedQueues = new Set(queues);
   const differences: string[] = [];
   for (const queue of expected.queues)
-    if (!got.has(queue)) differences.push(`notifications: none for queue ${queue}`);
-  const extra = [...got].filter((queue) => !expected.queues.has(queue) && !extraQueues.has(queue));
-  if (extra.length > 0) differences.push(`notifications: too many, for ${extra.join(', ')}`);
+    if (!notifiedQueues.has(queue)) differences.push(`notifications: none for queue ${queue}`);
+  const extra = [...notifiedQueues].filter(
+    (queue) => !expected.queues.has(queue) && !extraQueues.has(queue),
+  );
+  if (extra.length > 0) differences.push(`notifications: unexpected for ${extra.join(', ')}`);
   return differences;
 }
 
@@ -180,11 +185,8 @@ const short = (id: string) => id.slice(0, 8);
 function print(value: Expected | Row | ExpectedRow | undefined): string {
   const symbols = (_key: string, inner: unknown) =>
     typeof inner === 'symbol' ? `<${inner.description}>` : inner;
-  const text =
-    value === undefined
-      ? 'no such key'
-      : typeof value === 'symbol'
-        ? `<${value.description}>`
-        : (stringify(value, symbols) ?? String(value));
+  if (value === undefined) return 'no such key';
+  if (typeof value === 'symbol') return `<${value.description}>`;
+  const text = stringify(value, symbols) ?? String(value);
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Stage } from './replay';
 import { type Vector, readVectors } from './vector';
 import { verdictOn } from './verdict';
 
-/* The whole replay is `npm run test:conformance`; here only that it would notice. */
+/*
+ * `npm run test:conformance` replays all recordings; these tests ensure that it detects
+ * differences.
+ */
 
 let stage: Stage;
 let vectors: Vector[];
@@ -15,20 +18,20 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-const named = (name: string, strategy = 'advisory') => {
-  const found = vectors.find((vector) => vector.name === name && vector.lock_strategy === strategy);
-  if (!found) throw new Error(`There is no vector ${name}.`);
-  return found;
+const findVector = (name: string, strategy = 'advisory') => {
+  const vector = vectors.find((one) => one.name === name && one.lock_strategy === strategy);
+  if (!vector) throw new Error(`There is no vector ${name}.`);
+  return vector;
 };
 const kindOf = async (vector: Vector) => (await verdictOn(vector, stage)).kind;
 
-test('a recording of something else is differing', async () => {
-  const vector = named('retry_job/discarded');
+it('reports a difference in rows, notifications, outcomes or errors', async () => {
+  const vector = findVector('retry_job/discarded');
   expect(await kindOf(vector)).toBe('matched');
-  const moved = vector.after.good_jobs.map((row) =>
+  const jobsInOtherQueue = vector.after.good_jobs.map((row) =>
     row.id === vector.target ? { ...row, queue_name: 'another' } : row,
   );
-  expect(await kindOf({ ...vector, after: { ...vector.after, good_jobs: moved } })).toBe(
+  expect(await kindOf({ ...vector, after: { ...vector.after, good_jobs: jobsInOtherQueue } })).toBe(
     'differing',
   );
   expect(await kindOf({ ...vector, notifications: [] })).toBe('differing');
@@ -44,37 +47,44 @@ test('a recording of something else is differing', async () => {
   expect(await kindOf({ ...vector, held_advisory_locks: [vector.target] })).toBe('differing');
 });
 
-test('a flag does not excuse everything: the rules still decide', async () => {
-  const vector = named('retry_job/discarded');
+it('requires a flagged recording to follow the rules', async () => {
+  const vector = findVector('retry_job/discarded');
   expect(await kindOf({ ...vector, needs_app: true })).toBe('excepted');
   expect(await kindOf({ ...vector, meanwhile: true, after: vector.before })).toBe('differing');
-  const moved = vector.after.good_jobs.map((row) =>
+  const jobsInOtherQueue = vector.after.good_jobs.map((row) =>
     row.id === vector.target ? { ...row, queue_name: 'another' } : row,
   );
   expect(
-    await kindOf({ ...vector, stricter: true, after: { ...vector.after, good_jobs: moved } }),
+    await kindOf({
+      ...vector,
+      stricter: true,
+      after: { ...vector.after, good_jobs: jobsInOtherQueue },
+    }),
   ).toBe('differing');
 });
 
-test('a flag that is wrong or missing is said to be, where the recording shows it', async () => {
-  expect(await verdictOn({ ...named('retry_job/discarded'), stricter: true }, stage)).toMatchObject(
-    { kind: 'excepted', reason: expect.stringContaining('the flag stricter is wrong') },
-  );
-  const held = { ...named('reschedule_job/running', 'skiplocked'), stricter: false };
-  expect(await verdictOn(held, stage)).toMatchObject({
+it('reports a wrong or missing flag that the recording reveals', async () => {
+  expect(
+    await verdictOn({ ...findVector('retry_job/discarded'), stricter: true }, stage),
+  ).toMatchObject({
+    kind: 'excepted',
+    reason: expect.stringContaining('the flag stricter is wrong'),
+  });
+  const lockedJob = { ...findVector('reschedule_job/running', 'skiplocked'), stricter: false };
+  expect(await verdictOn(lockedJob, stage)).toMatchObject({
     kind: 'excepted',
     reason: expect.stringContaining('the flag is missing, stricter'),
   });
-  expect(await kindOf({ ...held, lock_strategy: 'hybrid' })).toBe('differing');
-  const hanging = { ...named('discard_job/special/batch_last_unfinished'), defect: false };
+  expect(await kindOf({ ...lockedJob, lock_strategy: 'hybrid' })).toBe('differing');
+  const hanging = { ...findVector('discard_job/special/batch_last_unfinished'), defect: false };
   expect(await verdictOn(hanging, stage)).toMatchObject({
     kind: 'excepted',
     reason: expect.stringContaining('the flag is missing, defect'),
   });
 });
 
-test('an error without a name is a refusal where the rules refuse too', async () => {
-  const vector = named('retry_job/discarded');
+it('accepts an unknown error if the rules refuse the action, too', async () => {
+  const vector = findVector('retry_job/discarded');
   const params = { executions: 'three' };
   const before = {
     ...vector.before,
@@ -94,8 +104,8 @@ test('an error without a name is a refusal where the rules refuse too', async ()
   expect(await kindOf({ ...failed, after: vector.after })).toBe('differing');
 });
 
-test('a bulk action that there is not is refused, as GoodJob refuses it', async () => {
-  const vector = named('http/mass_discard/job_ids');
+it('refuses an unknown bulk action, like GoodJob', async () => {
+  const vector = findVector('http/mass_discard/job_ids');
   const refused = {
     ...vector,
     after: vector.before,
@@ -112,8 +122,8 @@ test('a bulk action that there is not is refused, as GoodJob refuses it', async 
   ).toBe('differing');
 });
 
-test('a dead process holds nothing, which the shifted times make visible', async () => {
-  const vector = named('reschedule_job/running', 'skiplocked');
+it('treats a process as dead by the shifted times of the recording', async () => {
+  const vector = findVector('reschedule_job/running', 'skiplocked');
   expect(await kindOf(vector)).toBe('excepted');
   const dead = vector.before.good_job_processes.map((row) => ({
     ...row,

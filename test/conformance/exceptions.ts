@@ -1,6 +1,6 @@
 import { stringify } from 'lossless-json';
-import { type Expectation, type ExpectedRows, isObject, recorded } from './expectation';
-import { ruled } from './rules';
+import { type Expectation, type ExpectedRows, isObject, recordedExpectation } from './expectation';
+import { applyRules } from './rules';
 import type { Situation } from './situation';
 import {
   type Flag,
@@ -14,64 +14,66 @@ import {
 } from './vector';
 
 /**
- * One kind of situation in which the console does not repeat what GoodJob did, and why. The expected rows are
- * computed from the vector by GOODJOB.md's rules, so the table holds for vectors that nobody has seen yet.
+ * A kind of situation in which the console differs from GoodJob. The expected rows are computed by
+ * the rules of GOODJOB.md, so it also applies to new vectors.
  */
 interface Exception {
-  /** Any of these. */
+  /** At least one of these flags is set. */
   flags: Flag[];
   when(vector: Vector, situation: Situation): boolean;
   reason: string;
-  /** What to begin with, where it is not `before`. */
+  /** Returns the rows before the action; default: `before` of the vector. */
   start?(vector: Vector): Rows;
-  /** What makes the console's outcome the right one; the rules' own result is held to it. */
+  /** The property that justifies the exception; the result of the rules must have it. */
   claim?(expected: Expectation, vector: Vector, situation: Situation): boolean;
 }
 
 const isBatch = (_: Vector, { action }: Situation) => action === 'batch_retry';
 const isBulk = (vector: Vector) => vector.action === 'http_mass_update';
-const failed = ({ result }: Vector) => result !== 'ok';
+const hasFailed = ({ result }: Vector) => result !== 'ok';
 
 const allOutcomes = (expected: Expectation, outcome: string) =>
-  Object.values(expected.outcomes).every((one) => one === outcome);
-const nothingChanged = ({ start, rows, queues }: Expectation) =>
+  Object.values(expected.outcomes).every((actual) => actual === outcome);
+const isUnchanged = ({ start, rows, queues }: Expectation) =>
   queues.size === 0 && JSON.stringify(start) === JSON.stringify(rows);
 const batchIn = <R extends Rows | ExpectedRows>(rows: R, { target }: Vector) =>
   (rows.good_job_batches as R['good_job_batches'][number][]).find((row) => row.id === target);
-const heldRowsStay = ({ start, rows }: Expectation, _: Vector, { heldJobs }: Situation) =>
+const areLockedJobsUnchanged = ({ start, rows }: Expectation, _: Vector, { heldJobs }: Situation) =>
   heldJobs.every(
     (id) =>
       JSON.stringify(start.good_jobs.find((row) => row.id === id)) ===
       JSON.stringify(rows.good_jobs.find((row) => row.id === id)),
   );
 
-export const EXCEPTIONS: Exception[] = [
+const EXCEPTIONS: Exception[] = [
   {
     flags: ['needs_app'],
     when: (_, { action }) => action === 'enqueue',
     reason:
-      "the entry's class decides its concurrency key in Ruby, and a caller may give no cron_at: the job as the configuration has it, cron_at now",
-    claim: (expected, vector) => enqueuedAlike(expected, vector),
+      "the entry's class sets its concurrency key in Ruby, and a caller may omit cron_at: " +
+      'the job follows the configuration, with cron_at now',
+    claim: (expected, vector) => isRecordedCronJob(expected, vector),
   },
   {
     flags: ['stricter'],
     when: (vector, situation) => !isBulk(vector) && !isBatch(vector, situation),
     reason:
-      'somebody live holds the job, which GoodJob does not see under skiplocked: locked, nothing changed',
-    claim: (expected) => allOutcomes(expected, 'locked') && nothingChanged(expected),
+      'a live worker holds the job, which GoodJob ignores under skiplocked: locked, nothing changed',
+    claim: (expected) => allOutcomes(expected, 'locked') && isUnchanged(expected),
   },
   {
     flags: ['stricter'],
     when: () => true,
     reason:
-      'some of the jobs are held, which GoodJob does not see under skiplocked: those are left alone, the rest is done',
-    claim: heldRowsStay,
+      'live workers hold some of the jobs, which GoodJob ignores under skiplocked: ' +
+      'those stay unchanged, the others are done',
+    claim: areLockedJobsUnchanged,
   },
   {
     flags: ['meanwhile', 'defect'],
     when: (vector, { action }) => action === 'destroy' && changedMeanwhile(vector),
     reason:
-      'another session finished the job first, then it was destroyed: the row as it is under the lock counts',
+      'another session finished the job before it was destroyed: the row under the lock decides',
     start: finishedByAnother,
     claim: (expected, vector) =>
       allOutcomes(expected, 'done') &&
@@ -80,31 +82,36 @@ export const EXCEPTIONS: Exception[] = [
   {
     flags: ['meanwhile', 'defect'],
     when: (vector, { action }) =>
-      changedMeanwhile(vector) && (action !== 'reschedule' || failed(vector)),
+      changedMeanwhile(vector) && (action !== 'reschedule' || hasFailed(vector)),
     reason:
-      'another session changed the job first, and GoodJob may not have looked again under its lock: conflict, nothing changed',
+      'another session changed the job first, and GoodJob does not always read it again under its ' +
+      'lock: conflict, nothing changed',
     start: withoutTheDiscard,
-    claim: (expected) => allOutcomes(expected, 'conflict') && nothingChanged(expected),
+    claim: (expected) => allOutcomes(expected, 'conflict') && isUnchanged(expected),
   },
   {
     flags: ['defect'],
     when: (_, { action }) => action === 'discard' || action === 'force_discard',
     reason:
-      'GoodJob forgets the batch of a job that is discarded by hand, which then hangs for ever: the completion check runs',
-    claim: (expected, vector) => !allOutcomes(expected, 'done') || batchGoesOn(expected, vector),
+      'GoodJob skips the completion check after a discard in the dashboard, so the batch hangs: ' +
+      'the completion check runs',
+    claim: (expected, vector) =>
+      !allOutcomes(expected, 'done') || hasBatchProgressed(expected, vector),
   },
   {
     flags: ['needs_app', 'defect'],
-    when: (vector, situation) => isBatch(vector, situation) && failed(vector),
+    when: (vector, situation) => isBatch(vector, situation) && hasFailed(vector),
     reason:
-      'GoodJob stops half-way at a member that is locked or blank, and at a class that is missing: the others are retried as stored, and discarded_at stays for those that could not be',
-    claim: heldRowsStay,
+      'GoodJob stops at a member that is locked or blank or has a missing class: the others are ' +
+      'retried as stored, and discarded_at stays if one could not be',
+    claim: areLockedJobsUnchanged,
   },
   {
     flags: ['needs_app', 'defect'],
     when: (vector, situation) => isBatch(vector, situation) && addsCallbacks(vector),
     reason:
-      "GoodJob sets finished_at before the callbacks have run, and may give them the operator's locale: null until they have, with the locale of the stored callbacks",
+      "GoodJob sets finished_at before the callbacks have run and may give them the operator's locale: " +
+      'it stays null until then, and they have the locale of the stored callbacks',
     claim: (expected, vector) => batchIn(expected.rows, vector)?.finished_at === null,
   },
   {
@@ -113,8 +120,7 @@ export const EXCEPTIONS: Exception[] = [
       isBatch(vector, situation) &&
       stringify(batchIn(vector.before, vector)?.serialized_properties) !==
         stringify(batchIn(vector.after, vector)?.serialized_properties),
-    reason:
-      'GoodJob writes serialized_properties anew, in another order: they are left as they are',
+    reason: 'GoodJob rewrites serialized_properties in another order: they stay unchanged',
     claim: (expected, vector) =>
       batchIn(expected.rows, vector)?.serialized_properties ===
       batchIn(vector.before, vector)?.serialized_properties,
@@ -123,54 +129,57 @@ export const EXCEPTIONS: Exception[] = [
     flags: ['needs_app'],
     when: (vector, { action }) => action === 'retry' && !isBulk(vector),
     reason:
-      "the app's own class decides in Ruby (missing, other adapter, halted, keys and arguments written anew): re-queued as stored",
+      "the app's class decides in Ruby (missing, other adapter, halted, rewritten keys or arguments): " +
+      'enqueued again as stored',
     claim: (expected, vector) =>
       !allOutcomes(expected, 'done') || isStillAsStored(expected, vector),
   },
   {
     flags: ['needs_app'],
     when: isBulk,
-    reason: 'GoodJob skips a job whose class is missing: re-queued as stored',
+    reason: 'GoodJob skips a job whose class is missing: enqueued again as stored',
     claim: (expected, vector) =>
-      Object.values(expected.outcomes).filter((one) => one === 'done').length >=
-      Number(recorded(vector).outcomes.doneCount ?? 0),
+      Object.values(expected.outcomes).filter((outcome) => outcome === 'done').length >=
+      Number(recordedExpectation(vector).outcomes.doneCount ?? 0),
   },
   {
     flags: ['meanwhile'],
     when: () => true,
-    reason: "another session's change came first: GOODJOB.md's rules from there on",
+    reason:
+      "another session's change came first: the rules of GOODJOB.md apply to the changed rows",
     start: withoutTheDiscard,
   },
   {
     flags: ['needs_app', 'defect', 'stricter'],
     when: () => true,
-    reason: "none of the kinds above: GOODJOB.md's rules alone",
+    reason: 'none of the kinds above: only the rules of GOODJOB.md',
   },
 ];
 
-export interface ExceptedExpectation {
+interface ExceptedExpectation {
   expectation: Expectation;
   reason: string;
-  /** The rules and this table contradict each other. */
-  broken: boolean;
+  /** The result of the rules contradicts the claim of the exception. */
+  isBroken: boolean;
 }
 
-/** What the console must do with a flagged vector; null for a vector without flags. */
-export function excepted(vector: Vector, situation: Situation): ExceptedExpectation | null {
+/** The expectation for a flagged vector; null for a vector without flags. */
+export function exceptionFor(vector: Vector, situation: Situation): ExceptedExpectation | null {
   const flags = flagsOf(vector);
   const exception = EXCEPTIONS.find(
-    (one) => one.flags.some((flag) => flags.includes(flag)) && one.when(vector, situation),
+    (candidate) =>
+      candidate.flags.some((flag) => flags.includes(flag)) && candidate.when(vector, situation),
   );
   if (flags.length === 0 || !exception) return null;
-  const expectation = ruled(vector, situation, exception.start?.(vector));
+  const expectation = applyRules(vector, situation, exception.start?.(vector));
   return {
     expectation,
     reason: exception.reason,
-    broken: exception.claim?.(expectation, vector, situation) === false,
+    isBroken: exception.claim?.(expectation, vector, situation) === false,
   };
 }
 
-/** A change inside the action that the action itself does not make: it runs nothing. */
+/** Whether another session changed the job during the action; actions never set performed_at. */
 function changedMeanwhile(vector: Vector): boolean {
   const performedAt = targetRow(vector, vector.after)?.performed_at;
   return (
@@ -180,16 +189,16 @@ function changedMeanwhile(vector: Vector): boolean {
   );
 }
 
-/** The rows as the other session left them, before GoodJob wrote its discard over them. */
+/** The rows after the other session's change, without GoodJob's discard. */
 function withoutTheDiscard(vector: Vector): Rows {
-  const undone = (row: Row) =>
+  const withoutDiscard = (row: Row) =>
     row.id === vector.target && String(row.error).startsWith('GoodJob::Job::DiscardJobError')
       ? { ...row, error: null, error_event: null }
       : row;
-  return { ...vector.after, good_jobs: vector.after.good_jobs.map(undone) };
+  return { ...vector.after, good_jobs: vector.after.good_jobs.map(withoutDiscard) };
 }
 
-/** The rows before the destruction: those after, when GoodJob refused it. */
+/** The rows after another session finished the job, before it was destroyed. */
 function finishedByAnother(vector: Vector): Rows {
   if (targetRow(vector, vector.after)) return vector.after;
   const finished = (row: Row) =>
@@ -199,29 +208,36 @@ function finishedByAnother(vector: Vector): Rows {
   return { ...vector.before, good_jobs: vector.before.good_jobs.map(finished) };
 }
 
-/** The batch of the job that was discarded knows of it, and has ended if no member is open. */
-function batchGoesOn({ rows }: Expectation, vector: Vector): boolean {
+/** Whether the discarded job's batch has discarded_at set and is finished if no member is open. */
+function hasBatchProgressed({ rows }: Expectation, vector: Vector): boolean {
   const batchId = targetRow(vector, vector.before)?.batch_id;
   const batch = rows.good_job_batches.find((row) => row.id === batchId);
-  const open = rows.good_jobs.some((job) => job.batch_id === batchId && job.finished_at === null);
+  const hasOpenMember = rows.good_jobs.some(
+    (job) => job.batch_id === batchId && job.finished_at === null,
+  );
   return (
     !batch ||
     (batch.discarded_at !== null &&
-      (open || batch.enqueued_at === null || batch.jobs_finished_at !== null))
+      (hasOpenMember || batch.enqueued_at === null || batch.jobs_finished_at !== null))
   );
 }
 
 function addsCallbacks({ before, after, target }: Vector): boolean {
-  const known = new Set(before.good_jobs.map((row) => row.id));
-  return after.good_jobs.some((row) => row.batch_callback_id === target && !known.has(row.id));
+  const oldIds = new Set(before.good_jobs.map((row) => row.id));
+  return after.good_jobs.some((row) => row.batch_callback_id === target && !oldIds.has(row.id));
 }
 
-/** The new job is the recorded one but for what the app's own class decided, and its `cron_at` is there. */
-function enqueuedAlike({ rows }: Expectation, vector: Vector): boolean {
+/**
+ * Whether the new job has a `cron_at` and equals the recorded one, except for what the class
+ * decides.
+ */
+function isRecordedCronJob({ rows }: Expectation, vector: Vector): boolean {
   const [job] = rows.good_jobs.filter(({ id }) => typeof id === 'symbol');
-  const [recordedJob] = recorded(vector).rows.good_jobs.filter(({ id }) => typeof id === 'symbol');
+  const [recordedJob] = recordedExpectation(vector).rows.good_jobs.filter(
+    ({ id }) => typeof id === 'symbol',
+  );
   if (!job || !recordedJob) return !job && !recordedJob;
-  const same = [
+  const columns = [
     'queue_name',
     'priority',
     'job_class',
@@ -232,7 +248,7 @@ function enqueuedAlike({ rows }: Expectation, vector: Vector): boolean {
   ];
   return (
     job.cron_at !== null &&
-    same.every(
+    columns.every(
       (column) =>
         job[column] === recordedJob[column] || print(job[column]) === print(recordedJob[column]),
     )
@@ -241,13 +257,13 @@ function enqueuedAlike({ rows }: Expectation, vector: Vector): boolean {
 
 const print = (value: unknown) => stringify(value ?? null);
 
-/** Only what every retry writes has changed: no key has gone, no argument is another. */
+/** Whether a retry changed only the keys that every retry writes. */
 function isStillAsStored({ rows }: Expectation, vector: Vector): boolean {
   const before = targetRow(vector, vector.before)?.serialized_params;
   const after = rows.good_jobs.find((row) => row.id === vector.target)?.serialized_params;
   if (!isObject<Json>(before) || !isObject(after)) return false;
-  const written = ['executions', 'provider_job_id', 'enqueued_at', 'scheduled_at'];
+  const retryKeys = ['executions', 'provider_job_id', 'enqueued_at', 'scheduled_at'];
   return Object.keys(before).every(
-    (key) => written.includes(key) || before[key] === null || before[key] === after[key],
+    (key) => retryKeys.includes(key) || before[key] === null || before[key] === after[key],
   );
 }

@@ -10,34 +10,37 @@ import {
   microseconds,
 } from './vector';
 
-/** In place of a time column: the database clock during the action. */
+/** Replaces a time column that has the database's time during the action. */
 export const NOW = Symbol('the time of the action');
-/** In place of a time in a payload: the same, with nine decimals of which the last three are zeros. */
+/** Replaces a time in a payload: the same with nine decimals, the last three zeros. */
 export const PAYLOAD_NOW = Symbol('the time of the action, nine decimals');
-/** In place of an id that the action made; within a row always the same. */
+/** Replaces an id that the action created; the same everywhere in a row. */
 export const NEW_ID = Symbol('a new id');
 type Marker = typeof NOW | typeof PAYLOAD_NOW | typeof NEW_ID;
 
 export type Expected =
   null | boolean | string | LosslessNumber | Marker | Expected[] | { [key: string]: Expected };
-/** A column that is not named is null. */
+/** Omitted columns are null. */
 export type ExpectedRow = { id: string | typeof NEW_ID } & { [column: string]: Expected };
 export type ExpectedRows = Record<TableName, ExpectedRow[]>;
 
 export type OutcomeName = 'done' | 'conflict' | 'locked' | 'missing' | 'refused' | 'unchanged';
 
 export interface Expectation {
-  /** The rows to begin with; their times are those of the recording. */
+  /** The rows before the action, with the times of the recording. */
   start: Rows;
   rows: ExpectedRows;
-  /** By id of the job or batch; for a bulk action over HTTP GoodJob tells only how many were done. */
+  /** Outcomes by id; for a bulk action over HTTP, GoodJob reports only a number. */
   outcomes: Record<string, OutcomeName> | { doneCount: number };
-  /** Queues that were notified. */
+  /** The notified queues. */
   queues: Set<string>;
 }
 
-/** What the recording itself says must come out. Throws for an outcome that the recording's README does not map. */
-export function recorded(vector: Vector): Expectation {
+/**
+ * The recorded result as an expectation. Throws for an outcome that the recording's README does not
+ * map.
+ */
+export function recordedExpectation(vector: Vector): Expectation {
   const rows = Object.fromEntries(
     TABLES.map((table) => [
       table,
@@ -54,7 +57,7 @@ export function recorded(vector: Vector): Expectation {
 
 function withMarkers(vector: Vector, table: TableName, row: Row): ExpectedRow {
   const before = vector.before[table].find(({ id }) => id === row.id);
-  const wasSetToNow = (value: string, old: Json | undefined) =>
+  const isSetToNow = (value: string, old: Json | undefined) =>
     value !== old &&
     /^\d{4}-/.test(value) &&
     microseconds(value) >= microseconds(vector.now_before) &&
@@ -62,7 +65,7 @@ function withMarkers(vector: Vector, table: TableName, row: Row): ExpectedRow {
   const column = (name: string, value: Json): Expected => {
     if (!before && value === row.id) return NEW_ID;
     if (isTimeColumn(name))
-      return typeof value === 'string' && wasSetToNow(value, before?.[name]) ? NOW : value;
+      return typeof value === 'string' && isSetToNow(value, before?.[name]) ? NOW : value;
     return name === 'serialized_params' && isObject(value) ? payload(value, before?.[name]) : value;
   };
   const payload = (params: { [key: string]: Json }, old: Json | undefined): Expected =>
@@ -72,7 +75,7 @@ function withMarkers(vector: Vector, table: TableName, row: Row): ExpectedRow {
         const isNow =
           isTimeColumn(key) &&
           typeof value === 'string' &&
-          wasSetToNow(value, isObject(old) ? old[key] : undefined);
+          isSetToNow(value, isObject(old) ? old[key] : undefined);
         return [key, isNow ? PAYLOAD_NOW : value];
       }),
     );
@@ -81,6 +84,7 @@ function withMarkers(vector: Vector, table: TableName, row: Row): ExpectedRow {
   ) as ExpectedRow;
 }
 
+/** Whether the value is a JSON object. */
 export function isObject<T>(
   value: T | { [key: string]: T } | undefined | null,
 ): value is { [key: string]: T } {
@@ -101,7 +105,9 @@ const OUTCOME_OF_ERROR: Record<string, OutcomeName> = {
   ArgumentError: 'refused',
 };
 
-/** What GoodJob's dashboard says of an Active Job adapter that is not its own; any other alert says that the state has changed. */
+/**
+ * The dashboard's alert for another Active Job adapter; every other alert reports a state mismatch.
+ */
 const ADAPTER_ALERT = 'Active Job Queue Adapter must be GoodJob.';
 
 function recordedOutcomes(vector: Vector): Expectation['outcomes'] {

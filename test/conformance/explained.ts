@@ -1,84 +1,90 @@
 import { stringify } from 'lossless-json';
 import { compare } from './compare';
-import { type Expectation, isObject, recorded } from './expectation';
+import { type Expectation, isObject, recordedExpectation } from './expectation';
 import { recordedRows } from './recorded-observation';
-import { ruled } from './rules';
-import { type Situation, matching } from './situation';
+import { applyRules } from './rules';
+import { type Situation, matchingIds } from './situation';
 import { type Json, type Row, type Vector, microseconds } from './vector';
-import type { Way } from './ways';
+import type { Deviation } from './ways';
 
 /*
- * The flags of a recording are a judgement, and one may be wrong or missing. Where the rules and the recording differ
- * it must be for something that GoodJob is known to do otherwise (GOODJOB.md): the rules, changed by that alone, must
- * then give the recording to the last column. What remains a difference is one.
+ * The flags of a recording are set by hand and may be wrong. A recording that differs from the
+ * rules must equal them in every column once they are changed by known deviations of GoodJob
+ * (GOODJOB.md).
  */
 
-/** Which of them can be, in this situation. */
-function waysIn(vector: Vector, { action, bulk }: Situation): Way[] {
+/** The deviations that are possible in this situation. */
+function possibleDeviations(vector: Vector, { action, bulk }: Situation): Deviation[] {
   const isRetry = action === 'retry' || action === 'batch_retry';
-  const failed =
+  const hasFailed =
     vector.result !== 'ok' ||
     vector.http?.exception !== undefined ||
     vector.http?.flash?.alert !== undefined;
-  const can: Record<Way, boolean> = {
-    seesNoLock: vector.lock_strategy === 'skiplocked',
-    forgetsBatch: action === 'discard' || action === 'force_discard',
+  const isPossible: Record<Deviation, boolean> = {
+    ignoresLocks: vector.lock_strategy === 'skiplocked',
+    skipsCompletionCheck: action === 'discard' || action === 'force_discard',
     finishesEarly: action === 'batch_retry',
-    operatorsLocale: action === 'batch_retry' && vector.http !== undefined,
+    usesOperatorLocale: action === 'batch_retry' && vector.http !== undefined,
     rewritesProperties: action === 'batch_retry',
-    stopsHalfWay: action === 'batch_retry' && failed,
-    ownTabs: bulk?.by === 'filter',
+    stopsHalfWay: action === 'batch_retry' && hasFailed,
+    usesOwnTabs: bulk?.by === 'filter',
     rewritesArguments: isRetry,
     dropsKeys: isRetry,
-    refusesByRuby: action === 'retry' && (failed || bulk !== null),
-    halts: action === 'retry',
-    classDecides: action === 'enqueue',
+    isRefusedByClass: action === 'retry' && (hasFailed || bulk !== null),
+    isHaltedByCallback: action === 'retry',
+    isDecidedByClass: action === 'enqueue',
   };
-  return (Object.keys(can) as Way[]).filter((way) => can[way]);
+  return (Object.keys(isPossible) as Deviation[]).filter((deviation) => isPossible[deviation]);
 }
 
-/** None, each alone, two at a time, …: the fewest that explain it. */
-function subsets(ways: Way[]): Way[][] {
-  const all = ways.reduce<Way[][]>(
-    (sets, way) => [...sets, ...sets.map((set) => [...set, way])],
+/** All subsets, the smallest first. */
+function subsets(deviations: Deviation[]): Deviation[][] {
+  const all = deviations.reduce<Deviation[][]>(
+    (sets, deviation) => [...sets, ...sets.map((set) => [...set, deviation])],
     [[]],
   );
   return all.sort((a, b) => a.length - b.length);
 }
 
 /**
- * Why the recording is not what the rules give: the fewest ways that explain all of it; none: it is what they give.
- * Null when nothing does.
+ * The smallest set of deviations that explains the whole recording; empty if it follows the rules,
+ * null if no set explains it.
  */
-export function explained(vector: Vector, situation: Situation): Way[] | null {
-  return (
-    subsets(waysIn(vector, situation)).find((ways) => gives(vector, situation, new Set(ways))) ??
-    null
-  );
+export function explainDeviations(vector: Vector, situation: Situation): Deviation[] | null {
+  const candidates = subsets(possibleDeviations(vector, situation));
+  return candidates.find((set) => explains(vector, situation, new Set(set))) ?? null;
 }
 
-function gives(vector: Vector, situation: Situation, ways: ReadonlySet<Way>): boolean {
-  const ids = ways.has('ownTabs') ? matching(vector, isInGoodJobsTab(vector)) : situation.ids;
-  const expectation = ruled(vector, { ...situation, ids }, vector.before, ways);
+function explains(
+  vector: Vector,
+  situation: Situation,
+  deviations: ReadonlySet<Deviation>,
+): boolean {
+  const ids = deviations.has('usesOwnTabs')
+    ? matchingIds(vector, isInGoodJobsTab(vector))
+    : situation.ids;
+  const expectation = applyRules(vector, { ...situation, ids }, vector.before, deviations);
   if (compare({ ...expectation, outcomes: {} }, recordedRows(vector)).length > 0) return false;
-  // It tells at what it stopped, and not what became of the others.
-  if (ways.has('stopsHalfWay')) return true;
+  // GoodJob reports only the member at which it stopped.
+  if (deviations.has('stopsHalfWay')) return true;
   const outcomes = recordedOutcomes(vector);
   if (outcomes === null)
-    return ways.has('halts') || !Object.values(expectation.outcomes).includes('done');
+    return (
+      deviations.has('isHaltedByCallback') || !Object.values(expectation.outcomes).includes('done')
+    );
   return stringify(outcomes) === stringify(comparable(expectation.outcomes, outcomes));
 }
 
-/** Null for an error that has no name in the recording's README: something in Ruby went wrong, and so nothing was done. */
+/** The recorded outcomes; null for an error that is not in the recording's README. */
 export function recordedOutcomes(vector: Vector): Expectation['outcomes'] | null {
   try {
-    return recorded(vector).outcomes;
+    return recordedExpectation(vector).outcomes;
   } catch {
     return null;
   }
 }
 
-/** Of a bulk action over HTTP only the number is told. */
+/** Reduces the outcomes to their number if `like` has only that, as for a bulk action over HTTP. */
 function comparable(
   outcomes: Expectation['outcomes'],
   like: Expectation['outcomes'],
@@ -88,7 +94,7 @@ function comparable(
     : outcomes;
 }
 
-/** GoodJob::Job.scheduled and its like. */
+/** The scopes of GoodJob's tabs, such as `GoodJob::Job.scheduled`. */
 function isInGoodJobsTab({ now_before }: Vector) {
   return (row: Row, state: string): boolean => {
     const executions = isObject<Json>(row.serialized_params)

@@ -1,23 +1,23 @@
 import { isObject } from './expectation';
 import type { Json, Row, Vector } from './vector';
 
-/** What a recording's app is set to, as far as its rows show it: the console is set to the same. */
+/** The settings of a recording's app, which the console needs as well. */
 export interface RecordedApp {
   appName: string;
   locale: string;
   timeZone: string;
 }
 
-/** As the recording's README says. */
+/** The settings in the recording's README. */
 export const README_APP: RecordedApp = { appName: 'peer-app', locale: 'en', timeZone: 'UTC' };
 
 /**
- * The app of a whole recording: its name in the GlobalIDs of batch callbacks, its locale and time zone where GoodJob
- * filled in what a payload lacked. One setting for all vectors, by what most of them say, so each is still asserted.
+ * The settings shown by most vectors of a recording: the app name in GlobalIDs of batch callbacks,
+ * locale and time zone in payloads that lacked them.
  */
 export function recordedApp(vectors: Vector[]): RecordedApp {
   const names: string[] = [];
-  const filled: Record<'locale' | 'timezone', string[]> = { locale: [], timezone: [] };
+  const added: Record<'locale' | 'timezone', string[]> = { locale: [], timezone: [] };
   for (const { before, after, http } of vectors) {
     for (const row of after.good_jobs) {
       const [first] = Array.isArray(paramsOf(row).arguments)
@@ -28,7 +28,7 @@ export function recordedApp(vectors: Vector[]): RecordedApp {
         typeof gid === 'string' ? /^gid:\/\/([^/]+)\/GoodJob::Batch\//.exec(gid)?.[1] : undefined;
       if (name && row.batch_callback_id !== null) names.push(name);
       const old = before.good_jobs.find(({ id }) => id === row.id);
-      // Over HTTP the locale may be the operator's.
+      // Over HTTP, the locale may be the operator's.
       if (!old || http) continue;
       for (const key of ['locale', 'timezone'] as const) {
         const value = paramsOf(row)[key];
@@ -37,14 +37,14 @@ export function recordedApp(vectors: Vector[]): RecordedApp {
           (paramsOf(old)[key] ?? null) === null &&
           typeof value === 'string'
         )
-          filled[key].push(value);
+          added[key].push(value);
       }
     }
   }
   return {
     appName: mostFrequent(names) ?? README_APP.appName,
-    locale: mostFrequent(filled.locale) ?? README_APP.locale,
-    timeZone: mostFrequent(filled.timezone) ?? README_APP.timeZone,
+    locale: mostFrequent(added.locale) ?? README_APP.locale,
+    timeZone: mostFrequent(added.timezone) ?? README_APP.timeZone,
   };
 }
 

@@ -1,24 +1,24 @@
 import type { Observation } from './compare';
-import { isObject, recorded } from './expectation';
+import { isObject, recordedExpectation } from './expectation';
 import { type Json, type Row, type Vector, microseconds } from './vector';
 
-/** The recording as if the console had done exactly that: its payload times with zeros in place of nanoseconds. */
+/** The recording as an observation of the console, whose payload times have no nanoseconds. */
 export function recordedObservation(vector: Vector): Observation {
-  const { outcomes } = recorded(vector);
-  const each =
+  const { outcomes } = recordedExpectation(vector);
+  const outcomeById =
     typeof outcomes.doneCount === 'number'
       ? Object.fromEntries(
           Array.from({ length: outcomes.doneCount }, (_, n) => [String(n), 'done']),
         )
       : (outcomes as Record<string, string>);
-  return { ...recordedRows(vector), outcomes: each };
+  return { ...recordedRows(vector), outcomes: outcomeById };
 }
 
-/** The same without the outcomes, which not every recording has a name for. */
+/** `recordedObservation` without outcomes, which some recordings do not map. */
 export function recordedRows(vector: Vector): Observation {
   const from = microseconds(vector.now_before);
   const to = microseconds(vector.now_after);
-  const rounded = (value: Json): Json =>
+  const truncateNow = (value: Json): Json =>
     typeof value === 'string' &&
     /\.\d{9}Z$/.test(value) &&
     microseconds(value) >= from &&
@@ -31,7 +31,7 @@ export function recordedRows(vector: Vector): Observation {
       ? {
           ...row,
           serialized_params: Object.fromEntries(
-            Object.entries(params).map(([key, value]) => [key, rounded(value)]),
+            Object.entries(params).map(([key, value]) => [key, truncateNow(value)]),
           ),
         }
       : row;

@@ -1,29 +1,29 @@
 import type pg from 'pg';
 import { retryBatch } from '../../lib/batches/mutations';
+import { startBulk } from '../../lib/bulk/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { getRun, listSamples } from '../../lib/bulk/queries';
-import { workOn } from '../../lib/bulk/runner';
-import { startBulk } from '../../lib/bulk/start';
+import { getActiveRun } from '../../lib/bulk/runner';
+import { getRun, listSamples } from '../../lib/bulk/runs';
 import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/types';
-import type { Ctx } from '../../lib/ctx';
+import type { Ctx } from '../../lib/context/types';
+import { isUuid } from '../../lib/core/text';
 import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { changePause } from '../../lib/pauses/mutations';
-import { isUuid } from '../../lib/text';
 import { TestConsole, lockKey } from '../harness/test-console';
 import type { Observation } from './compare';
 import { type Columns, loadRows, readColumns, readRows } from './load';
 import { README_APP, type RecordedApp } from './recorded-app';
 import type { SettingCall } from './setting-situation';
 import { type Situation, isJobAction } from './situation';
-import { type Rows, microseconds, shifted, shiftedRows } from './vector';
+import { type Rows, microseconds, shiftRows, shiftTime } from './vector';
 
 const END = 'end of the action';
 
-/** One database, and the sessions that are needed to replay vectors on it one after the other. */
+/** A database with its sessions, on which vectors are replayed one after the other. */
 export class Stage {
   private readonly received: string[] = [];
-  private ended: (() => void) | undefined;
+  private onEnd: (() => void) | undefined;
 
   private constructor(
     private readonly console: TestConsole,
@@ -31,15 +31,16 @@ export class Stage {
     private readonly listener: pg.Client,
     private readonly holder: pg.Client,
     private readonly columns: Columns,
-    /** What the console is told of the recording's app. */
+    /** The settings of the recording's app. */
     readonly app: RecordedApp,
     private readonly contexts: Record<Situation['dequeueQuerySort'], Ctx>,
   ) {
     listener.on('notification', ({ payload = '' }) =>
-      payload === END ? this.ended?.() : this.received.push(payload),
+      payload === END ? this.onEnd?.() : this.received.push(payload),
     );
   }
 
+  /** Creates a database named after `name`. */
   static async open(name: string, app: RecordedApp = README_APP): Promise<Stage> {
     const console = await TestConsole.open(name);
     const listener = await console.session();
@@ -62,17 +63,17 @@ export class Stage {
     return this.console.close();
   }
 
-  /** Begins with these rows, which were like this at `recordedAt`, and carries out what the vector asks of the console. */
+  /** Loads the rows, which were recorded at `recordedAt`, and runs the console's action on them. */
   async replay(start: Rows, recordedAt: string, situation: Situation): Promise<Observation> {
     const shift = (await this.clock()) - microseconds(recordedAt);
-    await loadRows(this.rows, shiftedRows(start, shift));
-    await this.hold(situation);
+    await loadRows(this.rows, shiftRows(start, shift));
+    await this.lockForOtherSession(situation);
     this.received.length = 0;
     const from = await this.clock();
-    const outcomes = await this.act(situation, shift);
+    const outcomes = await this.runAction(situation, shift);
     const to = await this.clock();
     await this.holder.query('SELECT pg_advisory_unlock_all()');
-    await this.allNotifications();
+    await this.waitForNotifications();
     return {
       rows: await readRows(this.rows, this.columns),
       outcomes,
@@ -90,7 +91,7 @@ export class Stage {
     return microseconds(rows[0]?.now ?? '');
   }
 
-  private async hold({ heldJobs, heldProcesses }: Situation): Promise<void> {
+  private async lockForOtherSession({ heldJobs, heldProcesses }: Situation): Promise<void> {
     const keys = [
       ...heldJobs.map((id) => lockKey('good_jobs', id)),
       ...heldProcesses.map((id) => lockKey('good_job_processes', id)),
@@ -98,25 +99,25 @@ export class Stage {
     for (const key of keys) await this.holder.query(`SELECT pg_advisory_lock(${key})`);
   }
 
-  private async act(
+  private async runAction(
     { action, ids, scheduledAt, dequeueQuerySort, bulk, setting, unknownBulk }: Situation,
     shift: bigint,
   ): Promise<Record<string, string>> {
     const ctx = this.contexts[dequeueQuerySort];
-    // The door of bulk actions takes no other names than these.
+    // The bulk endpoint accepts only these actions.
     if (unknownBulk !== null)
       return {
         [ids[0] ?? '']: (BULK_ACTIONS as readonly string[]).includes(unknownBulk)
           ? 'done'
           : 'refused',
       };
-    // Nor do pages and actions take an id that can be none.
+    // Pages and actions accept only UUIDs.
     if (!setting && !bulk && !ids.every(isUuid))
       return Object.fromEntries(ids.map((id) => [id, 'missing']));
-    if (setting) return { [ids[0] ?? '']: await this.set(ctx, setting, shift) };
-    if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
+    if (setting) return { [ids[0] ?? '']: await this.changeSetting(ctx, setting, shift) };
+    if (!isJobAction(action)) throw new Error(`The vector has no call for ${action}.`);
     if (bulk && action !== 'batch_retry' && action !== 'force_discard')
-      return this.run(
+      return this.runBulk(
         ctx,
         action,
         bulk.by === 'ids'
@@ -129,7 +130,7 @@ export class Stage {
         ctx,
         action,
         ids,
-        scheduledAt === null ? {} : { scheduledAt: shifted(scheduledAt, shift) },
+        scheduledAt === null ? {} : { scheduledAt: shiftTime(scheduledAt, shift) },
       );
       return Object.fromEntries(outcomes.map(({ id, outcome }) => [id, outcome]));
     }
@@ -139,23 +140,23 @@ export class Stage {
     return Object.fromEntries(results);
   }
 
-  /** What was so already is done to GoodJob, which tells no difference. */
-  private async set(ctx: Ctx, call: SettingCall, shift: bigint): Promise<string> {
+  /** Maps `unchanged` to `done`, because GoodJob does not distinguish them. */
+  private async changeSetting(ctx: Ctx, call: SettingCall, shift: bigint): Promise<string> {
     const { outcome } =
-      'given' in call
-        ? await changePause(ctx, call.action, call.given)
+      'target' in call
+        ? await changePause(ctx, call.action, call.target)
         : await changeCronKey(
             ctx,
             call.action,
             call.key,
             call.file,
-            call.cronAt === null ? undefined : shifted(call.cronAt, shift),
+            call.cronAt === null ? undefined : shiftTime(call.cronAt, shift),
           );
     return outcome === 'unchanged' ? 'done' : outcome;
   }
 
-  /** A bulk run to its end. It keeps the ids of what was not done; done is the rest, and as many as it says. */
-  private async run(
+  /** Completes a bulk run; the outcome of every job without a sample is `done`. */
+  private async runBulk(
     ctx: Ctx,
     action: BulkAction,
     target: BulkTarget,
@@ -168,10 +169,10 @@ export class Stage {
       scheduledAt: null,
       cutOff,
       expected: total,
-      typed: null,
+      confirmedCount: null,
     });
     if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
-    await workOn(started.runId)?.ended;
+    await getActiveRun(started.runId)?.ended;
     const run = await getRun(ctx, started.runId);
     const notDone = new Map(
       (await listSamples(ctx, started.runId)).map(({ jobId, outcome }) => [jobId, outcome]),
@@ -179,7 +180,8 @@ export class Stage {
     const done = ids.filter((id) => !notDone.has(id));
     if (run?.state !== 'finished' || (run.counts.done ?? 0) !== done.length)
       throw new Error(
-        `The run is ${run?.state} and says ${JSON.stringify(run?.counts)}; ${done.length} of ${ids.length} jobs should be done.`,
+        `The run is ${run?.state} with ${JSON.stringify(run?.counts)}, ` +
+          `but ${done.length} of ${ids.length} jobs should be done.`,
       );
     return Object.fromEntries([...done.map((id) => [id, 'done']), ...notDone]) as Record<
       string,
@@ -187,10 +189,12 @@ export class Stage {
     >;
   }
 
-  /** Notifications arrive in the order of the commits: after our own, none of the action's is outstanding. */
-  private async allNotifications(): Promise<void> {
-    const arrived = new Promise<void>((resolve) => (this.ended = resolve));
+  /** Notifications arrive in commit order, so this one arrives after those of the action. */
+  private async waitForNotifications(): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      this.onEnd = resolve;
+    });
     await this.listener.query(`SELECT pg_notify('good_job', $1)`, [END]);
-    await arrived;
+    await ended;
   }
 }

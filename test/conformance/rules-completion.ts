@@ -2,35 +2,37 @@ import { LosslessNumber } from 'lossless-json';
 import { type Expected, type ExpectedRow, NEW_ID, NOW, PAYLOAD_NOW, isObject } from './expectation';
 import type { World } from './rules';
 
-/** The completion check of a batch, as GOODJOB.md has it. */
+/** Applies the rules of GOODJOB.md for the completion check of a batch. */
 export function completionCheck(
   world: World,
   batchId: string,
-  { memberDiscarded }: { memberDiscarded: boolean },
+  { hasDiscardedMember }: { hasDiscardedMember: boolean },
 ): void {
   const batch = world.rows.good_job_batches.find((row) => row.id === batchId);
   if (!batch) return;
-  const open = (column: 'batch_id' | 'batch_callback_id') =>
+  const hasOpenJob = (column: 'batch_id' | 'batch_callback_id') =>
     world.rows.good_jobs.some((job) => job[column] === batchId && job.finished_at === null);
-  // On Rails 7.2 GoodJob inserts the callbacks after its own check.
-  const wereOpen = world.ways.has('finishesEarly') ? open('batch_callback_id') : undefined;
-  const set = (column: string) => Object.assign(batch, { [column]: NOW, updated_at: NOW });
+  // On Rails 7.2, GoodJob inserts the callbacks after its check.
+  const hadOpenCallback = world.deviations.has('finishesEarly')
+    ? hasOpenJob('batch_callback_id')
+    : undefined;
+  const setNow = (column: string) => Object.assign(batch, { [column]: NOW, updated_at: NOW });
 
-  if (memberDiscarded && batch.discarded_at === null) {
-    set('discarded_at');
+  if (hasDiscardedMember && batch.discarded_at === null) {
+    setNow('discarded_at');
     enqueue(world, batch, 'discard');
   }
-  if (batch.enqueued_at !== null && batch.jobs_finished_at === null && !open('batch_id')) {
-    set('jobs_finished_at');
+  if (batch.enqueued_at !== null && batch.jobs_finished_at === null && !hasOpenJob('batch_id')) {
+    setNow('jobs_finished_at');
     if (batch.discarded_at === null) enqueue(world, batch, 'success');
     enqueue(world, batch, 'finish');
   }
   if (
     batch.jobs_finished_at !== null &&
     batch.finished_at === null &&
-    !(wereOpen ?? open('batch_callback_id'))
+    !(hadOpenCallback ?? hasOpenJob('batch_callback_id'))
   )
-    set('finished_at');
+    setNow('finished_at');
 }
 
 function enqueue(world: World, batch: ExpectedRow, event: 'discard' | 'success' | 'finish'): void {
@@ -41,7 +43,7 @@ function enqueue(world: World, batch: ExpectedRow, event: 'discard' | 'success' 
     typeof value === 'string' && value.trim() !== '' ? value : undefined;
   const queue = text(batch.callback_queue_name) ?? text(stored.queue_name) ?? 'default';
   const { appName, locale, timeZone } = world.situation.app;
-  const operators = world.ways.has('operatorsLocale')
+  const operatorLocale = world.deviations.has('usesOperatorLocale')
     ? text(
         world.vector.http?.params.locale ??
           /[?&]locale=([^&]+)/.exec(world.vector.http?.request ?? '')?.[1],
@@ -65,7 +67,7 @@ function enqueue(world: World, batch: ExpectedRow, event: 'discard' | 'success' 
     ],
     executions: zero,
     exception_executions: {},
-    locale: operators ?? text(stored.locale) ?? locale,
+    locale: operatorLocale ?? text(stored.locale) ?? locale,
     timezone: text(stored.timezone) ?? timeZone,
     enqueued_at: PAYLOAD_NOW,
     scheduled_at: null,

@@ -9,46 +9,44 @@ import {
   isObject,
 } from './expectation';
 import type { World } from './rules';
-import { type SettingCall, enqueuedBy } from './setting-situation';
+import { type SettingCall, findEnqueuedJob } from './setting-situation';
 
 const LISTS = { queue: 'queues', job_class: 'job_classes', label: 'labels' } as const;
 
-/** Pauses and cron keys, as GOODJOB.md has them. */
+/** Applies the rules of GOODJOB.md for pauses and cron keys; returns the outcome. */
 export function changeSetting(world: World, call: SettingCall): OutcomeName {
-  if ('given' in call) return changePauses(world, call.action, call.given);
+  if ('target' in call) return changePauses(world, call.action, call.target);
   if (!call.file.entries.has(call.key) && !isKnown(world, call.key)) return 'missing';
   if (call.action === 'enqueue') return enqueue(world, call);
-  const [to, from] =
-    call.action === 'enable'
-      ? ['cron_keys_enabled', 'cron_keys_disabled']
-      : ['cron_keys_disabled', 'cron_keys_enabled'];
-  const other = setting(world, from);
-  const own = setting(world, to);
+  const isEnable = call.action === 'enable';
+  const ownKey = isEnable ? 'cron_keys_enabled' : 'cron_keys_disabled';
+  const own = setting(world, ownKey);
+  const other = setting(world, isEnable ? 'cron_keys_disabled' : 'cron_keys_enabled');
   const isList = (value: Expected | undefined) => Array.isArray(value);
   if ((other && other.value !== null && !isList(other.value)) || (own && !isList(own.value)))
     return 'refused';
   if (isList(other?.value) && other) write(other, without(other.value, call.key));
   if (own) write(own, withName(own.value, call.key));
-  else make(world, to, [call.key]);
+  else insertSetting(world, ownKey, [call.key]);
   return 'done';
 }
 
 function changePauses(
   world: World,
   action: 'pause' | 'unpause',
-  given: Partial<Record<keyof typeof LISTS, string>>,
+  target: Partial<Record<keyof typeof LISTS, string>>,
 ): OutcomeName {
   const present = (Object.keys(LISTS) as (keyof typeof LISTS)[]).filter((kind) =>
-    /\S/.test(given[kind] ?? ''),
+    /\S/.test(target[kind] ?? ''),
   );
   const [kind] = present;
   if (!kind || present.length > 1) return 'refused';
-  const name = given[kind] ?? '';
+  const name = target[kind] ?? '';
   const list = LISTS[kind];
   const row = setting(world, 'pauses');
   if (!row) {
     if (action === 'pause')
-      make(world, 'pauses', { queues: [], job_classes: [], labels: [], [list]: [name] });
+      insertSetting(world, 'pauses', { queues: [], job_classes: [], labels: [], [list]: [name] });
     return 'done';
   }
   const { value } = row;
@@ -68,7 +66,7 @@ function setting({ rows }: World, key: string): ExpectedRow | undefined {
   return rows.good_job_settings.find((row) => row.key === key);
 }
 
-function make({ rows }: World, key: string, value: Expected): void {
+function insertSetting({ rows }: World, key: string, value: Expected): void {
   rows.good_job_settings.push({ id: NEW_ID, key, value, created_at: NOW, updated_at: NOW });
 }
 
@@ -76,7 +74,7 @@ function write(row: ExpectedRow, value: Expected): void {
   if (value !== row.value) Object.assign(row, { value, updated_at: NOW });
 }
 
-/** The same list when it has the name already. */
+/** The list itself if it contains the name. */
 function withName(list: Expected | undefined, name: string): Expected {
   const names = list as Expected[];
   return names.includes(name) ? names : [...names, name];
@@ -84,15 +82,15 @@ function withName(list: Expected | undefined, name: string): Expected {
 
 function without(list: Expected | undefined, name: string): Expected {
   const names = list as Expected[];
-  return names.includes(name) ? names.filter((one) => one !== name) : names;
+  return names.includes(name) ? names.filter((listed) => listed !== name) : names;
 }
 
 function isKnown(world: World, key: string): boolean {
-  const listed = ['cron_keys_enabled', 'cron_keys_disabled'].some((name) => {
+  const isListed = ['cron_keys_enabled', 'cron_keys_disabled'].some((name) => {
     const value = setting(world, name)?.value;
     return Array.isArray(value) && value.includes(key);
   });
-  return listed || world.rows.good_jobs.some((job) => job.cron_key === key);
+  return isListed || world.rows.good_jobs.some((job) => job.cron_key === key);
 }
 
 function enqueue(
@@ -122,11 +120,13 @@ function enqueue(
     enqueued_at: PAYLOAD_NOW,
     scheduled_at: null,
   };
-  const enqueued = world.ways.has('classDecides') ? enqueuedBy(world.vector) : undefined;
-  const asDecided: Partial<ExpectedRow> = enqueued
+  const recordedJob = world.deviations.has('isDecidedByClass')
+    ? findEnqueuedJob(world.vector)
+    : undefined;
+  const classColumns: Partial<ExpectedRow> = recordedJob
     ? {
-        concurrency_key: enqueued.concurrency_key ?? null,
-        ...(enqueued.cron_at === null ? { cron_at: null } : {}),
+        concurrency_key: recordedJob.concurrency_key ?? null,
+        ...(recordedJob.cron_at === null ? { cron_at: null } : {}),
       }
     : {};
   world.rows.good_jobs.push({
@@ -143,7 +143,7 @@ function enqueue(
     scheduled_at: NOW,
     created_at: NOW,
     updated_at: NOW,
-    ...asDecided,
+    ...classColumns,
   });
   world.queues.add(queue);
   return 'done';

@@ -13,21 +13,28 @@ import { completionCheck } from './rules-completion';
 import { changeSetting } from './rules-settings';
 import { type JobAction, type Situation, isJobAction, isProcessAlive } from './situation';
 import { type Rows, type Vector } from './vector';
-import { type Way, dropsKeys, isUntouched, rewrittenArguments, rewrittenProperties } from './ways';
+import {
+  type Deviation,
+  dropUnknownKeys,
+  isUnchanged,
+  rewriteArguments,
+  rewriteProperties,
+} from './ways';
 
 /*
- * GOODJOB.md written down a second time, as plain functions of a vector's rows: what must come out where the
- * console deliberately differs from the recording. It knows nothing of lib/good-job, and rules.test.ts holds it
- * against every recording that has no flag.
+ * A second implementation of GOODJOB.md, independent of lib/good-job: the expectation where the
+ * console deliberately differs from GoodJob. rules.test.ts compares it with every recording without
+ * a flag.
  */
 
+/** The state that the rules change. */
 export interface World {
   rows: ExpectedRows;
   queues: Set<string>;
   vector: Vector;
   situation: Situation;
-  /** What GoodJob does otherwise; none: the rules as they are. */
-  ways: ReadonlySet<Way>;
+  /** Deviations of GoodJob to apply; empty for the plain rules. */
+  deviations: ReadonlySet<Deviation>;
 }
 
 const DISCARD_ERRORS: Partial<Record<JobAction, string>> = {
@@ -35,21 +42,27 @@ const DISCARD_ERRORS: Partial<Record<JobAction, string>> = {
   force_discard: 'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
 };
 
-/** What GOODJOB.md says must come out, beginning with these rows. */
-export function ruled(
+/** The expectation by the rules of GOODJOB.md for an action on the rows `start`. */
+export function applyRules(
   vector: Vector,
   situation: Situation,
   start: Rows = vector.before,
-  ways: ReadonlySet<Way> = new Set(),
+  deviations: ReadonlySet<Deviation> = new Set(),
 ): Expectation {
-  const world: World = { rows: structuredCopy(start), queues: new Set(), vector, situation, ways };
+  const world: World = {
+    rows: copyRows(start),
+    queues: new Set(),
+    vector,
+    situation,
+    deviations,
+  };
   const outcomes = Object.fromEntries(situation.ids.map((id) => [id, actOn(world, id)]));
   return { start, rows: world.rows, outcomes, queues: world.queues };
 }
 
-function structuredCopy(rows: Rows): ExpectedRows {
+function copyRows(rows: Rows): ExpectedRows {
   return Object.fromEntries(
-    Object.entries(rows).map(([table, list]) => [table, list.map((row) => ({ ...row }))]),
+    Object.entries(rows).map(([table, tableRows]) => [table, tableRows.map((row) => ({ ...row }))]),
   ) as ExpectedRows;
 }
 
@@ -57,16 +70,20 @@ function actOn(world: World, id: string): OutcomeName {
   const { action, setting, unknownBulk } = world.situation;
   if (unknownBulk !== null) return 'refused';
   if (setting) return changeSetting(world, setting);
-  if (!isJobAction(action)) throw new Error(`${action} without what it is asked to do.`);
-  return action === 'batch_retry' ? retryBatch(world, id) : act(world, action, id);
+  if (!isJobAction(action)) throw new Error(`The vector has no call for ${action}.`);
+  return action === 'batch_retry' ? retryBatch(world, id) : actOnJob(world, action, id);
 }
 
-function act(world: World, action: JobAction, id: string): OutcomeName {
+function actOnJob(world: World, action: JobAction, id: string): OutcomeName {
   const job = world.rows.good_jobs.find((row) => row.id === id);
-  const obstacle = job ? judge(world, action, job) : 'missing';
-  if (obstacle || !job) return obstacle ?? 'missing';
-  if (action === 'retry' && world.ways.has('halts')) return halt(job);
-  if (action === 'retry' && world.ways.has('refusesByRuby') && isUntouched(world.vector, id))
+  const outcome = job ? eligibility(world, action, job) : 'missing';
+  if (outcome || !job) return outcome ?? 'missing';
+  if (action === 'retry' && world.deviations.has('isHaltedByCallback')) return haltRetry(job);
+  if (
+    action === 'retry' &&
+    world.deviations.has('isRefusedByClass') &&
+    isUnchanged(world.vector, id)
+  )
     return 'refused';
   switch (action) {
     case 'retry':
@@ -88,33 +105,35 @@ function act(world: World, action: JobAction, id: string): OutcomeName {
         error_event: new LosslessNumber('5'),
         updated_at: NOW,
       });
-      if (world.ways.has('forgetsBatch')) break;
+      if (world.deviations.has('skipsCompletionCheck')) break;
       if (typeof job.batch_id === 'string')
-        completionCheck(world, job.batch_id, { memberDiscarded: true });
+        completionCheck(world, job.batch_id, { hasDiscardedMember: true });
       if (typeof job.batch_callback_id === 'string')
-        completionCheck(world, job.batch_callback_id, { memberDiscarded: false });
+        completionCheck(world, job.batch_callback_id, { hasDiscardedMember: false });
   }
   return 'done';
 }
 
-/** The checks in GOODJOB.md's order; null: go ahead. */
-function judge(world: World, action: JobAction, job: ExpectedRow): OutcomeName | null {
+/** The outcome that prevents the action, by the checks in GOODJOB.md's order; else null. */
+function eligibility(world: World, action: JobAction, job: ExpectedRow): OutcomeName | null {
   if (action !== 'force_discard' && isHeld(world, job)) return 'locked';
-  const finished = job.finished_at !== null && job.finished_at !== undefined;
+  const isFinished = job.finished_at !== null && job.finished_at !== undefined;
   switch (action) {
     case 'retry':
     case 'batch_retry':
-      if (!isSane(job.serialized_params)) return 'refused';
-      return finished && typeof job.error === 'string' && /\S/.test(job.error) ? null : 'conflict';
+      if (!hasValidTypes(job.serialized_params)) return 'refused';
+      return isFinished && typeof job.error === 'string' && /\S/.test(job.error)
+        ? null
+        : 'conflict';
     case 'destroy':
-      return finished ? null : 'conflict';
+      return isFinished ? null : 'conflict';
     default:
-      return finished ? 'conflict' : null;
+      return isFinished ? 'conflict' : null;
   }
 }
 
-function isHeld({ vector, situation, ways }: World, job: ExpectedRow): boolean {
-  if (ways.has('seesNoLock')) return false;
+function isHeld({ vector, situation, deviations }: World, job: ExpectedRow): boolean {
+  if (deviations.has('ignoresLocks')) return false;
   if (situation.heldJobs.includes(String(job.id))) return true;
   return (
     String(job.lock_type) === '1' &&
@@ -123,26 +142,26 @@ function isHeld({ vector, situation, ways }: World, job: ExpectedRow): boolean {
   );
 }
 
-function isSane(params: Expected | undefined): params is { [key: string]: Expected } {
+function hasValidTypes(params: Expected | undefined): params is { [key: string]: Expected } {
   if (!isObject<Expected>(params)) return false;
-  const is = (key: string, test: (value: Expected) => boolean) =>
+  const isNullOr = (key: string, test: (value: Expected) => boolean) =>
     params[key] === undefined || params[key] === null || test(params[key]);
-  const integer = (low: bigint, high: bigint) => (value: Expected) => {
+  const isInteger = (low: bigint, high: bigint) => (value: Expected) => {
     const [, whole] =
       (value instanceof LosslessNumber && /^(-?\d+)(\.0+)?$/.exec(value.value)) || [];
     return whole !== undefined && BigInt(whole) >= low && BigInt(whole) <= high;
   };
-  const text = (value: Expected) => typeof value === 'string';
+  const isText = (value: Expected) => typeof value === 'string';
   return (
     typeof params.job_class === 'string' &&
     /\S/.test(params.job_class) &&
-    is('queue_name', text) &&
-    is('locale', text) &&
-    is('timezone', text) &&
-    is('priority', integer(-(2n ** 31n), 2n ** 31n - 1n)) &&
-    is('executions', integer(-(2n ** 63n), 2n ** 63n - 2n)) &&
-    is('arguments', Array.isArray) &&
-    is('exception_executions', (value) => isObject<Expected>(value))
+    isNullOr('queue_name', isText) &&
+    isNullOr('locale', isText) &&
+    isNullOr('timezone', isText) &&
+    isNullOr('priority', isInteger(-(2n ** 31n), 2n ** 31n - 1n)) &&
+    isNullOr('executions', isInteger(-(2n ** 63n), 2n ** 63n - 2n)) &&
+    isNullOr('arguments', Array.isArray) &&
+    isNullOr('exception_executions', (value) => isObject<Expected>(value))
   );
 }
 
@@ -178,14 +197,14 @@ function retry(world: World, job: ExpectedRow): void {
     },
   });
   if (world.situation.dequeueQuerySort === 'created_at') job.created_at = NOW;
-  if (world.ways.has('rewritesArguments'))
-    job.serialized_params = rewrittenArguments(world.vector, job);
-  if (world.ways.has('dropsKeys')) job.serialized_params = dropsKeys(world.vector, job);
+  if (world.deviations.has('rewritesArguments'))
+    job.serialized_params = rewriteArguments(world.vector, job);
+  if (world.deviations.has('dropsKeys')) job.serialized_params = dropUnknownKeys(world.vector, job);
   world.queues.add(queue);
 }
 
-/** What a callback of the app's leaves of a retry that it halts, which GoodJob takes for done. */
-function halt(job: ExpectedRow): OutcomeName {
+/** A retry that an enqueue callback of the app halts, which GoodJob reports as done. */
+function haltRetry(job: ExpectedRow): OutcomeName {
   Object.assign(job, { error_event: new LosslessNumber('3'), updated_at: NOW });
   return 'done';
 }
@@ -196,26 +215,26 @@ function retryBatch(world: World, id: string): OutcomeName {
   const discarded = world.rows.good_jobs.filter(
     (job) => job.batch_id === id && job.finished_at !== null && job.error !== null,
   );
-  const half = world.ways.has('stopsHalfWay');
+  const stopsHalfWay = world.deviations.has('stopsHalfWay');
   const ready = discarded.filter(
     (job) =>
-      judge(world, 'batch_retry', job) === null &&
-      !(half && isUntouched(world.vector, String(job.id))),
+      eligibility(world, 'batch_retry', job) === null &&
+      !(stopsHalfWay && isUnchanged(world.vector, String(job.id))),
   );
-  if (half && isUntouched(world.vector, id)) return 'unchanged';
-  if (discarded.length > 0 && ready.length === 0 && !half) return 'unchanged';
+  if (stopsHalfWay && isUnchanged(world.vector, id)) return 'unchanged';
+  if (discarded.length > 0 && ready.length === 0 && !stopsHalfWay) return 'unchanged';
   for (const job of ready) retry(world, job);
   const times = [
     'finished_at',
     'jobs_finished_at',
-    ...(ready.length === discarded.length || half ? ['discarded_at'] : []),
+    ...(ready.length === discarded.length || stopsHalfWay ? ['discarded_at'] : []),
   ];
   if (times.some((column) => batch[column] !== null))
     Object.assign(batch, Object.fromEntries(times.map((column) => [column, null])), {
       updated_at: NOW,
     });
-  if (world.ways.has('rewritesProperties'))
-    batch.serialized_properties = rewrittenProperties(world.vector, batch);
-  if (!half) completionCheck(world, id, { memberDiscarded: false });
+  if (world.deviations.has('rewritesProperties'))
+    batch.serialized_properties = rewriteProperties(world.vector, batch);
+  if (!stopsHalfWay) completionCheck(world, id, { hasDiscardedMember: false });
   return 'done';
 }

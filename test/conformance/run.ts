@@ -5,22 +5,21 @@ import { readVectors } from './vector';
 import { type Verdict, verdictOn } from './verdict';
 
 /*
- * npm run test:conformance: replays the recorded behaviour of GoodJob on the console's own actions. Another
- * file of recordings by VECTORS=path (.jsonl, plain or gzipped). Exit 1 when one differs.
+ * npm run test:conformance: replays recordings of GoodJob on the console's actions. VECTORS=path
+ * selects another file (.jsonl, plain or gzipped). Exits with 1 on a difference.
  */
 
-/** Databases that replay at the same time. */
+/** Number of databases that replay concurrently. */
 const STAGES = 2;
 
-// npm runs this in the package's folder, wherever it was called.
+// npm changes to the package's folder, so a relative path starts at INIT_CWD.
 const file = process.env.VECTORS
   ? resolve(process.env.INIT_CWD ?? '.', process.env.VECTORS)
   : new URL('vectors.jsonl.gz', import.meta.url);
 const startedAt = Date.now();
 const vectors = await readVectors(file).catch((error: unknown) => {
-  console.error(
-    `The vectors in ${String(file)} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
-  );
+  const reason = error instanceof Error ? error.message : String(error);
+  console.error(`The vectors in ${String(file)} cannot be read: ${reason}.`);
   process.exit(1);
 });
 const verdicts = new Array<Verdict | undefined>(vectors.length);
@@ -31,7 +30,9 @@ const stages = await Promise.all(
 let next = 0;
 await Promise.all(
   stages.map(async (stage) => {
-    for (let index = next++; index < vectors.length; index = next++) {
+    while (next < vectors.length) {
+      const index = next;
+      next += 1;
       const vector = vectors[index];
       if (vector) verdicts[index] = await verdictOn(vector, stage);
     }
@@ -63,6 +64,7 @@ console.log(`\n${vectors.length} vectors in ${((Date.now() - startedAt) / 1000).
 for (const [kind, count] of Object.entries(counts))
   console.log(`${String(count).padStart(5)}  ${kind}`);
 console.log(
-  `\nconformance: ${counts.matched + counts.excepted} passed, ${counts.differing} failed, ${counts['not built']} skipped`,
+  `\nconformance: ${counts.matched + counts.excepted} passed, ` +
+    `${counts.differing} failed, ${counts['not built']} skipped`,
 );
 process.exit(counts.differing > 0 || vectors.length === 0 ? 1 : 0);

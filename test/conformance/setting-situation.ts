@@ -1,15 +1,15 @@
 import { stringify } from 'lossless-json';
 import type { CronFile, FileEntry } from '../../lib/cron/cron-file';
-import { PAUSE_KINDS, type PauseKind } from '../../lib/good-job/settings';
+import { PAUSE_KINDS, type PauseKind } from '../../lib/good-job/types';
 import { isObject } from './expectation';
 import { type Json, type Row, type Vector, microseconds } from './vector';
 
 export type SettingAction = 'pause' | 'unpause' | 'enable' | 'disable' | 'enqueue';
 
-/** A pause or a cron action, as the console is asked for it. */
+/** A pause or a cron action of the console. */
 export type SettingCall =
-  | { action: 'pause' | 'unpause'; given: Partial<Record<PauseKind, string>> }
-  /** `file`: CRON_FILE as the recording's app has its entries. `cronAt`: null for now. */
+  | { action: 'pause' | 'unpause'; target: Partial<Record<PauseKind, string>> }
+  /** `file`: the entries of the recording's app. `cronAt`: null for now. */
   | {
       action: 'enable' | 'disable' | 'enqueue';
       key: string;
@@ -17,20 +17,20 @@ export type SettingCall =
       cronAt: string | null;
     };
 
-/** Null for what is no pause or cron action. */
+/** The console's action for the vector; null if it is not a pause or cron action. */
 export function settingCall(vector: Vector): SettingCall | null {
   const args = isObject<Json>(vector.arguments) ? vector.arguments : {};
   const path = vector.http?.request ?? '';
   switch (vector.action) {
     case 'pause':
     case 'unpause':
-      return { action: vector.action, given: pauseGiven(args) };
+      return { action: vector.action, target: pauseTarget(args) };
     case 'http_pause':
     case 'http_unpause': {
       const { type, value } = vector.http?.params ?? {};
       return {
         action: vector.action === 'http_unpause' || path.startsWith('DELETE') ? 'unpause' : 'pause',
-        given: pauseGiven({ [text(type)]: text(value) }),
+        target: pauseTarget({ [text(type)]: text(value) }),
       };
     }
     case 'cron_key_enable':
@@ -59,13 +59,13 @@ export function settingCall(vector: Vector): SettingCall | null {
 
 const text = (value: Json | undefined) => (typeof value === 'string' ? value : '');
 
-function pauseGiven(args: Record<string, Json>): Partial<Record<PauseKind, string>> {
+function pauseTarget(args: Record<string, Json>): Partial<Record<PauseKind, string>> {
   return Object.fromEntries(
     PAUSE_KINDS.flatMap((kind) => (typeof args[kind] === 'string' ? [[kind, args[kind]]] : [])),
   );
 }
 
-/** A name may say the key, or what is special about the situation. */
+/** The key in the vector's name, unless the name describes the situation. */
 function keyInName({ name, before }: Vector): string {
   const part = /^[^/]*cron_enqueue\/([^/]+)/.exec(name)?.[1] ?? '';
   const keys = before.good_jobs.flatMap(({ cron_key }) =>
@@ -77,31 +77,32 @@ function keyInName({ name, before }: Vector): string {
 function cronCall(
   vector: Vector,
   action: 'enqueue' | 'enable' | 'disable',
-  named: string,
+  nameKey: string,
 ): SettingCall {
-  const job = enqueuedBy(vector);
-  const key = job ? text(job.cron_key) : named;
-  const known = vector.before.good_jobs.find(({ cron_key }) => cron_key === key);
-  // That the app has no such entry is to be seen from the answer alone.
-  const unknown =
+  const enqueuedJob = findEnqueuedJob(vector);
+  const key = enqueuedJob ? text(enqueuedJob.cron_key) : nameKey;
+  const earlierJob = vector.before.good_jobs.find(({ cron_key }) => cron_key === key);
+  // Only the response shows that the app has no such entry.
+  const isUnknown =
     vector.http?.status === 404 ||
     vector.http?.exception === 'ActiveRecord::RecordNotFound' ||
     (vector.result !== 'ok' && vector.result.error === 'ActiveRecord::RecordNotFound');
-  const entries = new Map(unknown ? [] : [[key, entryOf(key, job ?? known)]]);
-  // A press that made no job met one of its own moment.
+  const entries = new Map(isUnknown ? [] : [[key, entryOf(key, enqueuedJob ?? earlierJob)]]);
+  // An enqueue without a new job had the same cron_at as an earlier one.
   const cronAt =
-    action === 'enqueue' && !job && !unknown
-      ? text(known?.cron_at)
-      : (earlierCronAt(vector, job) ?? '');
+    action === 'enqueue' && !enqueuedJob && !isUnknown
+      ? text(earlierJob?.cron_at)
+      : (earlierCronAt(vector, enqueuedJob) ?? '');
   return { action, key, file: { entries }, cronAt: cronAt === '' ? null : cronAt };
 }
 
-export function enqueuedBy({ before, after }: Vector): Row | undefined {
+/** The cron job that the recorded action enqueued. */
+export function findEnqueuedJob({ before, after }: Vector): Row | undefined {
   const ids = new Set(before.good_jobs.map(({ id }) => id));
   return after.good_jobs.find(({ id, cron_key }) => !ids.has(id) && cron_key !== null);
 }
 
-/** A `cron_at` that is not the moment of the action: it was given. */
+/** A `cron_at` before the action, which must have been an argument. */
 function earlierCronAt(vector: Vector, job: Row | undefined): string | null {
   const at = job?.cron_at;
   return typeof at === 'string' && microseconds(at) < microseconds(vector.now_before) - 1_000_000n
@@ -109,7 +110,7 @@ function earlierCronAt(vector: Vector, job: Row | undefined): string | null {
     : null;
 }
 
-/** The entry as the job that it made tells: the recordings carry no configuration. */
+/** The cron entry, derived from its job because recordings contain no configuration. */
 function entryOf(key: string, job: Row | undefined): FileEntry {
   const params = isObject<Json>(job?.serialized_params) ? job.serialized_params : {};
   const priority = params.priority ?? null;

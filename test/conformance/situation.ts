@@ -1,5 +1,5 @@
 import { stringify } from 'lossless-json';
-import { isUuid } from '../../lib/text';
+import { isUuid } from '../../lib/core/text';
 import { isObject } from './expectation';
 import { README_APP, type RecordedApp } from './recorded-app';
 import { type SettingAction, type SettingCall, settingCall } from './setting-situation';
@@ -15,28 +15,28 @@ export function isJobAction(action: ConsoleAction): action is JobAction {
   );
 }
 
-/** What a vector asks of the console, and who holds what meanwhile. */
+/** The console's action for a vector, and the locks held during it. */
 export interface Situation {
   action: ConsoleAction;
-  /** Of a pause or a cron action: what it is asked to do. */
+  /** The call of a pause or cron action. */
   setting: SettingCall | null;
-  /** Jobs, or the one batch; of a setting what the recording calls its target. */
+  /** Ids of jobs or of the batch; for a setting the recording's target. */
   ids: string[];
-  /** reschedule only: the time of the recording, null for now. */
+  /** Only for reschedule: the time in the recording, null for now. */
   scheduledAt: string | null;
-  /** Jobs whose advisory lock another session holds. */
+  /** Ids of jobs whose advisory lock another session holds. */
   heldJobs: string[];
-  /** Processes whose own advisory lock another session holds. */
+  /** Ids of processes whose advisory lock another session holds. */
   heldProcesses: string[];
   dequeueQuerySort: 'created_at' | 'scheduled_at';
   app: RecordedApp;
-  /** A bulk action: by the jobs' ids, or by a list's filter as its URL has it. */
+  /** A bulk action by ids, or by the filter parameters of a list's URL. */
   bulk: { by: 'ids' } | { by: 'filter'; query: string } | null;
-  /** A bulk action of this name is asked for, which there is not. */
+  /** The name of an unknown bulk action. */
   unknownBulk: string | null;
 }
 
-/** The same words for GoodJob's methods, its dashboard's actions and its bulk actions. */
+/** The console's actions for GoodJob's methods and its dashboard's actions. */
 const ACTIONS = new Map<string, JobAction>([
   ...(['retry', 'discard', 'force_discard', 'reschedule', 'destroy'] as const).flatMap((action) => [
     [`${action}_job`, action] as const,
@@ -47,14 +47,10 @@ const ACTIONS = new Map<string, JobAction>([
 ]);
 const BULK_ACTIONS = ['retry', 'discard', 'reschedule', 'destroy'] as const;
 
-/** Null for an action that the console does not have. */
+/** The situation of a vector; null for an action that the console does not have. */
 export function situationOf(vector: Vector, app: RecordedApp = README_APP): Situation | null {
   const setting = settingCall(vector);
-  const call = setting
-    ? { action: setting.action, ids: [vector.target], scheduledAt: null, bulk: null }
-    : vector.action === 'http_mass_update'
-      ? bulkCall(vector)
-      : singleCall(vector);
+  const call = callOf(vector, setting);
   if (!call) return null;
   const running = runningJobs(vector);
   const workers = vector.before.good_job_processes.filter((process) =>
@@ -79,6 +75,12 @@ export function situationOf(vector: Vector, app: RecordedApp = README_APP): Situ
 type Call = Pick<Situation, 'action' | 'ids' | 'scheduledAt' | 'bulk'> &
   Partial<Pick<Situation, 'unknownBulk'>>;
 
+function callOf(vector: Vector, setting: SettingCall | null): Call | null {
+  if (setting)
+    return { action: setting.action, ids: [vector.target], scheduledAt: null, bulk: null };
+  return vector.action === 'http_mass_update' ? bulkCall(vector) : singleCall(vector);
+}
+
 function singleCall(vector: Vector): Call | null {
   const action = ACTIONS.get(vector.action);
   return action
@@ -92,14 +94,14 @@ function singleCall(vector: Vector): Call | null {
 }
 
 const isFinished = (row: Row) => row.finished_at !== null;
-const MEANT: Record<(typeof BULK_ACTIONS)[number], (row: Row) => boolean> = {
+const IS_ACTIONABLE: Record<(typeof BULK_ACTIONS)[number], (row: Row) => boolean> = {
   retry: (row) => isFinished(row) && row.error !== null,
   destroy: isFinished,
   discard: (row) => !isFinished(row),
   reschedule: (row) => !isFinished(row),
 };
 
-/** A bulk action on ids, or on all that a filter matches, in the states that the action is for. */
+/** A bulk action on ids, or on the actionable jobs that match a filter. */
 function bulkCall(vector: Vector): Call {
   const { mass_action, all_job_ids, job_ids, ...filter } = vector.http?.params ?? {};
   const action = BULK_ACTIONS.find((name) => name === mass_action);
@@ -123,7 +125,7 @@ function bulkCall(vector: Vector): Call {
   );
   return {
     action,
-    ids: matching(vector, (row, state) => stateOf(row, vector.now_before) === state),
+    ids: matchingIds(vector, (row, state) => stateOf(row, vector.now_before) === state),
     scheduledAt: null,
     bulk: {
       by: 'filter',
@@ -132,8 +134,8 @@ function bulkCall(vector: Vector): Call {
   };
 }
 
-/** The jobs that a bulk action by filter is for; `isInState` says whose tabs count. */
-export function matching(
+/** The ids of the jobs of a bulk action by filter; `isInState` defines the states. */
+export function matchingIds(
   vector: Vector,
   isInState: (row: Row, state: string) => boolean,
 ): string[] {
@@ -145,16 +147,16 @@ export function matching(
         String(value).trim() === '' ||
         (name === 'state'
           ? isInState(row, String(value))
-          : isLetThrough(row, name, String(value), vector)),
+          : matchesParam(row, name, String(value), vector)),
     );
   return action
     ? vector.before.good_jobs
-        .filter((row) => MEANT[action](row) && matches(row))
+        .filter((row) => IS_ACTIONABLE[action](row) && matches(row))
         .map(({ id }) => id)
     : [];
 }
 
-/** GoodJob's own parameters of a job list, which its bulk actions look at. */
+/** GoodJob's filter parameters of a job list, which its bulk actions use. */
 const FILTERS = new Set([
   'state',
   'job_class',
@@ -164,17 +166,17 @@ const FILTERS = new Set([
   'query',
   'finished_since',
 ]);
-const SINCE: Partial<Record<string, bigint>> = {
+const SINCE_HOURS: Partial<Record<string, bigint>> = {
   '1_hour_ago': 1n,
   '3_hours_ago': 3n,
   '24_hours_ago': 24n,
   '3_days_ago': 72n,
   '7_days_ago': 168n,
 };
-const HOUR = 3_600_000_000n;
+const HOUR_MICROSECONDS = 3_600_000_000n;
 
-/** Whether a row is one of those that a parameter of a job list lets through; any other parameter is no filter. */
-function isLetThrough(row: Row, name: string, value: string, { now_before }: Vector): boolean {
+/** Whether a row matches a parameter of a job list; true for a parameter that is not a filter. */
+function matchesParam(row: Row, name: string, value: string, { now_before }: Vector): boolean {
   switch (name) {
     case 'job_class':
     case 'queue_name':
@@ -189,14 +191,15 @@ function isLetThrough(row: Row, name: string, value: string, { now_before }: Vec
     case 'finished_since':
       return (
         typeof row.finished_at === 'string' &&
-        microseconds(row.finished_at) >= microseconds(now_before) - (SINCE[value] ?? 0n) * HOUR
+        microseconds(row.finished_at) >=
+          microseconds(now_before) - (SINCE_HOURS[value] ?? 0n) * HOUR_MICROSECONDS
       );
     default:
       return true;
   }
 }
 
-/** GOODJOB.md's table of the six states. */
+/** The state by the table in GOODJOB.md. */
 function stateOf(
   { finished_at, performed_at, scheduled_at, created_at, error }: Row,
   now: string,
@@ -207,7 +210,7 @@ function stateOf(
   return error === null ? 'scheduled' : 'retried';
 }
 
-/** A name with `/running`: a worker was running the target; in a bulk action the target's own names say so. */
+/** The job that a worker was running, by the vector's name or, for a bulk action, its target. */
 function runningJobs(vector: Vector): Row[] {
   if (!vector.target.startsWith('{'))
     return vector.name.includes('/running')
@@ -217,20 +220,23 @@ function runningJobs(vector: Vector): Row[] {
   return vector.before.good_jobs.filter(({ id }) => id === running);
 }
 
-/** The time to reschedule to: as it was stored, else as the arguments have it. */
+/**
+ * The time of a reschedule: the stored one if it changed, else the one in the arguments; null for
+ * now.
+ */
 function timeOfReschedule(vector: Vector): string | null {
   if (vector.arguments === undefined || vector.arguments === null) return null;
   const stored = targetRow(vector, vector.after)?.scheduled_at;
-  const changed =
+  const hasChanged =
     typeof stored === 'string' && stored !== targetRow(vector, vector.before)?.scheduled_at;
+  if (!hasChanged) return timeIn(vector.arguments);
   const isNow =
-    changed &&
     microseconds(stored) >= microseconds(vector.now_before) &&
     microseconds(stored) <= microseconds(vector.now_after);
-  return changed ? (isNow ? null : stored) : timeIn(vector.arguments);
+  return isNow ? null : stored;
 }
 
-/** The first time in the parameters, as ISO 8601 UTC with microseconds. */
+/** The first time in the arguments, as ISO 8601 UTC with microseconds. */
 function timeIn(value: Json): string | null {
   if (typeof value === 'string') {
     const at = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value) ? Date.parse(value) : NaN;
@@ -238,13 +244,13 @@ function timeIn(value: Json): string | null {
     const fraction = /\.(\d{1,6})/.exec(value)?.[1] ?? '';
     return `${new Date(at).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0')}Z`;
   }
-  const inner = Array.isArray(value) ? value : isObject<Json>(value) ? Object.values(value) : [];
-  return inner.map(timeIn).find((time) => time !== null) ?? null;
+  const values = isObject<Json>(value) ? Object.values(value) : value;
+  return (Array.isArray(values) ? values : []).map(timeIn).find((time) => time !== null) ?? null;
 }
 
-const EXPIRED = 300_000_000n;
+const EXPIRED_MICROSECONDS = 300_000_000n;
 
-/** GoodJob::Process.active, at the time of the recording. */
+/** `GoodJob::Process.active` at the time of the recording. */
 export function isProcessAlive(
   vector: Vector,
   situation: Situation,
@@ -254,5 +260,8 @@ export function isProcessAlive(
   if (!process) return false;
   if (process.lock_type !== null && process.lock_type !== undefined)
     return situation.heldProcesses.includes(process.id);
-  return microseconds(String(process.updated_at)) > microseconds(vector.now_before) - EXPIRED;
+  return (
+    microseconds(String(process.updated_at)) >
+    microseconds(vector.now_before) - EXPIRED_MICROSECONDS
+  );
 }

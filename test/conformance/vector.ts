@@ -1,8 +1,8 @@
+import { LosslessNumber, parse } from 'lossless-json';
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { LosslessNumber, parse } from 'lossless-json';
 
-/** JSON whose numbers are kept as they are written: 12345678901234567890 and 1.10 would not survive as numbers. */
+/** JSON with lossless numbers, because JavaScript would corrupt 12345678901234567890 and 1.10. */
 export type Json = null | boolean | string | LosslessNumber | Json[] | { [key: string]: Json };
 
 export type Row = { id: string } & Record<string, Json>;
@@ -19,7 +19,10 @@ export type Rows = Record<TableName, Row[]>;
 export const FLAGS = ['needs_app', 'defect', 'stricter', 'meanwhile'] as const;
 export type Flag = (typeof FLAGS)[number];
 
-/** One recording of what GoodJob did; the keys are those of the file. Times are ISO 8601 UTC with microseconds. */
+/**
+ * A recording of a GoodJob action, with the keys of the file. Times are ISO 8601 UTC with
+ * microseconds.
+ */
 export interface Vector extends Partial<Record<Flag, boolean>> {
   name: string;
   note?: string;
@@ -43,7 +46,7 @@ export interface Vector extends Partial<Record<Flag, boolean>> {
   now_after: string;
 }
 
-/** Reads a file of vectors, one JSON object a line, plain or gzipped. */
+/** Reads a file of vectors with one JSON object per line, plain or gzipped. */
 export async function readVectors(file: string | URL): Promise<Vector[]> {
   const bytes = await readFile(file);
   const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString(
@@ -55,56 +58,64 @@ export async function readVectors(file: string | URL): Promise<Vector[]> {
     .map(toVector);
 }
 
-/** A line may lack what was empty. */
+/** Adds the empty tables and notifications that a line may omit. */
 function toVector(line: string): Vector {
   const vector = parse(line) as unknown as Vector;
   if (vector.http) vector.http.status = Number(vector.http.status);
-  const all = (rows: Partial<Rows> | undefined) =>
+  const withAllTables = (rows: Partial<Rows> | undefined) =>
     Object.fromEntries(TABLES.map((table) => [table, rows?.[table] ?? []])) as Rows;
   return {
     ...vector,
-    before: all(vector.before),
-    after: all(vector.after),
+    before: withAllTables(vector.before),
+    after: withAllTables(vector.after),
     notifications: vector.notifications ?? [],
   };
 }
 
+/** The flags that are set. */
 export function flagsOf(vector: Vector): Flag[] {
   return FLAGS.filter((flag) => vector[flag]);
 }
 
+/** The job that is the vector's target. */
 export function targetRow(vector: Vector, rows: Rows): Row | undefined {
   return rows.good_jobs.find((row) => row.id === vector.target);
 }
 
-/** The time columns of all five tables have names that end so; no other column has. */
+/** Whether a column of the five tables is a time, which its name shows. */
 export function isTimeColumn(column: string): boolean {
   return column.endsWith('_at');
 }
 
 const MILLION = 1_000_000n;
 
-/** Microseconds since the epoch of an ISO 8601 UTC time with up to nine decimals (cut to six). */
+/**
+ * Microseconds since the epoch of an ISO 8601 UTC time with up to nine decimals (truncated to six).
+ */
 export function microseconds(iso: string): bigint {
   const [seconds = '', fraction = ''] = iso.replace('Z', '').split('.');
   return BigInt(Date.parse(`${seconds}Z`)) * 1000n + BigInt(fraction.padEnd(6, '0').slice(0, 6));
 }
 
-/** The time so many microseconds later, as the vectors write it. */
-export function shifted(iso: string, by: bigint): string {
-  const at = microseconds(iso) + by;
+/** A time shifted by microseconds, in the format of the vectors. */
+export function shiftTime(iso: string, byMicroseconds: bigint): string {
+  const at = microseconds(iso) + byMicroseconds;
   const fraction = ((at % MILLION) + MILLION) % MILLION;
   const seconds = new Date(Number((at - fraction) / 1000n)).toISOString().slice(0, 19);
   return `${seconds}.${String(fraction).padStart(6, '0')}Z`;
 }
 
-/** Every time column moved, so that what was recent in the recording is recent now (a process is dead after 5 minutes). */
-export function shiftedRows(rows: Rows, by: bigint): Rows {
+/**
+ * Rows with all times shifted, because a process counts as dead 5 minutes after its `updated_at`.
+ */
+export function shiftRows(rows: Rows, byMicroseconds: bigint): Rows {
   const shiftRow = (row: Row) =>
     Object.fromEntries(
       Object.entries(row).map(([column, value]) => [
         column,
-        isTimeColumn(column) && typeof value === 'string' ? shifted(value, by) : value,
+        isTimeColumn(column) && typeof value === 'string'
+          ? shiftTime(value, byMicroseconds)
+          : value,
       ]),
     ) as Row;
   return Object.fromEntries(TABLES.map((table) => [table, rows[table].map(shiftRow)])) as Rows;

@@ -1,46 +1,44 @@
 import { compare } from './compare';
-import { excepted } from './exceptions';
-import { explained, recordedOutcomes } from './explained';
-import { type Expectation, recorded } from './expectation';
+import { exceptionFor } from './exceptions';
+import { type Expectation, recordedExpectation } from './expectation';
+import { explainDeviations, recordedOutcomes } from './explained';
 import type { Stage } from './replay';
-import { ruled } from './rules';
+import { applyRules } from './rules';
 import { type Situation, situationOf } from './situation';
 import { type Vector, flagsOf } from './vector';
-import { WAYS } from './ways';
+import { DEVIATIONS } from './ways';
 
 export type Verdict =
   | { kind: 'matched' }
-  /** As GOODJOB.md says, not as recorded. */
+  /** The console follows GOODJOB.md instead of the recording. */
   | { kind: 'excepted'; reason: string }
   | { kind: 'not built' }
   | { kind: 'differing'; differences: string[] };
 
-/** Replays one vector on the stage and judges what came out. */
+/** Replays one vector and compares the result with its expectation. */
 export async function verdictOn(vector: Vector, stage: Stage): Promise<Verdict> {
   try {
     const situation = situationOf(vector, stage.app);
     if (!situation) return { kind: 'not built' };
-    const exception = excepted(vector, situation);
+    const exception = exceptionFor(vector, situation);
     const differences = await differencesFrom(
-      () => exception?.expectation ?? recorded(vector),
+      () => exception?.expectation ?? recordedExpectation(vector),
       vector,
       situation,
       stage,
     );
-    if (exception?.broken)
-      differences.push(
-        `the rules do not give what this kind of exception is for: ${exception.reason}`,
-      );
+    if (exception?.isBroken)
+      differences.push(`the rules contradict the claim of the exception: ${exception.reason}`);
     if (differences.length === 0)
       return exception
         ? { kind: 'excepted', reason: `${flagsOf(vector).join(', ')}: ${exception.reason}` }
         : { kind: 'matched' };
-    const other = otherwise(vector, situation);
+    const alternative = expectationForWrongFlags(vector, situation);
     if (
-      other &&
-      (await differencesFrom(() => other.expectation, vector, situation, stage)).length === 0
+      alternative &&
+      (await differencesFrom(() => alternative.expectation, vector, situation, stage)).length === 0
     )
-      return { kind: 'excepted', reason: other.reason };
+      return { kind: 'excepted', reason: alternative.reason };
     return { kind: 'differing', differences };
   } catch (error) {
     return { kind: 'differing', differences: [messageOf(error)] };
@@ -48,13 +46,13 @@ export async function verdictOn(vector: Vector, stage: Stage): Promise<Verdict> 
 }
 
 async function differencesFrom(
-  expected: () => Expectation,
+  getExpectation: () => Expectation,
   vector: Vector,
   situation: Situation,
   stage: Stage,
 ): Promise<string[]> {
   try {
-    const expectation = expected();
+    const expectation = getExpectation();
     const recordedAt = expectation.start === vector.before ? vector.now_before : vector.now_after;
     const observation = await stage.replay(expectation.start, recordedAt, situation);
     const extraQueues = new Set(
@@ -68,38 +66,42 @@ async function differencesFrom(
   }
 }
 
-/** What must come out when the vector's flags are wrong or missing, which the recording itself shows; null: it shows nothing of the kind. */
-function otherwise(
+/**
+ * The expectation if the recording shows that its flags are wrong or missing; null if it does not.
+ */
+function expectationForWrongFlags(
   vector: Vector,
   situation: Situation,
 ): { expectation: Expectation; reason: string } | null {
   const flags = flagsOf(vector);
-  const wrong =
+  const flagProblem =
     flags.length === 0 ? 'the flag is missing' : `the flag ${flags.join(', ')} is wrong`;
-  const ways = explained(vector, situation);
-  if (ways?.length)
+  const deviations = explainDeviations(vector, situation);
+  if (deviations?.length)
     return {
-      expectation: ruled(vector, situation),
-      reason: `${wrong}, ${ways.map((way) => WAYS[way]).join('; ')}`,
+      expectation: applyRules(vector, situation),
+      reason: `${flagProblem}, ${deviations.map((deviation) => DEVIATIONS[deviation]).join('; ')}`,
     };
-  if (ways && recordedOutcomes(vector) === null)
+  if (deviations && recordedOutcomes(vector) === null)
     return {
-      expectation: ruled(vector, situation),
-      reason:
-        "GoodJob fails with an error of Ruby's and changes nothing: nor does the console, which says why",
+      expectation: applyRules(vector, situation),
+      reason: 'GoodJob raises a Ruby error and changes nothing; the console refuses with a reason',
     };
-  if (ways && flags.length > 0)
+  if (deviations && flags.length > 0)
     return {
-      expectation: recorded(vector),
-      reason: `${wrong}: GOODJOB.md's rules give what was recorded`,
+      expectation: recordedExpectation(vector),
+      reason: `${flagProblem}: the recording follows the rules of GOODJOB.md`,
     };
-  if (ways || flags.includes('meanwhile') || !vector.name.includes('meanwhile')) return null;
-  const meanwhile = excepted(
+  if (deviations || flags.includes('meanwhile') || !vector.name.includes('meanwhile')) return null;
+  const meanwhile = exceptionFor(
     { ...vector, needs_app: false, defect: false, stricter: false, meanwhile: true },
     situation,
   );
-  return meanwhile && !meanwhile.broken
-    ? { expectation: meanwhile.expectation, reason: `${wrong}, meanwhile: ${meanwhile.reason}` }
+  return meanwhile && !meanwhile.isBroken
+    ? {
+        expectation: meanwhile.expectation,
+        reason: `${flagProblem}, meanwhile: ${meanwhile.reason}`,
+      }
     : null;
 }
 

@@ -1,31 +1,31 @@
 import { stringify } from 'lossless-json';
 import { type Expected, type ExpectedRow, isObject } from './expectation';
-import { type Json, TABLES, type Vector } from './vector';
+import { type Json, type Rows, TABLES, type Vector } from './vector';
 
-/** What GoodJob is known to do otherwise than the console (GOODJOB.md), and under which flag that belongs. */
-export const WAYS = {
-  seesNoLock: 'stricter: GoodJob sees no lock of others under skiplocked',
-  forgetsBatch: 'defect: GoodJob forgets the batch of a job that is discarded by hand',
+/** Known deviations of GoodJob from the console's rules (GOODJOB.md), each with its flag. */
+export const DEVIATIONS = {
+  ignoresLocks: 'stricter: GoodJob ignores the locks of other sessions under skiplocked',
+  skipsCompletionCheck:
+    'defect: GoodJob skips the completion check after a discard in the dashboard',
   finishesEarly: 'defect: GoodJob sets finished_at before the callbacks have run',
-  operatorsLocale: "defect: GoodJob gives callbacks the operator's locale",
-  rewritesProperties: 'defect: GoodJob writes serialized_properties anew, in another order',
-  stopsHalfWay: 'defect: GoodJob stops half-way at a member that it cannot retry',
-  ownTabs: "defect: GoodJob's own tabs go by executions, the console's by its one rule of states",
-  rewritesArguments: 'needs_app: GoodJob writes arguments of an old format anew',
-  dropsKeys: 'needs_app: GoodJob drops keys that Active Job does not know',
-  refusesByRuby: "needs_app: the app's own class keeps GoodJob from retrying the job",
-  halts: "needs_app: the app's own class halts the retry",
-  classDecides:
-    'needs_app: the class decides its concurrency key in Ruby, and a caller may give no cron_at',
+  usesOperatorLocale: "defect: GoodJob gives callbacks the operator's locale",
+  rewritesProperties: 'defect: GoodJob rewrites serialized_properties in another order',
+  stopsHalfWay: 'defect: GoodJob stops at the first member that it cannot retry',
+  usesOwnTabs: "defect: GoodJob's tabs use executions, the console's use one rule of states",
+  rewritesArguments: 'needs_app: GoodJob rewrites arguments of an old format',
+  dropsKeys: 'needs_app: GoodJob drops keys unknown to Active Job',
+  isRefusedByClass: "needs_app: the app's class prevents the retry",
+  isHaltedByCallback: 'needs_app: an enqueue callback of the app halts the retry',
+  isDecidedByClass:
+    'needs_app: the class sets its concurrency key in Ruby, and a caller may omit cron_at',
 } as const;
-export type Way = keyof typeof WAYS;
+export type Deviation = keyof typeof DEVIATIONS;
 
-/** Whether a row of the recording is as it was. */
-export function isUntouched({ before, after }: Vector, id: string): boolean {
-  const [was, is] = [before, after].map((rows) =>
-    TABLES.flatMap((table) => rows[table].filter((row) => row.id === id)),
-  );
-  return stringify(was) === stringify(is);
+/** Whether the recorded action did not change a row. */
+export function isUnchanged({ before, after }: Vector, id: string): boolean {
+  const rowsOf = (rows: Rows) =>
+    TABLES.flatMap((table) => rows[table].filter((row) => row.id === id));
+  return stringify(rowsOf(before)) === stringify(rowsOf(after));
 }
 
 const ACTIVE_JOB_KEYS = new Set([
@@ -43,55 +43,66 @@ const ACTIVE_JOB_KEYS = new Set([
   'scheduled_at',
 ]);
 
-/** The job's payload without the keys that the recording has lost, as far as they are none of Active Job's. */
-export function dropsKeys({ after }: Vector, job: ExpectedRow): Expected {
+/** The job's payload without the keys unknown to Active Job that the recording lacks. */
+export function dropUnknownKeys({ after }: Vector, job: ExpectedRow): Expected {
   const params = job.serialized_params as { [key: string]: Expected };
-  const left = after.good_jobs.find(({ id }) => id === job.id)?.serialized_params;
+  const recordedParams = after.good_jobs.find(({ id }) => id === job.id)?.serialized_params;
   return Object.fromEntries(
     Object.entries(params).filter(
-      ([key]) => ACTIVE_JOB_KEYS.has(key) || (isObject<Json>(left) && key in left),
+      ([key]) =>
+        ACTIVE_JOB_KEYS.has(key) || (isObject<Json>(recordedParams) && key in recordedParams),
     ),
   );
 }
 
-/** Arguments as the recording has them, when they say the same in another form. */
-export function rewrittenArguments({ after }: Vector, job: ExpectedRow): Expected {
+/** The payload with the recorded arguments if they are equal in another format. */
+export function rewriteArguments({ after }: Vector, job: ExpectedRow): Expected {
   const params = job.serialized_params as { [key: string]: Expected };
-  const written = after.good_jobs.find(({ id }) => id === job.id)?.serialized_params;
-  const theirs = isObject<Json>(written) ? written.arguments : undefined;
-  return theirs !== undefined && inOneForm(theirs) === inOneForm(params.arguments as Json)
-    ? { ...params, arguments: theirs }
+  const recordedParams = after.good_jobs.find(({ id }) => id === job.id)?.serialized_params;
+  const recordedArguments = isObject<Json>(recordedParams) ? recordedParams.arguments : undefined;
+  return recordedArguments !== undefined &&
+    normalizeTimes(recordedArguments) === normalizeTimes(params.arguments as Json)
+    ? { ...params, arguments: recordedArguments }
     : params;
 }
 
-/** A time by its instant: older Rails wrote fewer decimals, and no zone beside it. */
-function inOneForm(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(inOneForm).join()}]`;
+/**
+ * A text that is equal for times of the same instant: older Rails wrote fewer decimals and no zone.
+ */
+function normalizeTimes(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(normalizeTimes).join()}]`;
   if (!isObject<Json>(value)) return stringify(value) ?? '';
   const isTime = /Time(WithZone)?Serializer$/.test(String(value._aj_serialized));
   const entries = Object.entries(value).filter(([key]) => !(isTime && key === 'time_zone'));
   return `{${entries
-    .map(
-      ([key, inner]) =>
-        `${stringify(key)}:${isTime && key === 'value' ? Date.parse(String(inner)) : inOneForm(inner)}`,
-    )
+    .map(([key, inner]) => {
+      const isInstant = isTime && key === 'value';
+      const text = isInstant ? Date.parse(String(inner)) : normalizeTimes(inner);
+      return `${stringify(key)}:${text}`;
+    })
     .sort()
     .join()}}`;
 }
 
-/** The properties as the recording has them, when they say the same. */
-export function rewrittenProperties({ after }: Vector, batch: ExpectedRow): Expected {
-  const written = after.good_job_batches.find(({ id }) => id === batch.id)?.serialized_properties;
-  return written !== undefined &&
-    inOneOrder(written) === inOneOrder(batch.serialized_properties as Json)
-    ? written
+/** The recorded properties if they are equal in another order, else the batch's own. */
+export function rewriteProperties({ after }: Vector, batch: ExpectedRow): Expected {
+  const recordedProperties = after.good_job_batches.find(
+    ({ id }) => id === batch.id,
+  )?.serialized_properties;
+  return recordedProperties !== undefined &&
+    sortKeys(recordedProperties) === sortKeys(batch.serialized_properties as Json)
+    ? recordedProperties
     : (batch.serialized_properties ?? null);
 }
 
-function inOneOrder(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(inOneOrder).join()}]`;
+/** A text that is equal for objects with the same entries in any order. */
+function sortKeys(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(sortKeys).join()}]`;
   if (!isObject<Json>(value)) return stringify(value) ?? '';
-  const entry = ([key, inner]: [string, Json]) =>
-    `${stringify(key)}:${key === '_aj_symbol_keys' && Array.isArray(inner) ? inner.map(inOneOrder).sort().join() : inOneOrder(inner)}`;
+  const entry = ([key, inner]: [string, Json]) => {
+    const isKeyList = key === '_aj_symbol_keys' && Array.isArray(inner);
+    const text = isKeyList ? inner.map(sortKeys).sort().join() : sortKeys(inner);
+    return `${stringify(key)}:${text}`;
+  };
   return `{${Object.entries(value).map(entry).sort().join()}}`;
 }

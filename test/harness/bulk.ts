@@ -1,40 +1,40 @@
+import { startBulk } from '../../lib/bulk/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { getRun } from '../../lib/bulk/queries';
-import { workOn } from '../../lib/bulk/runner';
-import { type BulkStart, startBulk } from '../../lib/bulk/start';
-import type { BulkAction, BulkRun, BulkTarget } from '../../lib/bulk/types';
-import type { Ctx } from '../../lib/ctx';
+import { getActiveRun } from '../../lib/bulk/runner';
+import { getRun } from '../../lib/bulk/runs';
+import type { BulkAction, BulkRun, BulkStart, BulkTarget } from '../../lib/bulk/types';
+import type { Ctx } from '../../lib/context/types';
 
-export const discarded = (query = 'state=discarded'): BulkTarget => ({
+export const discardedTarget = (query = 'state=discarded'): BulkTarget => ({
   kind: 'filter',
   query,
   batchId: null,
 });
 
-/** Preview and start, confirmed as a reader would. */
-export async function start(
+/** Previews and starts a bulk run with the confirmed count. */
+export async function startRun(
   ctx: Ctx,
   action: BulkAction,
   target: BulkTarget,
   scheduledAt: string | null = null,
 ): Promise<string> {
   const preview = await previewBulk(ctx, action, target);
-  const started: BulkStart = await startBulk(ctx, {
+  const result: BulkStart = await startBulk(ctx, {
     action,
     target: preview.target,
     scheduledAt,
     cutOff: preview.cutOff,
     expected: preview.total,
-    typed: preview.total.count,
+    confirmedCount: preview.total.count,
   });
-  if (started.kind !== 'started') throw new Error(`Not started: ${started.kind}`);
-  return started.runId;
+  if (result.kind !== 'started') throw new Error(`The run did not start: ${result.kind}`);
+  return result.runId;
 }
 
-/** The run when this process no longer works on it. */
-export async function settled(ctx: Ctx, runId: string): Promise<BulkRun> {
-  await workOn(runId)?.ended;
+/** Waits until this process has finished working on the run, and returns it. */
+export async function waitForRun(ctx: Ctx, runId: string): Promise<BulkRun> {
+  await getActiveRun(runId)?.ended;
   const run = await getRun(ctx, runId);
-  if (!run) throw new Error('The run is gone.');
+  if (!run) throw new Error('The run does not exist.');
   return run;
 }

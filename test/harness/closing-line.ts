@@ -1,17 +1,17 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Closes the run with its counts on one plain line, skips included: what was not looked at must be seen. */
+/** Prints the counts of the run on one last line, so that skipped tests are noticed. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const states = modules.flatMap((module) =>
       [...module.children.allTests()].map((test) => test.result().state),
     );
-    const broken = modules.filter(
+    const failedModules = modules.filter(
       (module) => module.state() === 'failed' && ![...module.children.allTests('failed')].length,
     ).length;
-    const count = (wanted: string) => states.filter((state) => state === wanted).length;
+    const count = (expected: string) => states.filter((state) => state === expected).length;
     console.log(
-      `unit: ${count('passed')} passed, ${count('failed') + broken} failed, ${count('skipped')} skipped`,
+      `unit: ${count('passed')} passed, ${count('failed') + failedModules} failed, ${count('skipped')} skipped`,
     );
   }
 }

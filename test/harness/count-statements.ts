@@ -1,24 +1,24 @@
-import type { Sql } from 'sql-template-tag';
-import type { Database } from '../../lib/db/database';
+import { z } from 'zod';
+import { type Database, createTx } from '../../lib/db/database';
 
-/** The database with a list of the statements that its reads have made so far. */
+/** Wraps a database and lists the statements of its reads. */
 export function countStatements(db: Database): { db: Database; statements: string[] } {
   const statements: string[] = [];
   const read: Database['read'] = (fn, options) =>
     db.read(
       (tx) =>
-        fn({
-          query: <Row>(statement: Sql) => {
+        fn(
+          createTx((statement) => {
             if (!/^\s*SET/.test(statement.text)) statements.push(statement.text);
-            return tx.query<Row>(statement);
-          },
-        }),
+            return tx.query(z.unknown(), statement);
+          }),
+        ),
       options,
     );
   return { db: { ...db, read }, statements };
 }
 
-/** The database as it is when every connection is lost once: each read runs its callback twice, and answers the second. */
+/** Wraps a database as if every connection were lost once: each read runs its callback twice. */
 export function repeatReads(db: Database): Database {
   return {
     ...db,

@@ -7,11 +7,11 @@ import path from 'node:path';
 interface Owner {
   pid: number;
   started: string;
-  /** machine, boot and pid namespace: a pid means nothing elsewhere */
+  /** Machine, boot and pid namespace, outside of which the pid is meaningless. */
   where: string;
 }
 
-function quietly(read: () => string): string {
+function emptyOnError(read: () => string): string {
   try {
     return read();
   } catch {
@@ -19,20 +19,20 @@ function quietly(read: () => string): string {
   }
 }
 
-function here(): string {
-  const boot = quietly(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-  return [os.hostname(), boot, quietly(() => readlinkSync('/proc/self/ns/pid'))].join(' ');
+function currentHost(): string {
+  const boot = emptyOnError(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  return [os.hostname(), boot, emptyOnError(() => readlinkSync('/proc/self/ns/pid'))].join(' ');
 }
 
-/** Something that differs between a process and a later one that got the same pid; '' where it cannot be told. */
+/** Distinguishes a process from a later one with the same pid; '' if that is unknown. */
 function startedAt(pid: number): string {
   if (process.platform !== 'linux')
     return (
       spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ??
       ''
     );
-  const stat = quietly(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  // The second field is the program's name in parentheses and may hold spaces; the start is the 22nd.
+  const stat = emptyOnError(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  // The second field, the command name in parentheses, may contain spaces; the start is the 22nd.
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
@@ -45,8 +45,8 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Whether the process that wrote a lock still runs; 'unknown' where it was written on another machine or in another container. */
-export async function ownerOf(
+/** The owner of a lock and its state; 'unknown' on another machine or in another container. */
+export async function readLockOwner(
   lockFile: string,
 ): Promise<{ pid: number; state: 'alive' | 'dead' | 'unknown' } | undefined> {
   const text = await readFile(lockFile, 'utf8').catch(() => undefined);
@@ -58,18 +58,19 @@ export async function ownerOf(
     return { pid: 0, state: 'unknown' };
   }
   const { pid, started, where } = owner;
-  if (where !== here()) return { pid, state: 'unknown' };
+  if (where !== currentHost()) return { pid, state: 'unknown' };
   if (!isAlive(pid)) return { pid, state: 'dead' };
-  const now = startedAt(pid);
-  return { pid, state: now !== '' && started !== '' && now !== started ? 'dead' : 'alive' };
+  const current = startedAt(pid);
+  const isReused = current !== '' && started !== '' && current !== started;
+  return { pid, state: isReused ? 'dead' : 'alive' };
 }
 
 /**
- * Takes the lock of a folder for this process or throws one sentence.
- * Without it a second run could not tell a server that a killed run left behind (which it must stop) from one in use (which it must not).
+ * Locks a folder for this process or throws one sentence. The lock distinguishes the server of a
+ * killed run, which the next run must stop, from one in use, which it must not.
  */
-export async function takeLock(lockFile: string, folder: string): Promise<void> {
-  const owner: Owner = { pid: process.pid, started: startedAt(process.pid), where: here() };
+export async function acquireLock(lockFile: string, folder: string): Promise<void> {
+  const owner: Owner = { pid: process.pid, started: startedAt(process.pid), where: currentHost() };
   const draft = path.join(
     path.dirname(lockFile),
     `.${path.basename(lockFile)}-${process.pid}-${Math.random().toString(36).slice(2)}`,
@@ -78,17 +79,17 @@ export async function takeLock(lockFile: string, folder: string): Promise<void> 
   try {
     for (;;) {
       try {
-        // A link appears with its content, so nobody reads an empty lock.
+        // A hard link appears together with its content, so no process reads an empty lock.
         await link(draft, lockFile);
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      const holder = await ownerOf(lockFile);
+      const holder = await readLockOwner(lockFile);
       if (holder?.state === 'alive') {
         const who = holder.pid === process.pid ? 'this very process' : `process ${holder.pid}`;
         throw new Error(
-          `The database in ${folder} is in use by ${who}; stop that one first or use another folder.`,
+          `The database in ${folder} is in use by ${who}; stop it first or use another folder.`,
         );
       }
       await rm(lockFile, { force: true });

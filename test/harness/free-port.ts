@@ -1,22 +1,23 @@
 import net from 'node:net';
 
-function listens(port: number): Promise<number | undefined> {
+/** Returns the port it listened on; undefined if that failed. */
+function tryListen(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = net.createServer();
     server.once('error', () => resolve(undefined));
     server.listen(port, '127.0.0.1', () => {
-      const { port: got } = server.address() as net.AddressInfo;
-      server.close(() => resolve(got));
+      const address = server.address() as net.AddressInfo;
+      server.close(() => resolve(address.port));
     });
   });
 }
 
-function isAnswered(port: number): Promise<boolean> {
+function isInUse(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
-    const done = (answered: boolean) => {
+    const done = (inUse: boolean) => {
       socket.destroy();
-      resolve(answered);
+      resolve(inUse);
     };
     socket.once('connect', () => done(true));
     socket.once('error', () => done(false));
@@ -25,18 +26,18 @@ function isAnswered(port: number): Promise<boolean> {
 }
 
 /**
- * The preferred port if nobody listens on it, else the next free one; any free one without a preference.
- * It can be taken before it is used: the caller asks again.
+ * Returns the preferred port if it is free, otherwise the next free one; without a preference any.
+ * Another process may take it before it is used: the caller has to retry.
  */
 export async function freePort(preferred = 0): Promise<number> {
   const last = preferred === 0 ? 0 : Math.min(preferred + 100, 65_535);
   for (let port = preferred; port <= last; port++) {
-    // macOS lets us listen on 127.0.0.1 beside a program that listens on every address, and we would take its visitors.
-    if (port !== 0 && (await isAnswered(port))) continue;
-    const got = await listens(port);
-    if (got) return got;
+    // macOS allows listening on 127.0.0.1 beside a program that listens on all addresses.
+    if (port !== 0 && (await isInUse(port))) continue;
+    const availablePort = await tryListen(port);
+    if (availablePort) return availablePort;
   }
-  const any = await listens(0);
-  if (!any) throw new Error('No free port on 127.0.0.1 could be found for PostgreSQL.');
+  const any = await tryListen(0);
+  if (!any) throw new Error('No free port was found on 127.0.0.1.');
   return any;
 }

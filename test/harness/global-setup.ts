@@ -2,16 +2,16 @@ import { startPostgres } from './postgres';
 import { testServerOptions } from './test-server';
 
 /**
- * One server for the whole run; every test file makes its own database on it through testDatabase().
- * The workers are started later and inherit the environment. Vitest's own `provide` would tie the harness, which demo and bench use too, to Vitest.
+ * Starts one server for the whole run, on which each test file creates its database. The URL is
+ * passed in the environment and not by `provide`, because demo and bench use the harness too.
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
-  // Before the next line: some tests start a server of their own beside the one of TEST_DATABASE_URL.
+  // Needed even with TEST_DATABASE_URL, because some tests start their own server.
   const options = await testServerOptions();
   if (process.env.TEST_DATABASE_URL) return undefined;
   const server = await startPostgres(options);
   process.env.GJC_TEST_SERVER_URL = server.url;
-  // A developer's own PGSSLMODE or PGOPTIONS are meant for another server.
+  // The developer's PGSSLMODE or PGOPTIONS are meant for another server.
   for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name];
   return () => server.stop();
 }

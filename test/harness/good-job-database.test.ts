@@ -9,9 +9,9 @@ import {
   loadSourceBatch,
 } from './good-job-database';
 
-const made: { database: GoodJobDatabase; client: pg.Client }[] = [];
+const opened: { database: GoodJobDatabase; client: pg.Client }[] = [];
 afterAll(async () => {
-  for (const { database, client } of made) {
+  for (const { database, client } of opened) {
     await client.end();
     await database.drop();
   }
@@ -24,22 +24,26 @@ async function open(
   const database = await goodJobDatabase(name, options);
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  made.push({ database, client });
+  opened.push({ database, client });
   return { database, client };
 }
 
-/** One table's rows as text, in the very form of the dump. */
+/** The rows of a table as text, exactly as in the dump. */
 function dumpRows(table: string): { columns: string[]; rows: string[][] } {
   const lines = gunzipSync(dump).toString('utf8').split('\n');
   const first = lines.findIndex((line) => line.startsWith(`COPY public.${table} `));
-  const columns = /\((.*)\)/.exec(lines[first] ?? '')![1]!.split(', ');
+  const columnList = /\((.*)\)/.exec(lines[first] ?? '')?.[1];
+  if (columnList === undefined) throw new Error(`The dump has no table ${table}.`);
   const end = lines.indexOf('\\.', first);
-  return { columns, rows: lines.slice(first + 1, end).map((line) => line.split('\t')) };
+  return {
+    columns: columnList.split(', '),
+    rows: lines.slice(first + 1, end).map((line) => line.split('\t')),
+  };
 }
 const dump = await readFile(new URL('../fixtures/gj_real.sql.gz', import.meta.url));
 
-/** COPY's text escapes, written anew here so that the test does not trust what it tests. */
-function escaped(value: string | null): string {
+/** The escapes of COPY, implemented independently of the code under test. */
+function escapeCopyText(value: string | null): string {
   if (value === null) return '\\N';
   return value
     .replaceAll('\\', '\\\\')
@@ -49,12 +53,16 @@ function escaped(value: string | null): string {
 }
 
 describe('goodJobDatabase', () => {
-  test('has the tables of GoodJob 4.19.2 and takes further statements', async () => {
+  test('creates the tables of GoodJob 4.19.2 and runs further statements', async () => {
     const { client } = await open('schema', {
       sql: [`ALTER TABLE good_jobs DROP COLUMN lock_type`],
     });
     const { rows } = await client.query(
-      `SELECT table_name, count(*)::int AS columns FROM information_schema.columns WHERE table_schema = 'public' GROUP BY 1 ORDER BY 1`,
+      `SELECT table_name, count(*)::int AS columns
+       FROM information_schema.columns
+       WHERE table_schema = 'public'
+       GROUP BY 1
+       ORDER BY 1`,
     );
     expect(rows).toEqual([
       { table_name: 'good_job_batches', columns: 14 },
@@ -65,7 +73,7 @@ describe('goodJobDatabase', () => {
     ]);
   });
 
-  test('has them in another schema, whatever its name', async () => {
+  test('creates the tables in a schema of any name', async () => {
     const schema = 'Jobs "$&" background';
     const { client, database } = await open('other schema', {
       schema,
@@ -93,11 +101,12 @@ describe('goodJobDatabase', () => {
   });
 });
 
-test('loadSourceBatch inserts the rows of the source screen', async () => {
+test('loadSourceBatch inserts the rows of the source view', async () => {
   const { client, database } = await open('source batch');
   await loadSourceBatch(database.url);
   const { rows: batches } = await client.query(
-    `SELECT description, on_finish, created_at::text, serialized_properties FROM public.good_job_batches`,
+    `SELECT description, on_finish, created_at::text, serialized_properties
+     FROM public.good_job_batches`,
   );
   expect(batches).toEqual([
     {
@@ -108,7 +117,10 @@ test('loadSourceBatch inserts the rows of the source screen', async () => {
     },
   ]);
   const { rows: jobs } = await client.query(
-    `SELECT job_class, labels, executions_count, finished_at::text, lock_type, serialized_params->'arguments' AS arguments FROM public.good_jobs ORDER BY id`,
+    `SELECT job_class, labels, executions_count, finished_at::text, lock_type,
+       serialized_params->'arguments' AS arguments
+     FROM public.good_jobs
+     ORDER BY id`,
   );
   expect(jobs).toHaveLength(4);
   expect(jobs[1]).toEqual({
@@ -124,9 +136,9 @@ test('loadSourceBatch inserts the rows of the source screen', async () => {
 describe('loadGjReal', () => {
   test('loads every value exactly', async () => {
     const { client, database } = await open('gj real');
-    const before = Date.now();
+    const startedAt = Date.now();
     await loadGjReal(database.url);
-    expect(Date.now() - before).toBeLessThan(20_000);
+    expect(Date.now() - startedAt).toBeLessThan(20_000);
     for (const [table, count] of Object.entries({
       good_job_batches: 57,
       good_job_executions: 6940,
@@ -137,23 +149,38 @@ describe('loadGjReal', () => {
       const { columns, rows } = dumpRows(table);
       expect(rows).toHaveLength(count);
       const texts = await client.query({
-        text: `SELECT ${columns.map((column) => `${column}::text`).join(', ')} FROM public.${table} ORDER BY id`,
+        text: `SELECT ${columns.map((column) => `${column}::text`).join(', ')}
+               FROM public.${table}
+               ORDER BY id`,
         rowMode: 'array',
       });
-      const found = (texts.rows as (string | null)[][]).map((row) => row.map(escaped).join('\t'));
-      const expected = rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1)).map((row) => row.join('\t'));
-      expect(found.filter((row, index) => row !== expected[index])).toEqual([]);
-      expect(found).toHaveLength(expected.length);
+      const actual = (texts.rows as (string | null)[][]).map((row) =>
+        row.map(escapeCopyText).join('\t'),
+      );
+      const expected = rows
+        .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
+        .map((row) => row.join('\t'));
+      expect(actual.filter((row, index) => row !== expected[index])).toEqual([]);
+      expect(actual).toHaveLength(expected.length);
     }
-    // The fixture must go on holding what makes such a load hard.
+    // The fixture must contain the values that are hard to load.
     const { rows } = await client.query(
-      `SELECT (SELECT count(*)::int FROM public.good_jobs WHERE serialized_params::text ~ '[ぁ-んァ-ン一-龯]') AS japanese,
-        (SELECT count(*)::int FROM public.good_jobs WHERE position(E'\\\\' IN serialized_params::text) > 0) AS backslashes,
-        (SELECT count(*)::int FROM public.good_job_executions WHERE position(E'\\n' IN error) > 0) AS line_breaks`,
+      `SELECT
+         (SELECT count(*)::int
+          FROM public.good_jobs
+          WHERE serialized_params::text ~ '[ぁ-んァ-ン一-龯]') AS japanese,
+         (SELECT count(*)::int
+          FROM public.good_jobs
+          WHERE position(E'\\\\' IN serialized_params::text) > 0) AS backslashes,
+         (SELECT count(*)::int
+          FROM public.good_job_executions
+          WHERE position(E'\\n' IN error) > 0) AS line_breaks`,
     );
     expect(rows).toEqual([{ japanese: 2096, backslashes: 38, line_breaks: 30 }]);
     const job = await client.query(
-      `SELECT queue_name, serialized_params->'arguments'->>0 AS argument, labels FROM public.good_jobs WHERE id = '1469dcc0-89fc-4c31-a978-54ff371177ed'`,
+      `SELECT queue_name, serialized_params->'arguments'->>0 AS argument, labels
+       FROM public.good_jobs
+       WHERE id = '1469dcc0-89fc-4c31-a978-54ff371177ed'`,
     );
     expect(job.rows).toEqual([
       {
@@ -163,7 +190,9 @@ describe('loadGjReal', () => {
       },
     ]);
     const execution = await client.query(
-      `SELECT error FROM public.good_job_executions WHERE id = '624355f2-1d98-4157-9eb7-5c582dd4563e'`,
+      `SELECT error
+       FROM public.good_job_executions
+       WHERE id = '624355f2-1d98-4157-9eb7-5c582dd4563e'`,
     );
     expect(execution.rows).toEqual([{ error: 'FlakyJob::Timeout: 複数行の\nエラー\nメッセージ' }]);
   });

@@ -28,8 +28,8 @@ function inSchema(sql: string, schema: string): string {
 }
 
 /**
- * A test database with the tables of GoodJob 4.19.2.
- * @param options.sql statements to run afterwards, for an older schema or for rows; names without a schema mean `options.schema`
+ * Creates a test database with the tables of GoodJob 4.19.2.
+ * @param options.sql statements to run afterwards; unqualified names refer to `options.schema`
  */
 export async function goodJobDatabase(
   name: string,
@@ -52,7 +52,10 @@ export async function goodJobDatabase(
   return database;
 }
 
-/** Inserts the batch of the source screen with its jobs and executions. Postgres reads the JSON itself: JSON.parse would change large numbers in arguments. */
+/**
+ * Inserts the batch of the source view with its jobs and executions. Postgres parses the JSON,
+ * because JSON.parse would change large numbers in arguments.
+ */
 export async function loadSourceBatch(url: string, schema = 'public'): Promise<void> {
   const text = await readFile(new URL('source-batch-rows.json', FIXTURES), 'utf8');
   const tables = JSON.parse(text) as Record<string, Record<string, unknown>[]>;
@@ -60,12 +63,14 @@ export async function loadSourceBatch(url: string, schema = 'public'): Promise<v
     await client.query('BEGIN');
     for (const [table, rows] of Object.entries(tables)) {
       const target = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
-      // Only the columns that are in the file: the others keep their defaults.
+      // Columns that are not in the file keep their defaults.
       const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
         .map((column) => pg.escapeIdentifier(column))
         .join(', ');
       await client.query(
-        `INSERT INTO ${target} (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::${target}, $1::jsonb -> $2)`,
+        `INSERT INTO ${target} (${columns})
+         SELECT ${columns}
+         FROM jsonb_populate_recordset(NULL::${target}, $1::jsonb -> $2)`,
         [text, table],
       );
     }
@@ -73,7 +78,7 @@ export async function loadSourceBatch(url: string, schema = 'public'): Promise<v
   });
 }
 
-/** The part of pg's connection that speaks the COPY protocol; its types leave it out. */
+/** The COPY methods of pg's connection, which its types omit. */
 interface CopyConnection {
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
@@ -81,9 +86,9 @@ interface CopyConnection {
 
 const CHUNK_BYTES = 1 << 18;
 
-/** COPY ... FROM STDIN with the text as it stands, so that Postgres and not our own parser reads its escapes. */
+/** COPY ... FROM STDIN with the text of the dump, so that Postgres parses its escapes. */
 class CopyIn extends pg.Query {
-  // A #private name: pg.Query has undeclared fields, and one called `rows` would change the protocol it speaks.
+  // Private, because pg.Query has undeclared fields: one named `rows` changes its behaviour.
   readonly #data: Buffer;
 
   constructor(sql: string, data: Buffer, done: (error: Error | undefined) => void) {
@@ -104,7 +109,7 @@ function copyIn(client: pg.Client, sql: string, rows: Buffer): Promise<void> {
   });
 }
 
-/** The statements of a plain-text dump without comments: SET and COPY, each COPY with the rows up to its `\.` line. */
+/** Yields the SET and COPY statements of a plain-text dump, each COPY with its rows. */
 function* dumpStatements(dump: Buffer): Generator<{ sql: string; rows?: Buffer }> {
   for (let at = 0; at < dump.length;) {
     const lineEnd = dump.indexOf('\n', at);
@@ -116,7 +121,7 @@ function* dumpStatements(dump: Buffer): Generator<{ sql: string; rows?: Buffer }
       yield { sql: line };
       continue;
     }
-    // An empty table's end mark follows at once, so the search starts at the line break before the rows.
+    // Start at the line break before the rows, because the end mark of an empty table follows it.
     const mark = dump.indexOf('\n\\.\n', stop);
     if (mark === -1) throw new Error(`A COPY block has no end mark: ${line.slice(0, 80)}`);
     yield { sql: line, rows: dump.subarray(at, mark + 1) };
@@ -124,7 +129,7 @@ function* dumpStatements(dump: Buffer): Generator<{ sql: string; rows?: Buffer }
   }
 }
 
-/** Loads 13,600 rows that a real GoodJob 4.19.2 wrote, into the tables of goodJobDatabase(). */
+/** Loads 13,600 rows written by GoodJob 4.19.2 into the tables of goodJobDatabase(). */
 export async function loadGjReal(url: string, schema = 'public'): Promise<void> {
   const dump = await promisify(gunzip)(await readFile(new URL('gj_real.sql.gz', FIXTURES)));
   await withClient(url, async (client) => {
@@ -134,7 +139,7 @@ export async function loadGjReal(url: string, schema = 'public'): Promise<void> 
       else await client.query(sql);
     }
     await client.query('COMMIT');
-    // Plans of tests are then those of a database in use, not of a table just filled.
+    // Without statistics the planner would treat the tables as empty.
     await client.query('ANALYZE');
   });
 }

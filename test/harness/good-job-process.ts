@@ -3,14 +3,14 @@ import os from 'node:os';
 import pg from 'pg';
 import { insertProcess } from './rows';
 
-/** Not of TestConsole's module: browser tests start processes, too, and cannot load the console's own code. */
+/** A copy of `lockKey` in test-console.ts, which browser tests cannot import. */
 const lockKey = (table: 'good_jobs' | 'good_job_processes', id: string) =>
   `('x' || substr(md5('${table}-${id}'), 1, 16))::bit(64)::bigint`;
 
 export type Strategy = 'advisory' | 'skiplocked' | 'hybrid';
-export const LOCK_TYPES = { advisory: 0, skiplocked: 1, hybrid: 2 } as const;
+const LOCK_TYPES = { advisory: 0, skiplocked: 1, hybrid: 2 } as const;
 
-/** A GoodJob process as the tables show it: its row, its own lock, and the locks of what it runs, on a session of its own. */
+/** Simulates a GoodJob process: its row, its advisory lock, and the locks of its jobs. */
 export class GoodJobProcess {
   private constructor(
     readonly id: string,
@@ -18,7 +18,7 @@ export class GoodJobProcess {
     private readonly strategy: Strategy,
   ) {}
 
-  /** `queues`: the queue strings of its schedulers. */
+  /** `queues` has one queue string per scheduler. */
   static async start(
     url: string,
     {
@@ -41,35 +41,42 @@ export class GoodJobProcess {
     await insertProcess(session, {
       id,
       lock_type: 0,
-      state: JSON.stringify(state(queues, preserve, cron)),
+      state: JSON.stringify(processState(queues, preserve, cron)),
     });
     return new GoodJobProcess(id, session, strategy);
   }
 
-  /** Claims the job and starts it. `started` false: it dies between the two. */
+  /** Locks and starts a job. With `started: false` the process has locked it only. */
   async run(jobId: string, { started = true } = {}): Promise<void> {
     if (this.strategy !== 'skiplocked')
       await this.session.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', jobId)})`);
+    const startColumns = `,
+         performed_at = now() - interval '1 minute',
+         executions_count = coalesce(executions_count, 0) + 1`;
     await this.session.query(
-      `UPDATE good_jobs SET locked_by_id = $2, locked_at = now() - interval '1 minute', lock_type = $3 ${started ? `, performed_at = now() - interval '1 minute', executions_count = coalesce(executions_count, 0) + 1` : ''} WHERE id = $1`,
+      `UPDATE good_jobs
+       SET locked_by_id = $2,
+         locked_at = now() - interval '1 minute',
+         lock_type = $3${started ? startColumns : ''}
+       WHERE id = $1`,
       [jobId, this.id, LOCK_TYPES[this.strategy]],
     );
   }
 
-  /** kill -9: its locks go with its session, its row stays. */
+  /** Simulates kill -9: the session ends its locks, but the row remains. */
   async die(): Promise<void> {
     await this.session.end();
   }
 
-  /** Shuts down properly: nothing of it stays. */
+  /** Simulates a clean shutdown, which also deletes the row. */
   async stop(): Promise<void> {
     await this.session.query('DELETE FROM good_job_processes WHERE id = $1', [this.id]);
     await this.session.end();
   }
 }
 
-/** GoodJob::Process.process_state. */
-function state(queues: string[], preserve: boolean | 'on_unhandled_error', cron: boolean) {
+/** The value of `GoodJob::Process.process_state`. */
+function processState(queues: string[], preserve: boolean | 'on_unhandled_error', cron: boolean) {
   return {
     hostname: os.hostname(),
     pid: process.pid,

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 
 /*
- * A console without sign-in opens with a start token alone. Whoever starts one for tests or measurements signs in
- * as an operator does: with the link that the server wrote for this user.
+ * A console with AUTH_MODE=none needs a start token. Tests and measurements sign in as an operator
+ * does: with the link that the server wrote to a file.
  */
 
-/** Exchanges a start token for the Cookie header of a session. `base` is the origin and the base path; `origin` that of PUBLIC_URL. */
+/**
+ * Exchanges a start token for the Cookie header of a session. `base` is origin and base path;
+ * `origin` is that of PUBLIC_URL.
+ */
 export async function signInLocally(
   base: string,
   token: string,
@@ -20,16 +23,16 @@ export async function signInLocally(
   await answer.arrayBuffer();
   const cookie = answer.headers.getSetCookie()[0]?.split(';')[0];
   if (answer.status !== 303 || !cookie)
-    throw new Error(`The start token was answered with ${answer.status}.`);
+    throw new Error(`The start token was refused with status ${answer.status}.`);
   return cookie;
 }
 
-/** The file that the server named in its output; null where none was (yet). */
-export function linkFileIn(output: string): string | null {
+/** The link file that the server named in its output; null if it has named none yet. */
+export function findLinkFile(output: string): string | null {
   return /The link to open it is in the file ([^"\n]+)/.exec(output)?.[1] ?? null;
 }
 
-/** The token of the link in that file. */
-export function tokenIn(file: string): string {
+/** The token in a link file. */
+export function readLinkToken(file: string): string {
   return readFileSync(file, 'utf8').trim().split('#')[1] ?? '';
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { params } from './rows';
+import { serializedParams } from './rows';
 
-/** Many rows by one statement: discarded jobs, or what `columns` (SQL expressions of `n`) makes of them. */
+/** Inserts `count` discarded jobs in one statement. `columns` are SQL expressions of `n`. */
 export async function insertJobs(
   client: pg.Client,
   count: number,
@@ -22,14 +22,17 @@ export async function insertJobs(
   };
   const { rows } = await client.query<{ id: string }>(
     `INSERT INTO good_jobs (id, active_job_id, serialized_params, ${Object.keys(all).join(', ')})
-     SELECT id, id, jsonb_set($1::jsonb, '{job_id}', to_jsonb(id)), ${Object.values(all).join(', ')} FROM (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $2::int) n) ids RETURNING id`,
-    [params('x'), count],
+     SELECT id, id, jsonb_set($1::jsonb, '{job_id}', to_jsonb(id)),
+       ${Object.values(all).join(', ')}
+     FROM (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $2::int) n) ids
+     RETURNING id`,
+    [serializedParams('x'), count],
   );
   return rows.map(({ id }) => id);
 }
 
-/** Columns of an open job for insertJobs. */
-export const OPEN = {
+/** Columns of an unfinished job for `insertJobs`. */
+export const UNFINISHED = {
   performed_at: 'NULL',
   finished_at: 'NULL',
   error: 'NULL',

@@ -1,54 +1,31 @@
+import { type JWTPayload, SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type JWTPayload, SignJWT, exportJWK, generateKeyPair } from 'jose';
 import Provider, { type Configuration } from 'oidc-provider';
 
 export interface TestProvider {
   issuer: string;
-  /** Who signs in next, without being asked. */
+  /** The account that the next sign-in uses without interaction. */
   account: Record<string, unknown> & { sub: string };
-  /** What it answers in place of the ID tokens that it has signed. */
+  /** Replaces the ID tokens of the provider. */
   forge?: (idToken: string) => string | Promise<string>;
-  /** A token with the provider's own signature. */
+  /** Returns a token signed with the provider's key. */
   sign(claims: JWTPayload, header?: Record<string, unknown>): Promise<string>;
-  /** Requests to the address of its keys so far. */
+  /** Number of requests for the provider's keys. */
   keyRequests: number;
-  /** Ends the browser's session at the provider, as another application's sign-out would; when the clients know. */
+  /**
+   * Ends the provider session, as a sign-out of another application would, and notifies clients.
+   */
   endSession(browser: TestBrowser): Promise<void>;
   stop(): Promise<void>;
 }
 
+type ClientAuth = 'client_secret_basic' | 'client_secret_post';
+
 export const CLIENT = { id: 'console', secret: 'a/secret:of+the tests~of-the-console' };
 
-/** A certified OpenID Provider on this machine that signs in whoever `account` says. `origin` is the console's. */
-export async function startProvider(
-  origin: string,
-  clientAuth: 'client_secret_basic' | 'client_secret_post' = 'client_secret_basic',
-): Promise<TestProvider> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
-  const key = await generateKeyPair('RS256', { extractable: true });
-  const kid = 'key-of-the-tests';
-  const running: TestProvider = {
-    issuer,
-    account: { sub: '1' },
-    keyRequests: 0,
-    sign: (claims, header = {}) =>
-      new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, ...header }).sign(key.privateKey),
-    async endSession(browser) {
-      const page = await (await browser.get(`${issuer}/session/end`)).text();
-      const xsrf = /name="xsrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
-      await browser.post(
-        `${issuer}/session/end/confirm`,
-        { 'content-type': 'application/x-www-form-urlencoded' },
-        new URLSearchParams({ xsrf, logout: 'yes' }).toString(),
-      );
-    },
-    stop: () =>
-      new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
-  };
-  const configuration: Configuration = {
+function staticConfiguration(origin: string, clientAuth: ClientAuth): Configuration {
+  return {
     clients: [
       {
         client_id: CLIENT.id,
@@ -69,18 +46,53 @@ export async function startProvider(
       profile: ['name', 'groups', '_claim_names'],
     },
     cookies: { keys: ['a key of the tests'] },
-    jwks: { keys: [{ ...(await exportJWK(key.privateKey)), kid, alg: 'RS256', use: 'sig' }] },
     features: {
       devInteractions: { enabled: false },
       rpInitiatedLogout: { enabled: true },
       backchannelLogout: { enabled: true },
     },
-    // By default it sends nothing to addresses of this machine.
+    // By default the provider refuses to call loopback addresses.
     fetch: (url, options) => globalThis.fetch(url, { ...options, dispatcher: undefined } as object),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  };
+}
+
+async function endSession(issuer: string, browser: TestBrowser): Promise<void> {
+  const page = await (await browser.get(`${issuer}/session/end`)).text();
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
+  await browser.post(
+    `${issuer}/session/end/confirm`,
+    { 'content-type': 'application/x-www-form-urlencoded' },
+    new URLSearchParams({ xsrf, logout: 'yes' }).toString(),
+  );
+}
+
+/** Starts an OpenID provider that signs in `account`. `origin` is the origin of the console. */
+export async function startProvider(
+  origin: string,
+  clientAuth: ClientAuth = 'client_secret_basic',
+): Promise<TestProvider> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const key = await generateKeyPair('RS256', { extractable: true });
+  const kid = 'key-of-the-tests';
+  const testProvider: TestProvider = {
+    issuer,
+    account: { sub: '1' },
+    keyRequests: 0,
+    sign: (claims, header = {}) =>
+      new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, ...header }).sign(key.privateKey),
+    endSession: (browser) => endSession(issuer, browser),
+    stop: () =>
+      new Promise((resolve) => void (server.closeAllConnections(), server.close(() => resolve()))),
+  };
+  const configuration: Configuration = {
+    ...staticConfiguration(origin, clientAuth),
+    jwks: { keys: [{ ...(await exportJWK(key.privateKey)), kid, alg: 'RS256', use: 'sig' }] },
     findAccount: (_ctx, accountId) => ({
       accountId,
-      claims: () => ({ ...running.account, sub: accountId }),
+      claims: () => ({ ...testProvider.account, sub: accountId }),
     }),
     async loadExistingGrant({ oidc: { client, session } }) {
       if (!client || !session?.accountId) return undefined;
@@ -91,32 +103,32 @@ export async function startProvider(
     },
   };
   const { warn } = console;
-  console.warn = () => undefined; // keys and storage for development: they are just that
+  console.warn = () => undefined; // silence the warnings about development keys and storage
   const provider = new Provider(issuer, configuration);
   console.warn = warn;
   provider.use(async (ctx, next) => {
     await next();
     const body = ctx.body as { id_token?: string } | undefined;
-    if (ctx.path === '/token' && body?.id_token && running.forge)
-      body.id_token = await running.forge(body.id_token);
+    if (ctx.path === '/token' && body?.id_token && testProvider.forge)
+      body.id_token = await testProvider.forge(body.id_token);
   });
   const answer = provider.callback();
   server.on('request', (request, response) => {
-    if (request.url === '/jwks') running.keyRequests += 1;
+    if (request.url === '/jwks') testProvider.keyRequests += 1;
     if (!request.url?.startsWith('/interaction/')) return void answer(request, response);
     provider
       .interactionFinished(
         request,
         response,
-        { login: { accountId: running.account.sub } },
+        { login: { accountId: testProvider.account.sub } },
         { mergeWithLastSubmission: false },
       )
       .catch((error: unknown) => response.writeHead(400).end(String(error)));
   });
-  return running;
+  return testProvider;
 }
 
-/** What a browser does with cookies and redirects, and no more; addresses of other hosts are left as they are. */
+/** An HTTP client that handles cookies per origin and follows redirects. */
 export class TestBrowser {
   readonly cookies = new Map<string, Map<string, string>>();
 
@@ -135,7 +147,7 @@ export class TestBrowser {
     return this.#fetch(url, { method: 'POST', headers, body });
   }
 
-  /** Goes on until an answer leads nowhere, or to `until`. */
+  /** Follows redirects to the end or to a URL that contains `until`. */
   async follow(url: string, until = '\0'): Promise<{ url: string; response: Response | null }> {
     for (let step = 0; step < 12; step++) {
       const response = await this.get(url);
@@ -144,7 +156,7 @@ export class TestBrowser {
       url = new URL(location, url).href;
       if (url.includes(until)) return { url, response: null };
     }
-    throw new Error(`It goes round: ${url}`);
+    throw new Error(`Too many redirects: ${url}`);
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { chown, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,32 +9,32 @@ import { serverAccount, serverEnvironment, temporaryFolders } from './postgres-a
 
 export interface PgBouncer {
   port: number;
-  /** The same database through the pooler. */
-  through(url: string): string;
-  /** Transactions that it has carried so far; those of databases that were dropped since may be missing. */
+  /** Returns the URL of the same database through PgBouncer. */
+  urlThroughPooler(url: string): string;
+  /** Number of transactions so far, possibly without those of dropped databases. */
   transactions(): Promise<number>;
   stop(): Promise<void>;
 }
 
 export const NO_PGBOUNCER =
-  'There is no pgbouncer on this machine (Debian: apt-get install pgbouncer), so nothing was tested behind it.';
+  'PgBouncer is not installed (Debian: apt-get install pgbouncer), so its tests were skipped.';
 
 const ATTEMPTS = 5;
 const START_TIMEOUT_MS = 10_000;
 
-/** Debian puts it where an ordinary user's PATH does not look. */
+/** Searches /usr/sbin too, which is not in the PATH of an ordinary user on Debian. */
 export function findPgBouncer(): string | undefined {
   const folders = ['/usr/sbin', ...(process.env.PATH ?? '').split(path.delimiter)].filter(Boolean);
   return folders.map((folder) => path.join(folder, 'pgbouncer')).find((file) => existsSync(file));
 }
 
-/** As it stands in ini and user files: in double quotes, which are doubled inside. */
-const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+/** Quotes a value for the ini file and the user file. */
+const quote = (text: string) => `"${text.replaceAll('"', '""')}"`;
 
 /**
- * The pooler as an operator would have it, where it differs from Debian's file made stricter: fewer connections than
- * the console opens, each used in turn, so that whatever a session leaves behind meets the next transaction. No
- * start-up parameter is ignored and no session is reset.
+ * Stricter than Debian's defaults: fewer connections than the console opens, used round robin, so
+ * that leftover session state affects other transactions. No start-up parameter is ignored and no
+ * session is reset.
  */
 const configuration = (server: URL, port: number, users: string) => `[databases]
 * = host=${server.hostname} port=${server.port}
@@ -55,93 +55,107 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-/**
- * Starts the machine's PgBouncer in transaction mode on 127.0.0.1, in front of the server of `url`, whose user is the
- * one that it lets in. Rejects with what it printed when it does not start.
- */
-export async function startPgBouncer(url: string): Promise<PgBouncer> {
-  const program = findPgBouncer();
-  if (!program) throw new Error(NO_PGBOUNCER);
-  const server = new URL(url);
-  const account = serverAccount();
+/** Creates a folder of this account: PgBouncer refuses to run as root, and stores a password. */
+async function createFolder(account: ReturnType<typeof serverAccount>): Promise<string> {
   const base = temporaryFolders(account)[0];
   if (!base)
     throw new Error(
       'No temporary folder can be used for PgBouncer; set TMPDIR to a folder that every user can reach.',
     );
   const folder = await mkdtemp(path.join(await realpath(base), 'good-job-console-pgbouncer-'));
-  // It refuses to run as root, and the file of its users holds a password.
   if (account) await chown(folder, account.uid, account.gid);
-  const place = async (name: string, text: string) => {
+  return folder;
+}
+
+/**
+ * Starts the installed PgBouncer in transaction mode on 127.0.0.1 in front of the server of `url`,
+ * for the user of `url`. Rejects with its output if it does not start.
+ */
+export async function startPgBouncer(url: string): Promise<PgBouncer> {
+  const program = findPgBouncer();
+  if (!program) throw new Error(NO_PGBOUNCER);
+  const server = new URL(url);
+  const account = serverAccount();
+  const folder = await createFolder(account);
+  const writeConfigFile = async (name: string, text: string) => {
     const file = path.join(folder, name);
     await writeFile(file, text, { mode: 0o600 });
     if (account) await chown(file, account.uid, account.gid);
     return file;
   };
-  const users = await place(
+  const users = await writeConfigFile(
     'users',
-    `${quoted(decodeURIComponent(server.username))} ${quoted(decodeURIComponent(server.password))}\n`,
+    `${quote(decodeURIComponent(server.username))} ${quote(decodeURIComponent(server.password))}\n`,
   );
   let child: ChildProcess | undefined;
-  const removeAtOnce = () => {
+  const removeSync = () => {
     child?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
-  process.once('exit', removeAtOnce);
+  process.once('exit', removeSync);
   const stop = async () => {
-    process.off('exit', removeAtOnce);
+    process.off('exit', removeSync);
     if (child && !hasEnded(child)) {
-      const gone = new Promise((resolve) => child?.once('exit', resolve));
+      const exited = new Promise((resolve) => child?.once('exit', resolve));
       child.kill('SIGTERM');
-      await gone;
+      await exited;
     }
     await rm(folder, { recursive: true, force: true });
   };
-  const at = (port: number, database?: string) => (address: string) => {
-    const through = new URL(address);
-    through.hostname = '127.0.0.1';
-    through.port = String(port);
-    if (database) through.pathname = `/${database}`;
-    return through.href;
-  };
-  let said = '';
+  let output = '';
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const port = await freePort();
-    const file = await place('pgbouncer.ini', configuration(server, port, users));
-    said = '';
-    const started = spawn(program, [file], {
+    const file = await writeConfigFile('pgbouncer.ini', configuration(server, port, users));
+    const options: SpawnOptions = {
       ...account,
       cwd: '/',
       env: serverEnvironment(),
       stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    child = started;
-    started.on('error', (error) => (said += error.message));
-    started.stderr.on(
-      'data',
-      (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-10_000)),
-    );
-    for (
-      const limit = Date.now() + START_TIMEOUT_MS;
-      Date.now() < limit && !hasEnded(started);
-      await sleep(20)
-    ) {
-      if (!/process up/.test(said)) continue;
+    };
+    child = spawn(program, [file], options);
+    const result = await waitUntilUp(child);
+    if (result.isUp)
       return {
         port,
-        through: at(port),
-        transactions: () => transactions(at(port, 'pgbouncer')(url)),
+        urlThroughPooler: (address) => urlAt(port, address),
+        transactions: () => countTransactions(urlAt(port, url, 'pgbouncer')),
         stop,
       };
-    }
-    // The port may have been taken since we looked.
-    if (!/Address already in use/.test(said)) break;
+    output = result.output;
+    // Another process may have taken the port; retry.
+    if (!/Address already in use/.test(output)) break;
   }
   await stop();
-  throw new Error(`PgBouncer did not start: ${said.trim().split('\n').slice(-4).join(' | ')}`);
+  throw new Error(`PgBouncer did not start: ${output.trim().split('\n').slice(-4).join(' | ')}`);
 }
 
-async function transactions(url: string): Promise<number> {
+/** Waits until PgBouncer reports that it is up, has ended, or the timeout is over. */
+async function waitUntilUp(child: ChildProcess): Promise<{ isUp: boolean; output: string }> {
+  let output = '';
+  child.on('error', (error) => {
+    output += error.message;
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    output = (output + chunk.toString('utf8')).slice(-10_000);
+  });
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadline && !hasEnded(child)) {
+    if (/process up/.test(output)) return { isUp: true, output };
+    await sleep(20);
+  }
+  return { isUp: false, output };
+}
+
+/** Replaces host and port of `address`, and optionally its database. */
+function urlAt(port: number, address: string, database?: string): string {
+  const url = new URL(address);
+  url.hostname = '127.0.0.1';
+  url.port = String(port);
+  if (database) url.pathname = `/${database}`;
+  return url.href;
+}
+
+async function countTransactions(url: string): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 
-/** The user that the PostgreSQL programs run as, where that is not the current one. */
+/** The user that runs the PostgreSQL programs if it is not the current user. */
 export interface Account {
   uid: number;
   gid: number;
@@ -13,9 +13,8 @@ export function isRoot(): boolean {
 }
 
 /**
- * The environment of the PostgreSQL programs: ours without what would change them.
- * PGDATA, PGPORT and the like are read by them, and a Japanese LANG would translate the
- * log lines that a failed start is judged by.
+ * The environment for the PostgreSQL programs, without PGDATA, PGPORT and the like. LANG and LC_*
+ * are removed, because the harness parses untranslated log lines.
  */
 export function serverEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
@@ -23,7 +22,7 @@ export function serverEnvironment(): NodeJS.ProcessEnv {
   ) as NodeJS.ProcessEnv;
 }
 
-/** Whether a program runs as that account and exits 0: the one proof that covers modes, ACLs, mounts and missing libraries. */
+/** Whether a program exits 0 as that account, which covers modes, ACLs, mounts and libraries. */
 export function runsAs(account: Account | undefined, file: string, args: string[]): boolean {
   const result = spawnSync(file, args, {
     ...account,
@@ -46,9 +45,8 @@ export function canTraverse(account: Account | undefined, folder: string): boole
 let unprivileged: Account | undefined;
 
 /**
- * undefined for an ordinary user. For root an existing unprivileged account: initdb and postgres refuse root,
- * and initdb looks its own user up by name, so a number without an entry will not do. No user is created:
- * that would change the machine of whoever tries the demo.
+ * undefined for an ordinary user. For root an existing unprivileged account, because initdb and
+ * postgres refuse root and initdb needs an entry in /etc/passwd. Never creates a user.
  */
 export function serverAccount(): Account | undefined {
   if (!isRoot()) return undefined;
@@ -60,16 +58,19 @@ export function serverAccount(): Account | undefined {
     .map(([name, , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }))
     .filter(({ uid, gid }) => Number.isInteger(uid) && Number.isInteger(gid) && uid !== 0)
     .sort((a, b) => Number(b.name === 'nobody') - Number(a.name === 'nobody'));
-  // A few are enough: where the first ones cannot be become, root has lost that right altogether.
+  // If the first accounts fail, this root may not switch users at all.
   for (const { uid, gid } of accounts.slice(0, 4)) {
-    if (runsAs({ uid, gid }, '/bin/sh', ['-c', ':'])) return (unprivileged = { uid, gid });
+    if (!runsAs({ uid, gid }, '/bin/sh', ['-c', ':'])) continue;
+    unprivileged = { uid, gid };
+    return unprivileged;
   }
   throw new Error(
-    'PostgreSQL refuses to run as root and this root may not start a program as another user; run this as an ordinary user.',
+    'PostgreSQL refuses to run as root, and this root may not start a program as another user; ' +
+      'run this as an ordinary user.',
   );
 }
 
-/** Temporary folders that the account can reach; TMPDIR of root is often a private one. */
+/** Temporary folders that the account can access; TMPDIR of root is often private. */
 export function temporaryFolders(account: Account | undefined): string[] {
   const folders = [...new Set([os.tmpdir(), '/tmp', '/var/tmp'])];
   return folders.filter((folder) => canTraverse(account, folder));

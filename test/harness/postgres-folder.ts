@@ -13,18 +13,18 @@ import {
   stat,
 } from 'node:fs/promises';
 import path from 'node:path';
-import { ownerOf, takeLock } from './folder-lock';
+import { readLockOwner, acquireLock } from './folder-lock';
 import { type Account, canUse, isRoot, serverAccount, temporaryFolders } from './postgres-account';
-import { endLeftPostmaster } from './postmaster';
+import { stopOrphanedPostmaster } from './postmaster';
 
 const TEMPORARY_PREFIX = 'good-job-console-temporary-';
 
-/** Where one server keeps its things: `data` is PostgreSQL's own folder, the log and the lock stand beside it. */
+/** The files of one server: PostgreSQL's data folder, with the log and the lock next to it. */
 export interface ServerFolder {
   dataDir: string;
   logFile: string;
   account: Account | undefined;
-  /** the whole folder to remove at the end, for a temporary server */
+  /** The folder to remove at the end; only for a temporary server. */
   temporary: string | undefined;
   release(): Promise<void>;
 }
@@ -43,45 +43,42 @@ async function existingData(dataDir: string): Promise<Stats | undefined> {
       );
     }
     if (codeOf(error) === 'ENOTDIR')
-      throw new Error(`${dataDir} is not a folder; choose another place for the database.`);
+      throw new Error(`${dataDir} is not a folder; choose another location for the database.`);
     return undefined;
   }
 }
 
-/**
- * Whether the account could keep its data there: it must reach the folder, own it,
- * and have it to itself (mode 0700), which some mounts do not offer.
- */
+/** Whether the account can access and own the folder with mode 0700, which some mounts lack. */
 async function isUsable(dataDir: string, account: Account | undefined): Promise<boolean> {
-  let trial: string | undefined;
+  let probe: string | undefined;
   try {
     await mkdir(path.dirname(dataDir), { recursive: true });
-    trial = await mkdtemp(`${dataDir}.trial-`);
-    if (account) await chown(trial, account.uid, account.gid);
-    await chmod(trial, 0o700);
-    const { uid, mode } = await stat(trial);
+    probe = await mkdtemp(`${dataDir}.trial-`);
+    if (account) await chown(probe, account.uid, account.gid);
+    await chmod(probe, 0o700);
+    const { uid, mode } = await stat(probe);
     return (
       uid === (account?.uid ?? process.geteuid?.()) &&
       (mode & 0o777) === 0o700 &&
-      canUse(account, trial)
+      canUse(account, probe)
     );
   } catch {
     return false;
   } finally {
-    if (trial) await rmdir(trial).catch(() => {});
+    if (probe) await rmdir(probe).catch(() => {});
   }
 }
 
 /**
- * A folder of ours under a temporary one: others can pass through it but not list it.
- * Its name can be guessed, so it must not be somebody else's.
+ * Creates a folder below a temporary one that others can traverse but not list. Its name is
+ * predictable, so a folder of another user is not accepted.
  */
 async function ownTemporaryFolder(name: string, account: Account | undefined): Promise<string> {
   for (const base of temporaryFolders(account)) {
     const folder = path.join(base, name);
     await mkdir(folder, { mode: 0o711 }).catch(() => {});
-    const found = await lstat(folder).catch(() => undefined);
-    if (!found?.isDirectory() || found.uid !== process.geteuid?.()) continue;
+    const stats = await lstat(folder).catch(() => undefined);
+    if (!stats?.isDirectory() || stats.uid !== process.geteuid?.()) continue;
     await chmod(folder, 0o711);
     return folder;
   }
@@ -90,17 +87,19 @@ async function ownTemporaryFolder(name: string, account: Account | undefined): P
   );
 }
 
-async function locate(wanted: string): Promise<{ dataDir: string; account: Account | undefined }> {
-  const dataDir = path.resolve(wanted);
+/** Data created by an ordinary user stays that user's when root runs the same command. */
+function accountForExisting({ uid, gid }: Stats): Account | undefined {
+  if (!isRoot()) return undefined;
+  return uid === 0 ? serverAccount() : { uid, gid };
+}
+
+async function locate(
+  requestedDir: string,
+): Promise<{ dataDir: string; account: Account | undefined }> {
+  const dataDir = path.resolve(requestedDir);
   const existing = await existingData(dataDir);
   if (existing) {
-    // Data that an ordinary user made stays that user's when root runs the same command.
-    const account = !isRoot()
-      ? undefined
-      : existing.uid === 0
-        ? serverAccount()
-        : { uid: existing.uid, gid: existing.gid };
-    return { dataDir, account };
+    return { dataDir, account: accountForExisting(existing) };
   }
   const entries = await readdir(dataDir).catch(() => []);
   if (entries.length > 0)
@@ -110,26 +109,26 @@ async function locate(wanted: string): Promise<{ dataDir: string; account: Accou
   const account = serverAccount();
   if (await isUsable(dataDir, account)) return { dataDir, account };
   const key = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
-  const moved = path.join(
+  const fallbackDir = path.join(
     await ownTemporaryFolder(`good-job-console-data-${process.geteuid?.()}-${key}`, account),
     'data',
   );
-  return { dataDir: moved, account };
+  return { dataDir: fallbackDir, account };
 }
 
-/** A run that was killed could not remove its temporary server: the next one does, once that run is surely gone. */
+/** Removes temporary servers of killed runs. */
 async function removeAbandoned(base: string): Promise<void> {
   for (const name of await readdir(base).catch(() => [])) {
     const folder = path.join(base, name);
     if (!name.startsWith(TEMPORARY_PREFIX)) continue;
-    const found = await lstat(folder).catch(() => undefined);
-    if (!found?.isDirectory() || found.uid !== process.geteuid?.()) continue;
-    if ((await ownerOf(path.join(folder, 'data.lock')))?.state !== 'dead') continue;
+    const stats = await lstat(folder).catch(() => undefined);
+    if (!stats?.isDirectory() || stats.uid !== process.geteuid?.()) continue;
+    if ((await readLockOwner(path.join(folder, 'data.lock')))?.state !== 'dead') continue;
     try {
-      await endLeftPostmaster(path.join(folder, 'data'), 'immediate');
+      await stopOrphanedPostmaster(path.join(folder, 'data'), 'immediate');
       await rm(folder, { recursive: true, force: true });
     } catch {
-      // Another start may be removing it at this moment; nothing depends on it.
+      // Another starting run may be removing it.
     }
   }
 }
@@ -151,20 +150,20 @@ async function temporaryFolder(): Promise<{
   return { dataDir: path.join(temporary, 'data'), account, temporary };
 }
 
-/** Finds the folder of a server and locks it; without `wanted` a fresh temporary one that release() removes. */
-export async function claimFolder(wanted: string | undefined): Promise<ServerFolder> {
-  const place =
-    wanted === undefined
+/** Locates the folder of a server and locks it. Without a path it is temporary. */
+export async function claimFolder(requestedDir: string | undefined): Promise<ServerFolder> {
+  const location =
+    requestedDir === undefined
       ? await temporaryFolder()
-      : { ...(await locate(wanted)), temporary: undefined };
-  // One spelling of the path: a left-over postmaster is recognised by it.
+      : { ...(await locate(requestedDir)), temporary: undefined };
+  // Canonical, because an orphaned postmaster is recognised by this path.
   const dataDir = path.join(
-    await realpath(path.dirname(place.dataDir)),
-    path.basename(place.dataDir),
+    await realpath(path.dirname(location.dataDir)),
+    path.basename(location.dataDir),
   );
   const lockFile = `${dataDir}.lock`;
   try {
-    await takeLock(lockFile, dataDir);
+    await acquireLock(lockFile, dataDir);
   } catch (error) {
     const code = codeOf(error);
     if (code)
@@ -176,10 +175,10 @@ export async function claimFolder(wanted: string | undefined): Promise<ServerFol
   return {
     dataDir,
     logFile: `${dataDir}.log`,
-    account: place.account,
-    temporary: place.temporary,
+    account: location.account,
+    temporary: location.temporary,
     release: () =>
-      rm(place.temporary ?? lockFile, {
+      rm(location.temporary ?? lockFile, {
         recursive: true,
         force: true,
         maxRetries: 5,

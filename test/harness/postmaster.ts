@@ -9,7 +9,7 @@ import { serverEnvironment } from './postgres-account';
 import type { Binaries } from './postgres-binaries';
 import type { ServerFolder } from './postgres-folder';
 
-/** fast: clients are cut and everything is written; immediate: as in a crash, the next start recovers. */
+/** `fast` closes connections and flushes; `immediate` simulates a crash with recovery. */
 export type StopMode = 'fast' | 'immediate';
 
 const STOP_SIGNAL = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
@@ -25,7 +25,7 @@ export interface Launch {
 }
 
 export class StartFailure extends Error {
-  /** port: another program has it; leftovers: processes of a killed server still end; other: as the message says */
+  /** `port`: it is in use; `leftovers`: processes of a killed server are still ending. */
   constructor(
     readonly reason: 'port' | 'leftovers' | 'other',
     message: string,
@@ -38,7 +38,7 @@ function pidFile(dataDir: string): string {
   return path.join(dataDir, 'postmaster.pid');
 }
 
-/** PostgreSQL's own file: the pid on its first line, the status (starting, stopping, ready) on its eighth. */
+/** postmaster.pid has the pid in line 1 and the status (starting, stopping, ready) in line 8. */
 function readPidFile(dataDir: string): { pid: number; status: string } | undefined {
   try {
     const lines = readFileSync(pidFile(dataDir), 'utf8').split('\n');
@@ -48,7 +48,7 @@ function readPidFile(dataDir: string): { pid: number; status: string } | undefin
   }
 }
 
-/** Judged by its command line, which root can read of any user's process even where /proc/<pid>/cwd is denied; a zombie has none. */
+/** Checks the command line, which root can always read and a zombie lacks. */
 function isPostmasterOf(pid: number, dataDir: string): boolean {
   if (!Number.isInteger(pid) || pid <= 1) return false;
   if (process.platform === 'linux') {
@@ -67,34 +67,37 @@ function isPostmasterOf(pid: number, dataDir: string): boolean {
 }
 
 /**
- * Ends the postmaster that a killed run left behind on this folder, by the pid in its own file, and only if that process is one of this very folder.
- * It is stopped rather than taken over: its settings and port are those of the run that is gone.
+ * Stops the postmaster of a killed run, if the process of its pid file serves this folder. It is
+ * not reused, because it has the settings and port of that run.
  */
-export async function endLeftPostmaster(dataDir: string, mode: StopMode = 'fast'): Promise<void> {
-  const left = readPidFile(dataDir);
-  if (!left) return;
-  if (!isPostmasterOf(left.pid, dataDir)) {
-    // The pid now belongs to some other program: PostgreSQL would take that for a running server and refuse for good.
-    if (isAlive(left.pid)) await rm(pidFile(dataDir), { force: true });
+export async function stopOrphanedPostmaster(
+  dataDir: string,
+  mode: StopMode = 'fast',
+): Promise<void> {
+  const orphan = readPidFile(dataDir);
+  if (!orphan) return;
+  if (!isPostmasterOf(orphan.pid, dataDir)) {
+    // Another program has the pid now, which PostgreSQL would mistake for a running server.
+    if (isAlive(orphan.pid)) await rm(pidFile(dataDir), { force: true });
     return;
   }
   const steps = [
-    { signal: STOP_SIGNAL[mode], patience: 30_000 },
-    { signal: 'SIGQUIT', patience: 10_000 },
-    { signal: 'SIGKILL', patience: 10_000 },
+    { signal: STOP_SIGNAL[mode], timeoutMs: 30_000 },
+    { signal: 'SIGQUIT', timeoutMs: 10_000 },
+    { signal: 'SIGKILL', timeoutMs: 10_000 },
   ] as const;
-  for (const { signal, patience } of steps) {
+  for (const { signal, timeoutMs } of steps) {
     try {
-      process.kill(left.pid, signal);
+      process.kill(orphan.pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPERM') {
         throw new Error(
-          `The database in ${dataDir} is still served by process ${left.pid} of another user; stop it first.`,
+          `The database in ${dataDir} is still served by process ${orphan.pid} of another user; stop it first.`,
         );
       }
     }
-    for (const end = Date.now() + patience; Date.now() < end; await sleep(20)) {
-      if (!isPostmasterOf(left.pid, dataDir)) return;
+    for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(20)) {
+      if (!isPostmasterOf(orphan.pid, dataDir)) return;
     }
   }
 }
@@ -103,29 +106,29 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-/** For the exit of this process, where nothing can be awaited: holds it up, 5 s at most, until the server has removed its pid file. */
-export function endAtOnce(child: ChildProcess, dataDir: string, mode: StopMode): void {
+/** For an exit handler: blocks up to 5 s until the server has removed its pid file. */
+export function stopPostmasterSync(child: ChildProcess, dataDir: string, mode: StopMode): void {
   if (hasEnded(child)) return;
   child.kill(STOP_SIGNAL[mode]);
   const clock = new Int32Array(new SharedArrayBuffer(4));
-  for (const end = Date.now() + 5000; Date.now() < end && existsSync(pidFile(dataDir));)
+  for (const deadline = Date.now() + 5000; Date.now() < deadline && existsSync(pidFile(dataDir));)
     Atomics.wait(clock, 0, 0, 10);
 }
 
-export async function end(child: ChildProcess, mode: StopMode): Promise<void> {
+export async function stopPostmaster(child: ChildProcess, mode: StopMode): Promise<void> {
   if (hasEnded(child)) return;
-  // Unreferenced since its start; while we wait for it, it must keep this process up.
+  // Unreferenced since its start; while waiting it must keep this process alive.
   child.ref();
   const exited = new Promise<true>((resolve) => child.once('exit', () => resolve(true)));
   child.kill(STOP_SIGNAL[mode]);
-  for (const [signal, patience] of [
+  for (const [signal, timeoutMs] of [
     ['SIGQUIT', 30_000],
     ['SIGKILL', 10_000],
   ] as const) {
     const timer = new AbortController();
     const done = await Promise.race([
       exited,
-      sleep(patience, false, { signal: timer.signal }).catch(() => false),
+      sleep(timeoutMs, false, { signal: timer.signal }).catch(() => false),
     ]);
     timer.abort();
     if (done) return;
@@ -134,30 +137,35 @@ export async function end(child: ChildProcess, mode: StopMode): Promise<void> {
   await exited;
 }
 
-function lastLines(logFile: string, from: number): string {
-  const text = readFileSync(logFile).subarray(from).toString('utf8');
+function lastLines(logFile: string, logOffset: number): string {
+  const text = readFileSync(logFile).subarray(logOffset).toString('utf8');
   const lines = text.split('\n').filter((line) => line.trim() !== '');
-  // The time and pid in front of a line only lengthen a message that is read at once.
+  // Time and pid only make the message longer.
   return lines
     .slice(-4)
     .map((line) => line.replace(/^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] /, ''))
     .join(' | ');
 }
 
-function failure(launch: Launch, from: number, how: string): StartFailure {
-  const lines = lastLines(launch.folder.logFile, from);
-  const portTaken = lines.includes('could not create any TCP/IP sockets');
-  const leftovers =
-    /pre-existing shared memory block|lock file "postmaster\.pid" already exists/.test(lines);
+function failureReason(log: string): StartFailure['reason'] {
+  if (log.includes('could not create any TCP/IP sockets')) return 'port';
+  const hasLeftovers =
+    /pre-existing shared memory block|lock file "postmaster\.pid" already exists/.test(log);
+  return hasLeftovers ? 'leftovers' : 'other';
+}
+
+function createStartFailure(launch: Launch, logOffset: number, problem: string): StartFailure {
+  const lines = lastLines(launch.folder.logFile, logOffset);
   const log = launch.folder.temporary ? 'its log ended with' : `${launch.folder.logFile} ends with`;
   return new StartFailure(
-    portTaken ? 'port' : leftovers ? 'leftovers' : 'other',
-    `PostgreSQL ${launch.binaries.major} did not start in ${launch.folder.dataDir}: ${how}; ${log}: ${lines || 'nothing'}`,
+    failureReason(lines),
+    `PostgreSQL ${launch.binaries.major} did not start in ${launch.folder.dataDir}: ${problem}; ` +
+      `${log}: ${lines || 'nothing'}`,
   );
 }
 
-/** Whether it answers with our own password, so the port is surely that of the server just started. */
-async function answers(launch: Launch): Promise<boolean> {
+/** Whether the server accepts our password, which proves that the port is not another server's. */
+async function acceptsPassword(launch: Launch): Promise<boolean> {
   const { port, password } = launch;
   const client = new pg.Client({
     host: '127.0.0.1',
@@ -174,7 +182,7 @@ async function answers(launch: Launch): Promise<boolean> {
     await client.query('SELECT 1');
     return true;
   } catch (error) {
-    // Class 28 is a wrong password; anything else (starting up, no connection free) passes.
+    // Class 28 is a wrong password; other errors (starting up, no free connection) are temporary.
     if (/^28/.test((error as { code?: string }).code ?? '')) {
       throw new StartFailure(
         'other',
@@ -187,7 +195,7 @@ async function answers(launch: Launch): Promise<boolean> {
   }
 }
 
-/** Starts the server once, on that port exactly; resolves when it answers queries. */
+/** Starts the server on exactly this port and resolves when it answers queries. */
 export async function launchPostmaster(launch: Launch): Promise<ChildProcess> {
   const { folder, binaries } = launch;
   const settings: Record<string, string> = {
@@ -204,8 +212,9 @@ export async function launchPostmaster(launch: Launch): Promise<ChildProcess> {
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const log = openSync(folder.logFile, 'a', 0o600);
-  const from = statSync(folder.logFile).size;
-  // Detached: a Ctrl-C in the terminal reaches every process of the group, and must not take the database from under a program that is still finishing.
+  const logOffset = statSync(folder.logFile).size;
+  // Detached, because Ctrl-C signals the whole process group and a program may still need its
+  // database to finish.
   const child = spawn(binaries.postgres, args, {
     ...folder.account,
     cwd: '/',
@@ -216,23 +225,27 @@ export async function launchPostmaster(launch: Launch): Promise<ChildProcess> {
   closeSync(log);
   child.unref();
   launch.watch(child);
-  let failed: string | undefined;
-  child.once('error', (error) => (failed = error.message));
-  child.once(
-    'exit',
-    (code, signal) =>
-      (failed = signal ? `it was ended by ${signal}` : `it exited with code ${code}`),
-  );
+  let failureMessage: string | undefined;
+  child.once('error', (error) => {
+    failureMessage = error.message;
+  });
+  child.once('exit', (code, signal) => {
+    failureMessage = signal ? `it was ended by ${signal}` : `it exited with code ${code}`;
+  });
   try {
-    for (const limit = Date.now() + START_TIMEOUT_MS; Date.now() < limit; await sleep(20)) {
-      if (failed) throw failure(launch, from, failed);
+    for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(20)) {
+      if (failureMessage) throw createStartFailure(launch, logOffset, failureMessage);
       const state = readPidFile(folder.dataDir);
       const isUp = state?.status === 'ready' || state?.status === 'standby';
-      if (state?.pid === child.pid && isUp && (await answers(launch))) return child;
+      if (state?.pid === child.pid && isUp && (await acceptsPassword(launch))) return child;
     }
-    throw failure(launch, from, `it did not answer within ${START_TIMEOUT_MS / 1000} seconds`);
+    throw createStartFailure(
+      launch,
+      logOffset,
+      `it did not answer within ${START_TIMEOUT_MS / 1000} seconds`,
+    );
   } catch (error) {
-    await end(child, 'immediate');
+    await stopPostmaster(child, 'immediate');
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 
-/** Columns by name; a value goes to Postgres as a parameter, jsonb as its text. */
+/** Values by column name, sent as parameters; jsonb as text. */
 export type Columns = Record<string, unknown>;
 
 const HOUR_AGO = () => new Date(Date.now() - 3_600_000).toISOString();
@@ -13,14 +13,15 @@ async function insert(
 ): Promise<string> {
   const names = Object.keys(columns);
   await client.query(
-    `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map((_, n) => `$${n + 1}`).join(', ')})`,
+    `INSERT INTO ${table} (${names.join(', ')})
+     VALUES (${names.map((_, n) => `$${n + 1}`).join(', ')})`,
     Object.values(columns),
   );
   return String(columns.id);
 }
 
-/** A payload as Active Job writes it, as text. */
-export function params(id: string, changes: Columns = {}): string {
+/** The `serialized_params` of a job as Active Job writes them, as text. */
+export function serializedParams(id: string, changes: Columns = {}): string {
   return JSON.stringify({
     job_class: 'TestJob',
     job_id: id,
@@ -38,7 +39,7 @@ export function params(id: string, changes: Columns = {}): string {
   });
 }
 
-/** A queued job, or what the columns make of it. */
+/** Inserts a queued job with changed columns and returns its id. */
 export async function insertJob(client: pg.Client, columns: Columns = {}): Promise<string> {
   const id = String(columns.id ?? randomUUID());
   const at = HOUR_AGO();
@@ -48,7 +49,7 @@ export async function insertJob(client: pg.Client, columns: Columns = {}): Promi
     queue_name: 'default',
     priority: 0,
     job_class: 'TestJob',
-    serialized_params: params(id),
+    serialized_params: serializedParams(id),
     scheduled_at: at,
     created_at: at,
     updated_at: at,
@@ -60,7 +61,7 @@ export const RUNNING = { performed_at: HOUR_AGO(), executions_count: 1 };
 export const SUCCEEDED = { ...RUNNING, finished_at: HOUR_AGO() };
 export const DISCARDED = { ...SUCCEEDED, error: 'RuntimeError: boom', error_event: 1 };
 
-/** A batch that was enqueued and is open. */
+/** Inserts an enqueued, unfinished batch. */
 export function insertBatch(client: pg.Client, columns: Columns = {}): Promise<string> {
   const at = HOUR_AGO();
   return insert(client, 'good_job_batches', {
@@ -73,7 +74,7 @@ export function insertBatch(client: pg.Client, columns: Columns = {}): Promise<s
   });
 }
 
-/** A worker seen just now, which holds no advisory lock of its own. */
+/** Inserts a process with a current heartbeat but without an advisory lock. */
 export function insertProcess(client: pg.Client, columns: Columns = {}): Promise<string> {
   const at = new Date().toISOString();
   return insert(client, 'good_job_processes', {
@@ -100,24 +101,24 @@ export function insertExecution(
   });
 }
 
-/** The row as Postgres prints it: JSON text of every column. */
-export async function rowText(
+/** The row as JSON text printed by Postgres. */
+export async function readRowText(
   client: pg.Client,
   table: 'good_jobs' | 'good_job_batches',
   id: string,
 ): Promise<string | undefined> {
-  const { rows } = await client.query<{ row: string }>(
-    `SELECT to_jsonb(t)::text AS row FROM ${table} t WHERE id = $1`,
+  const { rows } = await client.query<{ text: string }>(
+    `SELECT to_jsonb(t)::text AS text FROM ${table} t WHERE id = $1`,
     [id],
   );
-  return rows[0]?.row;
+  return rows[0]?.text;
 }
 
-/** The row with its numbers as JavaScript has them. */
-export async function row(
+/** The row parsed with JSON.parse, which rounds large numbers. */
+export async function readRow(
   client: pg.Client,
   table: 'good_jobs' | 'good_job_batches',
   id: string,
 ): Promise<Record<string, unknown>> {
-  return JSON.parse((await rowText(client, table, id)) ?? 'null') as Record<string, unknown>;
+  return JSON.parse((await readRowText(client, table, id)) ?? 'null') as Record<string, unknown>;
 }

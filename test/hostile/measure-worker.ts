@@ -3,22 +3,23 @@ import { parentPort } from 'node:worker_threads';
 import { READERS, runReader } from './readers';
 import { HOSTILE_JSON, type HostileText, textOf } from './texts';
 
-/** What the worker is asked to read: one text or JSON, by one reader, at each of these lengths. */
+/** One measurement: a reader reads one text or JSON at each of these lengths. */
 export interface Task {
   reader: string;
   text: HostileText | { json: string };
+  /** In characters. */
   lengths: number[];
-  /** Each length is read this many times after one time that does not count. */
+  /** The number of measured runs per length. */
   runs: number;
 }
 
-/** Milliseconds of each run, by length. */
+/** Milliseconds of each run, per length. */
 export type Times = number[][];
 
-function read({ reader, text }: Task, length: number): () => void {
+function prepareRun({ reader, text }: Task, length: number): () => void {
   if (!('json' in text)) {
-    const given = textOf(text, length);
-    return () => runReader(reader, given, false);
+    const input = textOf(text, length);
+    return () => runReader(reader, input, false);
   }
   const json = HOSTILE_JSON.find(({ name }) => name === text.json)?.json(length) ?? '';
   return () => runReader(reader, json, true);
@@ -26,14 +27,14 @@ function read({ reader, text }: Task, length: number): () => void {
 
 parentPort?.on('message', (task: Task) => {
   const times = task.lengths.map((length) => {
-    const run = read(task, length);
-    const ofLength: number[] = [];
+    const run = prepareRun(task, length);
+    const runTimes: number[] = [];
     for (let n = 0; n < task.runs; n += 1) {
-      const started = performance.now();
+      const startedAt = performance.now();
       run();
-      ofLength.push(performance.now() - started);
+      runTimes.push(performance.now() - startedAt);
     }
-    return ofLength;
+    return runTimes;
   });
   parentPort?.postMessage(times satisfies Times);
 });

@@ -1,23 +1,24 @@
+import { build } from 'esbuild';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { build } from 'esbuild';
 import type { Task, Times } from './measure-worker';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What a reader is called and what it is to be given. */
+/** A reader as the worker describes it: which texts it is to be tested with. */
 export interface ReaderInfo {
   name: string;
   readsJson: boolean;
+  /** In characters; null: no limit. */
   maxLength: number | null;
   isRedactor: boolean;
   readsWords: boolean;
 }
 
-/** The readers, bundled into a file of their own: a worker has neither tsx nor vitest to load them. */
+/** Bundles the readers into a temporary file, because a worker thread cannot load TypeScript. */
 export async function bundleReaders(): Promise<{ file: string; remove: () => void }> {
   const folder = mkdtempSync(path.join(PROJECT, 'node_modules', '.hostile-'));
   const file = path.join(folder, 'worker.mjs');
@@ -34,29 +35,34 @@ export async function bundleReaders(): Promise<{ file: string; remove: () => voi
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** The readers in a thread that can be ended while it is busy. A task that takes longer than its limit ends the thread; the next one starts another. */
+/**
+ * Runs readers in a worker thread. A task beyond its time limit terminates the thread, and the next
+ * task starts a new one.
+ */
 export class ReaderWorker {
   private worker: Promise<Worker> | null = null;
   private info: ReaderInfo[] = [];
 
   constructor(private readonly file: string) {}
 
-  /** All readers. */
+  /** The descriptions of all readers. */
   async readers(): Promise<ReaderInfo[]> {
-    await this.started();
+    await this.ensureStarted();
     return this.info;
   }
 
-  /** Milliseconds by length, or null if the time was up. Throws what the reader throws. */
+  /**
+   * Milliseconds per length; null: the time limit was exceeded. Throws the errors of the reader.
+   */
   async run(task: Task, limitMs: number): Promise<Times | null> {
-    const worker = await this.started();
+    const worker = await this.ensureStarted();
     let timer: NodeJS.Timeout | undefined;
     try {
       worker.postMessage(task);
       const limit = new Promise<null>((resolve) => {
         timer = setTimeout(() => resolve(null), limitMs);
       });
-      // An error of the worker rejects `once`.
+      // `once` rejects if the worker emits an error.
       const times = await Promise.race([
         once(worker, 'message').then(([message]) => message as Times),
         limit,
@@ -71,14 +77,16 @@ export class ReaderWorker {
     }
   }
 
+  /** Terminates the thread. */
   async close(): Promise<void> {
     const worker = await this.worker;
     this.worker = null;
     await worker?.terminate();
   }
 
-  private started(): Promise<Worker> {
-    return (this.worker ??= this.start());
+  private ensureStarted(): Promise<Worker> {
+    this.worker ??= this.start();
+    return this.worker;
   }
 
   private async start(): Promise<Worker> {

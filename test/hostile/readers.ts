@@ -1,74 +1,77 @@
-import { printAudit } from '../../lib/audit/print';
-import { typedAt } from '../../components/search/token-at';
-import { parseAuditFilter } from '../../lib/audit/filters';
-import { describeSchedule } from '../../lib/cron/describe';
+import { tokenAt } from '../../components/search/token-at';
+import { printAudit } from '../../lib/audit/recorder';
+import { parseAuditFilter } from '../../lib/audit-log/filters';
+import { compactJson, memberOf, parseJson, prettyJson, stringOf } from '../../lib/core/json';
+import { zonedToUtc } from '../../lib/core/locale';
+import { isBlankText, cut, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
 import { parseCronFile } from '../../lib/cron/cron-file';
-import { parseCron } from '../../lib/cron/fugit-cron';
-import { wordsToCron } from '../../lib/cron/fugit-nat';
-import { readSchedule } from '../../lib/cron/schedule';
+import { describeSchedule } from '../../lib/cron/entries';
+import { parseCron } from '../../lib/cron/fugit/cron-expression';
+import { wordsToCron } from '../../lib/cron/fugit/natural-language';
+import { parseSchedule } from '../../lib/cron/fugit/occurrences';
 import { MAX_TEXT_BYTES } from '../../lib/db/text-limit';
-import { csvLines, ndjsonLine } from '../../lib/export';
-import { decodeActiveJob } from '../../lib/good-job/active-job-values';
-import { blankText } from '../../lib/good-job/blank';
-import { FailureReader, normalizeError, normalizeFrame } from '../../lib/good-job/failure-key';
-import { isLibraryFrame } from '../../lib/good-job/frames';
-import { compactJson, get, parseJson, prettyJson, stringOf } from '../../lib/good-job/json';
-import { readProcessState, threadsOf } from '../../lib/good-job/process-state';
+import { FailureReader, normalizeError, normalizeFrame } from '../../lib/failures/fingerprints';
+import { decodeActiveJob, isLibraryFrame } from '../../lib/good-job/payload';
 import {
   parsePools,
   parseQueueString,
+  readProcessState,
   servesQueue,
   threadsFor,
-} from '../../lib/good-job/queue-strings';
-import { zonedToUtc } from '../../lib/i18n/zoned-time';
+  threadsOf,
+} from '../../lib/good-job/processes';
+import { csvLines, ndjsonLine } from '../../lib/http/export-format';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { fieldOf, idDigits, parseQuery, printQuery } from '../../lib/jobs/query-language';
-import { quote, quoteValue, tokens, values } from '../../lib/jobs/query-tokens';
-import { setRedaction } from '../../lib/redaction/config';
-import { matchesGlob } from '../../lib/redaction/glob';
-import { redaction } from '../../lib/redaction/redaction';
+import { matchesGlob, setRedactionConfig } from '../../lib/redaction/path-rules';
+import { type JsonOptions, redaction } from '../../lib/redaction/redaction';
 import { SecretRegistry } from '../../lib/redaction/secret-registry';
-import { cut, isFilterText, isTimestamp, isUuid } from '../../lib/text';
+import { parseField, idDigits, parseQuery, printQuery } from '../../lib/search/parser';
+import { quoteText, quoteValue, tokenize, parseValues } from '../../lib/search/terms';
 
 /*
- * Everything that reads job data in JavaScript, each as a function of one text. The bench and the guard of `npm test`
- * call them by name in a worker.
+ * All code that reads job data in JavaScript, each part as a function of one text. The bench and
+ * `linear.test.ts` run them by name in a worker thread.
  */
 
-/** `json`: it reads JSON, and is also given hostile JSON as it is. */
-export interface Reader {
+/** One part of the code under test. */
+interface Reader {
   read: (text: string) => unknown;
+  /** Reads hostile JSON without embedding it in a text. */
   json?: (json: string) => unknown;
-  /** Longer texts do not reach it: the cut that its callers make, in characters. */
+  /** The length in characters to which its callers cut a text. */
   maxLength?: number;
-  /** It belongs to the redactor, which has a guard of its own in lib/redaction. */
+  /** Part of the redactor, which has its own linear-time test in lib/redaction. */
   redactor?: true;
-  /** It knows words, so it is given every word and every pair of signs too. */
+  /**
+   * Matches words, so it is also tested with every word of the source and every pair of symbols.
+   */
   words?: true;
 }
 
-/** A query comes in a URL, and Node reads no more of a request's head. */
+/** Node's limit for the head of a request, and so for a query in a URL. */
 const URL_BYTES = 16_384;
 
 const asJson = (text: string) => JSON.stringify([text]);
-const ofArguments = { of: 'arguments', jobClass: 'TestJob' } as const;
+const argumentsOptions: JsonOptions = { kind: 'arguments', jobClass: 'TestJob' };
 
-/** Redacts a job's arguments, then the texts of its row that may repeat them, as a page does. */
+/** Redacts a job's arguments and then its error, as a page does. */
 function redactJob(json: string, error: string): string {
   const secrets = new SecretRegistry();
-  const args = redaction().redactJson(parseJson(json), { ...ofArguments, secrets });
+  const args = redaction().redactJson(parseJson(json), { ...argumentsOptions, secrets });
   return prettyJson(args) + redaction().redactText(error, secrets);
 }
 
-/** Arguments that hide pieces of the text itself, so that the search for repeats has work at every place. */
-function hidingPieces(text: string): string {
+/**
+ * Arguments whose hidden values are pieces of the text itself, so that repeats occur everywhere.
+ */
+function argumentsHidingPieces(text: string): string {
   const lengths = [8, 12, 16, 24, 32, 47, 48, 64, 100, 250];
   const pieces = lengths.map((length) => text.slice(0, length));
   return JSON.stringify([{ secrets: [...pieces, ...pieces.map((piece) => `${piece}x`)] }]);
 }
 
-/** Text that is no JSON is refused; that is what such a text is read for. */
-function unlessNoJson(read: () => unknown): unknown {
+/** Ignores the expected error for a text that is not JSON. */
+function ignoreSyntaxError(read: () => unknown): unknown {
   try {
     return read();
   } catch (error) {
@@ -85,7 +88,10 @@ const processState = (text: string) =>
     [text.slice(0, 1_000)]: text,
   });
 
-const concealing = { redact: (text: string) => text, sign: (text: string) => cut(text, 16) };
+const failureRedactor = {
+  redact: (text: string) => text,
+  sign: (text: string) => cut(text, 16),
+};
 
 /** All readers by name. */
 export const READERS: Record<string, Reader> = {
@@ -110,16 +116,16 @@ export const READERS: Record<string, Reader> = {
   },
   'redactor, repeats of hidden values': {
     redactor: true,
-    read: (text) => redactJob(hidingPieces(text), text),
+    read: (text) => redactJob(argumentsHidingPieces(text), text),
   },
   'redactor, key names': { redactor: true, read: (text) => redaction().isSecretKey(text) },
-  'glob of a rule': {
+  'rule glob': {
     redactor: true,
     read: (text) => matchesGlob(`*${text.slice(0, 48)}*x*${text.slice(0, 2)}*`, text),
   },
   JSON: {
     read: (text) => {
-      unlessNoJson(() => parseJson(text));
+      ignoreSyntaxError(() => parseJson(text));
       const json = parseJson(asJson(text));
       return prettyJson(json) + compactJson(json) + stringOf(json);
     },
@@ -130,39 +136,39 @@ export const READERS: Record<string, Reader> = {
   },
   'Active Job values': {
     read: (text) => {
-      const of = (kind: string, value: object) => ({
+      const serialize = (kind: string, value: object) => ({
         _aj_serialized: `ActiveJob::Serializers::${kind}`,
         ...value,
       });
       const values = [
-        of('DateTimeSerializer', { value: text }),
-        of('TimeSerializer', { value: text }),
-        of('RangeSerializer', { begin: text }),
-        of(text, { value: 1 }),
+        serialize('DateTimeSerializer', { value: text }),
+        serialize('TimeSerializer', { value: text }),
+        serialize('RangeSerializer', { begin: text }),
+        serialize(text, { value: 1 }),
       ];
       return compactJson(decodeActiveJob(parseJson(JSON.stringify(values))));
     },
     json: (json) => compactJson(decodeActiveJob(parseJson(json))),
   },
-  'keys of an object': { read: () => null, json: (json) => get(parseJson(json), 'no such key') },
+  'object keys': { read: () => null, json: (json) => memberOf(parseJson(json), 'no such key') },
   'query language': {
     maxLength: URL_BYTES,
     read: (text) => {
       printQuery(parseQuery(text));
-      // Its callers refuse what is longer.
-      fieldOf(text.slice(0, 1_000));
+      // Its callers reject longer texts.
+      parseField(text.slice(0, 1_000));
       parseQuery(`error:"${text}" args.0.${text}:1 attempts:${text} created:${text}`);
       return parseQuery(`failure:0123456789abcdef@${text}`);
     },
   },
-  'filter of the URL': {
+  'job filter': {
     read: (text) => {
       const params = ['q', 'query', 'label', 'job_class', 'sort', 'after_id', 'after_at', 'limit'];
       return parseJobFilter(new URLSearchParams(params.map((name) => [name, text])));
     },
     maxLength: URL_BYTES,
   },
-  'filter of the audit': {
+  'audit filter': {
     read: (text) =>
       parseAuditFilter(
         new URLSearchParams(['viewer', 'target', 'from', 'to', 'q'].map((name) => [name, text])),
@@ -170,28 +176,34 @@ export const READERS: Record<string, Reader> = {
       ),
     maxLength: URL_BYTES,
   },
-  'words of a query': {
+  'query tokens': {
     maxLength: URL_BYTES,
     words: true,
-    read: (text) => [tokens(text), values(text), quote(text), quoteValue(text), idDigits(text)],
+    read: (text) => [
+      tokenize(text),
+      parseValues(text),
+      quoteText(text),
+      quoteValue(text),
+      idDigits(text),
+    ],
   },
-  'word under the caret': {
+  'token at the cursor': {
     maxLength: URL_BYTES,
-    read: (text) => typedAt(text, text.length >> 1),
+    read: (text) => tokenAt(text, text.length >> 1),
   },
   'failure key': {
     words: true,
     read: (text) => {
       normalizeError(`RuntimeError: ${text}`);
       normalizeFrame(text);
-      return new FailureReader(concealing).read({ jobClass: text, error: text, frame: text });
+      return new FailureReader(failureRedactor).read({ jobClass: text, error: text, frame: text });
     },
   },
-  'frame of a library': { read: (text) => isLibraryFrame(text) },
+  'library frame': { read: (text) => isLibraryFrame(text) },
   'cron schedule': {
     words: true,
     read: (text) => {
-      readSchedule(text, 'Asia/Tokyo');
+      parseSchedule(text, 'Asia/Tokyo');
       const cron = parseCron(text.slice(0, 1_000));
       wordsToCron(text);
       return typeof cron === 'object' ? describeSchedule(cron.fields) : cron;
@@ -210,13 +222,13 @@ export const READERS: Record<string, Reader> = {
     read: (text) => threadsOf(readProcessState(processState(text)).schedulers),
     json: (json) => readProcessState(json),
   },
-  'cuts and checks': {
+  'text helpers': {
     read: (text) => [
       cut(text, text.length - 1),
       isTimestamp(text),
       isUuid(text),
       isFilterText(text),
-      blankText(text),
+      isBlankText(text),
       zonedToUtc(text, 'Asia/Tokyo'),
     ],
   },
@@ -234,7 +246,7 @@ export const READERS: Record<string, Reader> = {
       }
     },
   },
-  // Written by the operator, not by a job; bounded to one entry of a usual file.
+  // Operators write this file, not jobs, so one entry of a realistic size is enough.
   'cron file': {
     read: (text) => {
       try {
@@ -247,12 +259,15 @@ export const READERS: Record<string, Reader> = {
   },
 };
 
-/** Runs one reader on one text; the length of the text counts before this reader's own cut. */
+/**
+ * Runs one reader on one text, which is first cut to the reader's `maxLength`. Throws if no reader
+ * has this name.
+ */
 export function runReader(name: string, text: string, isJson: boolean): void {
   const reader = READERS[name];
   if (!reader) throw new Error(`There is no reader "${name}".`);
-  setRedaction({});
-  const given = reader.maxLength === undefined ? text : text.slice(0, reader.maxLength);
-  if (isJson) unlessNoJson(() => reader.json?.(given));
-  else reader.read(given);
+  setRedactionConfig({});
+  const input = reader.maxLength === undefined ? text : text.slice(0, reader.maxLength);
+  if (isJson) ignoreSyntaxError(() => reader.json?.(input));
+  else reader.read(input);
 }

@@ -4,58 +4,59 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /*
- * The words and signs that the code's own scanners know, read from its source: a pattern or a list of keywords that is
- * added tomorrow is attacked tomorrow, without anybody listing it here.
+ * Extracts the words and symbols that the project's parsers match from their source, so that new
+ * patterns and keywords are tested without a list to maintain.
  */
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 /** Folders with code that reads job data in JavaScript. */
-const CODE = ['lib', 'components'];
-/** Strings of these are keywords; elsewhere a string is a message or a name of the code's own. */
+const SOURCE_FOLDERS = ['lib', 'components'];
+/** Strings in these folders count as keywords; elsewhere they are messages or internal names. */
 const KEYWORD_FOLDERS = ['lib/redaction', 'lib/search'];
-const WORD_LENGTH = 40;
+const MAX_WORD_LENGTH = 40;
 
-/** The source of each pattern, and the words of each keyword list. */
-export interface SourceWords {
-  /** Literal runs of two characters or more, of every regular expression. */
+/** The literals of all regular expressions and keyword lists, sorted. */
+interface SourceWords {
+  /** Literal runs of at least two characters in regular expressions. */
   patternWords: string[];
-  /** Words of the strings in lib/redaction. */
+  /** Words of the strings in KEYWORD_FOLDERS. */
   keywords: string[];
-  /** Signs that a regular expression or a comparison names. */
-  signs: string[];
+  /** Symbols in regular expressions and comparisons. */
+  symbols: string[];
 }
 
 let cached: SourceWords | null = null;
 
-/** Reads all source files, once. Throws if there are none: then the folders have moved. */
+/** The words of all source files, cached. Throws if the folders contain no source. */
 export function sourceWords(): SourceWords {
-  return (cached ??= readSourceWords());
+  cached ??= readSourceWords();
+  return cached;
 }
 
 function readSourceWords(): SourceWords {
   const patternWords = new Set<string>();
   const keywords = new Set<string>();
-  const signs = new Set<string>();
-  const files = CODE.flatMap((folder) => sourceFiles(path.join(PROJECT, folder)));
-  if (files.length === 0) throw new Error(`There is no source in ${CODE.join(' and ')}.`);
+  const symbols = new Set<string>();
+  const files = SOURCE_FOLDERS.flatMap((folder) => sourceFiles(path.join(PROJECT, folder)));
+  if (files.length === 0) throw new Error(`There is no source in ${SOURCE_FOLDERS.join(' and ')}.`);
   for (const file of files) {
     const isKeywordFile = KEYWORD_FOLDERS.some((folder) =>
       path.relative(PROJECT, file).startsWith(folder),
     );
     forEachLiteral(file, ({ text, isPattern }) => {
       if (isPattern)
-        for (const run of literalRuns(text)) (run.length > 1 ? patternWords : signs).add(run);
-      else if (/^[^\p{L}\p{N}]{1,2}$/u.test(text)) signs.add(text);
+        for (const run of literalRuns(text)) (run.length > 1 ? patternWords : symbols).add(run);
+      else if (/^[^\p{L}\p{N}]{1,2}$/u.test(text)) symbols.add(text);
       else if (isKeywordFile)
         for (const word of text.split(/[\s|]+/))
-          if (word.length > 1 && word.length <= WORD_LENGTH) keywords.add(word);
+          if (word.length > 1 && word.length <= MAX_WORD_LENGTH) keywords.add(word);
     });
   }
   const sorted = (words: Set<string>) => [...words].sort();
   return {
     patternWords: sorted(patternWords),
     keywords: sorted(keywords),
-    signs: sorted(signs),
+    symbols: sorted(symbols),
   };
 }
 
@@ -70,7 +71,7 @@ function sourceFiles(folder: string): string[] {
 
 function forEachLiteral(
   file: string,
-  use: (literal: { text: string; isPattern: boolean }) => void,
+  callback: (literal: { text: string; isPattern: boolean }) => void,
 ): void {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
   const isPatternFactory = (node: ts.Node) =>
@@ -79,22 +80,22 @@ function forEachLiteral(
   const visit = (node: ts.Node, inPattern: boolean): void => {
     if (ts.isImportDeclaration(node)) return;
     if (ts.isRegularExpressionLiteral(node))
-      use({ text: node.text.slice(1, node.text.lastIndexOf('/')), isPattern: true });
-    else if (ts.isStringLiteralLike(node)) use({ text: node.text, isPattern: inPattern });
+      callback({ text: node.text.slice(1, node.text.lastIndexOf('/')), isPattern: true });
+    else if (ts.isStringLiteralLike(node)) callback({ text: node.text, isPattern: inPattern });
     else if (ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node))
-      use({ text: node.text, isPattern: inPattern });
+      callback({ text: node.text, isPattern: inPattern });
     const isInside = inPattern || isPatternFactory(node);
     ts.forEachChild(node, (child) => visit(child, isInside));
   };
   visit(source, false);
 }
 
-/** The texts that a pattern holds literally: `/token:\s*(\w+)/` has `token:`. */
+/** The literal runs of a pattern: `token:` for `/token:\s*(\w+)/`. */
 export function literalRuns(pattern: string): string[] {
   const runs = new Set<string>();
   let run = '';
-  const end = () => {
-    if (run !== '' && run.length <= WORD_LENGTH) runs.add(run);
+  const endRun = () => {
+    if (run !== '' && run.length <= MAX_WORD_LENGTH) runs.add(run);
     run = '';
   };
   for (let at = 0; at < pattern.length; at += 1) {
@@ -103,27 +104,27 @@ export function literalRuns(pattern: string): string[] {
       at += 1;
       const escaped = pattern.charAt(at);
       if (/[A-Za-z0-9]/.test(escaped)) {
-        end();
+        endRun();
         at = endOfEscape(pattern, at);
       } else run += escaped;
     } else if (char === '[') {
-      end();
+      endRun();
       const close = endOfClass(pattern, at);
-      for (const sign of pattern.slice(at + 1, close))
-        if (/[^\p{L}\p{N}\\]/u.test(sign)) runs.add(sign);
+      for (const symbol of pattern.slice(at + 1, close))
+        if (/[^\p{L}\p{N}\\]/u.test(symbol)) runs.add(symbol);
       at = close;
     } else if (char === '{') {
-      end();
+      endRun();
       at = Math.max(at, pattern.indexOf('}', at));
     } else if (char === '(') {
-      end();
+      endRun();
       at +=
         /^\((?:\?(?:<[A-Za-z]\w*>|<?[=!]|:))?/.exec(pattern.slice(at, at + 40))?.[0].length ?? 1;
       at -= 1;
-    } else if (/[|)*+?^$.]/.test(char)) end();
+    } else if (/[|)*+?^$.]/.test(char)) endRun();
     else run += char;
   }
-  end();
+  endRun();
   return [...runs];
 }
 

@@ -1,31 +1,40 @@
 import { sourceWords } from './source-words';
 
 /*
- * Hostile texts, shared by the bench (`npm run bench -- --hostile`) and the guard of `npm test`: repeats of everything
- * that a parser, a scanner or a regular expression of the code could stumble over.
+ * Hostile texts for the bench (`npm run bench -- --hostile`) and for `linear.test.ts`: repeats of
+ * everything that may make a parser, a scanner or a regular expression slow.
  */
 
-/** A text that is repeated to any length, with something before and behind the repeats. */
+/** A unit that is repeated to any length, with optional text before and after the repeats. */
 export interface HostileText {
   name: string;
   unit: string;
   before?: string;
-  behind?: string;
+  after?: string;
 }
 
-/** The text at about `length` characters: whole units, so that no character is cut. */
-export function textOf({ unit, before = '', behind = '' }: HostileText, length: number): string {
-  const count = Math.max(1, Math.floor((length - before.length - behind.length) / unit.length));
-  return before + unit.repeat(count) + behind;
+/**
+ * A text of about `length` characters. It contains whole units only, so that no surrogate pair is
+ * split.
+ */
+export function textOf({ unit, before = '', after = '' }: HostileText, length: number): string {
+  const count = Math.max(1, Math.floor((length - before.length - after.length) / unit.length));
+  return before + unit.repeat(count) + after;
 }
 
-/** Every structural character of JSON, YAML, SQL, XML, URLs, command lines, globs, patterns and of the query language. */
-export const STRUCTURAL = [
+/**
+ * The structural characters of JSON, YAML, SQL, XML, URLs, command lines, globs, patterns and the
+ * query language.
+ */
+const STRUCTURAL = [
   ...'()=:"\'`<>{}[],;&%\\/@#$-_.|*+?!~^ \t\n\r',
   ...'：＝，．－＂“”「」『』→｜　',
 ];
-/** Controls that Postgres stores, bidirectional ones, and characters of two UTF-16 units. */
-const ODD = [
+/**
+ * Controls that Postgres can store, bidirectional controls, combining characters and surrogate
+ * pairs.
+ */
+const UNUSUAL = [
   '\u0001',
   '\u007f',
   '\u0085',
@@ -44,6 +53,7 @@ const ODD = [
 ];
 const RUNS = ['a', 'A', '0', 'f', 'あ', '鍵', 'aB', 'a1', 'a_', 'a-', 'a.', 'A1', '0.', '0-', '0:'];
 
+/** Fragments of the formats that the readers parse. */
 const FORMS = [
   '")="',
   '")=',
@@ -196,33 +206,36 @@ const FORMS = [
   '* ',
 ];
 
-/** The text as a table can print it. */
-const shown = (text: string) =>
+/** The text with its unprintable characters escaped. */
+const printable = (text: string) =>
   JSON.stringify(text)
     .slice(1, -1)
     .replaceAll(
       /[\p{Cc}\p{Cf}\p{M}\u2028\u2029\ufeff]/gu,
       (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
-const repeated = (unit: string): HostileText => ({ name: shown(unit), unit });
-/** Between letters: `/,+$/` is quadratic on commas that a letter follows, and linear on commas alone. */
+const repeated = (unit: string): HostileText => ({ name: printable(unit), unit });
+/** Between letters, because `/,+$/` is quadratic only if a letter follows the commas. */
 const enclosed = (unit: string): HostileText => ({
-  name: `x${shown(unit)}…x`,
+  name: `x${printable(unit)}…x`,
   unit,
   before: 'x',
-  behind: 'x',
+  after: 'x',
 });
 
-const unique = (texts: HostileText[]) => [
+const uniqueByName = (texts: HostileText[]) => [
   ...new Map(texts.map((text) => [text.name, text])).values(),
 ];
 
-/** The texts that are always tried: every sign, alone and between letters, runs of letters and digits, and known forms. */
+/**
+ * The basic set: every symbol alone and between letters, runs of letters and digits, and known
+ * forms.
+ */
 export function coreTexts(): HostileText[] {
-  const signs = [...new Set([...STRUCTURAL, ...ODD, ...sourceWords().signs])];
-  return unique([
-    ...[...signs, ...RUNS, ...FORMS].map(repeated),
-    ...[...signs, ...RUNS].map(enclosed),
+  const symbols = [...new Set([...STRUCTURAL, ...UNUSUAL, ...sourceWords().symbols])];
+  return uniqueByName([
+    ...[...symbols, ...RUNS, ...FORMS].map(repeated),
+    ...[...symbols, ...RUNS].map(enclosed),
     ...['"', "'", '(', '[', '{', '<', '`', '「'].map((open) => ({
       name: `${open}aaa…`,
       unit: 'a',
@@ -234,39 +247,47 @@ export function coreTexts(): HostileText[] {
       'Bearer ',
       'パスワード「',
       '-----BEGIN PRIVATE KEY-----\n',
-    ].map((before) => ({ name: `${shown(before)}aaa…`, unit: 'a', before })),
+    ].map((before) => ({ name: `${printable(before)}aaa…`, unit: 'a', before })),
     { name: '"a" password: a…', unit: '"a" ', before: 'password: ' },
   ]);
 }
 
-/** Each two signs after each other. The order within a pair does not matter: `ab` repeated is `ba` repeated. */
+/** Each pair of symbols, in one order only, because `ab` repeated contains `ba` repeated. */
 export function pairTexts(): HostileText[] {
-  const signs = [...STRUCTURAL.filter((sign) => sign.charCodeAt(0) < 128), 'a', '0', '：', '「'];
-  return signs.flatMap((first, n) => signs.slice(n + 1).map((second) => repeated(first + second)));
+  const symbols = [
+    ...STRUCTURAL.filter((symbol) => symbol.charCodeAt(0) < 128),
+    'a',
+    '0',
+    '：',
+    '「',
+  ];
+  return symbols.flatMap((first, n) =>
+    symbols.slice(n + 1).map((second) => repeated(first + second)),
+  );
 }
 
-/** Each word that the source knows, alone and as the name of a value. */
+/** Each word that the source matches, alone and as the name of a value. */
 export function wordTexts(): HostileText[] {
   const { patternWords, keywords } = sourceWords();
-  return unique([
+  return uniqueByName([
     ...[...patternWords, ...keywords].flatMap((word) => [repeated(word), repeated(`${word} `)]),
     ...keywords.flatMap((word) => [repeated(`${word}=`), repeated(`"${word}": `)]),
   ]);
 }
 
-/** A JSON text by its length: what makes it hostile is its structure. */
-export interface HostileJson {
+/** JSON with a hostile structure, generated for a length in characters. */
+interface HostileJson {
   name: string;
   json: (length: number) => string;
 }
 
 const list = <T>(count: number, item: (n: number) => T): T[] =>
   Array.from({ length: count }, (_, n) => item(n));
-const SAME_BEGINNING = 'abcdefghijklmnop'.repeat(3);
+const COMMON_PREFIX = 'abcdefghijklmnop'.repeat(3);
 const arn = (n: number) =>
   `arn:aws:secretsmanager:eu-west-1:123456789012:secret:service/production/database-${n}-AbCdEf`;
 
-/** Payloads whose structure costs: depth, breadth, keys, and hidden values that are repeated. */
+/** Payloads with an expensive structure: depth, breadth, keys, and repeats of hidden values. */
 export const HOSTILE_JSON: HostileJson[] = [
   { name: 'array in array', json: (n) => '['.repeat(n / 2) + ']'.repeat(n / 2) },
   {
@@ -298,7 +319,7 @@ export const HOSTILE_JSON: HostileJson[] = [
     name: 'tokens of one beginning',
     json: (n) =>
       JSON.stringify({
-        tokens: list(n / 120, (k) => `${SAME_BEGINNING}${k}`),
+        tokens: list(n / 120, (k) => `${COMMON_PREFIX}${k}`),
         note: 'a'.repeat(n / 2),
       }),
   },
@@ -306,8 +327,8 @@ export const HOSTILE_JSON: HostileJson[] = [
     name: 'tokens of one beginning, repeated',
     json: (n) =>
       JSON.stringify({
-        tokens: list(n / 120, (k) => `${SAME_BEGINNING}${k}`),
-        note: SAME_BEGINNING.repeat(n / 100),
+        tokens: list(n / 120, (k) => `${COMMON_PREFIX}${k}`),
+        note: COMMON_PREFIX.repeat(n / 100),
       }),
   },
   {

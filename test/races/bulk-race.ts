@@ -1,40 +1,51 @@
-import { MIGRATIONS } from '../../lib/audit/migrations';
+import type pg from 'pg';
+import { MIGRATIONS } from '../../lib/console-schema/setup';
 import { goodJobDatabase } from '../harness/good-job-database';
-import { BULK_VIOLATIONS, figures, violations } from './checks';
+import { BULK_VIOLATIONS, findViolations, readActivity } from './checks';
 import type { Strategy } from './good-job-worker';
 import { Racer } from './racer';
-import { connect, prepare } from './stage';
+import { connect, insertRaceRows } from './stage';
 
 /*
- * Two bulk runs beside four workers: one retries 20,000 discarded jobs, which the workers take up, and fail again, at
- * once; one discards jobs that the workers are at.
+ * Two bulk runs concurrent with four workers: one retries 20,000 discarded jobs, which the workers
+ * run and fail again; the other discards jobs that the workers are running.
  */
 
 const WORKERS = 4;
 const DISCARDED = 20_000;
 
 const BULK_JOBS = `
-  INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, scheduled_at, created_at, updated_at, performed_at, finished_at, error, error_event)
-  SELECT id, id, 'bulk', 10, 'BulkJob', jsonb_build_object('job_class', 'BulkJob', 'job_id', id, 'queue_name', 'bulk', 'priority', 10, 'arguments', '[]'::jsonb, 'executions', 0, 'exception_executions', '{}'::jsonb, 'locale', 'en', 'timezone', 'UTC'),
-         now(), now(), now(), now(), now(), 'RuntimeError: boom', 4 FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, ${DISCARDED})) ids;
+  INSERT INTO good_jobs (
+         id, active_job_id, queue_name, priority, job_class, serialized_params, scheduled_at,
+         created_at, updated_at, performed_at, finished_at, error, error_event)
+  SELECT id, id, 'bulk', 10, 'BulkJob',
+         jsonb_build_object(
+           'job_class', 'BulkJob', 'job_id', id, 'queue_name', 'bulk', 'priority', 10,
+           'arguments', '[]'::jsonb, 'executions', 0, 'exception_executions', '{}'::jsonb,
+           'locale', 'en', 'timezone', 'UTC'),
+         now(), now(), now(), now(), now(), 'RuntimeError: boom', 4
+    FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, ${DISCARDED})) ids;
   UPDATE good_jobs SET scheduled_at = now() WHERE job_class = 'RaceJob';
   CREATE TABLE race_log.targets (job_id uuid, action text);
   INSERT INTO race_log.targets SELECT id, 'retry' FROM good_jobs WHERE job_class = 'BulkJob';
-  INSERT INTO race_log.targets SELECT id, 'discard' FROM good_jobs WHERE job_class = 'RaceJob' AND queue_name = 'reports';
+  INSERT INTO race_log.targets
+  SELECT id, 'discard' FROM good_jobs WHERE job_class = 'RaceJob' AND queue_name = 'reports';
   ANALYZE good_jobs`;
 
 export interface BulkRaceResult {
   strategy: Strategy;
   seconds: number;
   retried: number;
-  /** Jobs that workers ran meanwhile. */
+  /** Executions by workers during the runs. */
   executions: number;
-  /** Of the run that discards: done, and held or changed by a worker. */
+  /** Jobs that the discarding run discarded. */
   discarded: number;
-  missed: number;
+  /** Jobs that the discarding run skipped, because a worker had locked or changed them. */
+  skipped: number;
   violations: string[];
 }
 
+/** Runs the workers and the two bulk runs under one lock strategy, and checks the result. */
 export async function bulkRace(strategy: Strategy): Promise<BulkRaceResult> {
   const consoleSchema = [
     'CREATE SCHEMA good_job_console',
@@ -44,7 +55,7 @@ export async function bulkRace(strategy: Strategy): Promise<BulkRaceResult> {
   const client = await connect(database.url, 'good_job_race');
   const racers: Racer[] = [];
   try {
-    await prepare(client);
+    await insertRaceRows(client);
     await client.query(BULK_JOBS);
     const workers = Array.from(
       { length: WORKERS },
@@ -52,7 +63,7 @@ export async function bulkRace(strategy: Strategy): Promise<BulkRaceResult> {
     );
     racers.push(...workers);
     await Promise.all(workers.map((worker) => worker.ready));
-    const begun = Date.now();
+    const startedAt = Date.now();
     const runs = [
       new Racer('bulk-runner', {
         url: database.url,
@@ -64,43 +75,55 @@ export async function bulkRace(strategy: Strategy): Promise<BulkRaceResult> {
       }),
     ];
     racers.push(...runs);
-    await Promise.all(runs.map((run) => run.over()));
-    const seconds = (Date.now() - begun) / 1000;
+    await Promise.all(runs.map((run) => run.waitForExit()));
+    const seconds = (Date.now() - startedAt) / 1000;
     await Promise.all(workers.map((worker) => worker.end()));
 
-    const { rows } = await client.query<{
-      action: string;
-      state: string;
-      counts: Record<string, number>;
-    }>('SELECT action, state, counts FROM good_job_console.bulk_runs');
-    const [retry, discard] = ['retry', 'discard'].map((action) =>
-      rows.find((row) => row.action === action),
+    const { rows } = await client.query<RunRow>(
+      'SELECT action, state, counts FROM good_job_console.bulk_runs',
     );
-    const counts = discard?.counts ?? {};
-    const told = rows
-      .filter(({ state }) => state !== 'finished')
-      .map(({ action, state }) => `the run that was to ${action} is ${state}`);
-    if (retry?.counts.done !== DISCARDED)
-      told.push(`the run says ${JSON.stringify(retry?.counts)} of ${DISCARDED} jobs`);
-    const changes = await client.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM race_log.job_changes WHERE actor = 'good_job_console' AND is_finished AND NOT was_finished`,
-    );
-    if (changes.rows[0]?.n !== (counts.done ?? 0))
-      told.push(
-        `the run says that ${counts.done ?? 0} jobs were discarded, the log ${changes.rows[0]?.n}`,
-      );
+    const retried = rows.find((row) => row.action === 'retry')?.counts.done ?? 0;
+    const counts = rows.find((row) => row.action === 'discard')?.counts ?? {};
     return {
       strategy,
       seconds,
-      retried: retry?.counts.done ?? 0,
-      executions: (await figures(client)).executions,
+      retried,
+      executions: (await readActivity(client)).executions,
       discarded: counts.done ?? 0,
-      missed: (counts.locked ?? 0) + (counts.conflict ?? 0),
-      violations: [...told, ...(await violations(client, BULK_VIOLATIONS))],
+      skipped: (counts.locked ?? 0) + (counts.conflict ?? 0),
+      violations: [
+        ...(await findWrongReports(client, rows)),
+        ...(await findViolations(client, BULK_VIOLATIONS)),
+      ],
     };
   } finally {
     for (const racer of racers) racer.kill();
     await client.end();
     await database.drop();
   }
+}
+
+interface RunRow {
+  action: string;
+  state: string;
+  counts: Record<string, number>;
+}
+
+/** Descriptions of runs that did not finish or report other numbers than the log. */
+async function findWrongReports(client: pg.Client, runs: RunRow[]): Promise<string[]> {
+  const wrongReports = runs
+    .filter(({ state }) => state !== 'finished')
+    .map(({ action, state }) => `the ${action} run is ${state}`);
+  const retryCounts = runs.find((run) => run.action === 'retry')?.counts;
+  if (retryCounts?.done !== DISCARDED)
+    wrongReports.push(`the retry run reports ${JSON.stringify(retryCounts)} of ${DISCARDED} jobs`);
+  const discarded = runs.find((run) => run.action === 'discard')?.counts.done ?? 0;
+  const { rows } = await client.query<{ n: number }>(
+    `SELECT count(*)::int AS n
+       FROM race_log.job_changes
+      WHERE actor = 'good_job_console' AND is_finished AND NOT was_finished`,
+  );
+  if (rows[0]?.n !== discarded)
+    wrongReports.push(`the discard run reports ${discarded} jobs, but the log ${rows[0]?.n}`);
+  return wrongReports;
 }

@@ -1,28 +1,27 @@
-import { contextFor } from '../../lib/ctx';
+import { controlRun, startBulk } from '../../lib/bulk/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { controlRun } from '../../lib/bulk/control';
-import { startBulk } from '../../lib/bulk/start';
-import { workOn } from '../../lib/bulk/runner';
+import { getActiveRun } from '../../lib/bulk/runner';
+import { contextFor } from '../../lib/context/request-context';
+import { shutdown } from '../../lib/core/shared-state';
 import { openDatabase } from '../../lib/db/database';
-import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
-import { shutdown } from '../../lib/shutdown';
+import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { CONSOLE } from './stage';
 
 /*
- * A console's server as far as bulk runs go, as a process of its own that can be killed. In its first argument: the
- * database, and what to do: start a run on a filter, or control one.
+ * A console server for bulk runs as a process that a test can kill. Its first argument is a JSON of
+ * BulkRunnerOptions.
  */
 
 export interface BulkRunnerOptions {
   url: string;
   start?: { action: 'retry' | 'discard' | 'reschedule' | 'destroy'; query: string };
+  /** The id of the run to resume. */
   resume?: string;
 }
 
 const { url, start, resume } = JSON.parse(process.argv[2] ?? '{}') as BulkRunnerOptions;
 const db = openDatabase({ url, caFile: null, poolSize: 2, applicationName: CONSOLE });
-const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
   appName: 'race-app',
   locale: 'en',
   timeZone: 'UTC',
@@ -31,7 +30,7 @@ const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
 const ctx = contextFor({
   viewer: { id: 'racer', role: 'admin' },
   db,
-  gj,
+  tables,
   consoleSchema: true,
   bulkRuns: true,
   requestId: 'race',
@@ -53,13 +52,13 @@ if (start) {
     scheduledAt: null,
     cutOff,
     expected: total,
-    typed: total.count,
+    confirmedCount: total.count,
   });
   if (started.kind !== 'started') throw new Error(`The run was not started: ${started.kind}.`);
   runId = started.runId;
 }
 const outcome = resume ? await controlRun(ctx, resume, 'resume') : 'done';
 process.send?.({ runId, outcome });
-await workOn(runId)?.ended;
+await getActiveRun(runId)?.ended;
 await db.close();
 process.disconnect();

@@ -1,45 +1,65 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { contextFor } from '../../lib/ctx';
+import { contextFor } from '../../lib/context/request-context';
 import { openDatabase } from '../../lib/db/database';
-import { detectSchema } from '../../lib/good-job/schema';
-import { GoodJob } from '../../lib/good-job/tables';
+import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { actWithoutLocks } from './sabotage';
 import { CONSOLE, connect, listenToRace, racerOptions } from './stage';
 
-/* An operator who discards, retries and reschedules with hardly a pause: jobs at random, and those that workers are at. */
+/*
+ * A simulated operator who discards, retries and reschedules random jobs and jobs that workers are
+ * running.
+ */
 
 export const ACTIONS = ['discard', 'retry', 'reschedule'] as const;
 export type RaceAction = (typeof ACTIONS)[number];
 
-/** Where an action meets a worker. Callback jobs are the workers' own. */
-const HOT: Record<RaceAction, string[]> = {
+/**
+ * Queries for the jobs on which an action collides with a worker; clients leave callback jobs
+ * alone.
+ */
+const CONTENDED_JOBS: Record<RaceAction, string[]> = {
   discard: [
     // Next in the queue.
-    `SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL AND scheduled_at <= now() ORDER BY priority, created_at LIMIT 12`,
-    // The last open one of its batch beside one that is about to end: who completes the batch?
-    `SELECT o.id FROM good_jobs r JOIN good_jobs o ON o.batch_id = r.batch_id AND o.id <> r.id AND o.finished_at IS NULL
-       JOIN good_job_batches b ON b.id = r.batch_id AND b.jobs_finished_at IS NULL WHERE r.performed_at IS NOT NULL AND r.finished_at IS NULL`,
+    `SELECT id
+       FROM good_jobs
+      WHERE finished_at IS NULL AND batch_callback_id IS NULL AND scheduled_at <= now()
+      ORDER BY priority, created_at
+      LIMIT 12`,
+    // The other open job of a batch with a running job, so that both complete the batch at once.
+    `SELECT o.id
+       FROM good_jobs r
+       JOIN good_jobs o ON o.batch_id = r.batch_id AND o.id <> r.id AND o.finished_at IS NULL
+       JOIN good_job_batches b ON b.id = r.batch_id AND b.jobs_finished_at IS NULL
+      WHERE r.performed_at IS NOT NULL AND r.finished_at IS NULL`,
   ],
   // Running.
   reschedule: [
-    `SELECT id FROM good_jobs WHERE finished_at IS NULL AND batch_callback_id IS NULL ORDER BY performed_at DESC NULLS LAST LIMIT 12`,
+    `SELECT id
+       FROM good_jobs
+      WHERE finished_at IS NULL AND batch_callback_id IS NULL
+      ORDER BY performed_at DESC NULLS LAST
+      LIMIT 12`,
   ],
-  // Just discarded, perhaps not yet let go.
+  // Just discarded, possibly still locked.
   retry: [
-    `SELECT id FROM good_jobs WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL ORDER BY finished_at DESC LIMIT 24`,
+    `SELECT id
+       FROM good_jobs
+      WHERE finished_at IS NOT NULL AND error IS NOT NULL AND batch_callback_id IS NULL
+      ORDER BY finished_at DESC
+      LIMIT 24`,
   ],
 };
-const MOST_IDS = 8;
-/** The workers must get their share of two cores. */
+const MAX_IDS = 8;
+/** Short pauses, so that the workers get their share of two cores. */
 const PAUSE_MS = 10;
 
 const { url, sabotage } = racerOptions();
-const heard = listenToRace();
+const race = listenToRace();
 
 const log = await connect(url, `${CONSOLE}_log`);
 const db = openDatabase({ url, caFile: null, poolSize: 1, applicationName: CONSOLE });
-const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
+const tables = new GoodJobTables(await db.read((tx) => detectSchema(tx, 'public')), {
   appName: 'race-app',
   locale: 'en',
   timeZone: 'UTC',
@@ -48,40 +68,42 @@ const gj = new GoodJob(await db.read((tx) => detectSchema(tx, 'public')), {
 const ctx = contextFor({
   viewer: { id: 'racer', role: 'operator' },
   db,
-  gj,
+  tables,
   consoleSchema: true,
   requestId: 'race',
   readOnly: false,
 });
-const careless = sabotage ? await connect(url, CONSOLE) : null;
-const { rows: all } = await log.query<{ id: string }>(
+const sabotageClient = sabotage ? await connect(url, CONSOLE) : null;
+const { rows: allJobs } = await log.query<{ id: string }>(
   'SELECT id FROM good_jobs WHERE batch_callback_id IS NULL',
 );
 
-const oneOf = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
+const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
 process.send?.('ready');
-while (heard.signal !== 'stop') {
-  const action = oneOf(ACTIONS);
-  const hot = Math.random() < 0.5 ? (await log.query<{ id: string }>(oneOf(HOT[action]))).rows : [];
-  const pool = hot.length > 0 ? hot : all;
+while (race.signal !== 'stop') {
+  const action = pick(ACTIONS);
+  const contended =
+    Math.random() < 0.5 ? (await log.query<{ id: string }>(pick(CONTENDED_JOBS[action]))).rows : [];
+  const jobs = contended.length > 0 ? contended : allJobs;
   const ids = [
     ...new Set(
-      Array.from({ length: 1 + Math.floor(Math.random() * MOST_IDS) }, () => oneOf(pool).id),
+      Array.from({ length: 1 + Math.floor(Math.random() * MAX_IDS) }, () => pick(jobs).id),
     ),
   ];
-  const later =
+  const options =
     action === 'reschedule' && Math.random() < 0.5
       ? { scheduledAt: new Date(Date.now() + Math.random() * 500).toISOString() }
       : {};
-  const outcomes = careless
-    ? await actWithoutLocks(careless, action, ids)
-    : await changeJobs(ctx, action, ids, later);
+  const outcomes = sabotageClient
+    ? await actWithoutLocks(sabotageClient, action, ids)
+    : await changeJobs(ctx, action, ids, options);
   await log.query(
-    'INSERT INTO race_log.outcomes (job_id, action, outcome) SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)',
+    `INSERT INTO race_log.outcomes (job_id, action, outcome)
+     SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)`,
     [action, outcomes.map(({ id }) => id), outcomes.map(({ outcome }) => outcome)],
   );
   await sleep(PAUSE_MS);
 }
-await Promise.all([db.close(), log.end(), careless?.end()]);
+await Promise.all([db.close(), log.end(), sabotageClient?.end()]);
 process.disconnect();

@@ -2,18 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { ActiveRecord, insert, transaction } from './good-job-record';
 
-/** GoodJob::BatchRecord#_continue_discard_or_finish as of GoodJob 4.19 on Rails 7.2: callbacks are enqueued after the commit. */
+/**
+ * `GoodJob::BatchRecord#_continue_discard_or_finish` of GoodJob 4.19 on Rails 7.2, which enqueues
+ * callbacks after the commit.
+ */
 export async function continueDiscardOrFinish(
   client: pg.Client,
   batchId: string,
   job?: ActiveRecord,
 ): Promise<void> {
-  const jobDiscarded =
+  const isJobDiscarded =
     job !== undefined && job.get('finished_at') !== null && job.get('error') !== null;
   const events: string[] = [];
   const batch = new ActiveRecord('good_job_batches', { id: batchId });
   const now = () => new Date().toISOString();
-  const none = async (column: string) =>
+  const hasNoOpenJob = async (column: string) =>
     (
       await client.query(
         `SELECT 1 FROM good_jobs WHERE ${column} = $1 AND finished_at IS NULL LIMIT 1`,
@@ -23,18 +26,19 @@ export async function continueDiscardOrFinish(
 
   await transaction(client, async () => {
     await client.query(
-      `SELECT pg_advisory_xact_lock(('x' || substr(md5('good_job_batches-' || $1), 1, 16))::bit(64)::bigint)`,
+      `SELECT pg_advisory_xact_lock(
+                ('x' || substr(md5('good_job_batches-' || $1), 1, 16))::bit(64)::bigint)`,
       [batchId],
     );
     await batch.reload(client);
-    if (jobDiscarded && batch.get('discarded_at') === null) {
+    if (isJobDiscarded && batch.get('discarded_at') === null) {
       await batch.update(client, { discarded_at: now() });
       events.push('discard');
     }
     if (
       batch.get('enqueued_at') !== null &&
       batch.get('jobs_finished_at') === null &&
-      (await none('batch_id'))
+      (await hasNoOpenJob('batch_id'))
     ) {
       await batch.update(client, { jobs_finished_at: now() });
       if (batch.get('discarded_at') === null) events.push('success');
@@ -43,7 +47,7 @@ export async function continueDiscardOrFinish(
     if (
       batch.get('finished_at') === null &&
       batch.get('jobs_finished_at') !== null &&
-      (await none('batch_callback_id'))
+      (await hasNoOpenJob('batch_callback_id'))
     )
       await batch.update(client, { finished_at: now() });
   });

@@ -2,7 +2,10 @@ import type pg from 'pg';
 
 export type Values = Record<string, unknown>;
 
-/** A row as Active Record holds it: what is assigned is written by save(), and only what differs from what was read. */
+/**
+ * A row like an Active Record object: save() writes the assigned values that differ from the stored
+ * ones.
+ */
 export class ActiveRecord {
   private changes: Values = {};
 
@@ -26,17 +29,17 @@ export class ActiveRecord {
     }
   }
 
-  /** `UPDATE … WHERE id`, whatever has become of the row; nothing when nothing was changed. */
+  /** Updates the row by its id, without checking its current values. */
   async save(client: pg.Client): Promise<void> {
-    const columns = Object.keys(this.changes);
-    if (columns.length === 0) return;
+    if (Object.keys(this.changes).length === 0) return;
     this.changes.updated_at = new Date().toISOString();
-    const all = Object.keys(this.changes);
-    const values = all.map((column) => databaseValue(this.changes[column]));
-    await client.query(
-      `UPDATE ${this.table} SET ${all.map((column, n) => `${column} = $${n + 2}`).join(', ')} WHERE id = $1`,
-      [this.id, ...values],
-    );
+    const columns = Object.keys(this.changes);
+    const values = columns.map((column) => databaseValue(this.changes[column]));
+    const assignments = columns.map((column, n) => `${column} = $${n + 2}`).join(', ');
+    await client.query(`UPDATE ${this.table} SET ${assignments} WHERE id = $1`, [
+      this.id,
+      ...values,
+    ]);
     this.stored = { ...this.stored, ...this.changes };
     this.changes = {};
   }
@@ -50,7 +53,7 @@ export class ActiveRecord {
     const { rows } = await client.query<Values>(`SELECT * FROM ${this.table} WHERE id = $1`, [
       this.id,
     ]);
-    if (!rows[0]) throw new Error(`The row ${this.id} of ${this.table} is gone.`);
+    if (!rows[0]) throw new Error(`${this.table} has no row ${this.id}.`);
     this.stored = rows[0];
     this.changes = {};
   }
@@ -72,8 +75,9 @@ function databaseValue(value: unknown): unknown {
 
 export async function insert(client: pg.Client, table: string, values: Values): Promise<void> {
   const columns = Object.keys(values);
+  const placeholders = columns.map((_, n) => `$${n + 1}`).join(', ');
   await client.query(
-    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, n) => `$${n + 1}`).join(', ')})`,
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${placeholders})`,
     Object.values(values).map(databaseValue),
   );
 }

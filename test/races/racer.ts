@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { BulkRunnerOptions } from './bulk-runner';
 import type { RacerOptions, Signal } from './stage';
 
-/** A process of its own, under the same loaders as this one. */
+/** A child process with the same module loaders as this one. */
 export class Racer {
   private readonly child: ChildProcess;
-  /** What it says first. */
+  /** Resolves with the first message of the process. */
   readonly ready: Promise<unknown>;
-  /** Rejects when it ends by itself. */
+  /** Rejects if the process exits on its own. */
   readonly failed: Promise<never>;
-  private ending = false;
+  private isEnding = false;
 
   constructor(
     program: 'worker' | 'client' | 'bulk-runner',
@@ -21,8 +21,8 @@ export class Racer {
       JSON.stringify(options),
     ]);
     this.failed = once(this.child, 'exit').then(([code]) => {
-      if (this.ending) return new Promise<never>(() => undefined);
-      throw new Error(`A ${program} ended with exit code ${code}.`);
+      if (this.isEnding) return new Promise<never>(() => undefined);
+      throw new Error(`A ${program} exited with code ${code}.`);
     });
     this.failed.catch(() => undefined);
     this.ready = Promise.race([
@@ -31,28 +31,30 @@ export class Racer {
     ]);
   }
 
+  /** Sends a signal that listenToRace() receives. */
   send(signal: Signal): void {
     this.child.send(signal);
   }
 
+  /** Stops the process; throws if its exit code is not 0. */
   async end(): Promise<void> {
-    this.ending = true;
+    this.isEnding = true;
     const exited = once(this.child, 'exit');
     this.send('stop');
     const [code] = (await exited) as [number | null];
-    if (code !== 0) throw new Error(`A racer ended with exit code ${code}.`);
+    if (code !== 0) throw new Error(`A racer exited with code ${code}.`);
   }
 
-  /** When it ends by itself, as it should. */
-  async over(): Promise<void> {
-    this.ending = true;
+  /** Waits until the process exits on its own; throws if its exit code is not 0. */
+  async waitForExit(): Promise<void> {
+    this.isEnding = true;
     if (this.child.exitCode !== null) return;
     const [code] = (await once(this.child, 'exit')) as [number | null];
-    if (code !== 0) throw new Error(`A racer ended with exit code ${code}.`);
+    if (code !== 0) throw new Error(`A racer exited with code ${code}.`);
   }
 
   kill(): void {
-    this.ending = true;
+    this.isEnding = true;
     if (this.child.exitCode === null) this.child.kill('SIGKILL');
   }
 }

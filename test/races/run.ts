@@ -4,9 +4,9 @@ import { STRATEGIES, type Strategy } from './good-job-worker';
 import { type RaceResult, race } from './race';
 
 /*
- * npm run test:races -- --seconds 10: the console's actions against workers as GoodJob's, under each lock
- * strategy in turn. --strategy takes one alone; with --sabotage the clients use no locks, which must not pass.
- * After each race two bulk runs are put beside the workers. Exit 1 on any violation.
+ * npm run test:races -- --seconds 10: runs the console's actions against simulated GoodJob workers,
+ * then two bulk runs, under each lock strategy or the one of --strategy. With --sabotage the
+ * clients take no locks, and the race must fail. Exits with 1 on any violation.
  */
 
 const { values } = parseArgs({
@@ -28,23 +28,26 @@ if (!(seconds > 0) || strategies.length === 0) {
 }
 
 const results: RaceResult[] = [];
-const bulk: BulkRaceResult[] = [];
+const bulkResults: BulkRaceResult[] = [];
 for (const strategy of strategies) {
   results.push(await race(strategy, seconds, values.sabotage));
-  if (!values.sabotage) bulk.push(await bulkRace(strategy));
+  if (!values.sabotage) bulkResults.push(await bulkRace(strategy));
 }
 
 const rows: [string, (result: RaceResult) => number][] = [
   ['seconds', (result) => Math.round(result.seconds)],
-  ['executions', ({ figures }) => figures.executions],
-  ['finished by workers', ({ figures }) => figures.finishedByWorkers],
-  ['  a minute', (result) => Math.round((result.figures.finishedByWorkers / result.seconds) * 60)],
-  ['discards done', ({ figures }) => figures.done.discard],
-  ['retries done', ({ figures }) => figures.done.retry],
-  ['reschedules done', ({ figures }) => figures.done.reschedule],
-  ['locked', ({ figures }) => figures.locked],
-  ['conflict', ({ figures }) => figures.conflict],
-  ['batches completed by the console', ({ figures }) => figures.batchesByConsole],
+  ['executions', ({ activity }) => activity.executions],
+  ['finished by workers', ({ activity }) => activity.finishedByWorkers],
+  [
+    '  per minute',
+    (result) => Math.round((result.activity.finishedByWorkers / result.seconds) * 60),
+  ],
+  ['discards done', ({ activity }) => activity.done.discard],
+  ['retries done', ({ activity }) => activity.done.retry],
+  ['reschedules done', ({ activity }) => activity.done.reschedule],
+  ['locked', ({ activity }) => activity.locked],
+  ['conflict', ({ activity }) => activity.conflict],
+  ['batches completed by the console', ({ activity }) => activity.batchesByConsole],
   ['violations', ({ violations }) => violations.length],
 ];
 console.log(
@@ -56,22 +59,17 @@ for (const [name, value] of rows)
   console.log(
     name.padEnd(34) + results.map((result) => String(value(result)).padStart(12)).join(''),
   );
-for (const {
-  strategy,
-  seconds: took,
-  retried,
-  executions,
-  discarded,
-  missed,
-  violations,
-} of bulk) {
+for (const result of bulkResults) {
+  const { strategy, retried, executions, discarded, skipped, violations } = result;
   console.log(
-    `${strategy}: bulk runs beside ${executions} executions: ${retried} jobs retried, ${discarded} discarded, ${missed} held or changed by workers, in ${took.toFixed(1)} s, ${violations.length} violations`,
+    `${strategy}: bulk runs with ${executions} concurrent executions: ${retried} jobs retried, ` +
+      `${discarded} discarded, ${skipped} skipped, ` +
+      `in ${result.seconds.toFixed(1)} s, ${violations.length} violations`,
   );
 }
-for (const { strategy, violations } of [...results, ...bulk])
+const all = [...results, ...bulkResults];
+for (const { strategy, violations } of all)
   for (const violation of violations) console.log(`${strategy}: ${violation}`);
-const all = [...results, ...bulk];
 const failed = all.filter(({ violations }) => violations.length > 0).length;
 console.log(`\nraces: ${all.length - failed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);

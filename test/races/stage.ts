@@ -2,62 +2,110 @@ import pg from 'pg';
 import type { Strategy } from './good-job-worker';
 
 /*
- * The database of one race: 2,000 jobs, most of them in batches with callbacks, and a schema `race_log` that the
- * racers' own rows cannot reach: what workers did is written there on connections of their own, what happened
- * to rows by triggers.
+ * The database of one race: 2,000 jobs, most of them in batches with callbacks, and the schema
+ * `race_log`. Workers log there on connections of their own, and triggers log every change of a
+ * row.
  */
 
 export const JOBS = 2000;
-/** Small ones: what can go wrong with a batch goes wrong at its end. */
+/** Many small batches, because most races concern the end of a batch. */
 const BATCHES = 600;
 const MEMBERS = 2;
 
-/** application_name of a worker's connections; the console's is its own. */
+/** application_name of the connections, by which the triggers distinguish the actors. */
 export const WORKER = 'good_job_worker';
 export const CONSOLE = 'good_job_console';
 
 const LOG = `
   CREATE SCHEMA race_log;
-  CREATE TABLE race_log.executions (n bigserial PRIMARY KEY, job_id uuid NOT NULL, process_id uuid NOT NULL, started_at timestamptz NOT NULL DEFAULT clock_timestamp(), stopped_at timestamptz);
+  CREATE TABLE race_log.executions (
+    n bigserial PRIMARY KEY,
+    job_id uuid NOT NULL,
+    process_id uuid NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    stopped_at timestamptz);
   CREATE INDEX ON race_log.executions (job_id);
-  CREATE TABLE race_log.outcomes (n bigserial PRIMARY KEY, job_id uuid NOT NULL, action text NOT NULL, outcome text NOT NULL);
+  CREATE TABLE race_log.outcomes (
+    n bigserial PRIMARY KEY,
+    job_id uuid NOT NULL,
+    action text NOT NULL,
+    outcome text NOT NULL);
   CREATE TABLE race_log.anomalies (n bigserial PRIMARY KEY, what text NOT NULL);
-  CREATE TABLE race_log.job_changes (n bigserial PRIMARY KEY, job_id uuid NOT NULL, actor text NOT NULL, was_finished boolean NOT NULL, is_finished boolean NOT NULL, error_event smallint);
-  CREATE TABLE race_log.batch_changes (n bigserial PRIMARY KEY, batch_id uuid NOT NULL, actor text NOT NULL, what text NOT NULL, is_set boolean NOT NULL, discarded boolean NOT NULL);
+  CREATE TABLE race_log.job_changes (
+    n bigserial PRIMARY KEY,
+    job_id uuid NOT NULL,
+    actor text NOT NULL,
+    was_finished boolean NOT NULL,
+    is_finished boolean NOT NULL,
+    error_event smallint);
+  CREATE TABLE race_log.batch_changes (
+    n bigserial PRIMARY KEY,
+    batch_id uuid NOT NULL,
+    actor text NOT NULL,
+    what text NOT NULL,
+    is_set boolean NOT NULL,
+    discarded boolean NOT NULL);
 
-  CREATE FUNCTION race_log.job_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  CREATE FUNCTION race_log.job_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
     INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished, error_event)
-    VALUES (NEW.id, current_setting('application_name'), OLD.finished_at IS NOT NULL, NEW.finished_at IS NOT NULL, NEW.error_event);
+    VALUES (NEW.id, current_setting('application_name'), OLD.finished_at IS NOT NULL,
+            NEW.finished_at IS NOT NULL, NEW.error_event);
     RETURN NULL;
   END $$;
   CREATE TRIGGER job_changed AFTER UPDATE ON good_jobs FOR EACH ROW
-    WHEN (OLD.finished_at IS NOT NULL OR NEW.finished_at IS NOT NULL OR current_setting('application_name') = '${CONSOLE}') EXECUTE FUNCTION race_log.job_changed();
+    WHEN (OLD.finished_at IS NOT NULL
+       OR NEW.finished_at IS NOT NULL
+       OR current_setting('application_name') = '${CONSOLE}')
+    EXECUTE FUNCTION race_log.job_changed();
 
-  CREATE FUNCTION race_log.batch_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  CREATE FUNCTION race_log.batch_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
     INSERT INTO race_log.batch_changes (batch_id, actor, what, is_set, discarded)
-    SELECT NEW.id, current_setting('application_name'), what, new_at IS NOT NULL, NEW.discarded_at IS NOT NULL
-      FROM (VALUES ('discarded_at', OLD.discarded_at, NEW.discarded_at), ('jobs_finished_at', OLD.jobs_finished_at, NEW.jobs_finished_at), ('finished_at', OLD.finished_at, NEW.finished_at)) AS t (what, old_at, new_at)
+    SELECT NEW.id, current_setting('application_name'), what, new_at IS NOT NULL,
+           NEW.discarded_at IS NOT NULL
+      FROM (VALUES
+             ('discarded_at', OLD.discarded_at, NEW.discarded_at),
+             ('jobs_finished_at', OLD.jobs_finished_at, NEW.jobs_finished_at),
+             ('finished_at', OLD.finished_at, NEW.finished_at)) AS t (what, old_at, new_at)
      WHERE old_at IS DISTINCT FROM new_at;
     RETURN NULL;
   END $$;
-  CREATE TRIGGER batch_changed AFTER UPDATE ON good_job_batches FOR EACH ROW EXECUTE FUNCTION race_log.batch_changed();`;
+  CREATE TRIGGER batch_changed AFTER UPDATE ON good_job_batches
+    FOR EACH ROW EXECUTE FUNCTION race_log.batch_changed();`;
 
-/** One job of four is due, the others in an hour: it is for the clients to reschedule them. */
+/** One job in four is due; the clients reschedule the others, which are due in an hour. */
 const ROWS = `
-  INSERT INTO good_job_batches (id, created_at, updated_at, serialized_properties, enqueued_at, on_finish, on_success, on_discard)
-  SELECT gen_random_uuid(), now(), now(), '{"_aj_symbol_keys": []}', now(), 'CallbackJob', CASE WHEN n % 3 <> 0 THEN 'CallbackJob' END, CASE WHEN n % 2 = 0 THEN 'CallbackJob' END
+  INSERT INTO good_job_batches (
+         id, created_at, updated_at, serialized_properties, enqueued_at,
+         on_finish, on_success, on_discard)
+  SELECT gen_random_uuid(), now(), now(), '{"_aj_symbol_keys": []}', now(),
+         'CallbackJob',
+         CASE WHEN n % 3 <> 0 THEN 'CallbackJob' END,
+         CASE WHEN n % 2 = 0 THEN 'CallbackJob' END
     FROM generate_series(1, ${BATCHES}) n;
-  INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params, batch_id, scheduled_at, created_at, updated_at)
+  INSERT INTO good_jobs (
+         id, active_job_id, queue_name, priority, job_class, serialized_params, batch_id,
+         scheduled_at, created_at, updated_at)
   SELECT id, id, queue, 0, 'RaceJob',
-         jsonb_build_object('job_class', 'RaceJob', 'job_id', id, 'provider_job_id', NULL, 'queue_name', queue, 'priority', NULL, 'arguments', '[]'::jsonb, 'executions', 0,
-                            'exception_executions', '{}'::jsonb, 'locale', 'en', 'timezone', 'UTC', 'enqueued_at', NULL, 'scheduled_at', NULL),
-         batch_id, CASE WHEN n % 4 = 0 THEN now() ELSE now() + interval '1 hour' END, now(), now()
-    FROM (SELECT n, gen_random_uuid() AS id, (ARRAY['default', 'mail', 'reports'])[1 + n % 3] AS queue,
-                 (SELECT b.id FROM (SELECT id, row_number() OVER (ORDER BY id) AS k FROM good_job_batches) b WHERE b.k = (n - 1) / ${MEMBERS} + 1) AS batch_id
-            FROM generate_series(1, ${JOBS}) n) jobs;
+         jsonb_build_object(
+           'job_class', 'RaceJob', 'job_id', id, 'provider_job_id', NULL, 'queue_name', queue,
+           'priority', NULL, 'arguments', '[]'::jsonb, 'executions', 0,
+           'exception_executions', '{}'::jsonb, 'locale', 'en', 'timezone', 'UTC',
+           'enqueued_at', NULL, 'scheduled_at', NULL),
+         batch_id,
+         CASE WHEN n % 4 = 0 THEN now() ELSE now() + interval '1 hour' END, now(), now()
+    FROM (
+      SELECT n, gen_random_uuid() AS id,
+             (ARRAY['default', 'mail', 'reports'])[1 + n % 3] AS queue,
+             (SELECT b.id
+                FROM (
+                  SELECT id, row_number() OVER (ORDER BY id) AS k FROM good_job_batches) b
+               WHERE b.k = (n - 1) / ${MEMBERS} + 1) AS batch_id
+        FROM generate_series(1, ${JOBS}) n) jobs;
   ANALYZE good_jobs, good_job_batches`;
 
-/** Times stay text: a Date would read them in this machine's zone. */
+/** Times stay text, because a Date would use the time zone of this machine. */
 const types = {
   getTypeParser: ((oid: number, format: 'text') =>
     oid === 1114 || oid === 1184
@@ -65,6 +113,7 @@ const types = {
       : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
+/** A connection in UTC whose times stay text. */
 export async function connect(url: string, applicationName: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, application_name: applicationName, types });
   await client.connect();
@@ -72,31 +121,35 @@ export async function connect(url: string, applicationName: string): Promise<pg.
   return client;
 }
 
-export async function prepare(client: pg.Client): Promise<void> {
+/** Creates the log and inserts the jobs and batches of a race. */
+export async function insertRaceRows(client: pg.Client): Promise<void> {
   await client.query(LOG);
   await client.query(ROWS);
 }
 
-/** What a racer is told when it is started, as JSON in its first argument. */
+/** The first argument of a worker or client process, as JSON. */
 export interface RacerOptions {
   url: string;
   strategy: Strategy;
-  /** 0, 1, … among its kind. */
+  /** The index among the processes of its kind. */
   number: number;
-  /** Clients only: change rows by plain UPDATE, without any lock, so that the checks have something to find. */
+  /** Makes clients change rows without locks, so that the checks have violations to find. */
   sabotage: boolean;
 }
 
-/** `drain`: every job succeeds from now on. `stop`: end after the job in hand. */
+/** `drain`: every job succeeds from now on. `stop`: exit after the current job. */
 export type Signal = 'drain' | 'stop';
 
+/** The options in this process's first argument. */
 export function racerOptions(): RacerOptions {
   return JSON.parse(process.argv[2] ?? '{}') as RacerOptions;
 }
 
-/** The last signal that the race sent to this process. */
+/** An object whose `signal` is always the last signal sent to this process. */
 export function listenToRace(): { signal?: Signal } {
-  const heard: { signal?: Signal } = {};
-  process.on('message', (message: Signal) => (heard.signal = message));
-  return heard;
+  const race: { signal?: Signal } = {};
+  process.on('message', (message: Signal) => {
+    race.signal = message;
+  });
+  return race;
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { performNext } from './good-job-worker';
 import { insert } from './good-job-record';
+import { performNext } from './good-job-worker';
 import { WORKER, connect, listenToRace, racerOptions } from './stage';
 
-/* A GoodJob worker process: its row in good_job_processes, a heartbeat, and two threads. */
+/* A simulated GoodJob worker: a row in good_job_processes, a heartbeat, and two threads. */
 
 const THREADS = 2;
 const HEARTBEAT_MS = 1000;
@@ -12,11 +12,11 @@ const POLL_MS = 20;
 
 const { url, strategy, number } = racerOptions();
 const processId = randomUUID();
-const heard = listenToRace();
+const race = listenToRace();
 
 const control = await connect(url, WORKER);
 const now = () => new Date().toISOString();
-// Both ways of being alive: an advisory lock of the process' own, or having been seen.
+// Half of the workers prove that they are alive by an advisory lock, half by updated_at.
 const lockType = number % 2 === 0 ? null : 0;
 await insert(control, 'good_job_processes', {
   id: processId,
@@ -27,7 +27,8 @@ await insert(control, 'good_job_processes', {
 });
 if (lockType === 0)
   await control.query(
-    `SELECT pg_advisory_lock(('x' || substr(md5('good_job_processes-' || $1), 1, 16))::bit(64)::bigint)`,
+    `SELECT pg_advisory_lock(
+              ('x' || substr(md5('good_job_processes-' || $1), 1, 16))::bit(64)::bigint)`,
     [processId],
   );
 const heartbeat = setInterval(
@@ -40,16 +41,17 @@ const heartbeat = setInterval(
 );
 
 async function thread(): Promise<void> {
-  const [client, log] = [await connect(url, WORKER), await connect(url, `${WORKER}_log`)];
-  while (heard.signal !== 'stop') {
-    const performed = await performNext({
+  const client = await connect(url, WORKER);
+  const log = await connect(url, `${WORKER}_log`);
+  while (race.signal !== 'stop') {
+    const hasPerformed = await performNext({
       client,
       log,
       processId,
       strategy,
-      draining: () => heard.signal === 'drain',
+      isDraining: () => race.signal === 'drain',
     });
-    if (!performed) await sleep(POLL_MS);
+    if (!hasPerformed) await sleep(POLL_MS);
   }
   await Promise.all([client.end(), log.end()]);
 }

@@ -1,6 +1,6 @@
 import { missingPage } from '../guard';
 
-/** Any address that is nothing. A not-found page of Next's own would be rendered beside every page, in case it is one. */
+/** Handles unknown paths, because Next would render its not-found page along with every page. */
 export default function UnknownAddressPage() {
   return missingPage();
 }

@@ -1,36 +1,33 @@
 import type { Metadata } from 'next';
-import { getTimeZone, getTranslations } from 'next-intl/server';
 import { redirect } from 'next/navigation';
+import { getTimeZone, getTranslations } from 'next-intl/server';
 import { AuditFilterForm } from '@/components/audit/audit-filter-form';
 import { AuditList } from '@/components/audit/audit-list';
 import { PageSizes } from '@/components/jobs/page-sizes';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
-import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit/filters';
-import { listAudit, listViewers } from '@/lib/audit/queries';
-import { requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
-import { paramsOf } from '@/lib/filter-params';
+import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
+import { listAudit, listViewers } from '@/lib/audit-log/queries';
+import { env } from '@/lib/config/environment';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('audit'))('title') };
 }
 
-export default async function AuditPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const given = paramsOf(await searchParams);
+export default async function AuditPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
-    const [t, zone] = [await getTranslations('audit'), await getTimeZone()];
-    const filter = parseAuditFilter(given, zone);
+    const t = await getTranslations('audit');
+    const zone = await getTimeZone();
+    const filter = parseAuditFilter(pageParams, zone);
     const params = auditFilterParams(filter, zone);
-    // What a form sends means the viewer's own zone; an address may be passed on.
-    if (hasLocalTimes(given) && filter.notUnderstood.length === 0)
+    // The form sends times of the viewer's zone; the URL must mean the same to others.
+    if (hasLocalTimes(pageParams) && filter.notUnderstood.length === 0)
       redirect(`/audit?${new URLSearchParams(params)}`);
     const [page, viewers] = await Promise.all([listAudit(ctx, filter), listViewers(ctx)]);
     const withCursor = auditFilterParams(filter, zone, filter.cursor);
@@ -65,7 +62,7 @@ export default async function AuditPage({
             </div>
             <AuditList
               key={JSON.stringify(withCursor)}
-              door={`/api/audit?${new URLSearchParams(withCursor)}`}
+              endpoint={`/api/audit?${new URLSearchParams(withCursor)}`}
               initial={page}
               params={params}
               empty={t(Object.keys(params).length > 0 ? 'emptyFilter' : 'empty')}

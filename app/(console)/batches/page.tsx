@@ -3,27 +3,22 @@ import { getTranslations } from 'next-intl/server';
 import { BatchList } from '@/components/batches/batch-list';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
-import { batchFilterParams, parseBatchFilter } from '@/lib/batches/filters';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
-import { BATCH_STATES } from '@/lib/batches/types';
-import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { BATCH_STATES, batchFilterParams, parseBatchFilter } from '@/lib/batches/types';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('batches'))('title') };
 }
 
-export default async function BatchesPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const given = paramsOf(await searchParams);
+export default async function BatchesPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations();
-    const filter = parseBatchFilter(given);
+    const filter = parseBatchFilter(pageParams);
     const page = await listBatchesWithProgress(ctx, filter);
     const params = batchFilterParams(filter);
     const tabs = [null, ...BATCH_STATES].map((state) => ({
@@ -41,7 +36,7 @@ export default async function BatchesPage({
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/batches" />
         <BatchList
           key={JSON.stringify(filter)}
-          door={`/api/batches?${new URLSearchParams(batchFilterParams(filter, filter.cursor))}`}
+          endpoint={`/api/batches?${new URLSearchParams(batchFilterParams(filter, filter.cursor))}`}
           initial={page}
           page={{ path: '/batches', params }}
           label={t('batches.title')}

@@ -1,18 +1,18 @@
 import type { Metadata } from 'next';
-import { getTranslations } from 'next-intl/server';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { getTranslations } from 'next-intl/server';
 import { DiscardTable } from '@/components/failures/discard-table';
 import { FailureList } from '@/components/failures/failure-list';
-import { LookedNote } from '@/components/failures/looked-note';
-import { RangeLinks } from '@/components/range-links';
+import { FailureScanNote } from '@/components/failures/scan-note';
 import { NotUnderstoodChips } from '@/components/not-understood';
+import { RangeLinks } from '@/components/range-links';
 import { Tabs } from '@/components/tabs';
-import { requireCtx } from '@/lib/ctx';
-import { failureParams, parseFailureFilter } from '@/lib/failures/filters';
-import { countDiscarded } from '@/lib/failures/discard-counts';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { countDiscarded } from '@/lib/failures/failed-jobs';
+import { GROUPINGS, RANGE_NAMES, failureParams, parseFailureFilter } from '@/lib/failures/filters';
 import { listFailures } from '@/lib/failures/queries';
-import { GROUPINGS, RANGE_NAMES } from '@/lib/failures/types';
-import { paramsOf } from '@/lib/filter-params';
 import { guardPage } from '../guard';
 
 const PATH = '/cleaner';
@@ -21,23 +21,20 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('failures'))('title') };
 }
 
-export default async function CleanerPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const given = paramsOf(await searchParams);
+export default async function CleanerPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('failures');
-    const filter = parseFailureFilter(given);
+    const filter = parseFailureFilter(pageParams);
     const href = (changes: Parameters<typeof failureParams>[1]) =>
       `${PATH}?${new URLSearchParams(failureParams(filter, changes))}`;
-    const understood = filter.notUnderstood.length === 0;
-    const page = understood && filter.by === 'failure' ? await listFailures(ctx, filter) : null;
-    const counts = understood && filter.by !== 'failure' ? await countDiscarded(ctx, filter) : null;
-    const isPartial = page !== null && (page.cut || page.until !== null);
-    const isEmpty = page ? page.groups.length === 0 : counts ? counts.rows.length === 0 : false;
+    const hasValidFilter = filter.notUnderstood.length === 0;
+    const page = hasValidFilter && filter.by === 'failure' ? await listFailures(ctx, filter) : null;
+    const counts =
+      hasValidFilter && filter.by !== 'failure' ? await countDiscarded(ctx, filter) : null;
+    const isPartial = page !== null && (page.isPartial || page.until !== null);
+    const isEmpty = (page?.groups ?? counts?.rows)?.length === 0;
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
@@ -62,25 +59,14 @@ export default async function CleanerPage({
             />
           )}
           {filter.jobClass !== null && (
-            <p className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5 text-[13px]">
-              <span className="text-soft">{t('heads.class')}</span>
-              <span className="min-w-0 font-mono any-break">{filter.jobClass}</span>
-              <Link
-                href={href({ jobClass: null, group: null })}
-                prefetch={false}
-                aria-label={t('allClasses')}
-                className="px-1 no-underline"
-              >
-                ×
-              </Link>
-            </p>
+            <ClassChip name={filter.jobClass} clearHref={href({ jobClass: null, group: null })} />
           )}
         </div>
         {page && (
-          <LookedNote
+          <FailureScanNote
             page={page}
             range={filter.range}
-            deeperHref={page.cut && !filter.deep ? href({ deep: true }) : null}
+            deeperHref={page.isPartial && !filter.deep ? href({ deep: true }) : null}
           />
         )}
         {counts && counts.since !== null && (
@@ -93,13 +79,13 @@ export default async function CleanerPage({
           </div>
         )}
         {page && page.groups.length > 0 && <FailureList page={page} filter={filter} />}
-        {page && page.more > 0 && (
+        {page && page.moreGroups > 0 && (
           <p className="mt-2 text-[13px]">
             {filter.deep ? (
-              t('moreGroups', { count: page.more })
+              t('moreGroups', { count: page.moreGroups })
             ) : (
               <Link href={href({ deep: true })} className="text-accent">
-                {t('moreGroups', { count: page.more })}
+                {t('moreGroups', { count: page.moreGroups })}
               </Link>
             )}
           </p>
@@ -108,4 +94,27 @@ export default async function CleanerPage({
       </>
     );
   });
+}
+
+function ClassChip({ name, clearHref }: { name: string; clearHref: string }) {
+  const t = useTranslations('failures');
+  return (
+    <p
+      className={
+        'flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 ' +
+        'py-0.5 text-[13px]'
+      }
+    >
+      <span className="text-soft">{t('heads.class')}</span>
+      <span className="min-w-0 font-mono any-break">{name}</span>
+      <Link
+        href={clearHref}
+        prefetch={false}
+        aria-label={t('allClasses')}
+        className="px-1 no-underline"
+      >
+        ×
+      </Link>
+    </p>
+  );
 }

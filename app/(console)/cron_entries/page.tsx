@@ -1,11 +1,11 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { CronList } from '@/components/cron/cron-list';
-import { CronNotice } from '@/components/cron/cron-notice';
+import { CronResultBanner } from '@/components/cron/cron-result-banner';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { cut } from '@/lib/core/text';
 import { listCronEntries } from '@/lib/cron/entries';
-import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { cut } from '@/lib/text';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -15,21 +15,21 @@ export async function generateMetadata(): Promise<Metadata> {
 export default async function CronEntriesPage({
   searchParams,
 }: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: PageSearchParams;
 }) {
-  const given = paramsOf(await searchParams);
+  const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('cron');
-    const after = given.get('after');
+    const after = pageParams.get('after');
     const params = after === null ? '' : `?${new URLSearchParams({ after: cut(after, 1000) })}`;
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
-        <CronNotice did={given.get('did')} outcome={given.get('outcome')} />
+        <CronResultBanner params={pageParams} />
         <CronList
           key={params}
-          door={`/api/cron_entries${params}`}
+          endpoint={`/api/cron_entries${params}`}
           initial={await listCronEntries(ctx, after)}
         />
       </>

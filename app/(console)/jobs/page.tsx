@@ -1,32 +1,33 @@
 import type { Metadata } from 'next';
-import { getTranslations } from 'next-intl/server';
 import { cookies } from 'next/headers';
+import { useTranslations } from 'next-intl';
+import { getTranslations } from 'next-intl/server';
 import { PartFailure } from '@/components/failure';
 import { ColumnMenu } from '@/components/jobs/column-menu';
-import { DidNotice } from '@/components/jobs/did-notice';
 import { EmptyJobs } from '@/components/jobs/empty-jobs';
 import { ExportLinks } from '@/components/jobs/export-links';
 import { JobChart } from '@/components/jobs/job-chart';
 import { JobList } from '@/components/jobs/job-list';
+import { JobResultBanner } from '@/components/jobs/job-result-banner';
 import { ListCount } from '@/components/jobs/list-count';
 import { PollParts } from '@/components/jobs/poll-parts';
-import { chipOf } from '@/components/jobs/query-terms';
+import { type ChipTerm, toChip } from '@/components/jobs/query-terms';
 import { SortSelect } from '@/components/jobs/sort-select';
 import { StateTabs } from '@/components/jobs/state-tabs';
+import type { ListPage } from '@/components/jobs/use-polling-rows';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
 import { Banner } from '@/components/ui/banner';
-import { requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
-import { paramsOf } from '@/lib/filter-params';
-import { JOB_STATES } from '@/lib/good-job/states';
-import { CHART_COOKIE, createdBounds, parseChartChoice } from '@/lib/jobs/chart-types';
-import { withColumns } from '@/lib/jobs/column-values';
-import { COLUMNS_COOKIE, printColumns } from '@/lib/jobs/columns';
+import { env } from '@/lib/config/environment';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { cut } from '@/lib/core/text';
+import { JOB_STATES } from '@/lib/good-job/types';
 import {
+  type JobFilter,
   isUnderstood,
   jobFilterParams,
   parseJobFilter,
@@ -34,11 +35,18 @@ import {
   withState,
   withoutTerm,
 } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/job-list';
-import { shownColumns } from '@/lib/jobs/shown-columns';
-import { sortChoices, sortHeads } from '@/lib/jobs/sort-heads';
-import { cut } from '@/lib/text';
-import { guardPage, unlessCut } from '../guard';
+import { listJobs } from '@/lib/jobs/list';
+import { sortChoices, sortHeaders } from '@/lib/jobs/order';
+import { visibleColumns, loadColumns } from '@/lib/jobs/rows';
+import {
+  CHART_COOKIE,
+  COLUMNS_COOKIE,
+  type Column,
+  createdBounds,
+  parseChartChoice,
+  printColumns,
+} from '@/lib/jobs/types';
+import { guardPage, nullOnTimeout } from '../guard';
 import { queryZone } from '../query-zone';
 
 const PATH = '/jobs';
@@ -47,117 +55,117 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('jobs'))('title') };
 }
 
-export default async function JobsPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const all = await searchParams;
-  const given = paramsOf(all);
+const filterHref = (filter: JobFilter) => `${PATH}?${new URLSearchParams(jobFilterParams(filter))}`;
+
+/** The list's endpoint for polling, without the base path. */
+function endpointOf(filter: JobFilter, columns: readonly Column[]): string {
+  const params = new URLSearchParams({
+    ...jobFilterParams(filter, filter.cursor),
+    ...(printColumns(columns) ? { columns: columns.join(',') } : {}),
+  });
+  return `/api/jobs?${params}`;
+}
+
+/** The tabs of all jobs and of each state under the filter. */
+function stateTabs(filter: JobFilter) {
+  return [null, ...JOB_STATES].map((state) => ({
+    state,
+    href: filterHref(withState(filter, state)),
+    current: filter.state === state && isUnderstood(filter),
+  }));
+}
+
+/** The conditions that could not be parsed, each with a link that drops it. */
+function problemTerms(
+  filter: JobFilter,
+  explain: (problem: NonNullable<ChipTerm['problem']>) => string,
+) {
+  return filter.terms.flatMap((term) =>
+    term.kind === 'not_understood'
+      ? [
+          {
+            name: term.param,
+            value: cut(term.source, 80),
+            explanation: explain(term.reason),
+            href: filterHref(withoutTerm(filter, term)),
+          },
+        ]
+      : [],
+  );
+}
+
+/** The URL parameters that could not be parsed, each with a link that drops it. */
+function problemParams(filter: JobFilter) {
+  const hrefWithoutProblem = (name: string) => {
+    const notUnderstood = filter.notUnderstood.filter((other) => other.name !== name);
+    return filterHref({ ...filter, notUnderstood });
+  };
+  return filter.notUnderstood.map(({ name, value }) => ({
+    name,
+    value: cut(value, 80),
+    href: hrefWithoutProblem(name),
+  }));
+}
+
+export default async function JobsPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const rawParams = await searchParams;
+  const pageParams = paramsOf(rawParams);
   return guardPage(async () => {
-    const zone = await queryZone(PATH, all);
+    const zone = await queryZone(PATH, rawParams);
     const ctx = await requireCtx();
     const t = await getTranslations('jobs');
-    const filter = parseJobFilter(given, { zone });
-    const jar = await cookies();
-    const { columns, hidden } = shownColumns(
-      given.get('columns') ?? jar.get(COLUMNS_COOKIE)?.value,
+    const filter = parseJobFilter(pageParams, { zone });
+    const cookieStore = await cookies();
+    const { columns, hidden } = visibleColumns(
+      pageParams.get('columns') ?? cookieStore.get(COLUMNS_COOKIE)?.value,
     );
-    const page = await unlessCut(
-      listJobs(ctx, filter).then(async (read) => ({
-        ...read,
-        rows: await withColumns(ctx, read.rows, columns),
+    const page = await nullOnTimeout(
+      listJobs(ctx, filter).then(async (result) => ({
+        ...result,
+        rows: await loadColumns(ctx, result.rows, columns),
       })),
     );
     const params = jobFilterParams(filter);
-    const understood = isUnderstood(filter);
-    const chips = filter.terms.map(chipOf);
+    const hasValidFilter = isUnderstood(filter);
+    const chips = filter.terms.map(toChip);
     const search = { path: PATH, params, chips };
-    // The tabs' own filter: the same under each of them, so that a change of tab needs no other counts.
+    // Without the state, so that the counts stay the same on each tab.
     const query = String(
       new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
     );
-    const door = new URLSearchParams({
-      ...jobFilterParams(filter, filter.cursor),
-      ...(printColumns(columns) ? { columns: columns.join(',') } : {}),
-    });
-    const tabs = [null, ...JOB_STATES].map((state) => ({
-      state,
-      href: `${PATH}?${new URLSearchParams(jobFilterParams(withState(filter, state)))}`,
-      current: filter.state === state && understood,
-    }));
-    const why = await getTranslations('search.problems');
-    const problems = filter.terms.flatMap((term) =>
-      term.kind === 'not_understood'
-        ? [
-            {
-              name: term.param,
-              value: cut(term.source, 80),
-              why: why(term.reason),
-              href: `${PATH}?${new URLSearchParams(jobFilterParams(withoutTerm(filter, term)))}`,
-            },
-          ]
-        : [],
-    );
-    const ofParams = filter.notUnderstood.map(({ name, value }) => ({
-      name,
-      value: cut(value, 80),
-      href: `${PATH}?${new URLSearchParams(jobFilterParams({ ...filter, notUnderstood: filter.notUnderstood.filter((other) => other.name !== name) }))}`,
-    }));
-    const order = sortOf(filter);
+    const explain = await getTranslations('search.problems');
     return (
-      <PollParts initial={understood ? page : null}>
+      <PollParts initial={hasValidFilter ? page : null}>
         <h1 className="sr-only">{t('title')}</h1>
-        <DidNotice params={given} />
+        <JobResultBanner params={pageParams} />
         <SearchBox {...search}>
           <TimeFilter {...search} />
           <SearchHelp />
         </SearchBox>
         <SearchForm {...search} />
-        <NotUnderstoodChips chips={ofParams} terms={problems} clearHref={PATH} />
-        {hidden.length > 0 && (
-          <div className="my-3">
-            <Banner tone="warning">
-              {(await getTranslations('reveal'))('column', { paths: hidden.join(', ') })}
-            </Banner>
-          </div>
-        )}
+        <NotUnderstoodChips
+          chips={problemParams(filter)}
+          terms={problemTerms(filter, explain)}
+          clearHref={PATH}
+        />
+        {hidden.length > 0 && <HiddenColumns paths={hidden} />}
         <div className="relative">
-          <StateTabs tabs={tabs} query={query} state={filter.state} />
-          {understood && (
+          <StateTabs tabs={stateTabs(filter)} query={query} state={filter.state} />
+          {hasValidFilter && (
             <JobChart
               query={String(new URLSearchParams(params))}
               search={search}
-              limited={createdBounds(filter.terms, Date.now())}
-              choice={parseChartChoice(jar.get(CHART_COOKIE)?.value)}
+              filterRange={createdBounds(filter.terms, Date.now())}
+              choice={parseChartChoice(cookieStore.get(CHART_COOKIE)?.value)}
             />
           )}
         </div>
         {page ? (
-          <JobList
-            key={JSON.stringify(filter)}
-            door={`/api/jobs?${door}`}
-            initial={page}
-            page={{ path: PATH, params }}
-            label={t('title')}
-            empty={<EmptyJobs filter={filter} path={PATH} />}
-            newestFirst={order.direction === 'desc' && order.column !== 'priority'}
-            columns={columns}
-            heads={sortHeads(filter, PATH)}
-            unfolds="details"
-            bulk={understood ? { filterQuery: String(new URLSearchParams(params)) } : null}
-            tools={
-              <>
-                {understood && <ListCount state={filter.state} query={query} />}
-                <SortSelect choices={sortChoices(filter, PATH)} />
-                <ColumnMenu columns={columns} />
-              </>
-            }
-          />
+          <FilteredJobs filter={filter} columns={columns} page={page} countQuery={query} />
         ) : (
           <PartFailure code="query_timeout" />
         )}
-        {understood && page && page.rows.length > 0 && (
+        {hasValidFilter && page && page.rows.length > 0 && (
           <div className="mt-2 flex justify-end">
             <ExportLinks basePath={env().basePath} query={params} />
           </div>
@@ -165,4 +173,54 @@ export default async function JobsPage({
       </PollParts>
     );
   });
+}
+
+/** The polled list; `countQuery` is the filter without its state. */
+function FilteredJobs({
+  filter,
+  columns,
+  page,
+  countQuery,
+}: {
+  filter: JobFilter;
+  columns: readonly Column[];
+  page: ListPage;
+  countQuery: string;
+}) {
+  const t = useTranslations('jobs');
+  const params = jobFilterParams(filter);
+  const order = sortOf(filter);
+  const hasValidFilter = isUnderstood(filter);
+  return (
+    <JobList
+      key={JSON.stringify(filter)}
+      endpoint={endpointOf(filter, columns)}
+      initial={page}
+      page={{ path: PATH, params }}
+      label={t('title')}
+      empty={<EmptyJobs filter={filter} path={PATH} />}
+      newestFirst={order.direction === 'desc' && order.column !== 'priority'}
+      columns={columns}
+      heads={sortHeaders(filter, PATH)}
+      unfolds="details"
+      bulk={hasValidFilter ? { filterQuery: String(new URLSearchParams(params)) } : null}
+      tools={
+        <>
+          {hasValidFilter && <ListCount state={filter.state} query={countQuery} />}
+          <SortSelect choices={sortChoices(filter, PATH)} />
+          <ColumnMenu columns={columns} />
+        </>
+      }
+    />
+  );
+}
+
+/** Explains why the columns of redacted values are missing. */
+function HiddenColumns({ paths }: { paths: string[] }) {
+  const t = useTranslations('reveal');
+  return (
+    <div className="my-3">
+      <Banner tone="warning">{t('column', { paths: paths.join(', ') })}</Banner>
+    </div>
+  );
 }

@@ -2,9 +2,9 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { PauseForm } from '@/components/pauses/pause-form';
 import { PauseList } from '@/components/pauses/pause-list';
-import { PauseNotice } from '@/components/pauses/pause-notice';
-import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { PauseResultBanner } from '@/components/pauses/pause-result-banner';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { listPauses } from '@/lib/pauses/queries';
 import { guardPage } from '../guard';
 
@@ -12,12 +12,8 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('pauses'))('title') };
 }
 
-export default async function PausesPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const given = paramsOf(await searchParams);
+export default async function PausesPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('pauses');
@@ -29,11 +25,7 @@ export default async function PausesPage({
             code: (name) => <code className="font-mono text-[13px] text-ink">{name}</code>,
           })}
         </p>
-        <PauseNotice
-          did={given.get('did')}
-          outcome={given.get('outcome')}
-          name={given.get('name')}
-        />
+        <PauseResultBanner params={pageParams} />
         <PauseForm />
         <PauseList initial={await listPauses(ctx)} />
       </>

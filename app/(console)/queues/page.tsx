@@ -4,40 +4,37 @@ import { NotUnderstoodChips } from '@/components/not-understood';
 import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
 import { Tabs } from '@/components/tabs';
-import { requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { RANGES, isRange, parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
 import { listQueues } from '@/lib/queues/queries';
-import { RANGES, type Range } from '@/lib/queues/types';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('queues'))('title') };
 }
 
-export default async function QueuesPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const given = paramsOf(await searchParams);
+export default async function QueuesPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('queues');
-    const filter = parseQueueFilter(given);
-    const understood = filter.notUnderstood.length === 0;
+    const filter = parseQueueFilter(pageParams);
+    const hasValidFilter = filter.notUnderstood.length === 0;
     const initial = await listQueues(ctx, filter);
-    const tabs = (Object.keys(RANGES) as Range[]).map((range) => ({
-      href: `/queues?${queueFilterParams({ ...filter, range })}`,
-      text: t(`ranges.${range}`),
-      current: understood && filter.range === range,
-    }));
+    const tabs = Object.keys(RANGES)
+      .filter(isRange)
+      .map((range) => ({
+        href: `/queues?${queueFilterParams({ ...filter, range })}`,
+        text: t(`ranges.${range}`),
+        current: hasValidFilter && filter.range === range,
+      }));
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
         <Tabs label={t('range')} tabs={tabs} />
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/queues" />
-        {understood && (
+        {hasValidFilter && (
           <>
             <QueueFilterForm filter={filter} />
             <QueueList

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
+import { jsonResponse } from '@/app/api/answer-json';
 import { getAttention } from '@/lib/attention/queries';
 
 export async function GET(): Promise<Response> {
-  return answerJson(getAttention);
+  return jsonResponse(getAttention);
 }

@@ -1,12 +1,12 @@
 import { getTimeZone } from 'next-intl/server';
-import { parseAuditFilter } from '@/lib/audit/filters';
-import { listAudit } from '@/lib/audit/queries';
-import { answerJson } from '@/lib/api';
+import { jsonResponse } from '@/app/api/answer-json';
+import { parseAuditFilter } from '@/lib/audit-log/filters';
+import { listAudit } from '@/lib/audit-log/queries';
 
-/** A page of the audit: the same as /audit. */
+/** A page of audit records, for polling /audit. */
 export async function GET(request: Request): Promise<Response> {
   const zone = await getTimeZone();
-  return answerJson((ctx) =>
+  return jsonResponse((ctx) =>
     listAudit(ctx, parseAuditFilter(new URL(request.url).searchParams, zone)),
   );
 }

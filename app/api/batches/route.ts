@@ -1,8 +1,8 @@
-import { answerJson } from '@/lib/api';
-import { parseBatchFilter } from '@/lib/batches/filters';
+import { jsonResponse } from '@/app/api/answer-json';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
+import { parseBatchFilter } from '@/lib/batches/types';
 
 export async function GET(request: Request): Promise<Response> {
   const filter = parseBatchFilter(new URL(request.url).searchParams);
-  return answerJson((ctx) => listBatchesWithProgress(ctx, filter));
+  return jsonResponse((ctx) => listBatchesWithProgress(ctx, filter));
 }

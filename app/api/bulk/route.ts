@@ -1,9 +1,8 @@
-import { answerJson } from '@/lib/api';
-import { listRuns } from '@/lib/bulk/queries';
-import { paramsOfRequest } from '@/lib/filter-params';
-import { parseCursor } from '@/lib/paging';
+import { jsonResponse } from '@/app/api/answer-json';
+import { listRuns } from '@/lib/bulk/runs';
+import { paramsOfRequest, parseCursor } from '@/lib/core/search-params';
 
 export async function GET(request: Request): Promise<Response> {
   const cursor = parseCursor(paramsOfRequest(request));
-  return answerJson(async (ctx) => (cursor === 'not_understood' ? null : listRuns(ctx, cursor)));
+  return jsonResponse(async (ctx) => (cursor === 'not_understood' ? null : listRuns(ctx, cursor)));
 }

@@ -1,9 +1,9 @@
-import { answerJson } from '@/lib/api';
+import { jsonResponse } from '@/app/api/answer-json';
+import { cut } from '@/lib/core/text';
 import { listCronEntries } from '@/lib/cron/entries';
-import { cut } from '@/lib/text';
 
-/** `after`: the key that the page begins behind. */
+/** `after` is the last key of the previous page. */
 export async function GET(request: Request): Promise<Response> {
   const after = new URL(request.url).searchParams.get('after');
-  return answerJson((ctx) => listCronEntries(ctx, after === null ? null : cut(after, 1000)));
+  return jsonResponse((ctx) => listCronEntries(ctx, after === null ? null : cut(after, 1000)));
 }

@@ -1,20 +1,19 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { jsonResponse } from '@/app/api/answer-json';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { chartOfList } from '@/lib/jobs/chart';
-import { readChartRequest } from '@/lib/jobs/chart-types';
-import { withColumns } from '@/lib/jobs/column-values';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/job-list';
-import { shownColumns } from '@/lib/jobs/shown-columns';
+import { listJobs } from '@/lib/jobs/list';
+import { visibleColumns, loadColumns } from '@/lib/jobs/rows';
+import { readChartRequest } from '@/lib/jobs/types';
 
-/** The list and, when asked by `include`, what else of its page is due: one request a refresh. */
+/** The list and the parts named in `include`, so that a poll is one request. */
 export async function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
-  const { columns } = shownColumns(params.get('columns'));
+  const { columns } = visibleColumns(params.get('columns'));
   const include = (params.get('include') ?? '').split(',');
-  return answerJson(async (ctx) => {
+  return jsonResponse(async (ctx) => {
     const [page, counts, chart] = await Promise.all([
       listJobs(ctx, filter),
       include.includes('counts') ? countTabs(ctx, filter) : undefined,
@@ -22,6 +21,7 @@ export async function GET(request: Request): Promise<Response> {
         ? chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by')))
         : undefined,
     ]);
-    return { ...page, rows: await withColumns(ctx, page.rows, columns), counts, chart };
+    const rows = await loadColumns(ctx, page.rows, columns);
+    return { ...page, rows, counts, chart };
   });
 }

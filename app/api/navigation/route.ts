@@ -1,9 +1,9 @@
-import { answerJson } from '@/lib/api';
-import { freshBadges, lastBadges } from '@/lib/navigation/badges';
+import { jsonResponse } from '@/app/api/answer-json';
+import { freshBadges, lastBadges } from '@/lib/navigation/counts';
 
-/** The numbers of the navigation, as every other endpoint sends them in a header; counted anew for `max-age`. */
+/** The navigation counts that other endpoints send in a header; recounted for `max-age`. */
 export async function GET(): Promise<Response> {
-  return answerJson(async (ctx) =>
+  return jsonResponse(async (ctx) =>
     Number.isFinite(ctx.maxAgeMs) ? freshBadges(ctx) : lastBadges(ctx),
   );
 }

@@ -1,6 +1,6 @@
-import { answerJson } from '@/lib/api';
+import { jsonResponse } from '@/app/api/answer-json';
 import { listPauses } from '@/lib/pauses/queries';
 
 export async function GET(): Promise<Response> {
-  return answerJson(listPauses);
+  return jsonResponse(listPauses);
 }

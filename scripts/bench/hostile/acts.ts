@@ -1,26 +1,27 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { z } from 'zod';
+import { createRun } from '../../../lib/bulk/mutations';
 import { previewBulk } from '../../../lib/bulk/preview';
-import { createRun } from '../../../lib/bulk/start';
 import type { BulkTarget } from '../../../lib/bulk/types';
-import type { Ctx } from '../../../lib/ctx';
+import type { Ctx } from '../../../lib/context/types';
 import { releaseRuns } from '../database';
 import { formFields } from '../html-form';
 import type { Answer, HostileClient } from './client';
 import type { Subject } from './plant';
 
-/** An act on hostile rows. `run` returns the answer that counts; null: there is no form for the act. */
-export interface Act {
+/** An action on hostile rows. `run` returns the measured response; null if there is no form. */
+interface Action {
   name: string;
-  /** Its answer is a file: the first byte counts. */
+  /** The response is a file, of which the time to the first byte counts. */
   streams?: true;
   run: (client: HostileClient) => Promise<Answer | null>;
 }
 
-/** The acts that a viewer has: by the forms of the confirmation pages, through the server. */
-export function actsOf({ jobs, byState, batch }: Subject): Act[] {
-  const ofJob = (action: string, id: string | undefined): Act[] =>
+/** The actions of a viewer, submitted with the forms of the confirmation pages. */
+export function actionsFor({ jobs, byState, batch }: Subject): Action[] {
+  const ofJob = (action: string, id: string | undefined): Action[] =>
     id === undefined
       ? []
       : [
@@ -33,7 +34,7 @@ export function actsOf({ jobs, byState, batch }: Subject): Act[] {
   const reason: [string, string] = ['reason', 'bench'];
   return [
     ...ofJob('reveal', jobs[0]),
-    ...['payload', 'error'].map((part): Act => ({
+    ...['payload', 'error'].map((part): Action => ({
       name: `act: download of the ${part}`,
       streams: true,
       run: (client) =>
@@ -54,7 +55,7 @@ export function actsOf({ jobs, byState, batch }: Subject): Act[] {
   ];
 }
 
-/** Fills in the form of a confirmation page and sends it; null: the page offers none. */
+/** Fills in and submits the form of a confirmation page; null if the page has none. */
 async function submit(
   client: HostileClient,
   path: string,
@@ -65,13 +66,15 @@ async function submit(
   if (page.status !== 200) return page;
   const form = /<form[^>]*method="POST"[^>]*>.*?<\/form>|<form[^>]*>.*?<\/form>/gis;
   const forms = [...page.text().matchAll(form)].map(([html]) => html);
-  const html = forms.find((one) => one.includes('$ACTION') && one.includes(marker));
+  const html = forms.find((text) => text.includes('$ACTION') && text.includes(marker));
   if (html === undefined) return null;
   return client.post(path, formFields(html, values));
 }
 
-/** What the functions behind the bulk dialog take in this process: they have no form without JavaScript. */
-export interface BulkTimes {
+/**
+ * Times of the bulk dialog's functions in this process, because it has no form without JavaScript.
+ */
+interface BulkTimes {
   previewMs: number;
   startMs: number;
   runMs: number;
@@ -81,7 +84,10 @@ export interface BulkTimes {
 
 const RUN_LIMIT_MS = 30_000;
 
-/** Previews and starts a bulk retry of a batch's jobs in this process; the server under test then runs it. */
+/**
+ * Previews and starts a bulk retry of a batch's jobs in this process; the server under test then
+ * runs it.
+ */
 export async function measureBulk(
   ctx: Ctx,
   client: HostileClient,
@@ -107,14 +113,14 @@ export async function measureBulk(
       scheduledAt: null,
       cutOff,
       expected: total,
-      typed: total.count,
+      confirmedCount: total.count,
     });
     times.startMs = performance.now() - started;
     times.loopMs = delay.max / 1e6;
     delay.disable();
     await releaseRuns(sql);
     await submit(client, `/bulk/${runId}`, {}, 'value="resume"');
-    times.runMs = await untilFinished(client, runId);
+    times.runMs = await waitUntilFinished(client, runId);
   } catch (error) {
     times.failure = error instanceof Error ? error.message.slice(0, 120) : String(error);
   } finally {
@@ -123,15 +129,16 @@ export async function measureBulk(
   return times;
 }
 
-async function untilFinished(client: HostileClient, runId: string): Promise<number> {
+/** The field of `BulkRun` that the bench reads. */
+const bulkRun = z.object({ state: z.string() });
+
+async function waitUntilFinished(client: HostileClient, runId: string): Promise<number> {
   const started = performance.now();
   while (performance.now() - started < RUN_LIMIT_MS) {
     const answer = await client.get(`/api/bulk/${runId}`);
-    const { state } = (answer.status === 200 ? JSON.parse(answer.text()) : {}) as {
-      state?: string;
-    };
-    if (state === 'finished') return performance.now() - started;
+    const run = answer.status === 200 ? bulkRun.parse(JSON.parse(answer.text())) : null;
+    if (run?.state === 'finished') return performance.now() - started;
     await sleep(200);
   }
-  throw new Error(`The bulk run did not end within ${RUN_LIMIT_MS / 1000} s.`);
+  throw new Error(`The bulk run did not finish within ${RUN_LIMIT_MS / 1000} s.`);
 }

@@ -5,7 +5,7 @@ import { coreTexts } from '../../../test/hostile/texts';
 import { cloneDatabase, openWritingContext, withClient } from '../database';
 import { fill } from '../fill';
 import { fillAudit } from '../fill-audit';
-import { actsOf } from './acts';
+import { actionsFor } from './acts';
 import { type RowGroup, TextRotation, columnGroups, sampleGroups } from './columns';
 import { type ExportMemory, measureExports } from './export-memory';
 import { type GrowthResult, measureGrowth } from './growth';
@@ -15,29 +15,30 @@ import type { Subject } from './plant';
 import { missedLines, robustnessText, writeRobustness } from './report';
 
 /*
- * npm run bench -- --hostile: whether any text of a job, in any column, can stop the server. First every reader of job
- * data alone in a worker, then every page of a production server beside rows that hold the worst texts.
+ * `npm run bench -- --hostile` checks whether any text in any column can block the server: first
+ * every reader of job data in a worker, then every page of a production server with hostile rows.
  */
 
 const ORDINARY_JOBS = 3_000;
 const DOCUMENT = path.resolve('docs', 'robustness.md');
 
-export interface HostileOptions {
+interface HostileOptions {
   quick: boolean;
-  /** Matches readers, groups of rows, pages and acts by name; then the document stays as it is. */
+  /** Matches readers, row groups, pages and actions by name; the document is not written then. */
   only: string | null;
 }
 
-/** Runs all of it, writes docs/robustness.md; whether the targets are met. */
+/** Measures, writes docs/robustness.md, and returns whether all targets are met. */
 export async function benchHostile(
   { quick, only }: HostileOptions,
   log: (line: string) => void,
 ): Promise<boolean> {
   const pattern = only === null ? null : new RegExp(only, 'i');
-  log('Readers of job data, each alone in a worker:');
+  log('Readers of job data, each in a worker:');
   const growth = await measureGrowth({ quick, only: pattern }, log);
   const groups = await measureGroups(growth, quick, pattern, log);
-  const exports = pattern && !pattern.test('export of 30,000 jobs') ? [] : await exportMemory(log);
+  const exports =
+    pattern && !pattern.test('export of 30,000 jobs') ? [] : await measureExportMemory(log);
   const results = { rows: growth.rows, groups, exports };
   const text = robustnessText(results, quick ? 'quick' : 'full');
   log(`\n${text}`);
@@ -45,7 +46,7 @@ export async function benchHostile(
   return missedLines(results).length === 0;
 }
 
-async function exportMemory(log: (line: string) => void): Promise<ExportMemory[]> {
+async function measureExportMemory(log: (line: string) => void): Promise<ExportMemory[]> {
   const postgres = await startPostgres({ settings: { fsync: 'off', synchronous_commit: 'off' } });
   try {
     return await measureExports(postgres, log);
@@ -60,7 +61,7 @@ async function measureGroups(
   only: RegExp | null,
   log: (line: string) => void,
 ): Promise<GroupResult[]> {
-  const rowGroups = groupsOf(growth, quick, only);
+  const rowGroups = selectGroups(growth, quick, only);
   if (rowGroups.length === 0) return [];
   const server = await startPostgres({
     settings: {
@@ -77,10 +78,10 @@ async function measureGroups(
     await fillOrdinary(server, log);
     const isGroup = rowGroups.some(({ name }) => only?.test(name));
     const options: GroupOptions = {
-      // Of its own for each group, so that no rows of another are left.
+      // Each group gets a new database without the rows of others.
       database: () => cloneDatabase(server, 'hostile'),
       openCtx: (url) => openWritingContext(url, 3),
-      // A group that was named is measured on every page.
+      // A group selected by name is measured on every page.
       only: isGroup ? null : only,
       log,
     };
@@ -91,12 +92,15 @@ async function measureGroups(
       baseline.set(page, Math.max(baseline.get(page) ?? 0, loopMs));
     const results = [ordinary];
     for (const group of rowGroups) {
-      const started = performance.now();
+      const startedAt = performance.now();
       const result = await measureGroup(group, baseline, options);
       results.push(result);
       const worst = Math.max(0, ...result.times.map(({ ms }) => ms));
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
       log(
-        `${result.missed.length > 0 ? 'MISSED ' : ''}${group.name}: ${result.times.length} requests, worst ${Math.round(worst)} ms, +${result.memoryMb ?? '?'} MB (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+        `${result.missed.length > 0 ? 'MISSED ' : ''}${group.name}: ` +
+          `${result.times.length} requests, worst ${Math.round(worst)} ms, ` +
+          `+${result.memoryMb ?? '?'} MB (${seconds} s)`,
       );
     }
     return results;
@@ -105,21 +109,21 @@ async function measureGroups(
   }
 }
 
-/** `quick`: the columns in a few groups that together plant all of them. */
-function groupsOf(growth: GrowthResult, quick: boolean, only: RegExp | null): RowGroup[] {
+/** With `quick` all columns are combined in a few groups. */
+function selectGroups(growth: GrowthResult, quick: boolean, only: RegExp | null): RowGroup[] {
   const rotation = new TextRotation(growth.worstTexts, coreTexts());
   const columns = columnGroups(rotation);
   const samples = sampleGroups();
   const all = quick
-    ? [together('all columns', columns), ...pick(samples)]
+    ? [combine('all columns', columns), ...selectSamples(samples)]
     : [...columns, ...samples];
   if (!only) return all;
-  const named = all.filter(({ name }) => only.test(name));
-  if (named.length > 0) return named;
+  const matches = all.filter(({ name }) => only.test(name));
+  if (matches.length > 0) return matches;
   return pageNames().some((name) => only.test(name)) ? all : [];
 }
 
-/** Everything that is requested beside each group. */
+/** The names of all requests per group. */
 function pageNames(): string[] {
   const id = randomUUID();
   const byState = { discarded: [id, id], queued: [id], scheduled: [id], succeeded: [id] };
@@ -135,18 +139,21 @@ function pageNames(): string[] {
     byState: { ...byState, retried: [], running: [] },
     texts: [],
   };
-  return [...pagesOf(subject), ...actsOf(subject)].map(({ name }) => name).concat('act: bulk');
+  return [...pagesOf(subject), ...actionsFor(subject)].map(({ name }) => name).concat('act: bulk');
 }
 
-/** The samples of which each stands for others: many large errors, much JSON, one huge value, and structure. */
-function pick(samples: RowGroup[]): RowGroup[] {
+/**
+ * Representative samples separately (many large errors, one huge value, structure), others
+ * combined.
+ */
+function selectSamples(samples: RowGroup[]): RowGroup[] {
   const first = samples.filter(({ name }) => /^60 jobs|40 MB|just below/.test(name));
   const rest = samples.filter((sample) => !first.includes(sample));
-  return [together('the other samples', rest), ...first];
+  return [combine('the other samples', rest), ...first];
 }
 
-/** The rows of all of them in one database; the pages of the last one's rows. */
-function together(name: string, groups: RowGroup[]): RowGroup {
+/** Combines groups: inserts the rows of all of them and measures the first job of each. */
+function combine(name: string, groups: RowGroup[]): RowGroup {
   return {
     name,
     plant: async (client) => {
@@ -178,5 +185,5 @@ async function fillOrdinary(server: EmbeddedPostgres, log: (line: string) => voi
   await withClient(url, (client) =>
     client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements; ANALYZE'),
   );
-  log(`${ORDINARY_JOBS} ordinary jobs, batches, workers, cron entries and audit records made`);
+  log(`${ORDINARY_JOBS} ordinary jobs, batches, processes, cron entries and audit records created`);
 }

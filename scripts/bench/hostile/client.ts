@@ -2,13 +2,13 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { sessionHeaders, type startConsole } from '../server';
-import { memoryReader } from '../server-memory';
+import { createMemoryReader } from '../server-memory';
 
 export type ConsoleServer = Awaited<ReturnType<typeof startConsole>>;
 
-/** An answer, or what there is of it when the time was up. */
+/** A response, incomplete if it timed out. */
 export interface Answer {
-  /** Null: no answer in time. */
+  /** null after a timeout. */
   status: number | null;
   ms: number;
   firstByteMs: number;
@@ -16,7 +16,7 @@ export interface Answer {
   text: () => string;
 }
 
-/** No answer by then is none: the server is blocked. */
+/** After this time the server counts as blocked. */
 export const ANSWER_LIMIT_MS = 15_000;
 const PROBE_EVERY_MS = 10;
 const MEMORY_EVERY_MS = 50;
@@ -26,7 +26,7 @@ interface Send {
   body?: { type: string; content: Buffer };
 }
 
-/** A session of the server under test: one connection for requests, one for the probe of the event loop. */
+/** A client with one connection for requests and one for probes of the event loop. */
 export class HostileClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
   private readonly probes = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -37,7 +37,7 @@ export class HostileClient {
     return this.send({ path }, this.agent);
   }
 
-  /** A form as a browser without JavaScript sends it. */
+  /** Sends a form as a browser without JavaScript does. */
   post(path: string, fields: [string, string][]): Promise<Answer> {
     const boundary = '----hostile';
     const parts = fields.map(
@@ -51,14 +51,14 @@ export class HostileClient {
     );
   }
 
-  /** Milliseconds until /healthz answers, beside whatever else the server does; null: not in time. */
+  /** Milliseconds until /healthz responds; null after a timeout. */
   async probe(): Promise<number | null> {
     const { status, ms } = await this.send({ path: '/healthz' }, this.probes);
     return status === null ? null : ms;
   }
 
-  /** Waits until the server answers again; false if it does not. */
-  async recovered(limitMs: number): Promise<boolean> {
+  /** Waits until the server responds again; false after `limitMs`. */
+  async waitUntilResponsive(limitMs: number): Promise<boolean> {
     const until = performance.now() + limitMs;
     while (performance.now() < until) {
       const ms = await this.probe();
@@ -99,7 +99,7 @@ export class HostileClient {
         ...sessionHeaders(origin + path),
       };
       const method = body ? 'POST' : 'GET';
-      const sent = request(origin + path, { agent, headers, method }, (response) => {
+      const clientRequest = request(origin + path, { agent, headers, method }, (response) => {
         firstByteMs = performance.now() - started;
         encoding = response.headers['content-encoding'];
         location = response.headers.location ?? null;
@@ -107,14 +107,17 @@ export class HostileClient {
         response.on('error', () => end(null));
         response.on('end', () => end(response.statusCode ?? null));
       });
-      const timer = setTimeout(() => sent.destroy(new Error('No answer.')), ANSWER_LIMIT_MS);
-      sent.on('error', () => end(null));
-      sent.end(body?.content);
+      const timer = setTimeout(
+        () => clientRequest.destroy(new Error('The request timed out.')),
+        ANSWER_LIMIT_MS,
+      );
+      clientRequest.on('error', () => end(null));
+      clientRequest.end(body?.content);
     });
   }
 }
 
-/** Asks /healthz every 10 ms while `work` runs; the longest wait, milliseconds. */
+/** Probes /healthz while `work` runs and returns its longest response time in ms. */
 export async function withLoopDelay<T>(
   client: HostileClient,
   work: () => Promise<T>,
@@ -128,7 +131,7 @@ export async function withLoopDelay<T>(
       await sleep(PROBE_EVERY_MS);
     }
   })();
-  // The first probe must be under way before the work is.
+  // Start the first probe before the work.
   await sleep(1);
   try {
     const result = await work();
@@ -140,20 +143,22 @@ export async function withLoopDelay<T>(
   }
 }
 
-/** The server's resident memory, MB; null where the system has no /proc. */
+/**
+ * Samples the server's resident memory. `peak` is in MB since the last call; null without /proc.
+ */
 export function watchMemory(pid: number): { peak: () => number | null; stop: () => void } {
-  const memoryKb = memoryReader(pid);
-  let most = 0;
+  const memoryKb = createMemoryReader(pid);
+  let peakMb = 0;
   const read = () => {
-    most = Math.max(most, (memoryKb?.() ?? 0) / 1024);
+    peakMb = Math.max(peakMb, (memoryKb?.() ?? 0) / 1024);
   };
   read();
   const timer = setInterval(read, MEMORY_EVERY_MS);
   return {
     peak: () => {
       read();
-      const peak = most;
-      most = 0;
+      const peak = peakMb;
+      peakMb = 0;
       return memoryKb ? peak : null;
     },
     stop: () => clearInterval(timer),

@@ -9,14 +9,14 @@ import {
   plantProcess,
 } from './plant';
 
-/** One group of rows: every page is measured beside them. */
+/** A group of hostile rows with which every page is measured. */
 export interface RowGroup {
   name: string;
   plant: (client: pg.Client) => Promise<Subject>;
 }
 
-/** A hostile text at one length, and where Postgres refuses a character, without it. */
-export interface Text {
+/** A hostile text of one length, without characters that Postgres rejects. */
+interface Text {
   name: string;
   text: string;
 }
@@ -24,7 +24,7 @@ export interface Text {
 const LENGTHS = [60_000, 200_000, 1_000_000];
 const PER_COLUMN = 24;
 
-/** Texts for the columns: the worst first, then others in turn, so that all of them come up in some column. */
+/** Selects texts for columns: half are the worst, the others rotate so that all are used. */
 export class TextRotation {
   private at = 0;
 
@@ -42,7 +42,7 @@ export class TextRotation {
     this.at += rest.length;
     return [...half, ...rest].map((text, n) => {
       const length = LENGTHS[n % LENGTHS.length] ?? 0;
-      // Postgres stores no NUL and no half of a surrogate pair.
+      // Postgres rejects NUL and lone surrogates.
       const stored = Buffer.from(textOf(text, length).replaceAll('\0', ' ')).toString();
       return { name: text.name, text: stored };
     });
@@ -50,10 +50,10 @@ export class TextRotation {
 }
 
 const json = (value: unknown) => JSON.stringify(value);
-/** The beginning of a text, without half of a surrogate pair at its end. */
-const start = (text: string, length: number) => Buffer.from(text.slice(0, length)).toString();
+/** The beginning of a text without a lone surrogate at its end. */
+const prefixOf = (text: string, length: number) => Buffer.from(text.slice(0, length)).toString();
 
-function ofJobs(
+function jobColumnGroup(
   name: string,
   rotation: TextRotation,
   job: (text: string, n: number) => PlantedJob,
@@ -73,144 +73,180 @@ function ofJobs(
   };
 }
 
-function ofBatch(name: string, rotation: TextRotation, column: (text: string) => Values): RowGroup {
+function batchColumnGroup(
+  name: string,
+  rotation: TextRotation,
+  column: (text: string) => Values,
+): RowGroup {
   return {
     name,
     plant: async (client) => {
       const texts = rotation.next();
       let subject: Subject | undefined;
       for (const { text } of texts) subject = await plantJobs(client, name, [{}, {}], column(text));
-      if (!subject) throw new Error(`There is no text for ${name}.`);
+      if (!subject) throw new Error(`No text for ${name}.`);
       return { ...subject, texts: texts.map((text) => text.name) };
     },
   };
 }
 
-const pauses = (client: pg.Client, value: string) =>
+const upsertPauses = (client: pg.Client, value: string) =>
   client.query(
-    `INSERT INTO good_job_settings (key, value, created_at, updated_at) VALUES ('pauses', $1, now(), now())
-     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    `INSERT INTO good_job_settings (key, value, created_at, updated_at)
+     VALUES ('pauses', $1, now(), now())
+     ON CONFLICT (key) DO UPDATE
+     SET value = excluded.value`,
     [value],
   );
 
-const IN_ERROR_STATES = ['discarded', 'retried'] as const;
-const errorState = (n: number) => IN_ERROR_STATES[n % 2];
+const ERROR_STATES = ['discarded', 'retried'] as const;
+const errorState = (n: number) => ERROR_STATES[n % 2];
 
-/** A group for every column that a job, an execution, a batch, a worker, a setting or the audit carries text in. */
+const argumentGroups = (rotation: TextRotation): RowGroup[] => [
+  jobColumnGroup('argument, a string', rotation, (text) => ({ args: json([{ note: text }]) })),
+  jobColumnGroup('argument, a secret', rotation, (text, n) => ({
+    args: json([{ password: prefixOf(text, 30 + n), token: text, note: text }]),
+    columns: { labels: Array.from({ length: 20 }, (_, at) => text.slice(at, at + 300)) },
+  })),
+  jobColumnGroup('argument, a key', rotation, (text) => ({ args: json([{ [text]: 1 }]) })),
+  jobColumnGroup('argument, JSON in a string', rotation, (text) => ({
+    args: json([json({ note: text, list: [prefixOf(text, 10_000)] })]),
+  })),
+  jobColumnGroup('payload, another key', rotation, (text) => ({
+    args: json([prefixOf(text, 1_000)]),
+    columns: {
+      serialized_params: json({ job_class: 'TestJob', arguments: [], locale: 'en', own: text }),
+    },
+  })),
+];
+
+const jobGroups = (rotation: TextRotation): RowGroup[] => [
+  jobColumnGroup('error', rotation, (text, n) => ({
+    columns: { error: `RuntimeError: ${text}` },
+    state: errorState(n),
+  })),
+  jobColumnGroup('error that repeats a secret', rotation, (text, n) => ({
+    args: json([{ api_token: prefixOf(text, 64), note: text }]),
+    columns: { error: text },
+    state: errorState(n),
+  })),
+  jobColumnGroup('labels', rotation, (text) => ({
+    columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => prefixOf(text, 40 + n))] },
+  })),
+  jobColumnGroup('queue_name, job_class, cron_key, concurrency_key', rotation, (text, n) => {
+    // Some fit into a URL, for the pages of a class, queue and cron key.
+    const name = n % 4 === 0 ? prefixOf(text, 200) : text;
+    return {
+      columns: {
+        queue_name: name,
+        job_class: name,
+        cron_key: name,
+        cron_at: new Date().toISOString(),
+        concurrency_key: name,
+      },
+    };
+  }),
+];
+
+const executionGroups = (rotation: TextRotation): RowGroup[] => [
+  jobColumnGroup('executions.error', rotation, (text, n) => ({
+    execution: { error: text },
+    state: errorState(n),
+  })),
+  jobColumnGroup('executions.error_backtrace', rotation, (text, n) => ({
+    execution: {
+      error_backtrace: [text, ...Array.from({ length: 200 }, () => prefixOf(text, 5_000))],
+    },
+    state: errorState(n),
+  })),
+  jobColumnGroup('executions.serialized_params', rotation, (text) => ({
+    execution: {
+      serialized_params: json({ arguments: [text, { [prefixOf(text, 1_000)]: text }] }),
+    },
+  })),
+];
+
+function batchGroup(rotation: TextRotation): RowGroup {
+  return batchColumnGroup('batches: every text column', rotation, (text) => ({
+    description: text,
+    serialized_properties: json({
+      note: text,
+      [prefixOf(text, 1_000)]: text,
+      _aj_symbol_keys: [],
+    }),
+    on_finish: text,
+    on_success: text,
+    on_discard: text,
+    callback_queue_name: text,
+  }));
+}
+
+function processGroup(rotation: TextRotation): RowGroup {
+  return {
+    name: 'processes.state',
+    plant: async (client) => {
+      const texts = rotation.next();
+      const subject = await plantJobs(client, 'processes.state', [{}, {}, {}, {}, {}, {}]);
+      for (const { text } of texts)
+        subject.process = await plantProcess(
+          client,
+          json({
+            hostname: text,
+            proctitle: text,
+            pid: 1,
+            schedulers: [{ name: text, queues: text, max_threads: 5 }],
+            [prefixOf(text, 1_000)]: text,
+          }),
+        );
+      return { ...subject, texts: texts.map((text) => text.name) };
+    },
+  };
+}
+
+function settingGroup(rotation: TextRotation): RowGroup {
+  return {
+    name: 'settings.value',
+    plant: async (client) => {
+      const texts = rotation.next();
+      const subject = await plantJobs(client, 'settings.value', [{}, {}, {}, {}, {}, {}]);
+      const names = texts.map(({ text }) => prefixOf(text, 40_000));
+      await upsertPauses(client, json({ queues: names, job_classes: names, labels: names }));
+      return { ...subject, texts: texts.map((text) => text.name) };
+    },
+  };
+}
+
+function auditGroup(rotation: TextRotation): RowGroup {
+  return {
+    name: 'audit_events: reason, viewer, target_name, details, before, after',
+    plant: async (client) => {
+      const texts = rotation.next();
+      const subject = await plantJobs(client, 'audit_events', [{}, {}, {}, {}, {}, {}]);
+      const [job = ''] = subject.jobs;
+      for (const { text } of texts) {
+        const details = json({ filter: text, [prefixOf(text, 1_000)]: text });
+        const state = json({ [job]: { error: text, queue_name: text, labels: [text] } });
+        await plantAudit(client, job, { reason: text, details, before: state, after: state });
+        const short = prefixOf(text, 60_000);
+        await plantAudit(client, job, { viewer: short, viewer_name: short, target_name: short });
+      }
+      return { ...subject, texts: texts.map((text) => text.name) };
+    },
+  };
+}
+
+/**
+ * One group for each text column of jobs, executions, batches, processes, settings and the audit.
+ */
 export function columnGroups(rotation: TextRotation): RowGroup[] {
   return [
-    ofJobs('argument, a string', rotation, (text) => ({ args: json([{ note: text }]) })),
-    ofJobs('argument, a secret', rotation, (text, n) => ({
-      args: json([{ password: start(text, 30 + n), token: text, note: text }]),
-      columns: { labels: Array.from({ length: 20 }, (_, at) => text.slice(at, at + 300)) },
-    })),
-    ofJobs('argument, a key', rotation, (text) => ({ args: json([{ [text]: 1 }]) })),
-    ofJobs('argument, JSON in a string', rotation, (text) => ({
-      args: json([json({ note: text, list: [start(text, 10_000)] })]),
-    })),
-    ofJobs('payload, another key', rotation, (text) => ({
-      args: json([start(text, 1_000)]),
-      columns: {
-        serialized_params: json({ job_class: 'TestJob', arguments: [], locale: 'en', own: text }),
-      },
-    })),
-    ofJobs('error', rotation, (text, n) => ({
-      columns: { error: `RuntimeError: ${text}` },
-      state: errorState(n),
-    })),
-    ofJobs('error that repeats a secret', rotation, (text, n) => ({
-      args: json([{ api_token: start(text, 64), note: text }]),
-      columns: { error: text },
-      state: errorState(n),
-    })),
-    ofJobs('labels', rotation, (text) => ({
-      columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => start(text, 40 + n))] },
-    })),
-    ofJobs('queue_name, job_class, cron_key, concurrency_key', rotation, (text, n) => {
-      // Some that fit into a URL, for the pages of one class, one queue and one cron key.
-      const name = n % 4 === 0 ? start(text, 200) : text;
-      return {
-        columns: {
-          queue_name: name,
-          job_class: name,
-          cron_key: name,
-          cron_at: new Date().toISOString(),
-          concurrency_key: name,
-        },
-      };
-    }),
-    ofJobs('executions.error', rotation, (text, n) => ({
-      execution: { error: text },
-      state: errorState(n),
-    })),
-    ofJobs('executions.error_backtrace', rotation, (text, n) => ({
-      execution: {
-        error_backtrace: [text, ...Array.from({ length: 200 }, () => start(text, 5_000))],
-      },
-      state: errorState(n),
-    })),
-    ofJobs('executions.serialized_params', rotation, (text) => ({
-      execution: {
-        serialized_params: json({ arguments: [text, { [start(text, 1_000)]: text }] }),
-      },
-    })),
-    ofBatch('batches: every text column', rotation, (text) => ({
-      description: text,
-      serialized_properties: json({
-        note: text,
-        [start(text, 1_000)]: text,
-        _aj_symbol_keys: [],
-      }),
-      on_finish: text,
-      on_success: text,
-      on_discard: text,
-      callback_queue_name: text,
-    })),
-    {
-      name: 'processes.state',
-      plant: async (client) => {
-        const texts = rotation.next();
-        const subject = await plantJobs(client, 'processes.state', [{}, {}, {}, {}, {}, {}]);
-        for (const { text } of texts)
-          subject.process = await plantProcess(
-            client,
-            json({
-              hostname: text,
-              proctitle: text,
-              pid: 1,
-              schedulers: [{ name: text, queues: text, max_threads: 5 }],
-              [start(text, 1_000)]: text,
-            }),
-          );
-        return { ...subject, texts: texts.map((text) => text.name) };
-      },
-    },
-    {
-      name: 'settings.value',
-      plant: async (client) => {
-        const texts = rotation.next();
-        const subject = await plantJobs(client, 'settings.value', [{}, {}, {}, {}, {}, {}]);
-        const names = texts.map(({ text }) => start(text, 40_000));
-        await pauses(client, json({ queues: names, job_classes: names, labels: names }));
-        return { ...subject, texts: texts.map((text) => text.name) };
-      },
-    },
-    {
-      name: 'audit_events: reason, viewer, target_name, details, before, after',
-      plant: async (client) => {
-        const texts = rotation.next();
-        const subject = await plantJobs(client, 'audit_events', [{}, {}, {}, {}, {}, {}]);
-        const [job = ''] = subject.jobs;
-        for (const { text } of texts) {
-          const details = json({ filter: text, [start(text, 1_000)]: text });
-          const state = json({ [job]: { error: text, queue_name: text, labels: [text] } });
-          await plantAudit(client, job, { reason: text, details, before: state, after: state });
-          const short = start(text, 60_000);
-          await plantAudit(client, job, { viewer: short, viewer_name: short, target_name: short });
-        }
-        return { ...subject, texts: texts.map((text) => text.name) };
-      },
-    },
+    ...argumentGroups(rotation),
+    ...jobGroups(rotation),
+    ...executionGroups(rotation),
+    batchGroup(rotation),
+    processGroup(rotation),
+    settingGroup(rotation),
+    auditGroup(rotation),
   ];
 }
 
@@ -218,14 +254,14 @@ const repeat = (unit: string, length: number) => unit.repeat(Math.ceil(length / 
 const LINE =
   'Net::ReadTimeout: "a=1&b=2" Key (email)=(a@example.com) {"id" => 12} in /app/x.rb:12\n';
 const jsonOf = (name: string, length: number) =>
-  `[${HOSTILE_JSON.find((one) => one.name === name)?.json(length) ?? 'null'}]`;
+  `[${HOSTILE_JSON.find((structure) => structure.name === name)?.json(length) ?? 'null'}]`;
 const arns = Array.from(
   { length: 4_000 },
   (_, n) => `arn:aws:iam::123456789012:role/service-role/worker-${n}-production`,
 );
 
-/** In turn; jsonb itself takes no more than some thousand levels. */
-function structureOf(n: number): string {
+/** One of the JSON structures; nested ones are shorter, because jsonb limits the depth. */
+function structuredArguments(n: number): string {
   const { name = '', json: make } = HOSTILE_JSON[n % HOSTILE_JSON.length] ?? {};
   return `[${make?.(/ in (?:array|object)$/.test(name) ? 10_000 : 60_000) ?? 'null'}]`;
 }
@@ -236,22 +272,22 @@ function sample(name: string, jobs: () => PlantedJob[]): RowGroup {
     plant: async (client) => ({ ...(await plantJobs(client, name, jobs())), texts: [name] }),
   };
 }
-/** The same job in every state, so that every act finds one. */
-const inEachState = (job: PlantedJob): PlantedJob[] => Array.from({ length: 6 }, () => job);
+/** The same job in every state, so that every action has one. */
+const repeatForStates = (job: PlantedJob): PlantedJob[] => Array.from({ length: 6 }, () => job);
 
-/** Rows that have stopped a server before, and the largest ones. */
+/** Rows that once blocked a server, and the largest ones. */
 export function sampleGroups(): RowGroup[] {
-  const many = (count: number, job: (n: number) => PlantedJob) =>
+  const createJobs = (count: number, job: (n: number) => PlantedJob) =>
     Array.from({ length: count }, (_, n) => job(n));
   return [
     sample('argument of 200 kB of `)=`', () =>
-      inEachState({ args: json([{ note: repeat(')=', 200_000) }]) }),
+      repeatForStates({ args: json([{ note: repeat(')=', 200_000) }]) }),
     ),
     sample('argument of 600 kB of `")="`', () =>
-      inEachState({ args: json([{ note: repeat('")="', 600_000) }]) }),
+      repeatForStates({ args: json([{ note: repeat('")="', 600_000) }]) }),
     ),
     sample('1,500 tokens with one beginning, and 150 kB of `a`', () =>
-      inEachState({
+      repeatForStates({
         args: json([
           {
             tokens: Array.from({ length: 1_500 }, (_, n) => `${repeat('a', 48)}${n}`),
@@ -261,22 +297,25 @@ export function sampleGroups(): RowGroup[] {
         columns: { labels: [repeat('a', 200)] },
       }),
     ),
-    sample('4,000 ARNs, twice', () => inEachState({ args: json([{ arns }, { again: arns }]) })),
+    sample('4,000 ARNs, twice', () => repeatForStates({ args: json([{ arns }, { again: arns }]) })),
     sample('200 discarded jobs with errors of 96 kB', () =>
-      many(200, () => ({ columns: { error: repeat(LINE, 96_000) }, state: 'discarded' })),
+      createJobs(200, () => ({ columns: { error: repeat(LINE, 96_000) }, state: 'discarded' })),
     ),
     sample('60 jobs with errors of 1.5 MB', () =>
-      many(60, (n) => ({ columns: { error: repeat(LINE, 1_500_000) }, state: errorState(n) })),
+      createJobs(60, (n) => ({
+        columns: { error: repeat(LINE, 1_500_000) },
+        state: errorState(n),
+      })),
     ),
     sample('30 jobs with 1.8 MB of JSON', () =>
-      many(30, () => ({
+      createJobs(30, () => ({
         args: json(
           Array.from({ length: 9_000 }, (_, n) => ({ id: n, note: repeat('x=1 "y": 2 ', 170) })),
         ),
       })),
     ),
     sample('an argument of 40 MB', () =>
-      inEachState({ args: json([repeat('a=1 "b": 2 ', 40_000_000)]) }).slice(0, 2),
+      repeatForStates({ args: json([repeat('a=1 "b": 2 ', 40_000_000)]) }).slice(0, 2),
     ),
     sample('JSON to a depth of 5,000, 1,000,000 elements, 50,000 keys, 25,000 of them secret', () =>
       [
@@ -286,11 +325,11 @@ export function sampleGroups(): RowGroup[] {
         jsonOf('keys', 1_000_000),
         jsonOf('secret keys', 1_000_000),
         jsonOf('JSON in strings in JSON', 1_000_000),
-      ].flatMap((args) => inEachState({ args })),
+      ].flatMap((args) => repeatForStates({ args })),
     ),
     sample('jobs just below 64 kB of structure', () =>
-      many(120, (n) => ({
-        args: structureOf(n),
+      createJobs(120, (n) => ({
+        args: structuredArguments(n),
         columns: { error: repeat(')=', 60_000) },
         state: 'discarded',
       })),

@@ -6,17 +6,17 @@ import { TARGETS } from './measure-group';
 
 const EXPORTED_JOBS = 30_000;
 
-/** One export of EXPORTED_JOBS ordinary jobs. */
+/** The result of one export of EXPORTED_JOBS ordinary jobs. */
 export interface ExportMemory {
   format: string;
   megabytes: number;
   seconds: number;
-  /** Resident memory of the server at its peak above what it was before; null where the system has no /proc. */
+  /** Growth of the server's peak resident memory; null without /proc. */
   memoryMb: number | null;
   missed: string[];
 }
 
-/** Exports the jobs from a server that has just started, whose heap is small: its growth is the largest there. */
+/** Exports the jobs from a new server, whose small heap grows the most. */
 export async function measureExports(
   postgres: EmbeddedPostgres,
   log: (line: string) => void,
@@ -43,14 +43,19 @@ async function measureExport(
   format: string,
 ): Promise<ExportMemory> {
   const memory = watchMemory(server.pid);
-  const before = memory.peak();
+  const initial = memory.peak();
   const started = performance.now();
   const answer = await fetchConsole(`${server.origin}/api/jobs/export?format=${format}`);
   let bytes = 0;
-  for await (const chunk of answer.body ?? []) bytes += (chunk as Uint8Array).length;
+  const reader = answer.body?.getReader();
+  for (;;) {
+    const chunk = await reader?.read();
+    if (!chunk?.value) break;
+    bytes += chunk.value.length;
+  }
   memory.stop();
   const peak = memory.peak();
-  const memoryMb = peak === null || before === null ? null : Math.round(peak - before);
+  const memoryMb = peak === null || initial === null ? null : Math.round(peak - initial);
   return {
     format,
     megabytes: bytes / 1e6,
@@ -68,6 +73,8 @@ export const exportTable = (exports: readonly ExportMemory[]): string[] => [
   '|:-|-:|-:|-:|:-|',
   ...exports.map(
     ({ format, megabytes, seconds, memoryMb, missed }) =>
-      `| ${format} | ${megabytes.toFixed(1)} | ${seconds.toFixed(1)} | ${memoryMb === null ? '?' : `+${memoryMb}`} | ${missed.length === 0 ? 'ok' : 'missed'} |`,
+      `| ${format} | ${megabytes.toFixed(1)} | ${seconds.toFixed(1)} ` +
+      `| ${memoryMb === null ? '?' : `+${memoryMb}`} ` +
+      `| ${missed.length === 0 ? 'ok' : 'missed'} |`,
   ),
 ];

@@ -8,30 +8,30 @@ import {
 } from '../../../test/hostile/texts';
 
 /*
- * How the time of each reader grows with its text. First every text at two lengths, then the slowest and whatever grew
- * faster than its length at every doubling up to 1 MB.
+ * Measures how the time of each reader grows with the text: first all texts at two lengths, then
+ * the slowest and those with superlinear growth at each doubling up to 1 MB.
  */
 
 const SCREEN_LENGTHS = [32_768, 131_072];
 const LENGTHS = [65_536, 131_072, 262_144, 524_288, 1_048_576];
 const RUNS = 5;
 const MAX_GROWTH = 2.6;
-/** Four times the text: more than this is no linear time. */
+/** For four times the text; more than this is not linear. */
 const SUSPECT_GROWTH = 6;
-/** Below this one garbage collection decides, not the reader; what grows too fast exceeds it at a greater length. */
+/** Below this time garbage collection dominates; superlinear growth exceeds it at a longer text. */
 const NOISE_MS = 30;
 const RUN_LIMIT_MS = 20_000;
 const SCREEN_LIMIT_MS = 4_000;
-/** A reader with more texts that it does not read in time is not given the rest. */
+/** After this many timeouts the remaining texts of a reader are skipped. */
 const MAX_FAILURES = 10;
-/** A text of 1 MB takes no longer in any reader: the guard of `npm test` has the same limit. */
+/** Limit for a text of 1 MB in any reader, the same as in `npm test`. */
 const MAX_MS = 2_000;
 const WORST_TEXTS = 10;
 
-type Given = HostileText | { json: string };
-const nameOf = (text: Given) => ('json' in text ? `JSON: ${text.json}` : text.name);
+type ReaderInput = HostileText | { json: string };
+const nameOf = (text: ReaderInput) => ('json' in text ? `JSON: ${text.json}` : text.name);
 
-/** One reader and its worst text. Milliseconds at half of `length` and at `length`. */
+/** One reader and its worst text, with the times at half of `length` and at `length`. */
 export interface GrowthRow {
   reader: string;
   texts: number;
@@ -45,11 +45,11 @@ export interface GrowthRow {
 
 export interface GrowthResult {
   rows: GrowthRow[];
-  /** The slowest texts of the redactor, worst first: what the columns are filled with. */
+  /** The slowest texts of the redactors, worst first, with which columns are filled. */
   worstTexts: HostileText[];
 }
 
-/** Measures the readers whose name `only` matches. `quick`: half of the core texts alone. */
+/** Measures the readers whose name matches `only`. `quick` uses half of the core texts. */
 export async function measureGrowth(
   { quick, only }: { quick: boolean; only: RegExp | null },
   log: (line: string) => void,
@@ -63,11 +63,14 @@ export async function measureGrowth(
     const slowest = new Map<HostileText, number>();
     for (const reader of await worker.readers()) {
       if (only && !only.test(reader.name)) continue;
-      const started = performance.now();
+      const startedAt = performance.now();
       const row = await measureReader(worker, reader, all, core, quick, slowest);
       rows.push(row);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
       log(
-        `${row.missed.length > 0 ? 'MISSED ' : ''}${reader.name}: ${row.texts} texts, worst ${row.worst}: ${Math.round(row.ms)} ms at ${row.length}, x${row.growth.toFixed(2)} ${row.missed.join('; ')} (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+        `${row.missed.length > 0 ? 'MISSED ' : ''}${reader.name}: ${row.texts} texts, ` +
+          `worst ${row.worst}: ${Math.round(row.ms)} ms at ${row.length}, ` +
+          `x${row.growth.toFixed(2)} ${row.missed.join('; ')} (${seconds} s)`,
       );
     }
     const worstTexts = [...slowest].sort((a, b) => b[1] - a[1]).map(([text]) => text);
@@ -78,8 +81,8 @@ export async function measureGrowth(
   }
 }
 
-interface Screened {
-  text: Given;
+interface ScreenResult {
+  text: ReaderInput;
   ms: number;
   growth: number;
   failure: string | null;
@@ -93,27 +96,27 @@ async function measureReader(
   quick: boolean,
   slowest: Map<HostileText, number>,
 ): Promise<GrowthRow> {
-  const texts: Given[] = [
+  const texts: ReaderInput[] = [
     ...(reader.readsWords ? all : core),
     ...(reader.readsJson ? HOSTILE_JSON.map(({ name }) => ({ json: name })) : []),
   ];
-  const screened: Screened[] = [];
+  const screenResults: ScreenResult[] = [];
   let failures = 0;
   for (const text of texts) {
     if (failures >= MAX_FAILURES) break;
     const result = await screen(worker, reader, text);
-    screened.push(result);
+    screenResults.push(result);
     if (result.failure !== null) failures += 1;
   }
   if (reader.isRedactor)
-    for (const { text, ms } of screened)
+    for (const { text, ms } of screenResults)
       if (!('json' in text)) slowest.set(text, (slowest.get(text) ?? 0) + ms);
-  const bySlowness = [...screened].sort((a, b) => b.ms - a.ms);
-  const suspects = screened.filter(
+  const bySlowness = [...screenResults].sort((a, b) => b.ms - a.ms);
+  const suspects = screenResults.filter(
     ({ ms, growth, failure }) => failure === null && ms > NOISE_MS && growth > SUSPECT_GROWTH,
   );
   const toMeasure = new Set([...bySlowness.slice(0, quick ? 2 : 6), ...suspects.slice(0, 40)]);
-  const missed = screened.flatMap(({ text, failure }) =>
+  const missed = screenResults.flatMap(({ text, failure }) =>
     failure === null ? [] : [`${nameOf(text)}: ${failure}`],
   );
   let worst: Omit<GrowthRow, 'reader' | 'texts' | 'missed'> | null = null;
@@ -125,10 +128,14 @@ async function measureReader(
       worst = row;
   }
   const none = { worst: '-', length: 0, halfMs: 0, ms: 0, growth: 0 };
-  return { reader: reader.name, texts: screened.length, ...(worst ?? none), missed };
+  return { reader: reader.name, texts: screenResults.length, ...(worst ?? none), missed };
 }
 
-async function screen(worker: ReaderWorker, reader: ReaderInfo, text: Given): Promise<Screened> {
+async function screen(
+  worker: ReaderWorker,
+  reader: ReaderInfo,
+  text: ReaderInput,
+): Promise<ScreenResult> {
   const lengths = withinLimit(SCREEN_LENGTHS, reader);
   try {
     const times = await worker.run(
@@ -136,7 +143,7 @@ async function screen(worker: ReaderWorker, reader: ReaderInfo, text: Given): Pr
       SCREEN_LIMIT_MS,
     );
     if (!times)
-      return { text, ms: SCREEN_LIMIT_MS, growth: 0, failure: 'no answer within 4 s for 128 kB' };
+      return { text, ms: SCREEN_LIMIT_MS, growth: 0, failure: 'timeout of 4 s for 128 kB' };
     const [short = 0, long = 0] = times.map((runs) => Math.min(...runs));
     return { text, ms: long, growth: long / Math.max(short, 0.01), failure: null };
   } catch (error) {
@@ -144,25 +151,25 @@ async function screen(worker: ReaderWorker, reader: ReaderInfo, text: Given): Pr
   }
 }
 
-/** The lengths that reach the reader; of a reader that cuts early its own limit and half of it. */
+/** The lengths within the reader's limit, or the limit and half of it. */
 function withinLimit(lengths: number[], { maxLength }: ReaderInfo): number[] {
   if (maxLength === null) return lengths;
   const reached = lengths.filter((length) => length <= maxLength);
   return reached.length >= 2 ? reached : [maxLength >> 1, maxLength];
 }
 
-/** Each doubling, median of five. A doubling that misses is measured twice more: others use this machine too. */
+/** Measures each doubling; a missed one twice more, because the machine has other load. */
 async function measureText(
   worker: ReaderWorker,
   reader: ReaderInfo,
-  text: Given,
+  text: ReaderInput,
 ): Promise<Omit<GrowthRow, 'reader' | 'texts' | 'missed'> & { missed: string | null }> {
   let worst = { halfMs: 0, ms: 0, growth: 0, length: 0 };
   const lengths = withinLimit(LENGTHS, reader);
   for (let n = 1; n < lengths.length; n += 1) {
     const pair = [lengths[n - 1] ?? 0, lengths[n] ?? 0];
     let measured = await medians(worker, reader, text, pair);
-    for (let again = 0; again < 2 && measured && measured.growth > MAX_GROWTH; again += 1) {
+    for (let retry = 0; retry < 2 && measured && measured.growth > MAX_GROWTH; retry += 1) {
       const next = await medians(worker, reader, text, pair);
       if (next && next.growth < measured.growth) measured = next;
     }
@@ -173,7 +180,7 @@ async function measureText(
         ...worst,
         worst: name,
         length,
-        missed: `${name}: no answer within 20 s at ${length}`,
+        missed: `${name}: timeout of 20 s at ${length}`,
       };
     if (measured.growth >= worst.growth || worst.growth <= MAX_GROWTH)
       worst = { ...measured, length };
@@ -192,7 +199,7 @@ async function measureText(
 async function medians(
   worker: ReaderWorker,
   reader: ReaderInfo,
-  text: Given,
+  text: ReaderInput,
   lengths: number[],
 ): Promise<{ halfMs: number; ms: number; growth: number } | null> {
   const times = await worker.run({ reader: reader.name, text, lengths, runs: RUNS }, RUN_LIMIT_MS);

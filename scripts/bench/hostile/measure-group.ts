@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { Ctx } from '../../../lib/ctx';
+import type { Ctx } from '../../../lib/context/types';
 import { startConsole } from '../server';
-import { actsOf, measureBulk } from './acts';
+import { actionsFor, measureBulk } from './acts';
 import {
   ANSWER_LIMIT_MS,
   type Answer,
@@ -15,10 +15,10 @@ import type { RowGroup } from './columns';
 import { type Page, pagesOf } from './pages';
 import { type Subject, readNames } from './plant';
 
-/** What is promised of every answer beside hostile rows. */
+/** Targets of every response with hostile rows. */
 export const TARGETS = {
   answerMs: 1_000,
-  /** Above the same page with ordinary rows. */
+  /** More than on the same page with ordinary rows. */
   loopMs: 100,
   memoryMb: 200,
   /** An export of EXPORTED_JOBS ordinary jobs. */
@@ -26,7 +26,7 @@ export const TARGETS = {
   idleInTransactionMs: 250,
 };
 
-/** One request beside the rows of a group. */
+/** One request with the rows of a group. */
 export interface PageTime {
   page: string;
   status: number | null;
@@ -36,60 +36,76 @@ export interface PageTime {
   missed: string[];
 }
 
-/** All requests beside the rows of a group. */
+/** All requests with the rows of a group. */
 export interface GroupResult {
   name: string;
   texts: string[];
   times: PageTime[];
-  /** MB above what the server had with ordinary rows; null where the system has no /proc. */
+  /** Memory growth compared with ordinary rows; null without /proc. */
   memoryMb: number | null;
   idleInTransactionMs: number;
-  /** Missed targets, each with its page. */
+  /** Missed targets with the page. */
   missed: string[];
 }
 
-/** By page: the longest wait of /healthz with ordinary rows, milliseconds. */
-export type Baseline = ReadonlyMap<string, number>;
+/** The longest response time of /healthz in ms with ordinary rows, by page. */
+type Baseline = ReadonlyMap<string, number>;
 
 export interface GroupOptions {
-  /** Creates a database with ordinary rows only, and removes it. */
+  /** Creates a database with ordinary rows only. */
   database: () => Promise<{ url: string; drop: () => Promise<void> }>;
-  /** Functions that have no page are called in this process. */
+  /** Opens a context for functions without a page, which run in this process. */
   openCtx: (url: string) => Promise<{ ctx: Ctx; close: () => Promise<void> }>;
   only: RegExp | null;
   log: (line: string) => void;
 }
 
-/** Whatever the server has cached of the ordinary rows is older than its TTL by then. */
+/** Longer than the TTL of every cache of the server. */
 const CACHE_MS = 11_000;
 const SAMPLE_EVERY_MS = 25;
-/** Pages of a group that are measured again when they miss by little. */
-const MAX_AGAIN = 6;
+/** Pages per group that are measured again after a close miss. */
+const MAX_RETRIES = 6;
 const PROGRESS_EVERY = 40;
-/** A group ends early when this many requests were not answered. */
-const MAX_LOST = 2;
+/** A group ends early after this many timeouts. */
+const MAX_TIMEOUTS = 2;
 const RECOVERY_MS = 60_000;
 
-/** The ordinary rows of a filled database, as a subject. */
-export async function ordinarySubject(client: pg.Client): Promise<Subject> {
-  const ids = async (where: string) =>
-    (
-      await client.query<{ id: string }>(
-        `SELECT id FROM good_jobs WHERE ${where} AND batch_callback_id IS NULL ORDER BY created_at DESC LIMIT 6`,
-      )
-    ).rows.map(({ id }) => id);
+/** Returns ordinary rows of a filled database as a subject. */
+async function ordinarySubject(client: pg.Client): Promise<Subject> {
+  const findIds = async (where: string) => {
+    const result = await client.query<{ id: string }>(
+      `SELECT id
+       FROM good_jobs
+       WHERE ${where}
+         AND batch_callback_id IS NULL
+       ORDER BY created_at DESC
+       LIMIT 6`,
+    );
+    return result.rows.map(({ id }) => id);
+  };
   const { rows } = await client.query<
     Record<'batch' | 'cron' | 'process' | 'class' | 'queue', string>
   >(
-    `SELECT (SELECT batch_id FROM good_jobs WHERE batch_id IS NOT NULL ORDER BY created_at DESC LIMIT 1) AS batch,
-            (SELECT cron_key FROM good_jobs WHERE cron_key IS NOT NULL ORDER BY created_at DESC LIMIT 1) AS cron,
-            (SELECT id FROM good_job_processes LIMIT 1) AS process,
-            (SELECT job_class FROM good_jobs ORDER BY created_at DESC LIMIT 1) AS class,
-            (SELECT queue_name FROM good_jobs ORDER BY created_at DESC LIMIT 1) AS queue`,
+    `SELECT
+       (SELECT batch_id
+        FROM good_jobs
+        WHERE batch_id IS NOT NULL
+        ORDER BY created_at DESC
+        LIMIT 1) AS batch,
+       (SELECT cron_key
+        FROM good_jobs
+        WHERE cron_key IS NOT NULL
+        ORDER BY created_at DESC
+        LIMIT 1) AS cron,
+       (SELECT id FROM good_job_processes LIMIT 1) AS process,
+       (SELECT job_class FROM good_jobs ORDER BY created_at DESC LIMIT 1) AS class,
+       (SELECT queue_name FROM good_jobs ORDER BY created_at DESC LIMIT 1) AS queue`,
   );
-  const jobs = await ids('error IS NOT NULL');
+  const jobs = await findIds('error IS NOT NULL');
   const executions = await client.query<{ id: string }>(
-    'SELECT DISTINCT ON (active_job_id) id FROM good_job_executions WHERE active_job_id = ANY($1::uuid[])',
+    `SELECT DISTINCT ON (active_job_id) id
+     FROM good_job_executions
+     WHERE active_job_id = ANY($1::uuid[])`,
     [jobs],
   );
   return {
@@ -102,10 +118,12 @@ export async function ordinarySubject(client: pg.Client): Promise<Subject> {
     jobClass: rows[0]?.class ?? null,
     queue: rows[0]?.queue ?? null,
     byState: {
-      discarded: await ids('finished_at IS NOT NULL AND error IS NOT NULL'),
-      queued: await ids('finished_at IS NULL AND performed_at IS NULL AND scheduled_at < now()'),
-      scheduled: await ids('finished_at IS NULL AND scheduled_at > now()'),
-      succeeded: await ids('finished_at IS NOT NULL AND error IS NULL'),
+      discarded: await findIds('finished_at IS NOT NULL AND error IS NOT NULL'),
+      queued: await findIds(
+        'finished_at IS NULL AND performed_at IS NULL AND scheduled_at < now()',
+      ),
+      scheduled: await findIds('finished_at IS NULL AND scheduled_at > now()'),
+      succeeded: await findIds('finished_at IS NOT NULL AND error IS NULL'),
       retried: [],
       running: [],
     },
@@ -113,7 +131,9 @@ export async function ordinarySubject(client: pg.Client): Promise<Subject> {
   };
 }
 
-/** Starts a server of its own on ordinary rows, plants the group's rows, and measures every page, then every act. */
+/**
+ * Starts a server on ordinary rows, inserts the group's rows, and measures all pages and actions.
+ */
 export async function measureGroup(
   group: RowGroup | null,
   baseline: Baseline,
@@ -150,9 +170,9 @@ export async function measureGroup(
 
 class GroupRun {
   private readonly times: PageTime[] = [];
-  private lost = 0;
-  private again = 0;
-  private acting = false;
+  private timeouts = 0;
+  private retries = 0;
+  private isActing = false;
   private idleMs = 0;
 
   constructor(
@@ -167,29 +187,34 @@ class GroupRun {
   async measure(name: string, subject: Subject, url: string): Promise<GroupResult> {
     const { only, log } = this.options;
     const memory = watchMemory(this.server.pid);
-    const before = memory.peak();
+    const initialMemory = memory.peak();
     const sampler = this.sampleIdleInTransaction();
     const missed: string[] = [];
     try {
-      const isWanted = (page: string) => !only || only.test(page);
+      const isSelected = (page: string) => !only || only.test(page);
       for (const page of pagesOf(subject))
-        if (isWanted(page.name) && this.answers())
+        if (isSelected(page.name) && this.isResponsive())
           await this.measurePage(page.name, () => this.client.get(page.path), page);
-      this.acting = true;
-      for (const act of actsOf(subject))
-        if (isWanted(act.name) && this.answers())
-          await this.measurePage(act.name, () => act.run(this.client), { streams: act.streams });
-      if (isWanted('act: bulk') && this.answers()) await this.measureBulk(url, subject.batch);
-      this.acting = false;
-      if (this.lost > MAX_LOST) missed.push('the server did not answer; the rest was not measured');
+      this.isActing = true;
+      for (const action of actionsFor(subject))
+        if (isSelected(action.name) && this.isResponsive())
+          await this.measurePage(action.name, () => action.run(this.client), {
+            streams: action.streams,
+          });
+      if (isSelected('act: bulk') && this.isResponsive())
+        await this.measureBulk(url, subject.batch);
+      this.isActing = false;
+      if (this.timeouts > MAX_TIMEOUTS)
+        missed.push('the server did not respond; the rest was not measured');
     } finally {
       await sampler();
       memory.stop();
     }
     const peak = memory.peak();
-    const memoryMb = peak === null || before === null ? null : Math.round(peak - before);
+    const memoryMb =
+      peak === null || initialMemory === null ? null : Math.round(peak - initialMemory);
     missed.push(
-      ...this.times.flatMap((time) => time.missed.map((what) => `${time.page}: ${what}`)),
+      ...this.times.flatMap((time) => time.missed.map((target) => `${time.page}: ${target}`)),
     );
     if (memoryMb !== null && memoryMb >= TARGETS.memoryMb)
       missed.push(`${memoryMb} MB more memory`);
@@ -206,9 +231,9 @@ class GroupRun {
     };
   }
 
-  /** Whether it is worth asking: a server that has not answered for a minute will not. */
-  private answers(): boolean {
-    return this.lost <= MAX_LOST;
+  /** False after several timeouts, or one of a minute. */
+  private isResponsive(): boolean {
+    return this.timeouts <= MAX_TIMEOUTS;
   }
 
   private async measurePage(
@@ -216,37 +241,39 @@ class GroupRun {
     send: () => Promise<Answer | null>,
     page: Partial<Page> = {},
   ): Promise<void> {
-    let time = await this.once(name, send, page);
-    // Others use this machine too: what misses by little is measured once more, with nothing cached.
+    let time = await this.measureOnce(name, send, page);
+    // The machine has other load: measure a close miss once more with expired caches.
     const isClose = time.status === 200 && time.ms < 2 * TARGETS.answerMs && time.loopMs < 500;
-    if (time.missed.length > 0 && page.path !== undefined && isClose && this.again < MAX_AGAIN) {
-      this.again += 1;
+    const isRetryable = page.path !== undefined && isClose && this.retries < MAX_RETRIES;
+    if (time.missed.length > 0 && isRetryable) {
+      this.retries += 1;
       await sleep(CACHE_MS);
-      const again = await this.once(name, send, page);
-      if (again.missed.length < time.missed.length) time = again;
+      const retry = await this.measureOnce(name, send, page);
+      if (retry.missed.length < time.missed.length) time = retry;
     }
     this.times.push(time);
     if (this.times.length % PROGRESS_EVERY === 0)
       this.options.log(`  ${this.times.length} requests`);
     if (time.status === null) {
-      this.lost += 1;
-      if (!(await this.client.recovered(RECOVERY_MS))) this.lost = MAX_LOST + 1;
+      this.timeouts += 1;
+      const isResponsive = await this.client.waitUntilResponsive(RECOVERY_MS);
+      if (!isResponsive) this.timeouts = MAX_TIMEOUTS + 1;
     }
   }
 
-  private async once(
+  private async measureOnce(
     name: string,
     send: () => Promise<Answer | null>,
     { streams }: Partial<Page>,
   ): Promise<PageTime> {
-    const before = await this.statements();
+    const initialCount = await this.countStatements();
     const { result, loopMs } = await withLoopDelay(this.client, send);
-    const statements = (await this.statements()) - before;
-    const ms = result === null ? 0 : streams ? result.firstByteMs : result.ms;
+    const statements = (await this.countStatements()) - initialCount;
+    const ms = (streams ? result?.firstByteMs : result?.ms) ?? 0;
     const missed: string[] = [];
     const above = loopMs - (this.baseline.get(name) ?? 0);
-    if (result === null) missed.push('there is no form for it');
-    else if (result.status === null) missed.push(`no answer within ${ANSWER_LIMIT_MS / 1000} s`);
+    if (result === null) missed.push('the page has no form');
+    else if (result.status === null) missed.push(`timeout of ${ANSWER_LIMIT_MS / 1000} s`);
     else {
       if (result.status >= 500) missed.push(`status ${result.status}`);
       if (ms > TARGETS.answerMs) missed.push(`${Math.round(ms)} ms`);
@@ -285,32 +312,39 @@ class GroupRun {
         });
       add('act: bulk preview (in this process)', result.previewMs, result.loopMs, TARGETS.answerMs);
       add('act: bulk start (in this process)', result.startMs, result.loopMs, TARGETS.answerMs);
-      // A run has as long as its jobs take; what counts is that the server stays free meanwhile.
+      // The duration of the run does not matter, only that the event loop stays free.
       add('act: bulk run', result.runMs, loopMs, Number.POSITIVE_INFINITY);
     } finally {
       await close();
     }
   }
 
-  /** Statements of the server so far, as PostgreSQL counts them. */
-  private async statements(): Promise<number> {
+  private async countStatements(): Promise<number> {
     const { rows } = await this.sql.query<{ calls: number }>(
-      `SELECT coalesce(sum(calls), 0)::int AS calls FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
-        WHERE d.datname = current_database() AND query !~* '^\\s*(BEGIN|START|COMMIT|ROLLBACK|SET|ANALYZE|SAVEPOINT)' AND query !~ 'pg_stat'`,
+      `SELECT coalesce(sum(calls), 0)::int AS calls
+       FROM pg_stat_statements s
+       JOIN pg_database d ON d.oid = s.dbid
+       WHERE d.datname = current_database()
+         AND query !~* '^\\s*(BEGIN|START|COMMIT|ROLLBACK|SET|ANALYZE|SAVEPOINT)'
+         AND query !~ 'pg_stat'`,
     );
     return rows[0]?.calls ?? 0;
   }
 
-  /** Watches how long a transaction of an act waits for JavaScript: its locks wait with it. */
+  /** Samples how long a transaction of an action is idle while holding its locks. */
   private sampleIdleInTransaction(): () => Promise<void> {
     let running = true;
     const sampling = (async () => {
       while (running) {
         const { rows } = await this.watcher.query<{ ms: number | null }>(
-          `SELECT (max(extract(epoch FROM clock_timestamp() - state_change)) * 1000)::float8 AS ms FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = 'good_job_console' AND state LIKE 'idle in transaction%'`,
+          `SELECT
+             (max(extract(epoch FROM clock_timestamp() - state_change)) * 1000)::float8 AS ms
+           FROM pg_stat_activity
+           WHERE datname = current_database()
+             AND application_name = 'good_job_console'
+             AND state LIKE 'idle in transaction%'`,
         );
-        if (this.acting) this.idleMs = Math.max(this.idleMs, rows[0]?.ms ?? 0);
+        if (this.isActing) this.idleMs = Math.max(this.idleMs, rows[0]?.ms ?? 0);
         await sleep(SAMPLE_EVERY_MS);
       }
     })();

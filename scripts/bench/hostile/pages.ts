@@ -1,10 +1,10 @@
 import type { Subject } from './plant';
 
-/** One request of the console: a page, a poll, a search, a count, a completion, an export or a raw view. */
+/** One request: a page, poll, search, count, completion, export or raw view. */
 export interface Page {
   name: string;
   path: string;
-  /** A file that streams: its first byte counts, since its length is what was asked for. */
+  /** The response is a file, of which the time to the first byte counts. */
   streams?: true;
 }
 
@@ -15,7 +15,7 @@ const STATES = ['scheduled', 'retried', 'queued', 'running', 'succeeded', 'disca
 /** Searches of each kind: words, fields, patterns, negations. */
 const SEARCHES: Record<string, string> = {
   'a word': 'password',
-  'a sign': '=',
+  'a symbol': '=',
   'two words': 'timeout aaa',
   'an error': 'error:Timeout',
   'an argument': 'args.0.note:x',
@@ -29,7 +29,7 @@ const SEARCHES: Record<string, string> = {
   'nothing that exists': 'no-such-word-anywhere',
 };
 
-/** Every page of the console for these rows. */
+/** All pages of the console for these rows. */
 export function pagesOf(subject: Subject): Page[] {
   const { batch } = subject;
   const batchQuery = { q: `batch:${batch}` };
@@ -44,13 +44,13 @@ export function pagesOf(subject: Subject): Page[] {
       name: `/cleaner${query}`,
       path: `/cleaner${query}`,
     })),
-    ...both('/attention'),
-    ...both('/queues'),
-    ...both('/processes'),
+    ...pageAndPoll('/attention'),
+    ...pageAndPoll('/queues'),
+    ...pageAndPoll('/processes'),
     ...(subject.process
       ? [{ name: 'raw process', path: `/api/processes/${subject.process}/raw` }]
       : []),
-    ...both('/cron_entries'),
+    ...pageAndPoll('/cron_entries'),
     ...(subject.cronKey === null
       ? []
       : [
@@ -68,19 +68,19 @@ export function pagesOf(subject: Subject): Page[] {
             path: `/performance/${encodeURIComponent(subject.jobClass)}`,
           },
         ]),
-    ...both('/pauses'),
+    ...pageAndPoll('/pauses'),
     ...['queue', 'job_class', 'label'].map((kind) => ({
       name: `completion of a pause: ${kind}`,
       path: withQuery('/api/pauses/values', { kind, typed: '' }),
     })),
-    ...both('/audit'),
+    ...pageAndPoll('/audit'),
     { name: 'export of the audit', path: '/api/audit/export?format=csv', streams: true },
     { name: '/bulk', path: '/bulk' },
   ];
 }
 
 /** A page and its poll. */
-const both = (path: string): Page[] => [
+const pageAndPoll = (path: string): Page[] => [
   { name: path, path },
   { name: `poll of ${path}`, path: `/api${path}` },
 ];
@@ -134,7 +134,7 @@ function completions(): Page[] {
   );
 }
 
-/** Of the first jobs, which carry different texts. */
+/** The pages of the first jobs, which have different texts. */
 function jobPages({ jobs, executions }: Subject): Page[] {
   return jobs.slice(0, 4).flatMap((id, n): Page[] => [
     { name: '/jobs/:id', path: `/jobs/${id}` },
@@ -150,7 +150,7 @@ function jobPages({ jobs, executions }: Subject): Page[] {
 
 function batchPages(batch: string): Page[] {
   return [
-    ...both('/batches'),
+    ...pageAndPoll('/batches'),
     { name: '/batches/:id', path: `/batches/${batch}` },
     { name: '/batches/:id, raw', path: `/batches/${batch}?raw=1` },
     { name: '/batches/:id/retry', path: `/batches/${batch}/retry` },

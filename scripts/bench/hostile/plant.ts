@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { params } from '../../../test/harness/rows';
+import { codeOf } from '../../../lib/core/errors';
+import { serializedParams } from '../../../test/harness/rows';
 
-/** Rows that a group of measurements looks at. */
+/** The rows that a group of measurements uses. */
 export interface Subject {
   name: string;
-  /** The job whose row carries the hostile text first, then the others. */
+  /** Job ids, the jobs with hostile texts first. */
   jobs: string[];
   batch: string;
   executions: string[];
@@ -13,19 +14,19 @@ export interface Subject {
   cronKey: string | null;
   jobClass: string | null;
   queue: string | null;
-  /** Jobs by what may be done to them. */
+  /** Job ids by state, which determines the possible actions. */
   byState: Record<
     'discarded' | 'queued' | 'scheduled' | 'succeeded' | 'retried' | 'running',
     string[]
   >;
-  /** What its rows hold: texts and their lengths. */
+  /** Names of the hostile texts in the rows. */
   texts: string[];
 }
 
-/** Columns by name: text as it is, jsonb as its text, text[] as an array. */
+/** Values by column name: text and jsonb as a string, text[] as an array. */
 export type Values = Record<string, unknown>;
 
-/** A job by its hostile columns; `args` is the text of its arguments. */
+/** A job with hostile columns; `args` is the JSON text of its arguments. */
 export interface PlantedJob {
   columns?: Values;
   args?: string;
@@ -39,19 +40,18 @@ const ERROR = 'Net::ReadTimeout: Net::ReadTimeout with #<TCPSocket:(closed)>';
 async function insert(client: pg.Client, table: string, columns: Values): Promise<void> {
   const names = Object.keys(columns);
   await client.query(
-    `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map((_, n) => `$${n + 1}`).join(', ')})`,
+    `INSERT INTO ${table} (${names.join(', ')})
+     VALUES (${names.map((_, n) => `$${n + 1}`).join(', ')})`,
     Object.values(columns),
   );
 }
 
-const shorter = (value: unknown): unknown =>
-  typeof value === 'string'
-    ? Buffer.from(value.slice(0, value.length >> 1)).toString()
-    : Array.isArray(value)
-      ? value.map(shorter)
-      : value;
+function halve(value: unknown): unknown {
+  if (typeof value === 'string') return Buffer.from(value.slice(0, value.length >> 1)).toString();
+  return Array.isArray(value) ? value.map(halve) : value;
+}
 
-/** Inserts the row with its texts as long as an index takes them: halved until it does. JSON is never cut. */
+/** Inserts the row and halves its texts until they fit into the indexes. JSON is never cut. */
 async function insertLongest(
   client: pg.Client,
   table: string,
@@ -66,19 +66,19 @@ async function insertLongest(
     } catch (error) {
       await client.query('ROLLBACK TO SAVEPOINT planted');
       // program_limit_exceeded: an index row has at most 2,704 bytes after compression.
-      if ((error as { code?: string }).code !== '54000') throw error;
+      if (codeOf(error) !== '54000') throw error;
       values = Object.fromEntries(
         Object.entries(values).map(([name, value]) => [
           name,
-          /params|properties|state|value|_at$/.test(name) ? value : shorter(value),
+          /params|properties|state|value|_at$/.test(name) ? value : halve(value),
         ]),
       );
     }
   }
 }
 
-/** Times of a row in that state, as the tables have them. */
-function timesOf(state: (typeof STATES)[number], secondsAgo: number): Values {
+/** The timestamps of a job in that state. */
+function timestampsFor(state: (typeof STATES)[number], secondsAgo: number): Values {
   const at = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
   const created = { created_at: at(secondsAgo), updated_at: at(secondsAgo) };
   switch (state) {
@@ -101,7 +101,52 @@ function timesOf(state: (typeof STATES)[number], secondsAgo: number): Values {
   }
 }
 
-/** Inserts the jobs, newest first in every list, as the members of one batch, each with an execution. */
+async function insertHostileJob(
+  client: pg.Client,
+  { args, columns = {} }: PlantedJob,
+  fixed: Values,
+): Promise<string> {
+  const id = randomUUID();
+  const payload =
+    args === undefined ? serializedParams(id) : withArguments(serializedParams(id), args);
+  const ordinary = {
+    id,
+    active_job_id: id,
+    queue_name: 'default',
+    priority: 0,
+    job_class: 'TestJob',
+    executions_count: 1,
+    serialized_params: payload,
+    ...fixed,
+  };
+  await insertLongest(client, 'good_jobs', ordinary, columns);
+  return id;
+}
+
+async function insertHostileExecution(
+  client: pg.Client,
+  jobId: string,
+  job: PlantedJob,
+): Promise<string> {
+  const id = randomUUID();
+  const now = new Date().toISOString();
+  await insert(client, 'good_job_executions', {
+    id,
+    active_job_id: jobId,
+    created_at: now,
+    updated_at: now,
+    finished_at: now,
+    job_class: 'TestJob',
+    queue_name: 'default',
+    error: ERROR,
+    error_event: 3,
+    error_backtrace: ["/app/app/jobs/test_job.rb:1:in 'perform'"],
+    ...job.execution,
+  });
+  return id;
+}
+
+/** Inserts the jobs as the newest ones, in one batch, each with an execution. */
 export async function plantJobs(
   client: pg.Client,
   name: string,
@@ -136,56 +181,30 @@ export async function plantJobs(
     batch,
   );
   for (const [n, job] of jobs.entries()) {
-    const id = randomUUID();
     const state = job.state ?? STATES[n % STATES.length] ?? 'queued';
-    const payload = job.args === undefined ? params(id) : withArguments(params(id), job.args);
-    await insertLongest(
-      client,
-      'good_jobs',
-      {
-        id,
-        active_job_id: id,
-        queue_name: 'default',
-        priority: 0,
-        job_class: 'TestJob',
-        executions_count: 1,
-        batch_id: batchId,
-        serialized_params: payload,
-        ...timesOf(state, 1 + n / 100),
-      },
-      job.columns ?? {},
-    );
-    const execution = randomUUID();
-    await insert(client, 'good_job_executions', {
-      id: execution,
-      active_job_id: id,
-      created_at: now,
-      updated_at: now,
-      finished_at: now,
-      job_class: 'TestJob',
-      queue_name: 'default',
-      error: ERROR,
-      error_event: 3,
-      error_backtrace: ["/app/app/jobs/test_job.rb:1:in 'perform'"],
-      ...job.execution,
-    });
+    const timestamps = timestampsFor(state, 1 + n / 100);
+    const id = await insertHostileJob(client, job, { batch_id: batchId, ...timestamps });
     subject.jobs.push(id);
-    subject.executions.push(execution);
+    subject.executions.push(await insertHostileExecution(client, id, job));
     subject.byState[state].push(id);
   }
   await client.query('COMMIT');
   return subject;
 }
 
-/** The payload with these arguments, spliced in as text: a million elements need no parsing here. */
+/** Replaces the arguments as text, to avoid parsing a million elements. */
 function withArguments(payload: string, args: string): string {
   return payload.replace('"arguments":[]', () => `"arguments":${args}`);
 }
 
-/** What the planted rows' lists can be filtered by: the names that Postgres holds, if a URL takes them. */
+/** Reads the stored names of the rows for filters, if they fit into a URL. */
 export async function readNames(client: pg.Client, subject: Subject): Promise<void> {
   const { rows } = await client.query<Record<'cron' | 'class' | 'queue', string | null>>(
-    'SELECT cron_key AS cron, job_class AS class, queue_name AS queue FROM good_jobs WHERE id = ANY($1::uuid[]) ORDER BY length(job_class), length(queue_name), length(cron_key) LIMIT 1',
+    `SELECT cron_key AS cron, job_class AS class, queue_name AS queue
+     FROM good_jobs
+     WHERE id = ANY($1::uuid[])
+     ORDER BY length(job_class), length(queue_name), length(cron_key)
+     LIMIT 1`,
     [subject.jobs],
   );
   const inUrl = (name: string | null | undefined) =>
@@ -195,7 +214,7 @@ export async function readNames(client: pg.Client, subject: Subject): Promise<vo
   subject.queue = inUrl(rows[0]?.queue);
 }
 
-/** A worker that was seen now, with this state. */
+/** Inserts a process with a current heartbeat and this state. */
 export async function plantProcess(client: pg.Client, state: string): Promise<string> {
   const id = randomUUID();
   const now = new Date().toISOString();
@@ -203,7 +222,7 @@ export async function plantProcess(client: pg.Client, state: string): Promise<st
   return id;
 }
 
-/** Rows of the audit that name the job. `values`: its other columns. */
+/** Inserts an audit record of the job with hostile `values`. */
 export async function plantAudit(client: pg.Client, job: string, values: Values): Promise<void> {
   await client.query('BEGIN');
   await insertLongest(

@@ -4,7 +4,7 @@ import { type ExportMemory, exportTable } from './export-memory';
 import type { GrowthRow } from './growth';
 import { type GroupResult, TARGETS } from './measure-group';
 
-/** Everything between these lines of docs/robustness.md is written by the bench. */
+/** The bench replaces the text between these lines of docs/robustness.md. */
 const BEGIN = '<!-- bench: begin -->';
 const END = '<!-- bench: end -->';
 
@@ -13,46 +13,57 @@ const cell = (text: string) =>
 const code = (text: string) => (text === '' ? '' : `\`${cell(text)}\``);
 const ms = (value: number) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 
+const verdict = (missed: string[]) => (missed.length === 0 ? 'ok' : 'missed');
+
 function readerTable(rows: GrowthRow[]): string[] {
   return [
     '| reader | texts | worst text | n | t(n/2), ms | t(n), ms | growth | verdict |',
     '|:-|-:|:-|-:|-:|-:|-:|:-|',
     ...rows.map(
       (row) =>
-        `| ${row.reader} | ${row.texts} | ${code(row.worst)} | ${row.length} | ${ms(row.halfMs)} | ${ms(row.ms)} | ${row.growth === 0 ? '-' : row.growth.toFixed(2)} | ${row.missed.length === 0 ? 'ok' : 'missed'} |`,
+        `| ${row.reader} | ${row.texts} | ${code(row.worst)} | ${row.length} ` +
+        `| ${ms(row.halfMs)} | ${ms(row.ms)} ` +
+        `| ${row.growth === 0 ? '-' : row.growth.toFixed(2)} | ${verdict(row.missed)} |`,
     ),
   ];
 }
 
-const worstBy = <T>(list: T[], value: (one: T) => number): T | undefined =>
+const worstBy = <T>(list: T[], value: (item: T) => number): T | undefined =>
   [...list].sort((a, b) => value(b) - value(a))[0];
 
 function groupTable(results: GroupResult[]): string[] {
   return [
-    '| rows | requests | slowest | ms | longest wait of `/healthz` | ms | memory, MB | idle in transaction, ms | most statements | verdict |',
+    '| rows | requests | slowest | ms | slowest `/healthz` | ms | memory, MB ' +
+      '| idle in transaction, ms | most statements | verdict |',
     '|:-|-:|:-|-:|:-|-:|-:|-:|-:|:-|',
     ...results.map(({ name, times, memoryMb, idleInTransactionMs, missed }) => {
       const slowest = worstBy(times, (time) => time.ms);
       const longest = worstBy(times, (time) => time.loopMs);
       const statements = Math.max(0, ...times.map((time) => time.statements));
-      return `| ${cell(name)} | ${times.length} | ${cell(slowest?.page ?? '-')} | ${ms(slowest?.ms ?? 0)} | ${cell(longest?.page ?? '-')} | ${ms(longest?.loopMs ?? 0)} | ${memoryMb === null ? '?' : `+${Math.max(0, memoryMb)}`} | ${ms(idleInTransactionMs)} | ${statements} | ${missed.length === 0 ? 'ok' : 'missed'} |`;
+      const memory = memoryMb === null ? '?' : `+${Math.max(0, memoryMb)}`;
+      return (
+        `| ${cell(name)} | ${times.length} ` +
+        `| ${cell(slowest?.page ?? '-')} | ${ms(slowest?.ms ?? 0)} ` +
+        `| ${cell(longest?.page ?? '-')} | ${ms(longest?.loopMs ?? 0)} ` +
+        `| ${memory} | ${ms(idleInTransactionMs)} | ${statements} | ${verdict(missed)} |`
+      );
     }),
   ];
 }
 
-/** Everything that the bench measured. */
-export interface HostileResults {
+/** All results of the bench. */
+interface HostileResults {
   rows: GrowthRow[];
   groups: GroupResult[];
   exports: ExportMemory[];
 }
 
-/** Every target that was missed, one line each. */
+/** All missed targets, one line each. */
 export function missedLines({ rows, groups, exports }: HostileResults): string[] {
   return [
-    ...rows.flatMap(({ reader, missed }) => missed.map((what) => `${reader}: ${what}`)),
-    ...groups.flatMap(({ name, missed }) => missed.map((what) => `${name}: ${what}`)),
-    ...exports.flatMap(({ format, missed }) => missed.map((what) => `export, ${format}: ${what}`)),
+    ...rows.flatMap(({ reader, missed }) => missed.map((line) => `${reader}: ${line}`)),
+    ...groups.flatMap(({ name, missed }) => missed.map((line) => `${name}: ${line}`)),
+    ...exports.flatMap(({ format, missed }) => missed.map((line) => `export, ${format}: ${line}`)),
   ];
 }
 
@@ -61,23 +72,31 @@ export function robustnessText(results: HostileResults, mode: 'full' | 'quick'):
   const { rows, groups, exports } = results;
   const missed = missedLines(results);
   return [
-    `Measured with \`npm run bench -- --hostile${mode === 'quick' ? ' --quick' : ''}\` on ${availableParallelism()} cores and ${Math.round(totalmem() / 2 ** 30)} GB of memory, Node ${process.versions.node.split('.')[0]}.`,
+    `Measured with \`npm run bench -- --hostile${mode === 'quick' ? ' --quick' : ''}\` ` +
+      `on ${availableParallelism()} cores and ${Math.round(totalmem() / 2 ** 30)} GB of memory, ` +
+      `Node ${process.versions.node.split('.')[0]}.`,
     '',
     '### Readers of job data',
     '',
-    'Each line is the worst of the texts that the reader was given, or one that misses the target. `n` is the length in characters; growth is t(n)/t(n/2), the median of five.',
+    'Each line is the worst text of a reader, or one that misses the target. `n` is the length in ' +
+      'characters; growth is t(n)/t(n/2), the median of five.',
     '',
     ...readerTable(rows),
     '',
-    '### Pages beside hostile rows',
+    '### Pages with hostile rows',
     '',
-    `Each line is one server with these rows among ordinary ones. Targets: ${TARGETS.answerMs} ms an answer (an export: its first byte), the event loop at most ${TARGETS.loopMs} ms longer busy than on the same page with ordinary rows, less than ${TARGETS.memoryMb} MB more memory, at most ${TARGETS.idleInTransactionMs} ms in which a transaction waits for JavaScript, no status from 500.`,
+    'Each line is one server with these rows among ordinary ones. ' +
+      `Targets: ${TARGETS.answerMs} ms per response (an export: to the first byte), ` +
+      `an event loop blocked at most ${TARGETS.loopMs} ms longer than on the same page with ` +
+      `ordinary rows, less than ${TARGETS.memoryMb} MB more memory, ` +
+      `at most ${TARGETS.idleInTransactionMs} ms idle in a transaction, ` +
+      'no status of 500 or above.',
     '',
     ...groupTable(groups),
     '',
     '### Exports',
     '',
-    `From a server that has just started. Target: at most ${TARGETS.exportMemoryMb} MB more memory.`,
+    `From a new server. Target: at most ${TARGETS.exportMemoryMb} MB more memory.`,
     '',
     ...exportTable(exports),
     '',
@@ -87,11 +106,11 @@ export function robustnessText(results: HostileResults, mode: 'full' | 'quick'):
   ].join('\n');
 }
 
-/** Replaces what the bench wrote before. Throws if the file has lost its marks. */
+/** Replaces the part of the bench in the file. Throws if the file lacks its markers. */
 export async function writeRobustness(file: string, text: string): Promise<void> {
   const all = await readFile(file, 'utf8');
   const from = all.indexOf(BEGIN);
   const to = all.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${file} has lost its lines ${BEGIN} and ${END}.`);
+  if (from < 0 || to < from) throw new Error(`${file} lacks the lines ${BEGIN} and ${END}.`);
   await writeFile(file, `${all.slice(0, from + BEGIN.length)}\n\n${text}\n\n${all.slice(to)}`);
 }

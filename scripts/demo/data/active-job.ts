@@ -1,8 +1,8 @@
 /*
- * Values as ActiveJob::Arguments serializes them, and the payload around them (ActiveJob::Core#serialize).
+ * Values as `ActiveJob::Arguments` serializes them, and the payload of `ActiveJob::Core#serialize`.
  */
 
-/** `Rails.application` name in GlobalIDs; the server of the demo is told the same by GOOD_JOB_APP_NAME. */
+/** The app name in GlobalIDs, which the demo's server gets as GOOD_JOB_APP_NAME. */
 export const DEMO_APP = 'demo-app';
 
 export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
@@ -26,7 +26,7 @@ export const duration = (seconds: number): Value => ({
   value: seconds,
   parts: [[serialized('SymbolSerializer', 'seconds'), seconds]],
 });
-/** A hash with symbol keys given as a positional argument. */
+/** A hash with symbol keys as a positional argument. */
 export const hash = (entries: Record<string, Value>): Value => ({
   ...entries,
   _aj_symbol_keys: Object.keys(entries),
@@ -37,7 +37,10 @@ export const keywords = (entries: Record<string, Value>): Value => ({
   _aj_ruby2_keywords: Object.keys(entries),
 });
 
-/** Stands for a number that JavaScript would change: Ruby writes 12345678901234567890 and 1.10 as they are. */
+/**
+ * A placeholder for a number that JavaScript cannot represent, such as 12345678901234567890 or
+ * 1.10; `withExactNumbers` replaces it in JSON text.
+ */
 export const exactNumber = (text: string): Value => `@@number:${text}@@`;
 export const withExactNumbers = (json: string): string =>
   json.replaceAll(/"@@number:([-\d.]+)@@"/g, '$1');

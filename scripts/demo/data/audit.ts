@@ -1,26 +1,29 @@
 import sql, { raw } from 'sql-template-tag';
-import { AUDIT_EVENTS } from '../../../lib/audit/audit';
-import type { Tx } from '../../../lib/db/types';
+import { z } from 'zod';
+import { AUDIT_EVENTS } from '../../../lib/audit/recorder';
+import type { Tx } from '../../../lib/db/database';
 import { quoteIdentifier } from '../../../lib/good-job/tables';
 
-/* What has been done to the demo's jobs before the demo began, so that the audit has something to show. */
-
-interface Act {
+/** An audit record of an action before the start of the demo. */
+interface DemoEvent {
   hoursAgo: number;
   viewer: string;
   role: 'viewer' | 'operator' | 'admin';
   action: string;
-  /** Which of the demo's jobs: a condition on good_jobs. */
+  /** The target: a job in this state. */
   job?: 'discarded' | 'scheduled' | 'succeeded';
-  name?: ['queue' | 'cron_key', string];
+  /** The target: a queue or cron key, with its name. */
+  target?: { type: 'queue' | 'cron_key'; name: string };
   counts: Record<string, number>;
   reason?: string;
   error?: string;
 }
 
-const [ONCALL, DESK, SUPPORT] = ['oncall@example.com', 'unyou@example.jp', 'support@example.com'];
+const ONCALL = 'oncall@example.com';
+const DESK = 'unyou@example.jp';
+const SUPPORT = 'support@example.com';
 
-const ACTS: Act[] = [
+const DEMO_EVENTS: DemoEvent[] = [
   {
     hoursAgo: 0.4,
     viewer: SUPPORT,
@@ -54,7 +57,7 @@ const ACTS: Act[] = [
     viewer: ONCALL,
     role: 'admin',
     action: 'pause.pause',
-    name: ['queue', 'mailers'],
+    target: { type: 'queue', name: 'mailers' },
     counts: { done: 1 },
     reason: 'Provider refuses mail',
   },
@@ -63,7 +66,7 @@ const ACTS: Act[] = [
     viewer: ONCALL,
     role: 'admin',
     action: 'pause.unpause',
-    name: ['queue', 'mailers'],
+    target: { type: 'queue', name: 'mailers' },
     counts: { done: 1 },
   },
   {
@@ -97,33 +100,59 @@ const ACTS: Act[] = [
     viewer: ONCALL,
     role: 'admin',
     action: 'cron.disable',
-    name: ['cron_key', 'nightly_cleanup'],
+    target: { type: 'cron_key', name: 'nightly_cleanup' },
     counts: { done: 1 },
     reason: 'Warehouse is being moved',
   },
 ];
 
-/** Fills the console's own audit, unless there is something in it. `schema`: that of GoodJob's tables. */
+/**
+ * Inserts audit records of the demo's jobs unless there are records already. `schema` is that of
+ * GoodJob's tables.
+ */
 export async function insertDemoAudit(tx: Tx, schema: string): Promise<void> {
-  if ((await tx.query(sql`SELECT 1 FROM ${AUDIT_EVENTS} LIMIT 1`)).length > 0) return;
-  for (const act of ACTS) {
-    const target = act.job ? await jobFor(tx, schema, act.job, act.hoursAgo) : null;
-    const changed = (act.counts.done ?? 0) > 0 && target;
-    await tx.query(sql`
-      INSERT INTO ${AUDIT_EVENTS} (created_at, viewer, role, request_id, action, target_type, target_ids, target_name, counts, details, reason, error, refused, before, after)
-      VALUES (clock_timestamp() - make_interval(secs => ${Math.round(act.hoursAgo * 3_600)}), ${act.viewer}, ${act.role}, gen_random_uuid()::text, ${act.action}, ${act.name?.[0] ?? 'job'},
-              ${target ? [target.id] : []}::uuid[], ${act.name?.[1] ?? null}, ${JSON.stringify(act.counts)}, '{}', ${act.reason ?? null}, ${act.error ?? null}, ${act.error === 'forbidden'},
-              ${changed ? JSON.stringify({ [target.id]: { queue_name: target.queue, scheduled_at: target.before } }) : null},
-              ${changed ? JSON.stringify({ [target.id]: { queue_name: target.queue, scheduled_at: target.after } }) : null})`);
+  const existing = await tx.query(existsRow, sql`SELECT 1 AS one FROM ${AUDIT_EVENTS} LIMIT 1`);
+  if (existing.length > 0) return;
+  for (const event of DEMO_EVENTS) {
+    const job = event.job ? await findJob(tx, schema, event.job, event.hoursAgo) : null;
+    const isChanged = (event.counts.done ?? 0) > 0;
+    const snapshot = (scheduledAt: string | null | undefined) =>
+      job && isChanged
+        ? JSON.stringify({ [job.id]: { queue_name: job.queue, scheduled_at: scheduledAt } })
+        : null;
+    await tx.execute(sql`
+      INSERT INTO ${AUDIT_EVENTS} (
+        created_at, viewer, role, request_id, action, target_type, target_ids, target_name,
+        counts, details, reason, error, refused, before, after
+      )
+      VALUES (
+        clock_timestamp() - make_interval(secs => ${Math.round(event.hoursAgo * 3_600)}),
+        ${event.viewer},
+        ${event.role},
+        gen_random_uuid()::text,
+        ${event.action},
+        ${event.target?.type ?? 'job'},
+        ${job ? [job.id] : []}::uuid[],
+        ${event.target?.name ?? null},
+        ${JSON.stringify(event.counts)},
+        '{}',
+        ${event.reason ?? null},
+        ${event.error ?? null},
+        ${event.error === 'forbidden'},
+        ${snapshot(job?.before)},
+        ${snapshot(job?.after)}
+      )`);
   }
 }
 
-interface DemoJob {
-  id: string;
-  queue: string | null;
-  before: string;
-  after: string;
-}
+const existsRow = z.strictObject({ one: z.literal(1) });
+const demoJob = z.strictObject({
+  id: z.string(),
+  queue: z.string().nullable(),
+  /** `scheduled_at` before and after a reschedule. */
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+});
 
 const CONDITIONS = {
   discarded: raw('finished_at IS NOT NULL AND error IS NOT NULL'),
@@ -132,14 +161,24 @@ const CONDITIONS = {
 };
 const ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
 
-async function jobFor(
+async function findJob(
   tx: Tx,
   schema: string,
-  kind: NonNullable<Act['job']>,
+  kind: keyof typeof CONDITIONS,
   hoursAgo: number,
-): Promise<DemoJob | null> {
-  const [job] = await tx.query<DemoJob>(sql`
-    SELECT id, queue_name AS queue, to_char(scheduled_at - interval '1 hour', ${ISO}) AS before, to_char(scheduled_at, ${ISO}) AS after
-      FROM ${raw(quoteIdentifier(schema))}.good_jobs WHERE ${CONDITIONS[kind]} ORDER BY created_at DESC OFFSET ${Math.round(hoursAgo * 3)} LIMIT 1`);
+): Promise<z.infer<typeof demoJob> | null> {
+  const [job] = await tx.query(
+    demoJob,
+    sql`
+      SELECT id,
+             queue_name AS queue,
+             to_char(scheduled_at - interval '1 hour', ${ISO}) AS before,
+             to_char(scheduled_at, ${ISO}) AS after
+        FROM ${raw(quoteIdentifier(schema))}.good_jobs
+       WHERE ${CONDITIONS[kind]}
+       ORDER BY created_at DESC
+      OFFSET ${Math.round(hoursAgo * 3)}
+       LIMIT 1`,
+  );
   return job ?? null;
 }

@@ -1,5 +1,5 @@
 import { DEMO_APP, type Value, hash, record, symbol } from './active-job';
-import { type Life, type World, live } from './history';
+import { type DemoContext, type JobPlan, addJob } from './history';
 import { type JobClass, jobClassNamed } from './job-classes';
 import { company } from './people';
 import type { BatchRow, JobRow } from './rows';
@@ -16,7 +16,7 @@ import {
 } from './time';
 import { DEAD_WORKER } from './workers';
 
-/** The batches that a visitor is sent to; the source batch is that of test/fixtures/source-batch-rows.json. */
+/** Batches with fixed ids; `source` is in test/fixtures/source-batch-rows.json. */
 export const DEMO_BATCHES = {
   source: 'd293ba0f-9b92-4871-a379-d32b0c1bd8bf',
   running: '0b7d3c52-6f1e-4d8a-9c34-2e5f8a1b7c60',
@@ -31,7 +31,7 @@ export const DEMO_BATCHES = {
   callbackDiscarded: '68f1d3a5-b9c0-4e72-a8d6-4b7e2c5f0a91',
 } as const;
 
-export interface BatchPlan {
+interface BatchPlan {
   id: string;
   jobClass: string;
   description: string | null;
@@ -40,60 +40,28 @@ export interface BatchPlan {
   on?: Partial<Record<'finish' | 'success' | 'discard', string>>;
   callbackQueue?: string;
   callbackPriority?: number;
-  /** Members by what became of them; their order is mixed. */
-  members: { count: number; life: Omit<Life, 'jobClass' | 'at' | 'batchId'> }[];
-  /** Absent: enqueued right after its jobs were added. */
+  /** The jobs by state; their order is random. */
+  members: { count: number; job: Omit<JobPlan, 'jobClass' | 'at' | 'batchId'> }[];
+  /** Default: it is enqueued right after its jobs were added. */
   neverEnqueued?: boolean;
-  /** Nobody ran the completion check after the last job. */
+  /** No worker ran the completion check after the last job. */
   hangs?: boolean;
   callbackState?: 'succeeded' | 'discarded';
 }
 
-const succeeded = (count: number) => ({ count, life: { state: 'succeeded' as const } });
-const discarded = (count: number) => ({ count, life: { state: 'discarded' as const } });
-export const queued = (count: number) => ({ count, life: { state: 'queued' as const } });
+const succeeded = (count: number) => ({ count, job: { state: 'succeeded' as const } });
+const discarded = (count: number) => ({ count, job: { state: 'discarded' as const } });
+export const queued = (count: number) => ({ count, job: { state: 'queued' as const } });
 
-/** Adds the batch, its members and the callback jobs that have run, as a worker would have left them. */
-export function addBatch(world: World, plan: BatchPlan): void {
-  const { rows, random } = world;
-  const jobClass = jobClassNamed(plan.jobClass);
-  const lives = plan.members.flatMap(({ count, life }) =>
-    Array.from({ length: count }, () => life),
-  );
-  // Finished ones were enqueued first, as far as the queue goes; among them the order is chance.
-  const order = lives
-    .map((life) => ({
-      life,
-      key: (life.state === 'queued' || life.state === 'scheduled' ? 1 : 0) + random.float(),
-    }))
-    .sort((a, b) => a.key - b.key);
-  const jobs = order.map(({ life }, index) =>
-    live(world, {
-      ...life,
-      jobClass,
-      at: plan.at + index * 3_000,
-      batchId: plan.id,
-      wait: waitOf(jobClass, index),
-    }),
-  );
-
-  const enqueuedAt = plan.neverEnqueued ? null : plan.at + jobs.length * 3_000 + 5_000;
-  const finishes = jobs.flatMap((job) => job.finished_at ?? []).sort();
-  const done = finishes.length === jobs.length && enqueuedAt !== null && !plan.hangs;
-  const jobsFinishedAt = done
-    ? Math.max(enqueuedAt, microsOf(finishes.at(-1) ?? columnTime(enqueuedAt))) + 4_000
-    : null;
-  // A job that was discarded by hand does not mark its batch: GoodJob's dashboard runs no check.
-  const firstDiscard = jobs
-    .filter((job) => job.finished_at && job.error && job.executions_count)
-    .flatMap((job) => job.finished_at ?? [])
-    .sort()[0];
-  const discardedAt = firstDiscard === undefined ? null : microsOf(firstDiscard) + 3_000;
-
+/** Adds a batch, its jobs and the callback jobs that have run, as workers leave them. */
+export function addBatch(context: DemoContext, plan: BatchPlan): void {
+  const jobs = addMembers(context, plan);
+  const { enqueuedAt, discardedAt, finishedAt } = planBatchTimes(plan, jobs);
+  const timeOrNull = (at: Micros | null) => (at === null ? null : columnTime(at));
   const row: BatchRow = {
     id: plan.id,
     created_at: columnTime(plan.at),
-    updated_at: columnTime((jobsFinishedAt ?? discardedAt ?? enqueuedAt ?? plan.at) + 600),
+    updated_at: columnTime((finishedAt ?? discardedAt ?? enqueuedAt ?? plan.at) + 600),
     description: plan.description,
     serialized_properties: hash(plan.properties ?? {}),
     on_finish: plan.on?.finish ?? null,
@@ -101,29 +69,77 @@ export function addBatch(world: World, plan: BatchPlan): void {
     on_discard: plan.on?.discard ?? null,
     callback_queue_name: plan.callbackQueue ?? null,
     callback_priority: plan.callbackPriority ?? null,
-    enqueued_at: enqueuedAt === null ? null : columnTime(enqueuedAt),
-    discarded_at: discardedAt === null ? null : columnTime(discardedAt),
-    jobs_finished_at: jobsFinishedAt === null ? null : columnTime(jobsFinishedAt),
-    finished_at: jobsFinishedAt === null ? null : columnTime(jobsFinishedAt + 500),
+    enqueued_at: timeOrNull(enqueuedAt),
+    discarded_at: timeOrNull(discardedAt),
+    jobs_finished_at: timeOrNull(finishedAt),
+    finished_at: finishedAt === null ? null : columnTime(finishedAt + 500),
   };
-  rows.batches.push(row);
-  const callback = (event: 'finish' | 'success' | 'discard', at: Micros | null) =>
-    at !== null && plan.on?.[event] && runCallback(world, plan, event, plan.on[event], at + 700);
-  callback('discard', discardedAt);
-  if (discardedAt === null) callback('success', jobsFinishedAt);
-  callback('finish', jobsFinishedAt);
+  context.rows.batches.push(row);
+  if (discardedAt !== null) addCallback(context, plan, 'discard', discardedAt);
+  if (finishedAt !== null) {
+    if (discardedAt === null) addCallback(context, plan, 'success', finishedAt);
+    addCallback(context, plan, 'finish', finishedAt);
+  }
 }
 
-function runCallback(
-  world: World,
+function addMembers(context: DemoContext, plan: BatchPlan): JobRow[] {
+  const jobClass = jobClassNamed(plan.jobClass);
+  const isWaiting = ({ state }: Pick<JobPlan, 'state'>) =>
+    state === 'queued' || state === 'scheduled';
+  // Random order, but waiting jobs last: a queue is first in, first out.
+  const jobs = plan.members
+    .flatMap(({ count, job }) => Array.from({ length: count }, () => job))
+    .map((job) => ({ job, position: (isWaiting(job) ? 1 : 0) + context.random.float() }))
+    .sort((a, b) => a.position - b.position);
+  return jobs.map(({ job }, index) =>
+    addJob(context, {
+      ...job,
+      jobClass,
+      at: plan.at + index * 3_000,
+      batchId: plan.id,
+      wait: waitOf(jobClass, index),
+    }),
+  );
+}
+
+interface BatchTimes {
+  enqueuedAt: Micros | null;
+  discardedAt: Micros | null;
+  /** When all jobs were finished. */
+  finishedAt: Micros | null;
+}
+
+function planBatchTimes(plan: BatchPlan, jobs: JobRow[]): BatchTimes {
+  const enqueuedAt = plan.neverEnqueued ? null : plan.at + jobs.length * 3_000 + 5_000;
+  const finishTimes = jobs.flatMap((job) => job.finished_at ?? []).sort();
+  const isFinished = finishTimes.length === jobs.length && enqueuedAt !== null && !plan.hangs;
+  const lastFinishTime = finishTimes.at(-1);
+  const finishedAt = isFinished
+    ? Math.max(enqueuedAt, lastFinishTime === undefined ? 0 : microsOf(lastFinishTime)) + 4_000
+    : null;
+  // A discard from GoodJob's dashboard does not mark the batch, because it runs no check.
+  const [firstDiscard] = jobs
+    .filter((job) => job.error && job.executions_count)
+    .flatMap((job) => job.finished_at ?? [])
+    .sort();
+  const discardedAt = firstDiscard === undefined ? null : microsOf(firstDiscard) + 3_000;
+  return { enqueuedAt, discardedAt, finishedAt };
+}
+
+type CallbackEvent = 'finish' | 'success' | 'discard';
+
+/** Adds the job of a callback unless the batch has none for this event. */
+function addCallback(
+  context: DemoContext,
   plan: BatchPlan,
-  event: string,
-  name: string,
-  at: Micros,
-): JobRow {
-  return live(world, {
+  event: CallbackEvent,
+  eventAt: Micros,
+): void {
+  const name = plan.on?.[event];
+  if (name === undefined) return;
+  addJob(context, {
     jobClass: jobClassNamed(name),
-    at,
+    at: eventAt + 700,
     state: plan.callbackState ?? 'succeeded',
     batchCallbackId: plan.id,
     labels: [],
@@ -133,14 +149,14 @@ function runCallback(
   });
 }
 
-/** Four threads work through the members one after the other. */
+/** The time in the queue: four threads perform the jobs in order. */
 function waitOf(jobClass: JobClass, index: number): Micros {
   return Math.floor(0.05 * SECOND + (index / 4) * jobClass.seconds * SECOND);
 }
 
-/** What happened to `count` daily or monthly runs of the past, one in four with discarded jobs. */
-function pastBatches(world: World): void {
-  const { random, now } = world;
+/** Adds twenty batches of the last two weeks; every fourth has discarded jobs. */
+function addPastBatches(context: DemoContext): void {
+  const { random, now } = context;
   for (let n = 0; n < 20; n += 1) {
     const at =
       tokyoMidnight(now - (1 + (n % 13)) * DAY) +
@@ -151,7 +167,7 @@ function pastBatches(world: World): void {
     const id = random.uuid();
     switch (n % 3) {
       case 0:
-        addBatch(world, {
+        addBatch(context, {
           id,
           at,
           members,
@@ -167,7 +183,7 @@ function pastBatches(world: World): void {
         });
         break;
       case 1:
-        addBatch(world, {
+        addBatch(context, {
           id,
           at,
           members,
@@ -178,7 +194,7 @@ function pastBatches(world: World): void {
         });
         break;
       default:
-        addBatch(world, {
+        addBatch(context, {
           id,
           at,
           members,
@@ -190,111 +206,145 @@ function pastBatches(world: World): void {
   }
 }
 
-/** Every kind of batch that a page must explain. */
-export function addBatches(world: World): void {
-  const { now } = world;
-  pastBatches(world);
+/** Batches with many jobs, finished and running. */
+function largeBatches(now: Micros): BatchPlan[] {
   const importOn = {
     success: 'Imports::FinishedJob',
     finish: 'Reports::NotifyJob',
     discard: 'Operators::AlertJob',
   };
-  addBatch(world, {
-    id: DEMO_BATCHES.manyDiscarded,
-    at: tokyoMidnight(now - 2 * DAY) + 10 * HOUR,
-    jobClass: 'Imports::RowJob',
-    description: '顧客マスタ移行（旧システムから）',
-    properties: { source: 'legacy-crm', import: record('Import', 300), app: DEMO_APP },
-    on: importOn,
-    members: [succeeded(1_760), discarded(640)],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.running,
-    at: now - 6 * MINUTE,
-    jobClass: 'Imports::RowJob',
-    description: '顧客インポート 株式会社青葉商事',
-    properties: { import: record('Import', 311) },
-    on: importOn,
-    members: [succeeded(150), discarded(4), { count: 3, life: { state: 'retried' } }, queued(420)],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.runningSlowly,
-    at: now - 11 * MINUTE,
-    jobClass: 'Reports::MonthlySalesJob',
-    description: 'Monthly sales by region',
-    on: { finish: 'Reports::NotifyJob' },
-    members: [succeeded(9), queued(32)],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.hanging,
-    at: now - 5 * HOUR,
-    jobClass: 'Billing::GenerateInvoiceJob',
-    description: '請求書再発行（要調査）',
-    properties: { reason: '税率の誤り' },
-    on: { finish: 'Billing::InvoiceRunFinishedJob' },
-    hangs: true,
-    members: [
-      succeeded(17),
-      {
-        count: 1,
-        life: {
-          state: 'discarded',
-          discardedByHandAt: now - 3 * HOUR,
-          scheduledAt: now + 20 * HOUR,
+  return [
+    {
+      id: DEMO_BATCHES.manyDiscarded,
+      at: tokyoMidnight(now - 2 * DAY) + 10 * HOUR,
+      jobClass: 'Imports::RowJob',
+      description: '顧客マスタ移行（旧システムから）',
+      properties: { source: 'legacy-crm', import: record('Import', 300), app: DEMO_APP },
+      on: importOn,
+      members: [succeeded(1_760), discarded(640)],
+    },
+    {
+      id: DEMO_BATCHES.running,
+      at: now - 6 * MINUTE,
+      jobClass: 'Imports::RowJob',
+      description: '顧客インポート 株式会社青葉商事',
+      properties: { import: record('Import', 311) },
+      on: importOn,
+      members: [succeeded(150), discarded(4), { count: 3, job: { state: 'retried' } }, queued(420)],
+    },
+    {
+      id: DEMO_BATCHES.runningSlowly,
+      at: now - 11 * MINUTE,
+      jobClass: 'Reports::MonthlySalesJob',
+      description: 'Monthly sales by region',
+      on: { finish: 'Reports::NotifyJob' },
+      members: [succeeded(9), queued(32)],
+    },
+  ];
+}
+
+/** Batches that never finish. */
+function stuckBatches(now: Micros): BatchPlan[] {
+  return [
+    {
+      id: DEMO_BATCHES.hanging,
+      at: now - 5 * HOUR,
+      jobClass: 'Billing::GenerateInvoiceJob',
+      description: '請求書再発行（要調査）',
+      properties: { reason: '税率の誤り' },
+      on: { finish: 'Billing::InvoiceRunFinishedJob' },
+      hangs: true,
+      members: [
+        succeeded(17),
+        {
+          count: 1,
+          job: {
+            state: 'discarded',
+            discardedByHandAt: now - 3 * HOUR,
+            scheduledAt: now + 20 * HOUR,
+          },
         },
-      },
-    ],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.neverEnqueued,
-    at: now - 26 * HOUR,
-    jobClass: 'Documents::RenderPdfJob',
-    description: 'Delivery notes (never enqueued)',
-    on: { finish: 'Reports::NotifyJob' },
-    neverEnqueued: true,
-    members: [succeeded(6)],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.paused,
-    at: now - 125 * MINUTE,
-    jobClass: 'Customers::BackfillJob',
-    description: '顧客属性のバックフィル',
-    members: [succeeded(25), queued(15)],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.waiting,
-    at: now - 90 * MINUTE,
-    jobClass: 'Reminders::FollowUpJob',
-    description: 'フォローアップ配信',
-    on: { finish: 'Reports::NotifyJob' },
-    members: [
-      succeeded(8),
-      { count: 24, life: { state: 'scheduled', scheduledAt: tokyoMidnight(now) + DAY + 9 * HOUR } },
-    ],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.lostWorker,
-    at: now - 70 * MINUTE,
-    jobClass: 'Documents::RenderPdfJob',
-    description: '見積書PDF（ワーカー停止）',
-    on: { finish: 'Reports::NotifyJob' },
-    members: [succeeded(11), { count: 1, life: { state: 'running', lockedBy: DEAD_WORKER } }],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.empty,
-    at: now - 9 * HOUR,
-    jobClass: 'Imports::RowJob',
-    description: '空のインポート',
-    on: { finish: 'Imports::FinishedJob' },
-    members: [],
-  });
-  addBatch(world, {
-    id: DEMO_BATCHES.callbackDiscarded,
-    at: now - 8 * HOUR,
-    jobClass: 'Billing::GenerateInvoiceJob',
-    description: 'Invoices, callback failed',
-    on: { finish: 'Operators::AlertJob' },
-    callbackState: 'discarded',
-    members: [succeeded(31)],
-  });
+      ],
+    },
+    {
+      id: DEMO_BATCHES.neverEnqueued,
+      at: now - 26 * HOUR,
+      jobClass: 'Documents::RenderPdfJob',
+      description: 'Delivery notes (never enqueued)',
+      on: { finish: 'Reports::NotifyJob' },
+      neverEnqueued: true,
+      members: [succeeded(6)],
+    },
+  ];
+}
+
+/** Batches whose jobs wait. */
+function waitingBatches(now: Micros): BatchPlan[] {
+  return [
+    {
+      id: DEMO_BATCHES.paused,
+      at: now - 125 * MINUTE,
+      jobClass: 'Customers::BackfillJob',
+      description: '顧客属性のバックフィル',
+      members: [succeeded(25), queued(15)],
+    },
+    {
+      id: DEMO_BATCHES.waiting,
+      at: now - 90 * MINUTE,
+      jobClass: 'Reminders::FollowUpJob',
+      description: 'フォローアップ配信',
+      on: { finish: 'Reports::NotifyJob' },
+      members: [
+        succeeded(8),
+        {
+          count: 24,
+          job: { state: 'scheduled', scheduledAt: tokyoMidnight(now) + DAY + 9 * HOUR },
+        },
+      ],
+    },
+  ];
+}
+
+/** Batches with a lost worker, without jobs and with a discarded callback. */
+function unusualBatches(now: Micros): BatchPlan[] {
+  return [
+    {
+      id: DEMO_BATCHES.lostWorker,
+      at: now - 70 * MINUTE,
+      jobClass: 'Documents::RenderPdfJob',
+      description: '見積書PDF（ワーカー停止）',
+      on: { finish: 'Reports::NotifyJob' },
+      members: [succeeded(11), { count: 1, job: { state: 'running', lockedBy: DEAD_WORKER } }],
+    },
+    {
+      id: DEMO_BATCHES.empty,
+      at: now - 9 * HOUR,
+      jobClass: 'Imports::RowJob',
+      description: '空のインポート',
+      on: { finish: 'Imports::FinishedJob' },
+      members: [],
+    },
+    {
+      id: DEMO_BATCHES.callbackDiscarded,
+      at: now - 8 * HOUR,
+      jobClass: 'Billing::GenerateInvoiceJob',
+      description: 'Invoices, callback failed',
+      on: { finish: 'Operators::AlertJob' },
+      callbackState: 'discarded',
+      members: [succeeded(31)],
+    },
+  ];
+}
+
+/** Adds every kind of batch that a page must explain. */
+export function addBatches(context: DemoContext): void {
+  const { now } = context;
+  addPastBatches(context);
+  const plans = [
+    ...largeBatches(now),
+    ...stuckBatches(now),
+    ...waitingBatches(now),
+    ...unusualBatches(now),
+  ];
+  for (const plan of plans) addBatch(context, plan);
 }

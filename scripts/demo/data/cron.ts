@@ -1,18 +1,18 @@
 import type { Value } from './active-job';
-import { type World, live } from './history';
+import { type DemoContext, addJob } from './history';
 import { jobClassNamed } from './job-classes';
 import { DAY, HOUR, MINUTE, type Micros, tokyoMidnight } from './time';
 
-/** One entry of the made-up app's `config.good_job.cron`. */
-export interface CronEntry {
+/** One entry of `config.good_job.cron` of the fictional app. */
+interface CronEntry {
   key: string;
   jobClass: string;
   arguments?: Value[];
-  /** Every so many minutes, or once a day so many minutes after midnight in Tokyo. */
+  /** An interval in minutes, or daily at a number of minutes after midnight in Tokyo. */
   every: { minutes: number } | { dailyAt: number };
-  /** Its rows begin so long ago: a new entry, or one whose rows are cleaned up early. */
+  /** The age of its oldest job. */
   history: Micros;
-  /** Switched off in the settings, so long ago. */
+  /** How long ago a user disabled it; absent: enabled. */
   disabledFor?: Micros;
 }
 
@@ -50,7 +50,7 @@ export const DISABLED_CRON_KEYS = CRON_ENTRIES.filter(
   (entry) => entry.disabledFor !== undefined,
 ).map((entry) => entry.key);
 
-/** Whether the entry is due in the minute that begins at `minute`. */
+/** Returns whether the entry is due in the minute that begins at `minute`. */
 export function isDue(entry: CronEntry, minute: Micros): boolean {
   const sinceMidnight = Math.round((minute - tokyoMidnight(minute)) / MINUTE);
   return 'minutes' in entry.every
@@ -58,24 +58,24 @@ export function isDue(entry: CronEntry, minute: Micros): boolean {
     : sinceMidnight === entry.every.dailyAt;
 }
 
-/** The jobs that cron has enqueued so far. The worker goes on from the next minute; `cron_key` and `cron_at` keep them apart. */
-export function cronHistory(world: World): void {
+/** Adds the jobs that cron has enqueued; the demo worker enqueues those of later minutes. */
+export function addCronHistory(context: DemoContext): void {
   for (const entry of CRON_ENTRIES) {
-    // Those of the last minutes are the worker's to enqueue, or would not be over yet.
-    const until = world.now - (entry.disabledFor ?? 0) - 3 * MINUTE;
-    const first = world.now - entry.history;
+    // Later jobs are the demo worker's to enqueue, or would not have finished.
+    const until = context.now - (entry.disabledFor ?? 0) - 3 * MINUTE;
+    const first = context.now - entry.history;
     for (let minute = first - (first % MINUTE) + MINUTE; minute < until; minute += MINUTE) {
       if (!isDue(entry, minute)) continue;
       const jobClass = jobClassNamed(entry.jobClass);
-      live(world, {
+      addJob(context, {
         jobClass,
-        at: minute + world.random.int(2_000, 60_000),
+        at: minute + context.random.int(2_000, 60_000),
         cron: { key: entry.key, at: minute },
         arguments: entry.arguments ?? [],
         labels: [],
-        ...(minute > world.now - HOUR
+        ...(minute > context.now - HOUR
           ? { state: 'succeeded', failures: 0 }
-          : { state: world.random.chance(jobClass.failure ** 2) ? 'discarded' : 'succeeded' }),
+          : { state: context.random.chance(jobClass.failure ** 2) ? 'discarded' : 'succeeded' }),
       });
     }
   }

@@ -1,19 +1,19 @@
-import { type World, live } from './history';
 import { addBatches } from './batches';
-import { cronHistory } from './cron';
+import { addCronHistory } from './cron';
+import { type DemoContext, addJob } from './history';
 import { JOB_CLASSES, type JobClass, jobClassNamed } from './job-classes';
 import { customerId } from './people';
 import { Random } from './random';
 import type { Rows } from './rows';
 import { DAY, HOUR, MINUTE, type Micros, SECOND, businessTimes, tokyoMidnight } from './time';
-import { DEAD_WORKER, PAUSED_FOR, processesOfThePast, workersAndSettings } from './workers';
+import { DEAD_WORKER, PAUSED_FOR, processHistory, addProcessesAndSettings } from './workers';
 
-/** Jobs in all, the source batch apart. */
+/** Number of jobs without those of the source batch. */
 export const DEMO_JOBS = 30_000;
 const HISTORY = 14 * DAY;
 const SEED = 4_192;
 
-/** Jobs of no batch and no cron entry, by what became of them; those that succeeded fill up the rest. */
+/** Jobs without a batch and cron key; succeeded ones make up the rest of DEMO_JOBS. */
 const COUNTS = {
   scheduled: 420,
   retried: 130,
@@ -25,82 +25,82 @@ const COUNTS = {
   lastHour: 160,
 };
 
-/** Everything that the demo's database holds at `now`, always the same for the same moment. */
+/** Returns all rows of the demo at `now`; the same time and seed return the same rows. */
 export function demoRows(now: Micros, seed = SEED): Rows {
   const random = new Random(seed);
-  const world: World = {
+  const context: DemoContext = {
     random,
     now,
     rows: { batches: [], jobs: [], executions: [], processes: [], settings: [] },
-    processAt: processesOfThePast(random, now),
+    processAt: processHistory(random, now),
   };
-  workersAndSettings(world);
-  addBatches(world);
-  cronHistory(world);
-  unfinished(world);
-  discarded(world);
-  succeeded(world);
-  return world.rows;
+  addProcessesAndSettings(context);
+  addBatches(context);
+  addCronHistory(context);
+  addUnfinishedJobs(context);
+  addDiscardedJobs(context);
+  addSucceededJobs(context);
+  return context.rows;
 }
 
-const choose = (
+const pickClass = (
   random: Random,
   weight: (jobClass: JobClass) => number = (jobClass) => jobClass.weight,
 ): JobClass => random.weighted(JOB_CLASSES, weight);
-const times = (count: number, add: (index: number) => void) =>
+const repeat = (count: number, add: (index: number) => void) =>
   Array.from({ length: count }, (_, index) => add(index));
 
-function unfinished(world: World): void {
-  const { random, now } = world;
+function addUnfinishedJobs(context: DemoContext): void {
+  const { random, now } = context;
   const laterClasses = [
     'Reminders::FollowUpJob',
     'Reminders::FollowUpJob',
     'ActionMailer::MailDeliveryJob',
     'Reports::MonthlySalesJob',
   ];
-  times(COUNTS.scheduled, () => {
+  repeat(COUNTS.scheduled, () => {
     const at = now - Math.floor(random.between(2 * MINUTE, 2 * DAY));
-    live(world, {
+    addJob(context, {
       jobClass: jobClassNamed(random.pick(laterClasses)),
       at,
       state: 'scheduled',
       scheduledAt: now + Math.floor(random.between(10 * MINUTE, 3 * DAY)),
     });
   });
-  // Mostly classes that wait long between attempts, so that the list does not empty within minutes.
-  times(COUNTS.retried, () =>
-    live(world, {
-      jobClass: choose(random, (c) => c.weight * (c.retryWait ? 8 : 0.4)),
+  // Mostly classes that wait long between attempts, so that the list lasts for hours.
+  repeat(COUNTS.retried, () =>
+    addJob(context, {
+      jobClass: pickClass(random, (c) => c.weight * (c.retryWait ? 8 : 0.4)),
       at: now,
       state: 'retried',
     }),
   );
-  times(COUNTS.waitingPaused, (index) => {
+  repeat(COUNTS.waitingPaused, (index) => {
     const at = now - Math.floor(random.between(SECOND, PAUSED_FOR));
     if (index % 20 === 0)
-      live(world, { jobClass: jobClassNamed('Exports::CustomerCsvJob'), at, state: 'queued' });
+      addJob(context, { jobClass: jobClassNamed('Exports::CustomerCsvJob'), at, state: 'queued' });
     else if (index % 20 === 1)
-      live(world, {
+      addJob(context, {
         jobClass: jobClassNamed('ImportCustomersJob'),
         at,
         state: 'queued',
         labels: ['インポート', '要確認'],
       });
-    else live(world, { jobClass: jobClassNamed('SearchIndexJob'), at, state: 'queued' });
+    else addJob(context, { jobClass: jobClassNamed('SearchIndexJob'), at, state: 'queued' });
   });
-  times(COUNTS.queued, () =>
-    live(world, {
-      jobClass: choose(random, served),
+  repeat(COUNTS.queued, () =>
+    addJob(context, {
+      jobClass: pickClass(random, unpausedWeight),
       at: now - Math.floor(random.between(0, 15 * SECOND)),
       state: 'queued',
     }),
   );
-  times(COUNTS.lost, (index) => {
+  repeat(COUNTS.lost, (index) => {
     const jobClass = jobClassNamed(
       ['ImportCustomersJob', 'Documents::RenderPdfJob', 'SyncInventoryJob'][index] ??
         'SyncInventoryJob',
     );
-    live(world, {
+    addJob(context, {
       jobClass,
       at: now - (48 + 3 * index) * MINUTE,
       state: 'running',
@@ -109,47 +109,48 @@ function unfinished(world: World): void {
   });
 }
 
-/** The weight of classes that the demo's pauses do not hold back. */
-export const served = (jobClass: JobClass) =>
+/** The weight of a class; 0 if the demo's pauses hold its queue. */
+export const unpausedWeight = (jobClass: JobClass) =>
   jobClass.queue === '低優先' || jobClass.queue === 'exports' ? 0 : jobClass.weight;
 
-/** Two bad hours: the payment provider and the webhooks' gateway were down. */
+/** Two outages of the payment provider and of the webhook endpoints. */
 const OUTAGES: { ago: Micros; classes: readonly string[] }[] = [
   { ago: 3 * DAY, classes: ['Payments::CaptureJob', 'Webhooks::DeliverJob'] },
   { ago: 9 * DAY, classes: ['Webhooks::DeliverJob', 'Shipments::TrackJob'] },
 ];
 
-function discarded(world: World): void {
-  const { random, now } = world;
+function addDiscardedJobs(context: DemoContext): void {
+  const { random, now } = context;
   const anyTime = businessTimes(random, now - HISTORY, now - 10 * MINUTE);
-  times(COUNTS.discarded, (index) => {
+  repeat(COUNTS.discarded, (index) => {
+    // A third of the discarded jobs fall into one of the two outages.
     const outage = OUTAGES[index % 6];
     if (outage) {
       const start = tokyoMidnight(now - outage.ago) + 14 * HOUR;
-      live(world, {
+      addJob(context, {
         jobClass: jobClassNamed(random.pick(outage.classes)),
         at: start + Math.floor(random.float() * 70 * MINUTE),
         state: 'discarded',
       });
     } else
-      live(world, {
-        jobClass: choose(random, (c) => c.weight * c.failure),
+      addJob(context, {
+        jobClass: pickClass(random, (c) => c.weight * c.failure),
         at: anyTime(),
         state: 'discarded',
       });
   });
-  times(COUNTS.discardedByHand, () => {
+  repeat(COUNTS.discardedByHand, () => {
     const at = anyTime();
-    live(world, {
-      jobClass: choose(random),
+    addJob(context, {
+      jobClass: pickClass(random),
       at,
       state: 'discarded',
       scheduledAt: at + DAY,
       discardedByHandAt: Math.min(at + Math.floor(random.between(MINUTE, 5 * HOUR)), now - MINUTE),
     });
   });
-  // An argument of some 300 kB, as happens when somebody passes records instead of ids.
-  live(world, {
+  // An argument of about 300 kB.
+  addJob(context, {
     jobClass: jobClassNamed('Exports::CustomerCsvJob'),
     at: now - 7 * HOUR,
     state: 'discarded',
@@ -157,24 +158,24 @@ function discarded(world: World): void {
   });
 }
 
-function succeeded(world: World): void {
-  const { random, now, rows } = world;
+function addSucceededJobs(context: DemoContext): void {
+  const { random, now, rows } = context;
   const anyTime = businessTimes(random, now - HISTORY, now - MINUTE);
   const backlogStart = tokyoMidnight(now - DAY) + 10 * HOUR;
   const add = (at: Micros) => {
-    const jobClass = choose(random);
-    // What is paused now has not run since then.
-    const held = served(jobClass) === 0 && at > now - PAUSED_FOR - HOUR;
-    const backlog =
+    const jobClass = pickClass(random);
+    // Paused jobs have not run since the pause.
+    const isPaused = unpausedWeight(jobClass) === 0 && at > now - PAUSED_FOR - HOUR;
+    const isInBacklog =
       jobClass.queue === 'mailers' && at > backlogStart && at < backlogStart + 50 * MINUTE;
-    live(world, {
+    addJob(context, {
       jobClass,
-      at: held ? at - DAY : at,
+      at: isPaused ? at - DAY : at,
       state: 'succeeded',
-      ...(backlog && { wait: Math.floor(random.skewed(420) * SECOND) }),
+      ...(isInBacklog && { wait: Math.floor(random.skewed(420) * SECOND) }),
     });
   };
-  // Whatever the hour in Tokyo, something has just happened.
-  times(COUNTS.lastHour, () => add(now - Math.floor(random.between(30 * SECOND, HOUR))));
+  // Recent jobs at any hour in Tokyo.
+  repeat(COUNTS.lastHour, () => add(now - Math.floor(random.between(30 * SECOND, HOUR))));
   while (rows.jobs.length < DEMO_JOBS) add(anyTime());
 }

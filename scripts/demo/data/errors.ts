@@ -1,6 +1,6 @@
 import type { Random } from './random';
 
-/** What happens to a job when this is raised: retry_on, discard_on, or nothing that the class has prepared for. */
+/** How the job class handles the error: `retry_on`, `discard_on`, or not at all. */
 export type ErrorRule = 'retry' | 'discard' | 'unhandled';
 
 export interface ErrorKind {
@@ -8,7 +8,7 @@ export interface ErrorKind {
   rule: ErrorRule;
   weight: number;
   message: (random: Random) => string;
-  /** Frames between the job's own and Active Job's: gems first, as the stack has them. */
+  /** Backtrace lines above those of the app. */
   gems: readonly string[];
 }
 
@@ -133,7 +133,10 @@ export const ERRORS = {
     4,
     PG_EXEC,
     (r) =>
-      `PG::TRDeadlockDetected: ERROR:  deadlock detected\nDETAIL:  Process ${r.int(400, 900)} waits for ShareLock on transaction ${r.int(9_000_000, 9_999_999)}; blocked by process ${r.int(400, 900)}.\nHINT:  See server log for query details.`,
+      'PG::TRDeadlockDetected: ERROR:  deadlock detected\n' +
+      `DETAIL:  Process ${r.int(400, 900)} waits for ShareLock on transaction ` +
+      `${r.int(9_000_000, 9_999_999)}; blocked by process ${r.int(400, 900)}.\n` +
+      'HINT:  See server log for query details.',
   ),
   cancelled: kind(
     'ActiveRecord::QueryCanceled',
@@ -179,7 +182,7 @@ const ACTIVE_JOB = gem([
   "concurrent-ruby-1.3.5/lib/concurrent-ruby/concurrent/concern/dereferenceable_common.rb:24:in `block in execute'",
 ]);
 
-/** `Billing::GenerateInvoiceJob` -> `billing/generate_invoice_job` */
+/** Underscores as Rails does: `Billing::InvoiceJob` becomes `billing/invoice_job`. */
 function fileOf(jobClass: string): string {
   return jobClass
     .split('::')
@@ -189,21 +192,25 @@ function fileOf(jobClass: string): string {
 
 export interface RaisedError {
   kind: ErrorKind;
-  /** As GoodJob writes it into `error`. */
+  /** The text that GoodJob writes into `error`. */
   text: string;
   backtrace: string[];
 }
 
+/** Returns one of the errors at random, as a job of the class raises it. */
 export function raise(random: Random, jobClass: string, errors: readonly ErrorKind[]): RaisedError {
-  const chosen = random.weighted(errors, (error) => error.weight);
+  const error = random.weighted(errors, ({ weight }) => weight);
   const file = fileOf(jobClass);
-  const app = [
-    `/app/app/models/${file.replace(/_job$/, '')}.rb:${20 + (file.length % 60)}:in \`${random.pick(['call', 'deliver', 'process_row', 'fetch'])}'`,
-    `/app/app/jobs/${file}.rb:${8 + (file.length % 30)}:in \`perform'`,
-  ];
+  const model = `${file.replace(/_job$/, '')}.rb:${20 + (file.length % 60)}`;
+  const method = random.pick(['call', 'deliver', 'process_row', 'fetch']);
   return {
-    kind: chosen,
-    text: `${chosen.class}: ${chosen.message(random)}`,
-    backtrace: [...chosen.gems, ...app, ...ACTIVE_JOB],
+    kind: error,
+    text: `${error.class}: ${error.message(random)}`,
+    backtrace: [
+      ...error.gems,
+      `/app/app/models/${model}:in \`${method}'`,
+      `/app/app/jobs/${file}.rb:${8 + (file.length % 30)}:in \`perform'`,
+      ...ACTIVE_JOB,
+    ],
   };
 }

@@ -25,21 +25,21 @@ import {
 import type { Random } from './random';
 import { DAY, HOUR, type Micros, MINUTE, payloadTime, tokyoDate, tokyoTime } from './time';
 
-/** A job class of the made-up app, as far as its rows show it. */
+/** A job class of the fictional app. */
 export interface JobClass {
   name: string;
   queue: string;
-  /** Null: the class sets none; the payload then holds null and the row 0. */
+  /** Null: the class sets none, so the payload has null and the row 0. */
   priority: number | null;
-  /** How often it is enqueued, compared with the others; 0: only by batches, callbacks or cron. */
+  /** Relative rate of new jobs; 0: only batches, callbacks or cron enqueue it. */
   weight: number;
-  /** Median run time, seconds. */
+  /** Median run time in seconds. */
   seconds: number;
   /** Share of attempts that fail. */
   failure: number;
-  /** retry_on ..., attempts: n */
+  /** `attempts` of `retry_on`. */
   attempts: number;
-  /** retry_on ..., wait: seconds; without it `wait: :polynomially_longer` */
+  /** `wait` of `retry_on` in seconds; default: `:polynomially_longer`. */
   retryWait?: number;
   errors: readonly ErrorKind[];
   arguments: (random: Random, at: Micros) => Value[];
@@ -57,7 +57,7 @@ const maybe = (random: Random, probability: number, label: string) =>
   random.chance(probability) ? [label] : [];
 const month = (at: Micros) => tokyoDate(at).slice(0, 7);
 
-/** The id at the end of the GlobalID in an argument. */
+/** The id of the first GlobalID in an argument. */
 const idIn = (value: Value | undefined): string =>
   /\/(\d+)"/.exec(JSON.stringify(value) ?? '')?.[1] ?? '0';
 
@@ -334,7 +334,7 @@ export const JOB_CLASSES: readonly JobClass[] = [
   },
 ];
 
-/** Run when a batch is discarded, succeeds or finishes; their arguments are the batch and the event. */
+/** Callbacks of batches; `addCallback` sets their arguments. */
 const callback = (name: string, queue: string, seconds: number): JobClass => ({
   name,
   queue,
@@ -346,14 +346,14 @@ const callback = (name: string, queue: string, seconds: number): JobClass => ({
   errors: [ERRORS.smtp, ERRORS.noMethod],
   arguments: () => [],
 });
-export const CALLBACK_CLASSES: readonly JobClass[] = [
+const CALLBACK_CLASSES: readonly JobClass[] = [
   callback('Billing::InvoiceRunFinishedJob', 'invoices', 0.6),
   callback('Imports::FinishedJob', 'imports', 0.8),
   callback('Operators::AlertJob', 'default', 0.3),
   callback('Reports::NotifyJob', 'reports', 0.5),
 ];
 
-/** Enqueued by cron alone. */
+/** A class that only cron enqueues. */
 const scheduled = (name: string, queue: string, seconds: number, failure: number): JobClass => ({
   name,
   queue,
@@ -365,7 +365,7 @@ const scheduled = (name: string, queue: string, seconds: number, failure: number
   errors: [ERRORS.cancelled, ERRORS.timeout],
   arguments: () => [],
 });
-export const CRON_CLASSES: readonly JobClass[] = [
+const CRON_CLASSES: readonly JobClass[] = [
   scheduled('Payments::CheckStatusJob', 'payments', 0.4, 0.02),
   scheduled('Carts::ExpireJob', 'default', 0.5, 0.01),
   scheduled('Reports::DailyDigestJob', 'reports', 6, 0),
@@ -379,23 +379,28 @@ const BY_NAME = new Map(
   ]),
 );
 
+/** Returns the class; undefined: the demo has no class with this name. */
 export function findJobClass(name: string): JobClass | undefined {
   return BY_NAME.get(name);
 }
 
+/** Returns the class; throws if the demo has no class with this name. */
 export function jobClassNamed(name: string): JobClass {
-  const found = BY_NAME.get(name);
-  if (!found) throw new Error(`The demo has no job class ${name}.`);
-  return found;
+  const jobClass = BY_NAME.get(name);
+  if (!jobClass) throw new Error(`The demo has no job class ${name}.`);
+  return jobClass;
 }
 
-/** How long a job waits before its next attempt, ms; `failures` so far, from 1. Rails: failures ** 4 + 2 and up to 15 % more. */
+/**
+ * Returns the wait before the next attempt in ms, after `failures` failed ones. As Rails'
+ * `:polynomially_longer` does, it adds up to 15 % to `failures ** 4 + 2` seconds.
+ */
 export function retryWaitMs(random: Random, jobClass: JobClass, failures: number): number {
   const seconds = jobClass.retryWait ?? failures ** 4 + 2;
   return Math.round(seconds * 1000 * (1 + 0.15 * random.float()));
 }
 
-/** What `retry_on` is given, as Active Job keeps it in `exception_executions`. */
+/** Returns the key that Active Job uses for the class in `exception_executions`. */
 export function retriedExceptions(jobClass: JobClass): string {
   return `[${jobClass.errors
     .filter((error) => error.rule === 'retry')

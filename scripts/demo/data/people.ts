@@ -1,6 +1,6 @@
 import type { Random } from './random';
 
-/* Names that stand in for customers, files and places; all made up. */
+/* Fictional customers, products and places. */
 
 const COMPANIES = [
   '株式会社青葉商事',
@@ -22,7 +22,7 @@ const COMPANIES = [
   '株式会社東雲物流',
   '花丸クリニック',
 ] as const;
-const FAMILY = [
+const LAST_NAMES = [
   '佐藤',
   '鈴木',
   '高橋',
@@ -40,7 +40,7 @@ const FAMILY = [
   'Nguyễn',
   'Olsen',
 ] as const;
-const GIVEN = [
+const FIRST_NAMES = [
   '太郎',
   '花子',
   '健一',
@@ -75,7 +75,8 @@ const PRODUCTS = [
 ] as const;
 
 export const company = (random: Random): string => random.pick(COMPANIES);
-export const person = (random: Random): string => `${random.pick(FAMILY)} ${random.pick(GIVEN)}`;
+export const person = (random: Random): string =>
+  `${random.pick(LAST_NAMES)} ${random.pick(FIRST_NAMES)}`;
 export const region = (random: Random): string => random.pick(REGIONS);
 export const warehouse = (random: Random): string => random.pick(WAREHOUSES);
 export const product = (random: Random): string => random.pick(PRODUCTS);

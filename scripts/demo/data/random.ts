@@ -1,6 +1,6 @@
 /**
- * A seeded stream of numbers: the demo looks the same on every machine, and a test can say what it must hold.
- * (mulberry32: small, fast, and far better than the demo needs.)
+ * A seeded random number generator (mulberry32), so that the demo has the same rows on every
+ * machine.
  */
 export class Random {
   #state: number;
@@ -9,7 +9,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** 0 <= x < 1 */
+  /** Returns a number from 0 until before 1. */
   float(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -22,7 +22,7 @@ export class Random {
     return low + this.float() * (high - low);
   }
 
-  /** Both ends included. */
+  /** Returns an integer; both bounds are possible. */
   int(low: number, high: number): number {
     return low + Math.floor(this.float() * (high - low + 1));
   }
@@ -33,27 +33,27 @@ export class Random {
 
   pick<T>(items: readonly T[]): T {
     const item = items[Math.floor(this.float() * items.length)];
-    if (item === undefined) throw new RangeError('There is nothing to pick from.');
+    if (item === undefined) throw new RangeError('The list is empty.');
     return item;
   }
 
   weighted<T>(items: readonly T[], weight: (item: T) => number): T {
-    let left = this.float() * items.reduce((sum, item) => sum + weight(item), 0);
+    let remaining = this.float() * items.reduce((sum, item) => sum + weight(item), 0);
     for (const item of items) {
-      left -= weight(item);
-      if (left < 0) return item;
+      remaining -= weight(item);
+      if (remaining < 0) return item;
     }
     return this.pick(items);
   }
 
-  /** Mostly near `median`, now and then several times as much: how long things take. */
+  /** Returns a log-normal number, as durations are distributed. */
   skewed(median: number): number {
     const normal =
       Math.sqrt(-2 * Math.log(1 - this.float())) * Math.cos(2 * Math.PI * this.float());
     return median * Math.exp(0.6 * normal);
   }
 
-  /** Version 4, as Active Job's SecureRandom.uuid. */
+  /** Returns a version 4 UUID, as `SecureRandom.uuid` does. */
   uuid(): string {
     const hex = Array.from({ length: 4 }, () =>
       Math.floor(this.float() * 4_294_967_296)
@@ -61,6 +61,12 @@ export class Random {
         .padStart(8, '0'),
     ).join('');
     const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+    return [
+      hex.slice(0, 8),
+      hex.slice(8, 12),
+      `4${hex.slice(13, 16)}`,
+      `${variant}${hex.slice(17, 20)}`,
+      hex.slice(20),
+    ].join('-');
   }
 }

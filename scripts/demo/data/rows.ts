@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { quoteIdentifier } from '../../../lib/good-job/tables';
 import { type Payload, type Value, withExactNumbers } from './active-job';
 
-/* Rows of GoodJob's tables before they are written; times as text, jsonb as it will be. */
+/* Rows to insert into GoodJob's tables. Times are text; jsonb is a JavaScript value. */
 
 export interface JobRow {
   id: string;
@@ -89,17 +89,10 @@ export interface Rows {
   settings: SettingRow[];
 }
 
-const TABLES = {
-  jobs: 'good_jobs',
-  executions: 'good_job_executions',
-  batches: 'good_job_batches',
-  processes: 'good_job_processes',
-  settings: 'good_job_settings',
-} as const;
-/** Rows a statement: few enough that no statement is huge, many enough that round trips do not count. */
+/** Rows per INSERT. */
 const CHUNK = 2_000;
 
-/** Rows of one table with the same columns; written the oldest first, as in a table that has grown. */
+/** Inserts rows with the same columns, oldest first, so that the physical order is realistic. */
 export async function insertInto(
   client: pg.ClientBase,
   schema: string,
@@ -114,13 +107,19 @@ export async function insertInto(
   for (let from = 0; from < sorted.length; from += CHUNK) {
     const json = withExactNumbers(JSON.stringify(sorted.slice(from, from + CHUNK)));
     await client.query(
-      `INSERT INTO ${target} (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::${target}, $1::json)`,
+      `INSERT INTO ${target} (${columns})
+       SELECT ${columns}
+       FROM json_populate_recordset(NULL::${target}, $1::json)`,
       [json],
     );
   }
 }
 
+/** Inserts the rows of all tables. */
 export async function insertRows(client: pg.ClientBase, schema: string, rows: Rows): Promise<void> {
-  for (const key of Object.keys(TABLES) as (keyof Rows)[])
-    await insertInto(client, schema, TABLES[key], rows[key]);
+  await insertInto(client, schema, 'good_jobs', rows.jobs);
+  await insertInto(client, schema, 'good_job_executions', rows.executions);
+  await insertInto(client, schema, 'good_job_batches', rows.batches);
+  await insertInto(client, schema, 'good_job_processes', rows.processes);
+  await insertInto(client, schema, 'good_job_settings', rows.settings);
 }

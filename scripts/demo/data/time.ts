@@ -1,9 +1,6 @@
 import type { Random } from './random';
 
-/*
- * Times of the demo are whole microseconds since 1970, as a number (exact up to the year 2255): GoodJob's columns
- * carry them, and a Date would not.
- */
+/** Whole microseconds since the epoch, the precision of GoodJob's columns. */
 export type Micros = number;
 
 export const SECOND = 1_000_000;
@@ -11,7 +8,7 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** The company works in Tokyo; Japan has no summer time. */
+/** The offset of Tokyo, which has no daylight saving time. */
 const TOKYO = 9 * HOUR;
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffff`, UTC. */
@@ -22,19 +19,19 @@ function iso(at: Micros): string {
   );
 }
 
-/** As a `timestamp` column takes it. */
+/** Formats a time for a `timestamp` column. */
 export const columnTime = (at: Micros): string => iso(at);
-/** What columnTime() was given. */
+/** Parses the result of `columnTime`. */
 export const microsOf = (column: string): Micros =>
   Date.parse(`${column.slice(0, 23)}Z`) * 1000 + Number(column.slice(23));
-/** As Active Job writes it into a payload: nine decimals. */
+/** Formats a time as Active Job does in payloads, with nine decimals. */
 export const payloadTime = (at: Micros, nanoseconds = 0): string =>
   `${iso(at)}${String(nanoseconds).padStart(3, '0')}Z`;
-/** With the offset, as a TimeWithZone is serialized. */
+/** Formats a time as Active Job serializes a `TimeWithZone`. */
 export const tokyoTime = (at: Micros): string => `${iso(at + TOKYO)}000+09:00`;
-/** `2026-11-23`, in Tokyo. */
+/** The date in Tokyo, `YYYY-MM-DD`. */
 export const tokyoDate = (at: Micros): string => iso(at + TOKYO).slice(0, 10);
-export const tokyoHour = (at: Micros): number => Math.floor((at + TOKYO) / HOUR) % 24;
+const tokyoHour = (at: Micros): number => Math.floor((at + TOKYO) / HOUR) % 24;
 /** The last midnight in Tokyo before `at`. */
 export const tokyoMidnight = (at: Micros): Micros => at - ((at + TOKYO) % DAY);
 
@@ -43,24 +40,31 @@ function tokyoWeekday(at: Micros): number {
   return (Math.floor((at + TOKYO) / DAY) + 4) % 7;
 }
 
-/** How busy the company's app is in that hour, compared with a quiet night. */
-function activity(at: Micros): number {
-  const hour = tokyoHour(at);
-  const office = hour >= 9 && hour < 19 ? (hour === 12 ? 8 : 12) : hour >= 7 && hour < 22 ? 4 : 1;
-  const weekday = tokyoWeekday(at);
-  return weekday === 0 || weekday === 6 ? 1 + (office - 1) * 0.3 : office;
+/** The rate of new jobs at an hour in Tokyo, relative to a night. */
+function weekdayActivity(hour: number): number {
+  if (hour === 12) return 8;
+  if (hour >= 9 && hour < 19) return 12;
+  return hour >= 7 && hour < 22 ? 4 : 1;
 }
 
-/** A source of times between two moments, denser in office hours. */
+function activity(at: Micros): number {
+  const rate = weekdayActivity(tokyoHour(at));
+  const weekday = tokyoWeekday(at);
+  return weekday === 0 || weekday === 6 ? 1 + (rate - 1) * 0.3 : rate;
+}
+
+/** Returns a generator of times between two times, denser in office hours. */
 export function businessTimes(random: Random, from: Micros, to: Micros): () => Micros {
   const hours: { start: Micros; upTo: number }[] = [];
   let total = 0;
-  for (let start = from; start < to; start += HOUR)
-    hours.push({ start, upTo: (total += activity(start)) });
+  for (let start = from; start < to; start += HOUR) {
+    total += activity(start);
+    hours.push({ start, upTo: total });
+  }
   return () => {
-    const wanted = random.float() * total;
-    const hour = hours.find(({ upTo }) => wanted < upTo) ?? hours[0];
-    if (!hour) throw new RangeError('There is no time between these.');
+    const position = random.float() * total;
+    const hour = hours.find(({ upTo }) => position < upTo) ?? hours[0];
+    if (!hour) throw new RangeError('The range of times is empty.');
     return Math.floor(Math.min(hour.start + random.float() * HOUR, to - 1));
   };
 }

@@ -1,18 +1,18 @@
 import { DISABLED_CRON_KEYS } from './cron';
-import type { World } from './history';
+import type { DemoContext } from './history';
 import type { ProcessRow } from './rows';
 import { DAY, HOUR, MINUTE, type Micros, columnTime } from './time';
 
-/** Killed with jobs in its hands: they stay "running" until somebody lets go of them. */
+/** A process that was killed while it ran jobs, which stay running until a user releases them. */
 export const DEAD_WORKER = '5e0f7c1a-93d4-4c1b-8d3e-6a2f0b9c4e17';
 const OLD_WEB_PROCESS = 'c2b9e6d8-14f7-4a35-9b60-7d8e1f20a3c5';
 
-export const PAUSED = {
+const PAUSED = {
   queues: ['低優先'],
   job_classes: ['Exports::CustomerCsvJob'],
   labels: ['要確認'],
 };
-/** Since when the pauses are there: what came later waits. */
+/** The age of the pauses. */
 export const PAUSED_FOR = 2 * HOUR;
 
 export interface SchedulerState {
@@ -23,7 +23,7 @@ export interface SchedulerState {
   errored: number;
 }
 
-/** A process row's `state` as GoodJob::Process.process_state gives it. */
+/** Returns the `state` of a process row as `GoodJob::Process.process_state` writes it. */
 export function processState(
   host: string,
   pid: number,
@@ -61,11 +61,8 @@ export function processState(
   };
 }
 
-/** Which process ran what in the past: two a day, as after each day's deployment. */
-export function processesOfThePast(
-  random: { uuid(): string },
-  now: Micros,
-): (at: Micros) => string {
+/** Returns the process that ran a job at a time: two per day, restarted by a daily deployment. */
+export function processHistory(random: { uuid(): string }, now: Micros): (at: Micros) => string {
   const perDay = Array.from({ length: 16 }, () => [random.uuid(), random.uuid()] as const);
   return (at) => {
     const pair = perDay[Math.floor(Math.max(0, now - at) / DAY)] ?? perDay[0];
@@ -73,7 +70,8 @@ export function processesOfThePast(
   };
 }
 
-export function workersAndSettings({ rows, now, random }: World): void {
+/** Adds two dead processes, the pauses and the disabled cron keys. */
+export function addProcessesAndSettings({ rows, now, random }: DemoContext): void {
   const schedulers = [
     { queues: 'mailers,default', maxThreads: 3, activeThreads: 2, succeeded: 18_204, errored: 611 },
     { queues: '*', maxThreads: 2, activeThreads: 1, succeeded: 7_420, errored: 302 },

@@ -2,131 +2,149 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import sql from 'sql-template-tag';
 import { advisoryKey, isProcessAlive } from '../../../lib/good-job/locks';
-import type { GoodJob } from '../../../lib/good-job/tables';
+import type { GoodJobTables } from '../../../lib/good-job/tables';
 import { DEAD_WORKER, type SchedulerState, processState } from '../data/workers';
-import { type Target, asTx, connect } from '../database';
-import { Bell } from './bell';
-import { passOver } from './pass-over';
-import { type ClaimedJob, type Performance, asQuery, performNext } from './thread';
+import { type Target, asQuery, connect } from '../database';
+import { skipBadRow } from './skip-bad-row';
+import { type LockedJob, type Performance, performNext } from './thread';
+import { WakeSignal } from './wake-signal';
 
 /*
- * What GoodJob calls a capsule: a row in good_job_processes with a heartbeat, a listener, and schedulers with
- * threads. Several may live in one operating system process.
+ * A GoodJob capsule: a row in good_job_processes with a heartbeat, a listener, and schedulers with
+ * threads. One operating system process can have several.
  */
 
 const HEARTBEAT_MS = 10_000;
-/** Between looks at the queue when nobody notifies: for jobs that were scheduled, or rescheduled without a notification. */
+/** Finds jobs that become due or were rescheduled without a notification. */
 const POLL_MS = 1_000;
 
-export interface CapsuleOptions {
+interface CapsuleOptions {
   target: Target;
-  gj: GoodJob;
+  tables: GoodJobTables;
   host: string;
   cron: boolean;
   schedulers: { queues: readonly string[]; threads: number }[];
-  perform: (job: ClaimedJob) => Performance;
+  perform: (job: LockedJob) => Performance;
 }
 
 export interface Capsule {
   processId: string;
-  /** Rejects when it cannot go on: the database is gone. */
+  /** Rejects if the database is lost. */
   running: Promise<void>;
-  /** Ends what runs early but properly, and takes the process row away. */
+  /** Finishes running jobs early and deletes the process row. */
   stop(): Promise<void>;
 }
 
-/** GoodJob::Process.cleanup, but for the one that the demo shows as lost: visitors are to find its jobs. */
-async function cleanUp(client: pg.Client, gj: GoodJob): Promise<void> {
-  const tx = asTx(client);
-  const dead = await tx.query<{ id: string }>(
-    sql`SELECT p.id FROM ${gj.processes} p WHERE NOT ${isProcessAlive(gj)} AND p.lock_type = 0 AND p.id <> ${DEAD_WORKER}`,
-  );
-  const ids = dead.map(({ id }) => id);
-  await tx.query(
-    sql`UPDATE ${gj.jobs} SET locked_by_id = NULL, locked_at = NULL WHERE locked_by_id = ANY(${ids}::uuid[])`,
-  );
-  await tx.query(sql`DELETE FROM ${gj.processes} WHERE id = ANY(${ids}::uuid[])`);
+/** `GoodJob::Process.cleanup`, except for the process that the demo shows as lost. */
+async function cleanUp(client: pg.Client, tables: GoodJobTables): Promise<void> {
+  const deadProcesses = sql`
+    SELECT p.id
+    FROM ${tables.processes} p
+    WHERE NOT ${isProcessAlive(tables)}
+      AND p.lock_type = 0
+      AND p.id <> ${DEAD_WORKER}`;
+  const { rows } = await client.query<{ id: string }>(asQuery(deadProcesses));
+  const ids = rows.map(({ id }) => id);
+  const unlockJobs = sql`
+    UPDATE ${tables.jobs}
+    SET locked_by_id = NULL, locked_at = NULL
+    WHERE locked_by_id = ANY(${ids}::uuid[])`;
+  await client.query(asQuery(unlockJobs));
+  await client.query(asQuery(sql`DELETE FROM ${tables.processes} WHERE id = ANY(${ids}::uuid[])`));
 }
 
-export async function startCapsule({
-  target,
-  gj,
-  host,
-  cron,
-  schedulers,
-  perform,
-}: CapsuleOptions): Promise<Capsule> {
+/** Inserts or updates the process row. Recreates a deleted one, as `GoodJob::Process#refresh` does. */
+async function reportProcess(
+  client: pg.Client,
+  { tables, host, cron }: CapsuleOptions,
+  processId: string,
+  states: SchedulerState[],
+): Promise<void> {
+  const memoryKb = Math.round(process.memoryUsage.rss() / 1024);
+  const state = JSON.stringify(processState(host, process.pid, memoryKb, cron, states));
+  const upsert = sql`
+    INSERT INTO ${tables.processes} AS p (id, created_at, updated_at, lock_type, state)
+    VALUES (${processId}, clock_timestamp(), clock_timestamp(), 0, ${state})
+    ON CONFLICT (id) DO UPDATE
+    SET state = EXCLUDED.state, updated_at = EXCLUDED.updated_at`;
+  await client.query(asQuery(upsert));
+}
+
+interface ThreadContext {
+  processId: string;
+  stopping: AbortSignal;
+  wakeSignal: WakeSignal;
+}
+
+/** Performs jobs until the capsule stops. */
+async function runThread(
+  { target, tables, host, perform }: CapsuleOptions,
+  { processId, stopping, wakeSignal }: ThreadContext,
+  queues: readonly string[],
+  state: SchedulerState,
+): Promise<void> {
+  const client = await connect(target, `GoodJob::Scheduler ${host}`);
+  try {
+    while (!stopping.aborted) {
+      state.activeThreads += 1;
+      const result = await performNext({ client, tables, processId, queues, perform, stopping })
+        .catch((error: unknown) => {
+          skipBadRow(error);
+          return 'none' as const;
+        })
+        .finally(() => {
+          state.activeThreads -= 1;
+        });
+      if (result === 'none') await wakeSignal.wait(POLL_MS);
+      else state[result] += 1;
+    }
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Starts a capsule with its listener, heartbeat and threads. */
+export async function startCapsule(options: CapsuleOptions): Promise<Capsule> {
+  const { target, tables, host, schedulers } = options;
   const processId = randomUUID();
   const stopping = new AbortController();
-  const bell = new Bell();
-  stopping.signal.addEventListener('abort', () => bell.close());
-  const states: SchedulerState[] = schedulers.map(({ queues, threads }) => ({
-    queues: queues.join(',') || '*',
-    maxThreads: threads,
-    activeThreads: 0,
-    succeeded: 0,
-    errored: 0,
-  }));
+  const wakeSignal = new WakeSignal();
+  stopping.signal.addEventListener('abort', () => wakeSignal.close());
+  const schedulersWithState = schedulers.map(({ queues, threads }) => {
+    const state: SchedulerState = {
+      queues: queues.join(',') || '*',
+      maxThreads: threads,
+      activeThreads: 0,
+      succeeded: 0,
+      errored: 0,
+    };
+    return { queues, state };
+  });
+  const states = schedulersWithState.map(({ state }) => state);
 
   const control = await connect(target, `GoodJob::Notifier ${host}`);
-  await cleanUp(control, gj);
+  await cleanUp(control, tables);
   await control.query(
     asQuery(
       sql`SELECT pg_advisory_lock(${advisoryKey('good_job_processes', sql`${processId}::uuid`)})`,
     ),
   );
-  const report = () => {
-    const state = processState(
-      host,
-      process.pid,
-      Math.round(process.memoryUsage.rss() / 1024),
-      cron,
-      states,
-    );
-    // A row that somebody has deleted comes back, as GoodJob::Process#refresh does it.
-    return asTx(control).query(sql`
-      INSERT INTO ${gj.processes} AS p (id, created_at, updated_at, lock_type, state) VALUES (${processId}, clock_timestamp(), clock_timestamp(), 0, ${JSON.stringify(state)})
-      ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, updated_at = EXCLUDED.updated_at`);
-  };
+  const report = () => reportProcess(control, options, processId, states);
   await report();
-  control.on('notification', () => bell.ring());
+  control.on('notification', () => wakeSignal.wake());
   await control.query('LISTEN good_job');
 
   const heartbeat = (async () => {
-    const pulse = new Bell();
-    stopping.signal.addEventListener('abort', () => pulse.close());
-    while (await pulse.wait(HEARTBEAT_MS)) await report();
+    const stopSignal = new WakeSignal();
+    stopping.signal.addEventListener('abort', () => stopSignal.close());
+    while (await stopSignal.wait(HEARTBEAT_MS)) await report();
   })();
-  const thread = async (queues: readonly string[], state: SchedulerState) => {
-    const client = await connect(target, `GoodJob::Scheduler ${host}`);
-    try {
-      while (!stopping.signal.aborted) {
-        state.activeThreads += 1;
-        const performed = await performNext({
-          client,
-          gj,
-          processId,
-          queues,
-          perform,
-          stopping: stopping.signal,
-        })
-          .catch((error: unknown) => {
-            passOver(error);
-            return 'none' as const;
-          })
-          .finally(() => (state.activeThreads -= 1));
-        if (performed === 'none') await bell.wait(POLL_MS);
-        else state[performed] += 1;
-      }
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  };
-  const threads = schedulers.flatMap(({ queues, threads: count }, index) =>
-    Array.from({ length: count }, () => thread(queues, states[index] as SchedulerState)),
+  const context = { processId, stopping: stopping.signal, wakeSignal };
+  const threads = schedulersWithState.flatMap(({ queues, state }) =>
+    Array.from({ length: state.maxThreads }, () => runThread(options, context, queues, state)),
   );
   const running = Promise.all([heartbeat, ...threads]).then(() => undefined);
-  // Whoever stops the capsule need not have looked at it.
+  // A caller may never await `running`.
   running.catch(() => undefined);
 
   return {
@@ -135,8 +153,8 @@ export async function startCapsule({
     async stop() {
       stopping.abort();
       await Promise.allSettled([heartbeat, ...threads]);
-      await asTx(control)
-        .query(sql`DELETE FROM ${gj.processes} WHERE id = ${processId}`)
+      await control
+        .query(asQuery(sql`DELETE FROM ${tables.processes} WHERE id = ${processId}`))
         .catch(() => undefined);
       await control.end().catch(() => undefined);
     },

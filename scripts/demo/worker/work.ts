@@ -1,20 +1,26 @@
 import { raise } from '../data/errors';
 import { findJobClass, retriedExceptions, retryWaitMs } from '../data/job-classes';
 import type { Random } from '../data/random';
-import type { ClaimedJob, Performance } from './thread';
+import type { LockedJob, Performance } from './thread';
 
-/** Seconds: long enough to be seen running, short enough that pages move. */
-const SHORTEST = 0.2;
-const LONGEST = 8;
-/** What failed before fails again this often: a visitor who retries mostly sees it succeed. */
-const FAILS_AGAIN = 0.2;
+/** Long enough to appear as running, short enough that pages change. */
+const MIN_SECONDS = 0.2;
+const MAX_SECONDS = 8;
+/** Low, so that a user who retries a job mostly sees it succeed. */
+const RETRY_FAILURE_PROBABILITY = 0.2;
 
-/** How the made-up app's classes behave. A class that it does not know (the source batch's) succeeds. */
-export function workOf(random: Random): (job: ClaimedJob) => Performance {
+/** Simulates the job classes of the demo app. Unknown classes (of the source batch) succeed. */
+export function createPerform(random: Random): (job: LockedJob) => Performance {
   return (job) => {
     const jobClass = findJobClass(job.jobClass);
-    const seconds = Math.min(LONGEST, Math.max(SHORTEST, random.skewed(jobClass?.seconds ?? 1)));
-    if (!jobClass || !random.chance(job.executions > 0 ? FAILS_AGAIN : jobClass.failure))
+    const seconds = Math.min(
+      MAX_SECONDS,
+      Math.max(MIN_SECONDS, random.skewed(jobClass?.seconds ?? 1)),
+    );
+    if (
+      !jobClass ||
+      !random.chance(job.executions > 0 ? RETRY_FAILURE_PROBABILITY : jobClass.failure)
+    )
       return { seconds };
     const { text, backtrace, kind } = raise(random, jobClass.name, jobClass.errors);
     const retry = {

@@ -1,23 +1,20 @@
 import { getTranslations } from 'next-intl/server';
 import { RepairEffect, TargetInputs } from '@/components/attention/repair-effect';
-import { PERMISSION_OF } from '@/components/attention/repair-rules';
+import { REPAIR_PERMISSIONS } from '@/components/attention/repair-rules';
 import { ConfirmPage } from '@/components/confirm-page';
 import { submitRepair } from '@/lib/attention/actions';
-import { readRepairTarget } from '@/lib/attention/target';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
+import { readRepairTarget } from '@/lib/attention/types';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { guardPage, missingPage } from '../../guard';
 
-/** Asks before a repair where there is no JavaScript. */
-export default async function RepairPage({
-  searchParams,
-}: {
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
-}) {
-  const given = paramsOf(await searchParams);
-  const target = readRepairTarget(given);
+/** Confirms a repair without JavaScript. */
+export default async function RepairPage({ searchParams }: { searchParams: PageSearchParams }) {
+  const pageParams = paramsOf(await searchParams);
+  const target = readRepairTarget(pageParams);
   if (!target) return missingPage();
-  const jobId = given.get('back') === 'job' && target.repair === 'release_jobs' && target.ids?.[0];
+  const jobId =
+    pageParams.get('back') === 'job' && target.repair === 'release_jobs' && target.ids?.[0];
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations(`attention.repairs.${target.repair}`);
@@ -27,7 +24,7 @@ export default async function RepairPage({
         action={submitRepair}
         back={jobId ? `/jobs/${jobId}` : '/attention'}
         confirm={t('confirm')}
-        denied={denialsOf(ctx)[PERMISSION_OF[target.repair]]}
+        denial={denialsOf(ctx)[REPAIR_PERMISSIONS[target.repair]]}
       >
         <TargetInputs target={target} />
         {jobId && <input type="hidden" name="back" value="job" />}

@@ -2,19 +2,22 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { History } from '@/components/audit/history';
 import { BatchAttributes } from '@/components/batches/batch-attributes';
-import { BatchHead } from '@/components/batches/batch-head';
+import { BatchHeader } from '@/components/batches/batch-head';
 import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
 import { FilterChips } from '@/components/jobs/filter-chips';
-import { DidNotice } from '@/components/jobs/did-notice';
 import { JobList } from '@/components/jobs/job-list';
+import { JobResultBanner } from '@/components/jobs/job-result-banner';
 import { NotUnderstoodChips } from '@/components/not-understood';
-import { historyOf } from '@/lib/audit/queries';
+import { historyOf } from '@/lib/audit-log/queries';
 import { getBatch, getRawBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
 import type { BatchRow } from '@/lib/batches/types';
-import { type Ctx, requireCtx } from '@/lib/ctx';
-import { ConsoleError } from '@/lib/errors';
-import { paramsOf } from '@/lib/filter-params';
+import { requireCtx } from '@/lib/context/request-context';
+import type { Ctx } from '@/lib/context/types';
+import { ConsoleError } from '@/lib/core/errors';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
+import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import {
   isUnderstood,
   type JobFilter,
@@ -22,58 +25,59 @@ import {
   notUnderstoodOf,
   parseJobFilter,
 } from '@/lib/jobs/filters';
-import { listBatchJobs } from '@/lib/jobs/batch-jobs';
-import { listCallbackJobs } from '@/lib/jobs/list';
-import { isUuid } from '@/lib/text';
-import { guardPage, guardPart, missingPage } from '../../guard';
+import { listCallbackJobs } from '@/lib/jobs/rows';
+import { guardPage, renderSection, missingPage } from '../../guard';
+import { type IdParams, titleWithId } from '../../page-title';
 import { queryZone } from '../../query-zone';
 
-/** A batch of at most so many jobs is counted with the page; a larger one by a request of its own. */
-const COUNTED_WITH_PAGE = 1_000;
+/**
+ * Maximum jobs of a batch that are counted with the page; larger batches need a separate request.
+ */
+const MAX_JOBS_COUNTED_WITH_PAGE = 1_000;
 
 interface Props {
-  params: Promise<{ id: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  params: IdParams;
+  searchParams: PageSearchParams;
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return {
-    title: `${(await getTranslations('batches'))('title')} ${(await params).id.slice(0, 8)}`,
-  };
+  return titleWithId((await getTranslations('batches'))('title'), params);
 }
 
 export default async function BatchPage({ params, searchParams }: Props) {
   const { id } = await params;
-  const all = await searchParams;
-  const given = paramsOf(all);
+  const rawParams = await searchParams;
+  const pageParams = paramsOf(rawParams);
   if (!isUuid(id)) return missingPage();
   return guardPage(async () => {
-    const zone = await queryZone(`/batches/${id}`, all);
+    const zone = await queryZone(`/batches/${id}`, rawParams);
     const ctx = await requireCtx();
-    const [t, audit] = [await getTranslations('batch'), await getTranslations('audit')];
-    const filter = parseJobFilter(given, { zone });
-    // All at once: each is a short transaction of its own, and none waits for another.
-    const asked = getBatch(ctx, id);
-    const [found, status, callbacks, jobs, history] = await Promise.all([
-      asked,
-      statusNow(
+    const t = await getTranslations('batch');
+    const audit = await getTranslations('audit');
+    const filter = parseJobFilter(pageParams, { zone });
+    // In parallel, because each query runs in its own short transaction.
+    const batchQuery = getBatch(ctx, id);
+    const [batch, status, callbacks, jobs, history] = await Promise.all([
+      batchQuery,
+      initialStatus(
         ctx,
-        asked.then((batch) => batch?.row ?? null),
+        batchQuery.then((result) => result?.row ?? null),
         id,
-        given.get('counts') === '1',
+        pageParams.get('counts') === '1',
       ),
-      guardPart(() => callbackJobs(ctx, id)),
-      guardPart(() => batchedJobs(ctx, id, filter)),
-      guardPart(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
+      renderSection(() => renderCallbackJobs(ctx, id)),
+      renderSection(() => renderBatchedJobs(ctx, id, filter)),
+      renderSection(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
     ]);
-    if (!found) return missingPage();
-    const showsAll = given.get('attributes') === 'all' && found.attributes.json === null;
-    const attributes = (showsAll ? await getRawBatch(ctx, id) : null) ?? found.attributes;
-    const allHref = showsAll ? null : `/batches/${id}?attributes=all#attributes`;
+    if (!batch) return missingPage();
+    const showsAllAttributes =
+      pageParams.get('attributes') === 'all' && batch.attributes.json === null;
+    const attributes = (showsAllAttributes ? await getRawBatch(ctx, id) : null) ?? batch.attributes;
+    const allHref = showsAllAttributes ? null : `/batches/${id}?attributes=all#attributes`;
     return (
       <>
-        <BatchHead batch={found.row} initial={status} />
-        <DidNotice params={given} />
+        <BatchHeader batch={batch.row} initial={status} />
+        <JobResultBanner params={pageParams} />
         <BatchAttributes attributes={attributes} allHref={allHref} />
         <section aria-labelledby="callback-jobs" className="mt-6">
           <h2 id="callback-jobs" className="mb-2 text-base font-semibold">
@@ -101,25 +105,33 @@ export default async function BatchPage({ params, searchParams }: Props) {
   });
 }
 
-/** The status when the counts are cheap (or asked for by a reader without JavaScript); else null: the page asks again for it. */
-async function statusNow(ctx: Ctx, asked: Promise<BatchRow | null>, id: string, always: boolean) {
+/**
+ * The status of a small batch, or of any with `always`; otherwise null, and the page fetches it
+ * later.
+ */
+async function initialStatus(
+  ctx: Ctx,
+  batchQuery: Promise<BatchRow | null>,
+  id: string,
+  always: boolean,
+) {
   try {
-    if (!always) return await getSmallBatchStatus(ctx, asked, id, COUNTED_WITH_PAGE);
-    const batch = await asked;
+    if (!always) return await getSmallBatchStatus(ctx, batchQuery, id, MAX_JOBS_COUNTED_WITH_PAGE);
+    const batch = await batchQuery;
     return batch && (await getBatchStatus(ctx, batch));
   } catch (error) {
-    // Cut: the page stands without it.
+    // After a timeout the page renders without the status.
     if (error instanceof ConsoleError && error.code === 'query_timeout') return null;
     throw error;
   }
 }
 
-async function callbackJobs(ctx: Ctx, id: string) {
+async function renderCallbackJobs(ctx: Ctx, id: string) {
   const t = await getTranslations('batch');
   const rows = await listCallbackJobs(ctx, id);
   return (
     <JobList
-      door={`/api/batches/${id}/callback-jobs`}
+      endpoint={`/api/batches/${id}/callback-jobs`}
       initial={{ rows, previous: null, next: null }}
       page={null}
       label={t('callbackJobs')}
@@ -128,12 +140,12 @@ async function callbackJobs(ctx: Ctx, id: string) {
   );
 }
 
-async function batchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
+async function renderBatchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
   const t = await getTranslations();
   return (
     <JobList
       key={JSON.stringify(filter)}
-      door={`/api/batches/${id}/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
+      endpoint={`/api/batches/${id}/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}

@@ -1,49 +1,49 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { AbsoluteTime } from '@/components/absolute-time';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { RunView } from '@/components/bulk/run-view';
 import { Samples } from '@/components/bulk/samples';
 import { TargetText } from '@/components/bulk/target-text';
-import { AbsoluteTime } from '@/components/absolute-time';
 import { Banner } from '@/components/ui/banner';
-import { getRun, listSamples } from '@/lib/bulk/queries';
-import { requireCtx } from '@/lib/ctx';
-import { ERROR_CODES } from '@/lib/errors';
-import { paramsOf } from '@/lib/filter-params';
-import { isUuid } from '@/lib/text';
-import { guardPage, missingPage } from '../../guard';
+import { getRun, listSamples } from '@/lib/bulk/runs';
+import { requireCtx } from '@/lib/context/request-context';
+import { ERROR_CODES } from '@/lib/core/errors';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { guardRowPage, missingPage } from '../../guard';
+import { type IdParams, titleWithId } from '../../page-title';
 
 interface Props {
-  params: Promise<{ id: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  params: IdParams;
+  searchParams: PageSearchParams;
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `${(await getTranslations('bulk'))('title')} ${(await params).id.slice(0, 8)}` };
+  return titleWithId((await getTranslations('bulk'))('title'), params);
 }
 
-/** What a control without JavaScript came to, when it came to nothing. */
-const FAILED = ['conflict', 'missing'] as const;
+/** Failed outcomes of a control without JavaScript. */
+const FAILED_OUTCOMES = ['conflict', 'missing'] as const;
 
 export default async function BulkRunPage({ params, searchParams }: Props) {
-  const { id } = await params;
   const outcome = paramsOf(await searchParams).get('outcome');
-  if (!isUuid(id)) return missingPage();
-  return guardPage(async () => {
+  return guardRowPage(params, async (id) => {
     const ctx = await requireCtx();
     const t = await getTranslations();
     const [run, samples] = await Promise.all([getRun(ctx, id), listSamples(ctx, id)]);
     if (!run) return missingPage();
-    const failed = FAILED.find((one) => one === outcome);
-    const error = ERROR_CODES.find((one) => one === outcome);
+    const failedOutcome = FAILED_OUTCOMES.find((name) => name === outcome);
+    const error = ERROR_CODES.find((code) => code === outcome);
     return (
       <>
         <Breadcrumb items={[{ href: '/bulk', text: t('bulk.title') }]} current={run.id} />
         <h1 className="mt-1 mb-3 text-xl font-semibold">{t(`bulk.names.${run.action}`)}</h1>
-        {(failed ?? error) && (
+        {(failedOutcome ?? error) && (
           <div className="mb-3">
             <Banner tone="warning" role="status">
-              {failed ? t(`bulk.notControlled.${failed}`) : error && t(`errors.${error}`)}
+              {failedOutcome
+                ? t(`bulk.notControlled.${failedOutcome}`)
+                : error && t(`errors.${error}`)}
             </Banner>
           </div>
         )}

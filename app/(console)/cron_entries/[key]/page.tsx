@@ -1,22 +1,23 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { CopyButton } from '@/components/copy-button';
-import { CronHead } from '@/components/cron/cron-head';
-import { CronNotice } from '@/components/cron/cron-notice';
+import { CronHeader } from '@/components/cron/cron-head';
+import { CronResultBanner } from '@/components/cron/cron-result-banner';
 import { JobList } from '@/components/jobs/job-list';
 import { ListCount } from '@/components/jobs/list-count';
 import { PollParts } from '@/components/jobs/poll-parts';
-import { chipOf } from '@/components/jobs/query-terms';
+import { toChip } from '@/components/jobs/query-terms';
 import { StateTabs } from '@/components/jobs/state-tabs';
 import { NotUnderstoodChips } from '@/components/not-understood';
 import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { JsonBlock } from '@/components/ui/json-block';
+import { requireCtx } from '@/lib/context/request-context';
+import type { Ctx } from '@/lib/context/types';
+import { type Params, type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { getCronEntry } from '@/lib/cron/entries';
-import { keyOfSegment } from '@/lib/cron/key';
-import { type Ctx, requireCtx } from '@/lib/ctx';
-import { type Params, paramsOf } from '@/lib/filter-params';
-import { JOB_STATES } from '@/lib/good-job/states';
+import { keyOfSegment } from '@/lib/cron/types';
+import { JOB_STATES } from '@/lib/good-job/types';
 import {
   type JobFilter,
   isUnderstood,
@@ -25,13 +26,13 @@ import {
   parseJobFilter,
   withState,
 } from '@/lib/jobs/filters';
-import { listJobs } from '@/lib/jobs/job-list';
-import { guardPage, guardPart, missingPage } from '../../guard';
+import { listJobs } from '@/lib/jobs/list';
+import { guardPage, renderSection, missingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 
 interface Props {
   params: Promise<{ key: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: PageSearchParams;
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
@@ -42,22 +43,22 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function CronEntryPage({ params, searchParams }: Props) {
   const key = keyOfSegment((await params).key);
-  const all = await searchParams;
-  const given = paramsOf(all);
+  const rawParams = await searchParams;
+  const pageParams = paramsOf(rawParams);
   if (key === null) return missingPage();
   return guardPage(async () => {
-    const zone = await queryZone(`/cron_entries/${encodeURIComponent(key)}`, all);
+    const zone = await queryZone(`/cron_entries/${encodeURIComponent(key)}`, rawParams);
     const ctx = await requireCtx();
     const t = await getTranslations('cron');
     const [entry, jobs] = await Promise.all([
       getCronEntry(ctx, key, t('none')),
-      guardPart(() => jobsOf(ctx, key, given, zone)),
+      renderSection(() => renderJobs(ctx, key, pageParams, zone)),
     ]);
     if (!entry) return missingPage();
     return (
       <>
-        <CronHead initial={entry} />
-        <CronNotice did={given.get('did')} outcome={given.get('outcome')} />
+        <CronHeader initial={entry} />
+        <CronResultBanner params={pageParams} />
         {entry.propertiesJson !== null && (
           <section aria-labelledby="properties" className="mt-5">
             <div className="mb-1 flex items-center justify-between">
@@ -80,62 +81,65 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
   });
 }
 
-/** The key's jobs, filtered and acted on as in the list of all jobs; that they are of this key is no condition to take away. */
-async function jobsOf(ctx: Ctx, key: string, given: Params, zone: string) {
+/** The jobs of the key, as in the list of all jobs but without a chip for the key itself. */
+async function renderJobs(ctx: Ctx, key: string, pageParams: Params, zone: string) {
   const t = await getTranslations();
   const filter = parseJobFilter(
-    { get: (name) => (name === 'cron_key' ? key : given.get(name)) },
+    { get: (name) => (name === 'cron_key' ? key : pageParams.get(name)) },
     { zone },
   );
-  const own = (one: JobFilter): JobFilter => ({
-    ...one,
-    terms: one.terms.filter(({ param }) => param !== 'cron_key'),
+  const withoutKey = (jobFilter: JobFilter): JobFilter => ({
+    ...jobFilter,
+    terms: jobFilter.terms.filter(({ param }) => param !== 'cron_key'),
   });
   const path = `/cron_entries/${encodeURIComponent(key)}`;
-  const href = (one: JobFilter) => `${path}?${new URLSearchParams(jobFilterParams(own(one)))}`;
-  const understood = isUnderstood(filter);
-  const why = await getTranslations('search.problems');
-  const problems = notUnderstoodOf(own(filter)).map(({ reason, ...problem }) => ({
+  const href = (jobFilter: JobFilter) =>
+    `${path}?${new URLSearchParams(jobFilterParams(withoutKey(jobFilter)))}`;
+  const hasValidFilter = isUnderstood(filter);
+  const explain = await getTranslations('search.problems');
+  const problems = notUnderstoodOf(withoutKey(filter)).map(({ reason, ...problem }) => ({
     ...problem,
-    why: reason && why(reason),
+    explanation: reason && explain(reason),
   }));
-  const params = jobFilterParams(own(filter));
-  const search = { path, params, chips: own(filter).terms.map(chipOf) };
+  const params = jobFilterParams(withoutKey(filter));
+  const search = { path, params, chips: withoutKey(filter).terms.map(toChip) };
   const query = String(
     new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
   );
   const page = await listJobs(ctx, filter);
   return (
-    <PollParts initial={understood ? page : null}>
+    <PollParts initial={hasValidFilter ? page : null}>
       <SearchBox {...search} />
       <SearchForm {...search} />
       <NotUnderstoodChips
-        chips={problems.filter((problem) => !problem.why)}
-        terms={problems.filter((problem) => problem.why)}
+        chips={problems.filter((problem) => !problem.explanation)}
+        terms={problems.filter((problem) => problem.explanation)}
         clearHref={path}
       />
       <StateTabs
         tabs={[null, ...JOB_STATES].map((state) => ({
           state,
           href: href(withState(filter, state)),
-          current: filter.state === state && understood,
+          current: filter.state === state && hasValidFilter,
         }))}
         query={query}
         state={filter.state}
       />
       <JobList
         key={JSON.stringify(filter)}
-        door={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
+        endpoint={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
         initial={page}
         page={{ path, params }}
         label={t('cron.jobs')}
         empty={t(
-          filter.state || filter.terms.length > 1 || !understood ? 'jobs.empty' : 'cron.noJobs',
+          filter.state || filter.terms.length > 1 || !hasValidFilter ? 'jobs.empty' : 'cron.noJobs',
         )}
         bulk={
-          understood ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))) } : null
+          hasValidFilter
+            ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))) }
+            : null
         }
-        tools={understood && <ListCount state={filter.state} query={query} />}
+        tools={hasValidFilter && <ListCount state={filter.state} query={query} />}
       />
     </PollParts>
   );

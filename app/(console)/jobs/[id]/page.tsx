@@ -1,35 +1,37 @@
 import type { Metadata } from 'next';
+import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
+import { RepairResultBanner } from '@/components/attention/repair-result-banner';
 import { History } from '@/components/audit/history';
-import { RepairNotice } from '@/components/attention/repair-notice';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
-import { DidNotice } from '@/components/jobs/did-notice';
+import { MoreMessages } from '@/components/i18n/more-messages';
 import { Executions } from '@/components/jobs/executions';
+import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
 import { JobArguments } from '@/components/jobs/job-arguments';
-import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
+import { JobResultBanner } from '@/components/jobs/job-result-banner';
 import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
-import { MoreMessages } from '@/components/shell/more-messages';
-import { historyOf } from '@/lib/audit/queries';
-import { RefreshOnChange } from '@/components/refresh-on-change';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { getJob } from '@/lib/jobs/detail';
+import { RefreshOnChange } from '@/components/polling/refresh-on-change';
+import { historyOf } from '@/lib/audit-log/queries';
+import type { Denial } from '@/lib/auth/roles';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
+import { getJob, getJobVersion } from '@/lib/jobs/detail';
 import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
-import { isBlankName } from '@/lib/jobs/name-links';
+import { isBlankName } from '@/lib/jobs/links';
 import { getRawJob } from '@/lib/jobs/raw';
-import { getJobVersion } from '@/lib/jobs/version';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
-import { HIDDEN } from '@/lib/redaction/redaction';
-import { isUuid } from '@/lib/text';
-import { guardPage, guardPart, missingPage } from '../../guard';
+import { REDACTION_MARKER } from '@/lib/redaction/redaction';
+import { guardRowPage, renderSection, missingPage } from '../../guard';
+import { type IdParams, titleWithId } from '../../page-title';
 
-const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
+const containsRedactedText = (job: JobDetail, executions: ExecutionRow[]) =>
   job.argumentsHidden ||
   job.tooLarge !== undefined ||
   [
@@ -39,35 +41,33 @@ const hasHidden = (job: JobDetail, executions: ExecutionRow[]) =>
       ...applicationFrames,
       ...otherFrames,
     ]),
-  ].some((text) => text?.includes(HIDDEN));
+  ].some((text) => text?.includes(REDACTION_MARKER));
 
 interface Props {
-  params: Promise<{ id: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  params: IdParams;
+  searchParams: PageSearchParams;
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `${(await getTranslations('jobs'))('job')} ${(await params).id.slice(0, 8)}` };
+  return titleWithId((await getTranslations('jobs'))('job'), params);
 }
 
 export default async function JobPage({ params, searchParams }: Props) {
-  const { id } = await params;
-  const given = paramsOf(await searchParams);
-  if (!isUuid(id)) return missingPage();
-  return guardPage(async () => {
+  const pageParams = paramsOf(await searchParams);
+  return guardRowPage(params, async (id) => {
     const ctx = await requireCtx();
     const t = await getTranslations();
-    const whole = given.get('all') ?? '';
-    const fromParam = given.get('executions') ?? '';
+    const allParam = pageParams.get('all') ?? '';
+    const fromParam = pageParams.get('executions') ?? '';
     const from = isUuid(fromParam) ? fromParam : null;
-    // First: a change while the page is read must show as a change.
+    // Read before the data, so that a change in between triggers a refresh.
     const version = await getJobVersion(ctx, id);
     if (!version) return missingPage();
     const [job, page, raw, history] = await Promise.all([
-      getJob(ctx, id, { all: whole === '1' }),
-      pageOfExecutions(ctx, id, { from, wholeId: isUuid(whole) ? whole : null }),
-      given.get('raw') === '1' ? getRawJob(ctx, id) : null,
-      guardPart(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
+      getJob(ctx, id, { all: allParam === '1' }),
+      pageOfExecutions(ctx, id, { from, wholeId: isUuid(allParam) ? allParam : null }),
+      pageParams.get('raw') === '1' ? getRawJob(ctx, id) : null,
+      renderSection(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return missingPage();
     const executions = { ...page, rows: markLostExecution(page.rows, job.lostWorker) };
@@ -82,8 +82,8 @@ export default async function JobPage({ params, searchParams }: Props) {
           <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
         </div>
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
-        <DidNotice params={given} />
-        <RepairNotice params={given} />
+        <JobResultBanner params={pageParams} />
+        <RepairResultBanner params={pageParams} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
           <JobActions
             job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }}
@@ -95,20 +95,11 @@ export default async function JobPage({ params, searchParams }: Props) {
           </MoreMessages>
         )}
         <JobFacts job={job} />
-        <section aria-labelledby="arguments" className="mt-6">
-          <div className="mb-1 flex items-center justify-between">
-            <h2 id="arguments" className="text-base font-semibold">
-              {t('job.arguments')}
-            </h2>
-            {job.argumentsJson !== null && (
-              <CopyButton text={job.argumentsJson} label={t('job.arguments')} />
-            )}
-          </div>
-          <JobArguments job={job} />
-          {hasHidden(job, executions.rows) && (
-            <HiddenNote jobId={job.id} denied={denialsOf(ctx)['argument.reveal']} />
-          )}
-        </section>
+        <ArgumentsSection
+          job={job}
+          hasRedactedText={containsRedactedText(job, executions.rows)}
+          revealDenial={denialsOf(ctx)['argument.reveal']}
+        />
         <div className="mt-6 grid gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
           <section aria-labelledby="executions" className="min-w-0">
             <h2 id="executions" className="mb-2 text-base font-semibold">
@@ -138,4 +129,30 @@ export default async function JobPage({ params, searchParams }: Props) {
       </>
     );
   });
+}
+
+function ArgumentsSection({
+  job,
+  hasRedactedText,
+  revealDenial,
+}: {
+  job: JobDetail;
+  hasRedactedText: boolean;
+  revealDenial: Denial | undefined;
+}) {
+  const t = useTranslations('job');
+  return (
+    <section aria-labelledby="arguments" className="mt-6">
+      <div className="mb-1 flex items-center justify-between">
+        <h2 id="arguments" className="text-base font-semibold">
+          {t('arguments')}
+        </h2>
+        {job.argumentsJson !== null && (
+          <CopyButton text={job.argumentsJson} label={t('arguments')} />
+        )}
+      </div>
+      <JobArguments job={job} />
+      {hasRedactedText && <HiddenNote jobId={job.id} denial={revealDenial} />}
+    </section>
+  );
 }

@@ -1,24 +1,26 @@
 import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { PauseEffect } from '@/components/pauses/pause-effect';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { PAUSE_KINDS } from '@/lib/good-job/settings';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { isFilterText } from '@/lib/core/text';
+import { PAUSE_KINDS } from '@/lib/good-job/types';
 import { submitPause } from '@/lib/pauses/actions';
-import { isFilterText } from '@/lib/text';
 import { guardPage, missingPage } from '../../guard';
 
 interface Props {
   params: Promise<{ action: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: PageSearchParams;
 }
 
-/** Asks before a pause, or its end, where there is no JavaScript. `type` and `value` are GoodJob's own parameters. */
+/**
+ * Confirms a pause or its end without JavaScript. `type` and `value` are GoodJob's own parameters.
+ */
 export default async function PauseActionPage({ params, searchParams }: Props) {
   const name = (await params).action;
-  const given = paramsOf(await searchParams);
-  const kind = PAUSE_KINDS.find((one) => one === given.get('type'));
-  const value = given.get('value') ?? '';
+  const pageParams = paramsOf(await searchParams);
+  const kind = PAUSE_KINDS.find((candidate) => candidate === pageParams.get('type'));
+  const value = pageParams.get('value') ?? '';
   if (
     (name !== 'pause' && name !== 'unpause') ||
     !kind ||
@@ -35,7 +37,7 @@ export default async function PauseActionPage({ params, searchParams }: Props) {
         action={submitPause}
         back="/pauses"
         confirm={t(`${name}.confirm`)}
-        denied={denialsOf(ctx)[`pause.${name}`]}
+        denial={denialsOf(ctx)[`pause.${name}`]}
       >
         <input type="hidden" name="action" value={name} />
         <input type="hidden" name="kind" value={kind} />

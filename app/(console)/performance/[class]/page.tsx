@@ -1,31 +1,30 @@
 import type { Metadata } from 'next';
-import { getTranslations } from 'next-intl/server';
 import Link from 'next/link';
+import { useTranslations } from 'next-intl';
+import { getTranslations } from 'next-intl/server';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { NotUnderstoodChips } from '@/components/not-understood';
-import { AccuracyNote } from '@/components/performance/accuracy-note';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
-import { RangePicker } from '@/components/performance/range-picker';
 import { Slowest } from '@/components/performance/slowest';
 import { Totals } from '@/components/performance/totals';
 import { buttonClass } from '@/components/ui/button';
-import { requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
-import { paramsOf } from '@/lib/filter-params';
+import { requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { setResponseStatus } from '@/lib/core/shared-state';
+import { cut, isFilterText } from '@/lib/core/text';
 import { parsePerformanceFilter } from '@/lib/performance/filters';
-import { isKnownClass, measure } from '@/lib/performance/queries';
-import { setResponseStatus } from '@/lib/response-status';
-import { cut, isFilterText } from '@/lib/text';
+import { classExists, measure } from '@/lib/performance/queries';
 import { guardPage, missingPage } from '../../guard';
+import { MeasuredPeriod } from '../measured-period';
 
 interface Props {
   params: Promise<{ class: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: PageSearchParams;
 }
 
-/** As it stands in the path, percent-encoded; null: nothing that a class could be called. */
-function classOf(encoded: string): string | null {
+/** Decodes the path segment; null if it cannot be the name of a class. */
+function parseClass(encoded: string): string | null {
   try {
     const name = decodeURIComponent(encoded);
     return isFilterText(name) && name.trim() !== '' ? name : null;
@@ -35,102 +34,97 @@ function classOf(encoded: string): string | null {
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return {
-    title: `${cut(classOf((await params).class) ?? '', 80)} · ${(await getTranslations('performance'))('title')}`,
-  };
+  const t = await getTranslations('performance');
+  const name = cut(parseClass((await params).class) ?? '', 80);
+  return { title: `${name} · ${t('title')}` };
 }
 
 export default async function ClassPage({ params, searchParams }: Props) {
   const { class: encoded } = await params;
-  const given = paramsOf(await searchParams);
-  const jobClass = classOf(encoded);
+  const pageParams = paramsOf(await searchParams);
+  const jobClass = parseClass(encoded);
   if (jobClass === null) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('performance');
-    const filter = parsePerformanceFilter(given);
+    const filter = parsePerformanceFilter(pageParams);
     const path = `/performance/${encodeURIComponent(jobClass)}`;
     const performance =
       filter.notUnderstood.length === 0 ? await measure(ctx, filter, jobClass) : null;
-    if (!performance?.now.total?.executions && !(await isKnownClass(ctx, jobClass))) {
+    if (!performance?.now.total?.executions && !(await classExists(ctx, jobClass))) {
       setResponseStatus(404);
-      return (
-        <div className="mx-auto max-w-2xl py-10">
-          <h1 className="text-xl font-semibold">{t('unknownClass')}</h1>
-          <p className="mt-3">
-            {t.rich('unknownClassText', {
-              name: () => <span className="font-mono any-break">{jobClass}</span>,
-            })}
-          </p>
-          <p className="mt-4">
-            <Link href="/performance" className={buttonClass()}>
-              {t('title')}
-            </Link>
-          </p>
-        </div>
-      );
+      return <UnknownClass name={jobClass} />;
     }
     return (
       <>
         <Breadcrumb items={[{ href: '/performance', text: t('title') }]} current={jobClass} />
-        <div className="mt-1 mb-2 flex flex-wrap items-center gap-x-4 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
-            {jobClass}
-          </h1>
-          <Link
-            href={`/jobs?${new URLSearchParams({ job_class: jobClass })}`}
-            prefetch={false}
-            className="text-accent"
-          >
-            {t('jobsOfClass')}
-          </Link>
-          <Link
-            href={`/cleaner?${new URLSearchParams({ job_class: jobClass })}`}
-            prefetch={false}
-            className="text-accent"
-          >
-            {t('failuresOfClass')}
-          </Link>
-        </div>
+        <ClassHead name={jobClass} />
         <NotUnderstoodChips chips={filter.notUnderstood} clearHref={path} />
         {performance && (
-          <>
-            <RangePicker
-              filter={filter}
-              period={performance.period}
-              path={path}
-              action={env().basePath + path}
-            />
-            <AccuracyNote performance={performance} />
-            {performance.now.total?.executions === 0 ? (
-              <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-                {t('empty')}
-              </div>
-            ) : (
-              <>
-                <Totals performance={performance} jobClass={jobClass} />
-                <div className="grid gap-3 xl:grid-cols-2">
-                  <HistogramChart performance={performance} />
-                  <TimeChart performance={performance} jobClass={jobClass} />
-                </div>
-                <Slowest now={performance.now} />
-                {performance.now.total && (
-                  <FiguresTable
-                    of="queue"
-                    rows={performance.now.queues}
-                    before={performance.before.queues}
-                    period={performance.period}
-                    filter={filter}
-                    path={path}
-                    jobClass={jobClass}
-                    sampled={performance.now.accuracy.kind === 'sample'}
-                  />
-                )}
-              </>
+          <MeasuredPeriod filter={filter} performance={performance} path={path}>
+            <Totals performance={performance} jobClass={jobClass} />
+            <div className="grid gap-3 xl:grid-cols-2">
+              <HistogramChart performance={performance} />
+              <TimeChart performance={performance} jobClass={jobClass} />
+            </div>
+            <Slowest now={performance.now} />
+            {performance.now.total && (
+              <FiguresTable
+                groupBy="queue"
+                rows={performance.now.queues}
+                before={performance.before.queues}
+                period={performance.period}
+                filter={filter}
+                path={path}
+                jobClass={jobClass}
+                isSample={performance.now.accuracy.kind === 'sample'}
+              />
             )}
-          </>
+          </MeasuredPeriod>
         )}
       </>
     );
   });
+}
+
+function ClassHead({ name }: { name: string }) {
+  const t = useTranslations('performance');
+  return (
+    <div className="mt-1 mb-2 flex flex-wrap items-center gap-x-4 gap-y-1">
+      <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{name}</h1>
+      <Link
+        href={`/jobs?${new URLSearchParams({ job_class: name })}`}
+        prefetch={false}
+        className="text-accent"
+      >
+        {t('jobsOfClass')}
+      </Link>
+      <Link
+        href={`/cleaner?${new URLSearchParams({ job_class: name })}`}
+        prefetch={false}
+        className="text-accent"
+      >
+        {t('failuresOfClass')}
+      </Link>
+    </div>
+  );
+}
+
+function UnknownClass({ name }: { name: string }) {
+  const t = useTranslations('performance');
+  return (
+    <div className="mx-auto max-w-2xl py-10">
+      <h1 className="text-xl font-semibold">{t('unknownClass')}</h1>
+      <p className="mt-3">
+        {t.rich('unknownClassText', {
+          name: () => <span className="font-mono any-break">{name}</span>,
+        })}
+      </p>
+      <p className="mt-4">
+        <Link href="/performance" className={buttonClass()}>
+          {t('title')}
+        </Link>
+      </p>
+    </div>
+  );
 }

@@ -1,11 +1,11 @@
-import { answerJson } from '@/lib/api';
-import { getRun } from '@/lib/bulk/queries';
-import { isUuid } from '@/lib/text';
+import { jsonResponse } from '@/app/api/answer-json';
+import { getRun } from '@/lib/bulk/runs';
+import { isUuid } from '@/lib/core/text';
 
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ id: string }> },
 ): Promise<Response> {
   const { id } = await params;
-  return answerJson(async (ctx) => (isUuid(id) ? getRun(ctx, id) : null));
+  return jsonResponse(async (ctx) => (isUuid(id) ? getRun(ctx, id) : null));
 }

@@ -1,12 +1,12 @@
-import { answerJson } from '@/lib/api';
+import { jsonResponse } from '@/app/api/answer-json';
+import { isFilterText } from '@/lib/core/text';
 import { getCronEntry } from '@/lib/cron/entries';
-import { isFilterText } from '@/lib/text';
 
-/** A route's segment is decoded already, unlike a page's. */
+/** Next decodes the segment of a route, unlike that of a page. */
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ key: string }> },
 ): Promise<Response> {
   const { key } = await params;
-  return answerJson(async (ctx) => (isFilterText(key) ? getCronEntry(ctx, key) : null));
+  return jsonResponse(async (ctx) => (isFilterText(key) ? getCronEntry(ctx, key) : null));
 }

@@ -1,11 +1,11 @@
-import { answerJson } from '@/lib/api';
+import { jsonResponse } from '@/app/api/answer-json';
+import { isUuid } from '@/lib/core/text';
 import { getJob } from '@/lib/jobs/detail';
-import { isUuid } from '@/lib/text';
 
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ id: string }> },
 ): Promise<Response> {
   const { id } = await params;
-  return answerJson(async (ctx) => (isUuid(id) ? getJob(ctx, id) : null));
+  return jsonResponse(async (ctx) => (isUuid(id) ? getJob(ctx, id) : null));
 }

@@ -1,13 +1,13 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { jsonResponse } from '@/app/api/answer-json';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { chartOfList } from '@/lib/jobs/chart';
-import { readChartRequest } from '@/lib/jobs/chart-types';
 import { parseJobFilter } from '@/lib/jobs/filters';
+import { readChartRequest } from '@/lib/jobs/types';
 
 export async function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
-  return answerJson((ctx) =>
+  return jsonResponse((ctx) =>
     chartOfList(ctx, filter, readChartRequest(params.get('range'), params.get('by'))),
   );
 }

@@ -1,15 +1,15 @@
-import { answerJson } from '@/lib/api';
-import { completeQuery } from '@/lib/jobs/completion';
-import { isFilterText } from '@/lib/text';
+import { jsonResponse } from '@/app/api/answer-json';
+import { isFilterText } from '@/lib/core/text';
+import { completeQuery } from '@/lib/jobs/suggestions';
 
-/** `text`: the query as typed; `at`: the cursor in it, the end when it is not given. */
+/** `text` is the query and `at` the caret position, by default its end. */
 export async function GET(request: Request): Promise<Response> {
   const params = new URL(request.url).searchParams;
   const text = params.get('text') ?? '';
   const at = /^\d{1,4}$/.test(params.get('at') ?? '')
     ? Math.min(Number(params.get('at')), text.length)
     : text.length;
-  return answerJson(async (ctx) =>
+  return jsonResponse(async (ctx) =>
     isFilterText(text) ? completeQuery(ctx, { text, at }) : { from: at, to: at, items: [] },
   );
 }

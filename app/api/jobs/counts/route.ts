@@ -1,9 +1,9 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { jsonResponse } from '@/app/api/answer-json';
+import { paramsOfRequest } from '@/lib/core/search-params';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
 
 export async function GET(request: Request): Promise<Response> {
   const filter = parseJobFilter(paramsOfRequest(request));
-  return answerJson((ctx) => countTabs(ctx, filter));
+  return jsonResponse((ctx) => countTabs(ctx, filter));
 }

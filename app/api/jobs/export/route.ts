@@ -1,16 +1,16 @@
-import { exportResponse } from '@/lib/export-response';
-import { paramsOfRequest } from '@/lib/filter-params';
+import { paramsOfRequest } from '@/lib/core/search-params';
+import { exportResponse } from '@/lib/http/responses';
 import { exportJobs } from '@/lib/jobs/export';
 import { isUnderstood, parseJobFilter } from '@/lib/jobs/filters';
 
-/** The jobs of a filter as a file. */
+/** Exports the jobs of a filter. */
 export function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);
   return exportResponse({
     name: 'good-jobs',
     format: params.get('format'),
-    understood: isUnderstood(filter),
+    isFilterValid: isUnderstood(filter),
     chunks: (ctx, format) => exportJobs(ctx, filter, format),
   });
 }

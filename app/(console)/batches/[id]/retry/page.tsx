@@ -1,30 +1,28 @@
 import { getTranslations } from 'next-intl/server';
 import { RetryEffect } from '@/components/batches/retry-effect';
+import { CountConfirmation } from '@/components/bulk/count-confirmation';
 import { PreviewText } from '@/components/bulk/preview-text';
-import { TypedNumber } from '@/components/bulk/typed-number';
 import { ConfirmPage } from '@/components/confirm-page';
 import { Banner } from '@/components/ui/banner';
+import { isLargeRetry } from '@/lib/batches/mutations';
 import { getBatchRow } from '@/lib/batches/queries';
 import { submitBatchRetry } from '@/lib/bulk/actions';
-import { isLargeRetry } from '@/lib/bulk/batch-retry';
 import { previewBulk } from '@/lib/bulk/preview';
-import { TYPED_ABOVE } from '@/lib/bulk/types';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { paramsOf } from '@/lib/filter-params';
-import { isUuid } from '@/lib/text';
-import { guardPage, missingPage } from '../../../guard';
+import { CONFIRM_ABOVE } from '@/lib/bulk/types';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { guardRowPage, missingPage } from '../../../guard';
+import type { IdParams } from '../../../page-title';
 
 interface Props {
-  params: Promise<{ id: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  params: IdParams;
+  searchParams: PageSearchParams;
 }
 
-/** Asks before a batch retry where there is no JavaScript; of a large batch also for the number of its jobs. */
+/** Confirms a batch retry without JavaScript; a large batch also needs its number of jobs. */
 export default async function BatchRetryPage({ params, searchParams }: Props) {
-  const { id } = await params;
   const outcome = paramsOf(await searchParams).get('outcome');
-  if (!isUuid(id)) return missingPage();
-  return guardPage(async () => {
+  return guardRowPage(params, async (id) => {
     const ctx = await requireCtx();
     const t = await getTranslations();
     const batch = await getBatchRow(ctx, id);
@@ -38,7 +36,7 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
         action={submitBatchRetry}
         back={`/batches/${id}`}
         confirm={t('actions.batch_retry.confirm')}
-        denied={denialsOf(ctx)['batch.retry']}
+        denial={denialsOf(ctx)['batch.retry']}
       >
         {(outcome === 'not_confirmed' || outcome === 'more') && (
           <div className="mt-3">
@@ -56,7 +54,9 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
             <input type="hidden" name="cut_off_txid" value={preview.cutOff.txid} />
             <input type="hidden" name="kind" value={preview.total.kind} />
             <input type="hidden" name="expected" value={preview.total.count} />
-            {preview.total.count > TYPED_ABOVE && <TypedNumber number={preview.total.count} />}
+            {preview.total.count > CONFIRM_ABOVE && (
+              <CountConfirmation number={preview.total.count} />
+            )}
           </div>
         )}
       </ConfirmPage>

@@ -2,14 +2,14 @@ import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { CronEffect } from '@/components/cron/cron-effect';
 import { Banner } from '@/components/ui/banner';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { submitCron } from '@/lib/cron/actions';
 import { getCronEntry } from '@/lib/cron/entries';
-import { keyOfSegment } from '@/lib/cron/key';
 import { CRON_ACTIONS } from '@/lib/cron/mutations';
-import { denialsOf, requireCtx } from '@/lib/ctx';
+import { keyOfSegment } from '@/lib/cron/types';
 import { guardPage, missingPage } from '../../../guard';
 
-/** Asks before an action on a cron key where there is no JavaScript. */
+/** Confirms an action on a cron key without JavaScript. */
 export default async function CronActionPage({
   params,
 }: {
@@ -17,7 +17,7 @@ export default async function CronActionPage({
 }) {
   const { key: segment, action: name } = await params;
   const key = keyOfSegment(segment);
-  const action = CRON_ACTIONS.find((one) => one === name);
+  const action = CRON_ACTIONS.find((candidate) => candidate === name);
   if (key === null || !action) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -30,7 +30,7 @@ export default async function CronActionPage({
         action={submitCron}
         back={`/cron_entries/${encodeURIComponent(key)}`}
         confirm={t(`${action}.confirm`)}
-        denied={denialsOf(ctx)[`cron.${action}`]}
+        denial={denialsOf(ctx)[`cron.${action}`]}
       >
         <input type="hidden" name="key" value={key} />
         <input type="hidden" name="action" value={action} />

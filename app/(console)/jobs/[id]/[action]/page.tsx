@@ -1,29 +1,28 @@
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { ActionEffect, ActionWarningNote, RescheduleFields } from '@/components/jobs/action-fields';
-import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { DESTRUCTIVE } from '@/components/jobs/action-rules';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { JOB_ACTIONS } from '@/lib/good-job/actions';
-import { paramsOf } from '@/lib/filter-params';
-import { utcToZoned } from '@/lib/i18n/zoned-time';
+import { PastTimeQuestion } from '@/components/jobs/past-time-question';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { utcToZoned } from '@/lib/core/locale';
+import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { isTimestamp, isUuid } from '@/lib/core/text';
+import { JOB_ACTIONS } from '@/lib/good-job/types';
 import { submitJobAction } from '@/lib/jobs/actions';
-import { getJob } from '@/lib/jobs/detail';
-import { getActionWarnings } from '@/lib/jobs/warnings';
-import { isTimestamp, isUuid } from '@/lib/text';
+import { getActionWarnings, getJob } from '@/lib/jobs/detail';
 import { guardPage, missingPage } from '../../../guard';
 
-/** Asks before an action on a job where there is no JavaScript. */
+/** Confirms an action on a job without JavaScript. */
 export default async function JobActionPage({
   params,
   searchParams,
 }: {
   params: Promise<{ id: string; action: string }>;
-  searchParams: Promise<Record<string, string | string[] | undefined>>;
+  searchParams: PageSearchParams;
 }) {
   const { id, action: name } = await params;
   const past = paramsOf(await searchParams).get('past');
-  const action = JOB_ACTIONS.find((one) => one === name);
+  const action = JOB_ACTIONS.find((candidate) => candidate === name);
   if (!isUuid(id) || !action) return missingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
@@ -36,7 +35,7 @@ export default async function JobActionPage({
     if (!job) return missingPage();
     const warning = warnings[action];
     const pastTime = past !== null && isTimestamp(past) ? past : null;
-    const suggested = pastTime ? Date.parse(pastTime) : Date.now() + 3_600_000;
+    const suggestedMs = pastTime ? Date.parse(pastTime) : Date.now() + 3_600_000;
     return (
       <ConfirmPage
         title={t(`${action}.title`)}
@@ -44,7 +43,7 @@ export default async function JobActionPage({
         back={`/jobs/${id}`}
         confirm={t(`${action}.confirm`)}
         danger={DESTRUCTIVE.has(action)}
-        denied={denialsOf(ctx)[`job.${action}`]}
+        denial={denialsOf(ctx)[`job.${action}`]}
       >
         <input type="hidden" name="id" value={id} />
         <input type="hidden" name="action" value={action} />
@@ -53,7 +52,7 @@ export default async function JobActionPage({
         {action === 'reschedule' && (
           <RescheduleFields
             zone={zone}
-            at={utcToZoned(suggested, zone)}
+            at={utcToZoned(suggestedMs, zone)}
             isChosen={pastTime !== null}
           />
         )}

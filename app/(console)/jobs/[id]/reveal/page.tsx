@@ -1,59 +1,35 @@
 import type { Metadata } from 'next';
-import { getFormatter, getTranslations } from 'next-intl/server';
+import { useFormatter, useTranslations } from 'next-intl';
+import { getTranslations } from 'next-intl/server';
+import type { ReactNode } from 'react';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { RevealForm } from '@/components/jobs/reveal-form';
 import { ReasonField } from '@/components/reason-field';
 import { Banner } from '@/components/ui/banner';
 import { Button } from '@/components/ui/button';
-import { isBlankName } from '@/lib/jobs/name-links';
-import { denialsOf, requireCtx } from '@/lib/ctx';
-import { env } from '@/lib/env';
+import { env } from '@/lib/config/environment';
+import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { getJob } from '@/lib/jobs/detail';
 import { listExecutions } from '@/lib/jobs/executions';
-import { DOWNLOAD_PARTS } from '@/lib/jobs/download-parts';
-import { isUuid } from '@/lib/text';
-import { guardPage, missingPage } from '../../../guard';
+import { isBlankName } from '@/lib/jobs/links';
+import { DOWNLOAD_PARTS } from '@/lib/jobs/raw';
+import { guardRowPage, missingPage } from '../../../guard';
 
-/** Attempts to choose from. */
-const ATTEMPTS = 20;
+const MAX_ATTEMPTS = 20;
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('reveal'))('title') };
 }
 
-/** Shows a job's hidden values to who may see them, and says that it is on record. */
+/** Reveals the redacted values of a job to viewers with the permission; the audit records it. */
 export default async function RevealPage({ params }: { params: Promise<{ id: string }> }) {
-  const { id } = await params;
-  if (!isUuid(id)) return missingPage();
-  return guardPage(async () => {
+  return guardRowPage(params, async (id) => {
     const ctx = await requireCtx();
-    const [t, format, job] = await Promise.all([
-      getTranslations(),
-      getFormatter(),
-      getJob(ctx, id),
-    ]);
+    const [t, job] = await Promise.all([getTranslations(), getJob(ctx, id)]);
     if (!job) return missingPage();
-    const denied = denialsOf(ctx)['argument.reveal'];
-    const executions = denied ? [] : (await listExecutions(ctx, id)).slice(0, ATTEMPTS);
-    const attempts = executions.length > 0 && (
-      <label className="flex max-w-full flex-col gap-0.5">
-        <span className="text-[13px] text-soft">{t('reveal.what')}</span>
-        <select name="execution" className="control max-w-full">
-          <option value="">{t('reveal.job')}</option>
-          {executions.map((execution) => (
-            <option key={execution.id} value={execution.id}>
-              {t('reveal.attempt', {
-                number: execution.number ?? '?',
-                at: format.dateTime(new Date(execution.createdAt), {
-                  dateStyle: 'medium',
-                  timeStyle: 'medium',
-                }),
-              })}
-            </option>
-          ))}
-        </select>
-      </label>
-    );
+    const denial = denialsOf(ctx)['argument.reveal'];
+    const executions = denial ? [] : (await listExecutions(ctx, id)).slice(0, MAX_ATTEMPTS);
+    const attemptSelect = executions.length > 0 && <AttemptSelect executions={executions} />;
     return (
       <>
         <Breadcrumb
@@ -69,59 +45,89 @@ export default async function RevealPage({ params }: { params: Promise<{ id: str
             {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
           </p>
           <p className="mt-3">{t('reveal.effect')}</p>
-          {denied && (
+          {denial && (
             <div className="mt-3">
-              <Banner tone="warning">{t(`reveal.why.${denied}`)}</Banner>
+              <Banner tone="warning">{t(`reveal.why.${denial}`)}</Banner>
             </div>
           )}
           <RevealForm
             jobId={id}
-            disabled={denied !== undefined}
+            disabled={denial !== undefined}
             labels={{
               submit: t('reveal.submit'),
               working: t('reveal.working'),
               result: t('reveal.result'),
             }}
           >
-            {attempts}
-            {!denied && (
+            {attemptSelect}
+            {!denial && (
               <div className="w-full max-w-xl">
                 <ReasonField required />
               </div>
             )}
           </RevealForm>
-          {!denied && (
-            <section id="download" aria-labelledby="download-title" className="mt-8">
-              <h2 id="download-title" className="text-base font-semibold">
-                {t('reveal.downloadTitle')}
-              </h2>
-              <p className="mt-1">{t('reveal.downloadEffect')}</p>
-              <form
-                method="post"
-                action={`${env().basePath}/api/jobs/${id}/download`}
-                autoComplete="off"
-                className="mt-4 flex flex-col items-start gap-3"
-              >
-                {attempts}
-                <label className="flex max-w-full flex-col gap-0.5">
-                  <span className="text-[13px] text-soft">{t('reveal.part')}</span>
-                  <select name="part" className="control max-w-full">
-                    {DOWNLOAD_PARTS.map((part) => (
-                      <option key={part} value={part}>
-                        {t(`reveal.parts.${part}`)}
-                      </option>
-                    ))}
-                  </select>
-                </label>
-                <div className="w-full max-w-xl">
-                  <ReasonField required />
-                </div>
-                <Button type="submit">{t('reveal.download')}</Button>
-              </form>
-            </section>
-          )}
+          {!denial && <DownloadSection jobId={id} attemptSelect={attemptSelect} />}
         </div>
       </>
     );
   });
+}
+
+/** Selects the job itself or one of its attempts. */
+function AttemptSelect({ executions }: { executions: Awaited<ReturnType<typeof listExecutions>> }) {
+  const t = useTranslations('reveal');
+  const format = useFormatter();
+  return (
+    <label className="flex max-w-full flex-col gap-0.5">
+      <span className="text-[13px] text-soft">{t('what')}</span>
+      <select name="execution" className="control max-w-full">
+        <option value="">{t('job')}</option>
+        {executions.map((execution) => (
+          <option key={execution.id} value={execution.id}>
+            {t('attempt', {
+              number: execution.number ?? '?',
+              at: format.dateTime(new Date(execution.createdAt), {
+                dateStyle: 'medium',
+                timeStyle: 'medium',
+              }),
+            })}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function DownloadSection({ jobId, attemptSelect }: { jobId: string; attemptSelect: ReactNode }) {
+  const t = useTranslations('reveal');
+  return (
+    <section id="download" aria-labelledby="download-title" className="mt-8">
+      <h2 id="download-title" className="text-base font-semibold">
+        {t('downloadTitle')}
+      </h2>
+      <p className="mt-1">{t('downloadEffect')}</p>
+      <form
+        method="post"
+        action={`${env().basePath}/api/jobs/${jobId}/download`}
+        autoComplete="off"
+        className="mt-4 flex flex-col items-start gap-3"
+      >
+        {attemptSelect}
+        <label className="flex max-w-full flex-col gap-0.5">
+          <span className="text-[13px] text-soft">{t('part')}</span>
+          <select name="part" className="control max-w-full">
+            {DOWNLOAD_PARTS.map((part) => (
+              <option key={part} value={part}>
+                {t(`parts.${part}`)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <div className="w-full max-w-xl">
+          <ReasonField required />
+        </div>
+        <Button type="submit">{t('download')}</Button>
+      </form>
+    </section>
+  );
 }

@@ -1,13 +1,13 @@
-import { answerJson } from '@/lib/api';
-import { listCallbackJobs } from '@/lib/jobs/list';
-import { isUuid } from '@/lib/text';
+import { jsonResponse } from '@/app/api/answer-json';
+import { isUuid } from '@/lib/core/text';
+import { listCallbackJobs } from '@/lib/jobs/rows';
 
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ id: string }> },
 ): Promise<Response> {
   const { id } = await params;
-  return answerJson(async (ctx) =>
+  return jsonResponse(async (ctx) =>
     isUuid(id) ? { rows: await listCallbackJobs(ctx, id), previous: null, next: null } : null,
   );
 }

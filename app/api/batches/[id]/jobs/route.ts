@@ -1,8 +1,8 @@
-import { answerJson } from '@/lib/api';
-import { paramsOfRequest } from '@/lib/filter-params';
-import { parseJobFilter } from '@/lib/jobs/filters';
+import { jsonResponse } from '@/app/api/answer-json';
+import { paramsOfRequest } from '@/lib/core/search-params';
+import { isUuid } from '@/lib/core/text';
 import { listBatchJobs } from '@/lib/jobs/batch-jobs';
-import { isUuid } from '@/lib/text';
+import { parseJobFilter } from '@/lib/jobs/filters';
 
 export async function GET(
   request: Request,
@@ -10,5 +10,5 @@ export async function GET(
 ): Promise<Response> {
   const { id } = await params;
   const filter = parseJobFilter(paramsOfRequest(request));
-  return answerJson(async (ctx) => (isUuid(id) ? listBatchJobs(ctx, id, filter) : null));
+  return jsonResponse(async (ctx) => (isUuid(id) ? listBatchJobs(ctx, id, filter) : null));
 }

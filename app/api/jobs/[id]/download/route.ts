@@ -1,6 +1,6 @@
-import { downloadResponse } from '@/lib/jobs/download-response';
+import { downloadResponse } from '@/lib/jobs/raw';
 
-/** A text of a job or of one of its executions in clear, as a file: the form of the reveal page posts here. */
+/** Downloads an unredacted text of a job or an execution, for the form of the reveal page. */
 export async function POST(
   request: Request,
   { params }: { params: Promise<{ id: string }> },

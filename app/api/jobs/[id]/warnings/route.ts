@@ -1,11 +1,11 @@
-import { answerJson } from '@/lib/api';
-import { getActionWarnings } from '@/lib/jobs/warnings';
-import { isUuid } from '@/lib/text';
+import { jsonResponse } from '@/app/api/answer-json';
+import { isUuid } from '@/lib/core/text';
+import { getActionWarnings } from '@/lib/jobs/detail';
 
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ id: string }> },
 ): Promise<Response> {
   const { id } = await params;
-  return answerJson(async (ctx) => (isUuid(id) ? getActionWarnings(ctx, id) : null));
+  return jsonResponse(async (ctx) => (isUuid(id) ? getActionWarnings(ctx, id) : null));
 }

@@ -1,0 +1,37 @@
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import { AccuracyNote } from '@/components/performance/accuracy-note';
+import { RangePicker } from '@/components/performance/range-picker';
+import { env } from '@/lib/config/environment';
+import type { Performance, PerformanceFilter } from '@/lib/performance/filters';
+
+interface Props {
+  filter: PerformanceFilter;
+  performance: Performance;
+  path: string;
+  /** The figures, displayed if there was an execution in the period. */
+  children: ReactNode;
+}
+
+/** The measured period with its accuracy, and its figures. */
+export function MeasuredPeriod({ filter, performance, path, children }: Props) {
+  const t = useTranslations('performance');
+  return (
+    <>
+      <RangePicker
+        filter={filter}
+        period={performance.period}
+        path={path}
+        action={env().basePath + path}
+      />
+      <AccuracyNote performance={performance} />
+      {performance.now.total?.executions === 0 ? (
+        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+          {t('empty')}
+        </div>
+      ) : (
+        children
+      )}
+    </>
+  );
+}

@@ -1,0 +1,34 @@
+'use client';
+
+import { useRouter } from 'next/navigation';
+import { useEffect, useEffectEvent } from 'react';
+import { fetchJson } from '../fetch-json';
+import { usePolling } from './polling-provider';
+import { RefreshNote } from './refresh-note';
+import { usePollingQuery } from './use-polling-query';
+
+interface Version {
+  version: string;
+}
+
+/**
+ * Polls the version of a server-rendered page and refreshes the page when it changes. It does not
+ * poll the page itself, because Next replaces a page that it cannot refresh by a browser error.
+ */
+export function RefreshOnChange({ endpoint, version }: { endpoint: string; version: string }) {
+  const router = useRouter();
+  const { basePath } = usePolling();
+  const { data, error, dataUpdatedAt } = usePollingQuery<Version>({
+    key: [endpoint],
+    fetch: (signal) => fetchJson<Version>(basePath + endpoint, signal),
+    initial: { version },
+  });
+  const isDeleted = error?.message === 'not_found';
+  // Only a poll triggers a refresh: after an action of the viewer the page is already newer than
+  // the last poll.
+  const onPoll = useEffectEvent((polled: Version | undefined, isRemoved: boolean) => {
+    if (isRemoved || (polled && polled.version !== version)) router.refresh();
+  });
+  useEffect(() => onPoll(data, isDeleted), [data, isDeleted]);
+  return error && !isDeleted ? <RefreshNote at={dataUpdatedAt} error={error} /> : null;
+}

@@ -1,0 +1,22 @@
+import type { Locator, Page } from 'playwright/test';
+import type { JobAction } from '../../lib/good-job/types';
+import { en } from './messages';
+
+export const rowOf = (page: Page, id: string): Locator => page.locator(`[data-job="${id}"]`);
+
+/** Opens the dialog of an action from the menu of a row. */
+export async function openActionDialog(
+  page: Page,
+  id: string,
+  action: JobAction,
+): Promise<Locator> {
+  await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+  await page.getByRole('menuitem', { name: en(`actions.${action}.menu`), exact: true }).click();
+  return page.getByRole('dialog', { name: en(`actions.${action}.title`) });
+}
+
+/** Runs an action from the menu of a row, including its confirmation. */
+export async function runAction(page: Page, id: string, action: JobAction): Promise<void> {
+  const dialog = await openActionDialog(page, id, action);
+  await dialog.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
+}

@@ -1,0 +1,128 @@
+import 'server-only';
+import { headers } from 'next/headers';
+import { cache } from 'react';
+import {
+  type Denial,
+  PERMISSION_NAMES,
+  type Permission,
+  type Viewer,
+  VIEWER_HEADER,
+  decodeViewer,
+  denial,
+} from '../auth/roles';
+import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from '../config/environment';
+import { ConsoleError } from '../core/errors';
+import type { Database, ReadOptions, Tx } from '../db/database';
+import { GoodJobTables } from '../good-job/tables';
+import { registerWriter } from './audited-transaction';
+import { database, detected, redetectAndThrow } from './detection';
+import type { Ctx } from './types';
+
+/**
+ * Returns the context of a request. Throws ConsoleError if the database is not available or has no
+ * readable GoodJob 4 tables. It reads the request's headers, so pages that call it are dynamic.
+ */
+export const requireCtx = cache(async (): Promise<Ctx> => {
+  const request = await headers();
+  const requestId = request.get('x-request-id') ?? crypto.randomUUID();
+  const viewer = decodeViewer(request.get(VIEWER_HEADER));
+  if (!viewer) throw new ConsoleError('signed_out');
+  // Ignores the max-age=0 that browsers send on reload, which does not follow an action.
+  const isPage = request.get('sec-fetch-mode') === 'navigate';
+  return serverContext(viewer, requestId, {
+    maxAgeMs: isPage ? Infinity : maxAgeMs(request.get('cache-control')),
+  });
+});
+
+/**
+ * Returns a context outside a request, for work on behalf of `viewer`. Throws ConsoleError like
+ * `requireCtx`.
+ */
+export async function serverContext(
+  viewer: Viewer,
+  requestId: string,
+  parts: Partial<Pick<Ctx, 'maxAgeMs'>> = {},
+): Promise<Ctx> {
+  const { schema, ...consoleSchema } = await detected();
+  if (schema.problem) throw new ConsoleError(schema.problem);
+  const {
+    appName,
+    appLocale: locale,
+    appTimeZone: timeZone,
+    dequeueQuerySort,
+    searchBudgetMs,
+    bulkOperatorLimit,
+  } = env();
+  const tables = new GoodJobTables(schema, { appName, locale, timeZone, dequeueQuerySort });
+  return contextFor({
+    viewer,
+    db: database(),
+    tables,
+    ...consoleSchema,
+    requestId,
+    ...parts,
+    searchBudgetMs,
+    bulkOperatorLimit,
+    reasonRequired: env().auditReason === 'required',
+  });
+}
+
+/** Parses the `max-age` in ms that a page sends after an action of its viewer; Infinity without. */
+export function maxAgeMs(cacheControl: string | null): number {
+  const [, seconds] = /(?:^|[\s,])max-age=(\d{1,6})(?:$|[\s,])/.exec(cacheControl ?? '') ?? [];
+  return seconds === undefined ? Infinity : Number(seconds) * 1000;
+}
+
+interface CtxParts
+  extends
+    Pick<Ctx, 'viewer' | 'tables' | 'consoleSchema' | 'requestId'>,
+    Partial<
+      Pick<
+        Ctx,
+        | 'consoleSchemaOutdated'
+        | 'bulkRuns'
+        | 'readOnly'
+        | 'searchBudgetMs'
+        | 'bulkOperatorLimit'
+        | 'maxAgeMs'
+        | 'reason'
+        | 'reasonRequired'
+      >
+    > {
+  db: Database;
+}
+
+/** Builds a context from its parts; directly only in tests, the demo and the benchmark. */
+export function contextFor(parts: CtxParts): Ctx {
+  const { db, tables } = parts;
+  const isReadOnly = parts.readOnly ?? env().readOnly;
+  const ctx: Ctx = {
+    ...parts,
+    consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
+    bulkRuns: parts.bulkRuns ?? false,
+    maxAgeMs: parts.maxAgeMs ?? Infinity,
+    searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
+    bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,
+    readOnly:
+      parts.readOnly ??
+      (isReadOnly || tables.schema.serverReadOnly || tables.schema.tablesWithoutWrite.length > 0),
+    recordsAttempts: parts.consoleSchema && !isReadOnly && !tables.schema.serverReadOnly,
+    reason: parts.reason ?? null,
+    reasonRequired: parts.reasonRequired ?? false,
+    db: {
+      connections: db.connections,
+      read: <T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions) =>
+        db.read(fn, options).catch(redetectAndThrow),
+    },
+  };
+  registerWriter(ctx, db);
+  return ctx;
+}
+
+/** Returns the permissions that a viewer lacks and why, for the UI. */
+export function denialsOf(ctx: Ctx): Partial<Record<Permission, Denial>> {
+  const entries = PERMISSION_NAMES.map(
+    (permission) => [permission, denial(ctx.viewer, permission, ctx.readOnly)] as const,
+  );
+  return Object.fromEntries(entries.filter(([, reason]) => reason !== null));
+}

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { chooseLocale, isTimeZone, utcToZoned, zonedToUtc } from './locale';
+
+describe('chooseLocale', () => {
+  const choose = (query: string | null, cookie?: string, acceptLanguage?: string) =>
+    chooseLocale({ query, cookie, acceptLanguage, fallback: 'en' });
+  it('prefers the query, then the cookie, then Accept-Language, then the default', () => {
+    expect(choose('ja', 'en', 'en')).toBe('ja');
+    expect(choose('de', 'ja', 'en')).toBe('ja');
+    expect(choose(null, undefined, 'fr, ja;q=0.8, en;q=0.9')).toBe('en');
+    expect(choose(null, 'xx', 'ja-JP')).toBe('ja');
+    expect(choose(null, undefined, 'ja;q=0')).toBe('en');
+    expect(choose(null)).toBe('en');
+  });
+});
+
+describe('zonedToUtc, utcToZoned and isTimeZone', () => {
+  it('converts a local time to UTC with daylight saving time', () => {
+    expect(zonedToUtc('2026-11-23T21:30', 'Asia/Tokyo')).toBe('2026-11-23T12:30:00.000Z');
+    expect(zonedToUtc('2026-07-01T12:00', 'Europe/Berlin')).toBe('2026-07-01T10:00:00.000Z');
+    expect(zonedToUtc('2026-01-01T12:00', 'Europe/Berlin')).toBe('2026-01-01T11:00:00.000Z');
+    expect(zonedToUtc('tomorrow', 'UTC')).toBeNull();
+    expect(zonedToUtc('2026-13-01T00:00', 'UTC')).toBeNull();
+  });
+  it('converts UTC to a local time', () =>
+    expect(utcToZoned(Date.parse('2026-11-23T12:30:00Z'), 'Asia/Tokyo')).toBe('2026-11-23T21:30'));
+  it('accepts only existing time zones', () => {
+    expect(isTimeZone('Asia/Tokyo')).toBe(true);
+    expect(isTimeZone('Mars/Base')).toBe(false);
+    expect(isTimeZone('a'.repeat(5000))).toBe(false);
+  });
+});
