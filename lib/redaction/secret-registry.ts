@@ -10,7 +10,7 @@ export const MIN_SECRET_LENGTH = 4;
 const MIN_LINE_LENGTH = 8;
 /** Limits per row, in values and pattern characters. Beyond them the registry overflows. */
 export const MAX_VALUES = 5_000;
-export const MAX_PATTERN_CHARS = 500_000;
+export const MAX_PATTERN_CHARS = 250_000;
 /** Characters per row of hidden values that are searched for credentials. */
 const MAX_PARTS_CHARS = 500_000;
 /**
