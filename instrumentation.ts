@@ -1,22 +1,22 @@
 /**
- * Next calls this once at start. Registers what the server code outside of Next's bundle needs,
- * logs one line about the database, and never delays the start.
+ * Next calls this once at startup. Registers what the server outside of Next's bundle needs: the
+ * metrics recorder, the demo check and the revocation store. Never delays startup.
  */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
-  const { offerRecorder } = await import('./server/recorder');
+  const { registerRecorder: offerRecorder } = await import('./server/recorder');
   const { createRecorder } = await import('./lib/metrics/metrics');
   offerRecorder(createRecorder);
   const {
     database,
     detectAgainAfter,
-    detected,
-    hasDemoTables: holdsDemoTables,
+    loadDetection: detected,
+    hasDemoTables,
     logDatabase,
   } = await import('./lib/context/detection');
   const { env } = await import('./lib/config/environment');
   const { setDemoCheck } = await import('./lib/context/demo-database');
-  setDemoCheck(holdsDemoTables);
+  setDemoCheck(hasDemoTables);
   const { createRevocationTable, setRevocationStore } = await import('./lib/sessions/revocation');
   setRevocationStore(() =>
     createRevocationTable({

@@ -2,9 +2,9 @@ import type { Metadata, Viewport } from 'next';
 import { headers } from 'next/headers';
 import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/server';
 import type { ReactNode } from 'react';
-import { Intl } from '@/components/i18n/client-messages';
+import { ClientMessages } from '@/components/i18n/client-messages';
 import { Providers } from '@/components/providers';
-import { OpenBar } from '@/components/shell/open-bar';
+import { NoSignInWarning } from '@/components/shell/open-bar';
 import { env } from '@/lib/config/environment';
 import { PREFERENCES } from '@/lib/core/locale';
 import './globals.css';
@@ -29,12 +29,12 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   return (
     <html lang={locale} data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}>
       <body>
-        <OpenBar />
-        <Intl locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
+        <NoSignInWarning />
+        <ClientMessages locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
           <Providers basePath={env().basePath} minPollSeconds={env().liveFloorSeconds}>
             {children}
           </Providers>
-        </Intl>
+        </ClientMessages>
       </body>
     </html>
   );

@@ -4,7 +4,7 @@ import type { ErrorCode } from '@/lib/core/errors';
  * Codes with which the gateway rejects a Server Action; the client gets them as an error message.
  */
 const GATEWAY_CODES: ErrorCode[] = ['signed_out', 'no_role', 'too_many_requests'];
-/** The gateway's codes for requests that only a page of another release sends. */
+/** The gateway's codes for requests that only a page from another release sends. */
 const OUTDATED_PAGE_CODES = new Set(['unknown_action', 'bad_action']);
 /** Errors that Next's client throws for a script or an action that the server no longer has. */
 const OUTDATED_PAGE_ERRORS = new Set(['ChunkLoadError', 'UnrecognizedActionError']);
@@ -22,7 +22,7 @@ export function gatewayCode(error: unknown): ErrorCode | null {
   return GATEWAY_CODES.find((code) => code === error.message) ?? null;
 }
 
-/** Whether the page is of another release than the server; its form then stays open. */
+/** Whether the page is from another release than the server; its form then stays open. */
 export function isConsoleUpdated(result: { ok: boolean; error?: ErrorCode }): boolean {
   return result.error === 'console_updated';
 }

@@ -2,8 +2,8 @@ import { DismissibleResult } from './dismissible';
 import { Banner } from './ui/banner';
 
 /**
- * The result of an action without JavaScript, which the confirmation page returns in the URL as
- * codes: each domain translates its own. `text` null: an unknown code, which shows nothing.
+ * The result of an action that ran without JavaScript. The confirmation page returns it in the URL
+ * as a code, which the caller translates to `text`; null (an unknown code) renders nothing.
  */
 export function ActionResultBanner({ isDone, text }: { isDone: boolean; text: string | null }) {
   if (text === null) return null;

@@ -9,8 +9,8 @@ import { Button } from './ui/button';
 import { Dialog } from './ui/dialog';
 
 /**
- * What follows a confirmation: `done` closes the dialog; the others keep it and its input, `stay`
- * without a message, for example because the caller now renders another dialog.
+ * What happens after a confirmation: `done` closes the dialog, all others keep it open with its
+ * input. `stay` shows no message, for example because the caller now renders another dialog.
  */
 export type ConfirmResult = 'done' | 'stay' | 'console_updated' | { problem: string };
 
@@ -19,18 +19,20 @@ interface Props {
   confirm: string;
   isDestructive?: boolean;
   isConfirmDisabled?: boolean;
-  /** The button with the focus at first. */
+  /** The button that has focus when the dialog opens. */
   focusFirst?: 'confirm' | 'cancel';
   returnTo?: RefObject<HTMLElement | null>;
   /** Returns why the input cannot be confirmed, or null. */
   validate?: (form: FormData) => string | null;
-  /** `form` has the inputs of `children` and `reason`, which is for the audit and may be empty. */
+  /**
+   * `form` contains the inputs in `children`, and the audit reason `reason`, which may be empty.
+   */
   onConfirm: (form: FormData) => Promise<ConfirmResult>;
   onClose: () => void;
   children: ReactNode;
 }
 
-/** Confirms an action: its effect and inputs as `children`, then the reason and the buttons. */
+/** Asks for confirmation: the action's effect and inputs (`children`), a reason, the buttons. */
 export function ConfirmDialog({
   title,
   confirm,

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 
-/** Says that the page is of another release than the server, so the action did not run. */
+/** Says that the action did not run, because the page is from another release than the server. */
 export function ConsoleUpdated() {
   return (
     <p role="alert" className="mt-2 text-danger">

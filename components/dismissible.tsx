@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useState } from 'react';
-import { useOutcome } from './outcomes';
+import { useAnnounceOutcome } from './outcomes';
 import { Icon } from './ui/icon';
 
 /** An outcome with a button that removes it; `onDismiss` null: it cannot be removed yet. */
@@ -50,7 +50,7 @@ export function DismissibleResult({ children }: { children: ReactNode }) {
     for (const name of RESULT_PARAMS) url.searchParams.delete(name);
     window.history.replaceState(null, '', url);
   }, []);
-  useOutcome(close);
+  useAnnounceOutcome(close);
   return (
     open && (
       <div className="my-3">

@@ -4,7 +4,7 @@ import { Banner } from './ui/banner';
 import { buttonClass } from './ui/button';
 
 /** Replaces a page whose data could not be loaded. */
-export function Failure({ code }: { code: ErrorCode }) {
+export function PageError({ code }: { code: ErrorCode }) {
   const t = useTranslations('errors');
   return (
     <div className="mx-auto max-w-2xl py-10">
@@ -23,7 +23,7 @@ export function Failure({ code }: { code: ErrorCode }) {
 }
 
 /** Replaces a section whose data could not be loaded. */
-export function PartFailure({ code }: { code: ErrorCode }) {
+export function SectionError({ code }: { code: ErrorCode }) {
   const t = useTranslations('errors');
   return (
     <Banner tone="warning" role="alert">

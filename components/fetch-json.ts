@@ -8,7 +8,7 @@ let lastActionAt = -Infinity;
 let publish: (badges: Badges) => void = () => undefined;
 
 /** Makes later requests bypass responses that a server cached before the viewer's action. */
-export function markAction(): void {
+export function bypassCachedResponses(): void {
   lastActionAt = performance.now();
 }
 
@@ -24,8 +24,8 @@ export function subscribeToBadges(onBadges: (badges: Badges) => void): () => voi
 }
 
 /**
- * GETs one of the console's endpoints; throws an Error whose message is the error code. `T` is
- * unchecked: page and endpoint are of one build.
+ * GETs one of the console's endpoints; throws an Error whose message is the error code. `T` is not
+ * checked at run time, because page and endpoint come from the same build.
  */
 export async function fetchJson<T>(url: string, signal?: AbortSignal): Promise<T> {
   const age = performance.now() - lastActionAt;

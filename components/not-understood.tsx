@@ -10,14 +10,16 @@ interface Problem extends NotUnderstood {
 
 interface Props {
   chips: Problem[];
-  /** Terms that the search box marks; with JavaScript only their reasons are listed here. */
+  /**
+   * Invalid terms. With JavaScript the search box marks them, so only the reasons are listed here.
+   */
   terms?: Problem[];
   /** Link that removes a chip without an `href`. */
   clearHref: string;
 }
 
 /** The conditions that could not be parsed, each with a link that removes it. */
-export function NotUnderstoodChips({ chips, terms = [], clearHref }: Props) {
+export function InvalidConditions({ chips, terms = [], clearHref }: Props) {
   const t = useTranslations('filter');
   if (chips.length + terms.length === 0) return null;
   const reasons = [...new Set(terms.flatMap(({ explanation }) => explanation ?? []))];

@@ -7,7 +7,7 @@ const listeners = new Set<Listener>();
  * Returns a function that announces a new outcome in this part of the page. `drop` is called when
  * another part announces one, because an older outcome could contradict it.
  */
-export function useOutcome(drop: () => void): () => void {
+export function useAnnounceOutcome(drop: () => void): () => void {
   const part = useId();
   useEffect(() => {
     const listener: Listener = (other) => {
@@ -27,7 +27,7 @@ export function useLastOutcome<Outcome>(): {
 } {
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const drop = useCallback(() => setOutcome(null), []);
-  const announce = useOutcome(drop);
+  const announce = useAnnounceOutcome(drop);
   const show = useCallback(
     (next: Outcome) => {
       announce();

@@ -4,8 +4,8 @@ import { type ReactNode, createContext, useContext, useMemo } from 'react';
 import type { Denial, Permission } from '@/lib/auth/roles';
 
 /**
- * The viewer's missing permissions with reasons, as the mutations enforce them; all others are
- * granted.
+ * The permissions that the viewer lacks, each with the reason, as the mutations enforce them. A
+ * permission that is absent here is granted.
  */
 export type DenialMap = Partial<Record<Permission, Denial>>;
 
@@ -46,7 +46,7 @@ export function useDenials(): DenialMap {
 }
 
 /** Whether an action may target all jobs of a filter; otherwise only selected rows. */
-export function useBulkRuns(): boolean {
+export function useCanStoreBulkRuns(): boolean {
   return useContext(BulkRunsContext).available;
 }
 

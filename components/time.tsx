@@ -5,7 +5,7 @@ import { instantMs } from '@/lib/core/text';
 import { lazyScript } from './ui/lazy-script';
 import { Tooltip } from './ui/tooltip';
 
-// Loaded on demand, because a list has hundreds of times.
+// Loaded on demand, because a list can render hundreds of these elements.
 const AbsoluteTime = lazyScript(() =>
   import('./absolute-time').then(({ AbsoluteTime: component }) => ({ default: component })),
 );
@@ -22,7 +22,8 @@ export function RelativeTime({ iso }: { iso: string }) {
   const format = useFormatter();
   const updatedAt = useNow({ updateInterval: UPDATE_INTERVAL_MS });
   const date = new Date(instantMs(iso));
-  // Rows arrive between two updates; a time slightly after `updatedAt` must not read as the future.
+  // `updatedAt` lags by up to UPDATE_INTERVAL_MS, so a new row's time may be later than it; that
+  // time must not be displayed as in the future.
   const now =
     date > updatedAt && date.getTime() - updatedAt.getTime() < UPDATE_INTERVAL_MS
       ? date

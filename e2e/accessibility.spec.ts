@@ -7,7 +7,7 @@ import {
   insertJob,
   insertProcess,
 } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -142,12 +142,12 @@ for (const locale of ['ja', 'en'] as const) {
   test.describe(locale, () => {
     test.use({ locale });
 
-    test('every page passes axe and fits a phone', async ({ page, problems }) => {
+    test(`every page passes axe and fits a phone in ${locale}`, async ({ page, problems }) => {
       test.setTimeout(240_000);
       problems.allowStatus(404);
       for (const path of PAGES) {
         await site.open(page, path);
-        expect(await violations(page), path).toEqual([]);
+        expect(await findAxeViolations(page), path).toEqual([]);
         await page.setViewportSize({ width: 390, height: 844 });
         const { scrollWidth, innerWidth } = await page.evaluate(() => ({
           scrollWidth: document.documentElement.scrollWidth,
@@ -158,23 +158,23 @@ for (const locale of ['ja', 'en'] as const) {
       }
     });
 
-    test('the menu, the dialogs and the settings pass axe', async ({ page }) => {
+    test(`the menu, the dialogs and the settings pass axe in ${locale}`, async ({ page }) => {
       await site.open(page, `/batches/${BATCH}`);
       await page.locator(`[data-job="${JOB}"] [aria-haspopup="menu"]`).click();
       await expect(page.getByRole('menu')).toBeVisible();
-      expect(await violations(page, { floating: true }), 'menu').toEqual([]);
+      expect(await findAxeViolations(page, { floating: true }), 'menu').toEqual([]);
       await page.getByRole('menuitem').first().click();
       await expect(page.getByRole('dialog')).toBeVisible();
-      expect(await violations(page), 'retry dialog').toEqual([]);
+      expect(await findAxeViolations(page), 'retry dialog').toEqual([]);
       await page.keyboard.press('Escape');
       await page.locator(`a[href$="/batches/${BATCH}/retry"]`).last().click();
       await expect(page.getByRole('dialog')).toBeVisible();
-      expect(await violations(page), 'batch retry dialog').toEqual([]);
+      expect(await findAxeViolations(page), 'batch retry dialog').toEqual([]);
       await page.keyboard.press('Escape');
       await page
         .locator(`header summary[aria-label="${{ en, ja }[locale]('prefs.label')}"]`)
         .click();
-      expect(await violations(page), 'settings').toEqual([]);
+      expect(await findAxeViolations(page), 'settings').toEqual([]);
     });
   });
 }

@@ -4,7 +4,7 @@ import {
   BEHIND_PROXY,
   CHANGE_JOB,
   actionRequests,
-  idOf,
+  serverActionId,
   proxyHeaders,
 } from './support/action-requests';
 import { builtActions } from './support/built-endpoints';
@@ -61,7 +61,7 @@ httpTest.describe('an action without internal requests', () => {
     );
   };
 
-  httpTest('sends one request when it navigates with JavaScript', async () => {
+  httpTest('an action with JavaScript sends one request when it navigates', async () => {
     for (const [name, fields, target] of await cases()) {
       const { id, page } = builtActions().get(name) ?? { id: '', page: '' };
       const path = page.replaceAll(/\[\w+\]/g, randomUUID());
@@ -74,7 +74,7 @@ httpTest.describe('an action without internal requests', () => {
     }
   });
 
-  httpTest('sends one request when it redirects without JavaScript', async () => {
+  httpTest('an action without JavaScript sends one request when it redirects', async () => {
     for (const [name, fields, target] of await cases()) {
       const { id, page } = builtActions().get(name) ?? { id: '', page: '' };
       const path = page.replaceAll(/\[\w+\]/g, randomUUID());
@@ -89,13 +89,13 @@ httpTest.describe('an action without internal requests', () => {
     }
   });
 
-  httpTest('sends one request on a page that does not use the action', async () => {
+  httpTest('an action on a page that does not use it sends one request', async () => {
     for (const path of ['/queues', '/audit', '/bulk', '/nowhere', '/performance/X']) {
       const id = await insertJob(site.db, DISCARDED);
       await expectSingleRequest(path, async () => {
         const answer = await call(
           path,
-          idOf(CHANGE_JOB),
+          serverActionId(CHANGE_JOB),
           JSON.stringify([{ action: 'retry', id }]),
         );
         expect(answer.status, path).toBe(200);
@@ -103,7 +103,7 @@ httpTest.describe('an action without internal requests', () => {
       });
       expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
     }
-    const reveal = idOf('lib/jobs/actions.ts#revealAction');
+    const reveal = serverActionId('lib/jobs/actions.ts#revealAction');
     await expectSingleRequest('reveal', async () => {
       const data = new FormData();
       data.set('_1_job', randomUUID());
@@ -132,8 +132,8 @@ test.describe('in a browser', () => {
 
 httpTest('rejects a bulk target with an unknown filter parameter', async () => {
   const id = await insertJob(site.db, DISCARDED);
-  const preview = idOf('lib/bulk/actions.ts#previewBulkAction');
-  const start = idOf('lib/bulk/actions.ts#startBulkAction');
+  const preview = serverActionId('lib/bulk/actions.ts#previewBulkAction');
+  const start = serverActionId('lib/bulk/actions.ts#startBulkAction');
   const rest = {
     scheduledAt: null,
     cutOff: { at: '2026-01-01T00:00:00.000000Z', txid: '999999999999' },

@@ -3,7 +3,7 @@ import {
   BEHIND_PROXY,
   CHANGE_JOB,
   actionRequests,
-  idOf,
+  serverActionId,
   proxyHeaders,
 } from './support/action-requests';
 import { builtActions } from './support/built-endpoints';
@@ -94,7 +94,7 @@ const BAD_FORMS: [string, string, string][] = [
 ];
 
 httpTest.describe('a malformed action request', () => {
-  httpTest('gets a 400 for every encoding and logs no error', async () => {
+  httpTest('a malformed action gets a 400 in every encoding and logs no error', async () => {
     const job = await insertJob(site.db, DISCARDED);
     const before = site.server.output().length;
     const check = async (name: string, request: Promise<{ status: number; text: string }>) => {
@@ -102,7 +102,7 @@ httpTest.describe('a malformed action request', () => {
       expect(status, name).toBe(400);
       expect(text, name).not.toContain('Error');
     };
-    const id = idOf(CHANGE_JOB);
+    const id = serverActionId(CHANGE_JOB);
     for (const [name, body] of BAD_ARGUMENTS) await check(name, call(`/jobs/${job}`, id, body));
     for (const [name, type, body] of BAD_FORMS) {
       await check(`${name}, called`, call(`/jobs/${job}`, id, body, type));
@@ -129,7 +129,7 @@ httpTest.describe('a malformed action request', () => {
     expect((await readRow(site.db, 'good_jobs', job)).finished_at).not.toBeNull();
   });
 
-  httpTest('gets a 400 for a malformed action id and a 404 for one of another build', async () => {
+  httpTest('a malformed action id gets a 400 and an id of another build a 404', async () => {
     const job = await insertJob(site.db, DISCARDED);
     const before = site.server.output().length;
     for (const id of [
@@ -139,13 +139,13 @@ httpTest.describe('a malformed action request', () => {
       '__proto__',
       '0'.repeat(41),
       'g'.repeat(42),
-      `${idOf(CHANGE_JOB)},x`,
+      `${serverActionId(CHANGE_JOB)},x`,
     ])
       expect((await call(`/jobs/${job}`, id, '[]')).status, id).toBe(400);
     for (const id of ['4'.repeat(42), `${'0'.repeat(40)}ab`])
       expect((await call(`/jobs/${job}`, id, '[]')).status, id).toBe(404);
-    const submit = idOf('lib/jobs/actions.ts#submitJobAction');
-    const cronActionId = idOf('lib/cron/actions.ts#submitCron');
+    const submit = serverActionId('lib/jobs/actions.ts#submitJobAction');
+    const cronActionId = serverActionId('lib/cron/actions.ts#submitCron');
     const asForm = (...fields: [string, string][]) =>
       post(`/jobs/${job}/retry`, { 'Content-Type': MULTIPART }, form(...fields));
     for (const fields of [
@@ -197,7 +197,7 @@ httpTest.describe('a malformed action request', () => {
     expect(site.server.output().slice(before)).not.toMatch(/^ +at |Error/m);
   });
 
-  httpTest('with arguments of the wrong shape never gets a 500', async () => {
+  httpTest('an action with arguments of the wrong shape never gets a 500', async () => {
     const job = await insertJob(site.db, DISCARDED);
     const before = site.server.output().length;
     for (const [name, { id }] of builtActions())
@@ -222,17 +222,17 @@ httpTest.describe('a malformed action request', () => {
     const logged = site.server.output().slice(before);
     expect(logged).not.toMatch(/TypeError|RangeError|SyntaxError|failed to/);
     expect(logged).not.toContain('bad_proxy_secret');
-    expect((await call('/jobs', idOf(CHANGE_JOB), '[{"action":1}]')).status).toBe(400);
+    expect((await call('/jobs', serverActionId(CHANGE_JOB), '[{"action":1}]')).status).toBe(400);
   });
 
-  httpTest('to a route that is not a page never runs an action', async () => {
+  httpTest('a POST to a route that is not a page never runs an action', async () => {
     for (const path of ['/api/jobs', '/healthz', '/readyz', '/api/jobs/export']) {
-      const { status } = await call(path, idOf(CHANGE_JOB), '[]');
+      const { status } = await call(path, serverActionId(CHANGE_JOB), '[]');
       expect([400, 404, 405], path).toContain(status);
     }
   });
 
-  httpTest('with a malformed router state never gets a 500', async () => {
+  httpTest('an action with a malformed router state never gets a 500', async () => {
     const before = site.server.output().length;
     for (const state of [
       'x',
@@ -252,7 +252,7 @@ httpTest.describe('a malformed action request', () => {
         const { status } = await post(
           path,
           {
-            'Next-Action': idOf(CHANGE_JOB),
+            'Next-Action': serverActionId(CHANGE_JOB),
             'Content-Type': 'text/plain',
             'Next-Router-State-Tree': state,
           },

@@ -2,7 +2,7 @@ import type { Page } from 'playwright/test';
 import { GoodJobProcess } from '../test/harness/good-job-process';
 import { insertJobs } from '../test/harness/many-rows';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob, readRow } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
 import { startSite, useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -45,7 +45,7 @@ async function openUntil(page: Page, path: string, kinds: string[]): Promise<voi
 }
 
 test(
-  'shows an empty state and the list of checks when nothing is found',
+  'the attention page without findings shows an empty state and the list of checks',
   { tag: '@any-path' },
   async ({ page }) => {
     await insertJob(site.db, SUCCEEDED);
@@ -62,7 +62,7 @@ test(
       await expect(page.locator('[data-check="hanging_batches"]')).toContainText(
         translate('attention.kinds.hanging_batches'),
       );
-      expect(await violations(page)).toEqual([]);
+      expect(await findAxeViolations(page)).toEqual([]);
     }
   },
 );
@@ -84,7 +84,7 @@ test('repairs a batch that never finishes', async ({ page }) => {
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText(en('attention.repairs.check_batches.effect'));
   await expect(dialog).toContainText(id);
-  expect(await violations(page)).toEqual([]);
+  expect(await findAxeViolations(page)).toEqual([]);
   await dialog.getByRole('button', { name: en('attention.repairs.check_batches.confirm') }).click();
   await expect(page.locator('[data-repaired]')).toContainText(
     en('attention.repairs.check_batches.done', { count: 1, number: '1' }),
@@ -207,7 +207,7 @@ test(
         name: `${en('attention.actOnThem')} BadJob`,
       }),
     ).toHaveAttribute('href', /state=discarded&job_class=BadJob&q=finished/);
-    expect(await violations(page)).toEqual([]);
+    expect(await findAxeViolations(page)).toEqual([]);
     await finding(page, 'paused_jobs')
       .getByRole('link', { name: en('attention.repairs.unpause.menu') })
       .click();
@@ -237,7 +237,7 @@ test(
 
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false, locale: 'ja' });
-  test('repairs a batch through the confirmation page', async ({ page }) => {
+  test('repairs a batch through the confirmation page without JavaScript', async ({ page }) => {
     const id = await insertBatch(site.db, { description: '月次締め' });
     await expect(async () => {
       await page.goto(site.url('/attention'));

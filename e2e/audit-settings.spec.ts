@@ -60,7 +60,7 @@ test(
 );
 
 test(
-  'without a current console schema, names the command to run and logs actions instead',
+  'without a current console schema, shows the command to run and logs actions',
   { tag: '@any-path' },
   async ({ page, basePath }) => {
     const oldSchemaSql = [

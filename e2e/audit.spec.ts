@@ -1,6 +1,6 @@
 import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
 import { openActionDialog } from './support/row-actions';
 import { useSite } from './support/site';
@@ -53,7 +53,7 @@ test('records an action with its reason and changes on /audit and on the page of
     '1',
   );
   await expect(changes.getByRole('row', { name: 'queue_name' })).toHaveCount(0);
-  expect(await violations(page)).toEqual([]);
+  expect(await findAxeViolations(page)).toEqual([]);
   await record.getByRole('link', { name: id }).click();
   await expect(page.getByRole('list', { name: en('audit.history.title') })).toContainText(
     'Customer <b>asks</b> for it',
@@ -117,7 +117,7 @@ async function insertRecords(count: number, columns: string, values: string): Pr
   );
 }
 
-test('filters by URL, pages in both directions, and lists nothing for an invalid filter', async ({
+test('the audit log has filters in the URL, pages, and no rows for an invalid filter', async ({
   page,
   context,
 }) => {
@@ -162,7 +162,9 @@ test('filters by URL, pages in both directions, and lists nothing for an invalid
   await expect(entries(page)).toHaveCount(1);
 });
 
-test('the export has all matching records and escapes spreadsheet formulas', async ({ page }) => {
+test('the audit export has all matching records and escapes spreadsheet formulas', async ({
+  page,
+}) => {
   await insertRecords(
     700,
     ', reason, before',
@@ -186,7 +188,7 @@ test('the export has all matching records and escapes spreadsheet formulas', asy
   expect(csv).toContain(`"'=HYPERLINK(""http://x"")"`);
 });
 
-test('polls for new records', { tag: '@any-path' }, async ({ page }) => {
+test('polls for new audit records', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/audit');
   await expect(page.locator('main')).toContainText(en('audit.empty'));
   await insertRecords(1, '', '');

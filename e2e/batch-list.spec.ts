@@ -73,7 +73,7 @@ test('a shared URL of a page shows the same rows after its cursor row was delete
 });
 
 for (const [state, where] of Object.entries(STATES) as [keyof typeof STATES, string][]) {
-  test(`the tab of ${state} batches lists only those`, { tag: '@any-path' }, async ({ page }) => {
+  test(`the ${state} tab lists only ${state} batches`, { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, '/batches');
     await page
       .getByRole('navigation', { name: en('jobs.tabs') })
@@ -89,7 +89,7 @@ for (const [state, where] of Object.entries(STATES) as [keyof typeof STATES, str
 }
 
 test(
-  'a row shows description, callback, times and job counts, and polls',
+  'a polled batch row shows description, callback, times and job counts',
   { tag: '@any-path' },
   async ({ page }) => {
     const { db } = site;
@@ -134,7 +134,7 @@ test(
 );
 
 test(
-  'limit sets the batches per page and stays in the page links',
+  'the parameter limit sets the batches per page and stays in the page links',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/batches?limit=10');

@@ -32,7 +32,7 @@ async function openJobs(db: pg.Client, batchId: string): Promise<number> {
   return rows[0]?.n ?? -1;
 }
 
-test('lists callbacks in the dialog, and retried and skipped jobs in the result', async ({
+test('a batch retry lists callbacks, then retried and skipped jobs in its result', async ({
   page,
 }) => {
   const { db } = site;
@@ -172,7 +172,7 @@ test('a retry completes a batch without open jobs and enqueues its callbacks', a
 });
 
 test(
-  'the dialog works by keyboard and restores the focus',
+  'the batch retry dialog works by keyboard and restores the focus',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertBatch(site.db, { description: 'By hand', ...FINISHED });

@@ -80,7 +80,7 @@ test('retries a large batch by a run and shows it on the page of the batch', asy
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('retries a large batch and controls its run', async ({ page }) => {
+  test('retries a large batch and controls its run without JavaScript', async ({ page }) => {
     const at = '2026-11-20T10:00:00Z';
     const batch = await insertBatch(site.db, {
       discarded_at: at,

@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright/test';
 import { insertJobs } from '../test/harness/many-rows';
 import { DISCARDED, insertJob, readRow } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
 import { rowOf } from './support/row-actions';
 import { useSite } from './support/site';
@@ -87,7 +87,7 @@ test('discards only the selected rows', async ({ page }) => {
   const second = await insertJob(site.db);
   const third = await insertJob(site.db);
   await site.open(page, '/jobs');
-  // The scope belongs to one selection: the next one starts with its own rows again.
+  // The scope applies to one selection; the next one starts with only its own rows.
   await rowOf(page, second).getByRole('checkbox').check();
   await bar(page)
     .getByRole('combobox', { name: en('bulk.scope') })
@@ -113,7 +113,7 @@ test('discards only the selected rows', async ({ page }) => {
 });
 
 test(
-  'reschedules to a time by keyboard and restores the focus',
+  'reschedules all matching jobs by keyboard and restores the focus',
   { tag: '@any-path' },
   async ({ page }) => {
     await insertJobs(site.db, 3, {
@@ -147,7 +147,9 @@ test(
   },
 );
 
-test('offers no action for an invalid filter and disables one without jobs', async ({ page }) => {
+test('disables a bulk action without jobs and offers none for an invalid filter', async ({
+  page,
+}) => {
   await insertJob(site.db);
   await site.open(page, '/jobs?state=queued');
   await bar(page)
@@ -180,7 +182,7 @@ test(
         .getByRole('button', { name: t('actions.retry.menu') })
         .click();
       await expect(page.getByRole('dialog').locator('input[name="confirmed_count"]')).toBeVisible();
-      expect(await violations(page)).toEqual([]);
+      expect(await findAxeViolations(page)).toEqual([]);
       await page.getByRole('dialog').locator('input[name="confirmed_count"]').fill('1100');
       await page.getByRole('dialog').locator('button[type="submit"]').click();
       await expect.poll(() => countOpen()).toBe(1_100 * (locale === 'en' ? 1 : 2));
@@ -189,7 +191,7 @@ test(
       );
       for (const path of ['/bulk', `/bulk/${runId}`]) {
         await site.open(page, `${path}?locale=${locale}`);
-        expect(await violations(page), path).toEqual([]);
+        expect(await findAxeViolations(page), path).toEqual([]);
         expect(
           await page.evaluate(() => document.documentElement.scrollWidth),
           path,

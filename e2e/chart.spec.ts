@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertJob } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en } from './support/messages';
 import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
@@ -109,8 +109,8 @@ test('the arrow keys set the time filter of the chart', { tag: '@any-path' }, as
 
 test('the chart and its table pass axe', { tag: '@any-path' }, async ({ page }) => {
   await openChart(page);
-  expect(await violations(page)).toEqual([]);
+  expect(await findAxeViolations(page)).toEqual([]);
   await page.getByRole('button', { name: en('chart.asTable') }).click();
   await expect(page.getByRole('table', { name: en('chart.title') })).toBeVisible();
-  expect(await violations(page), 'table').toEqual([]);
+  expect(await findAxeViolations(page), 'table').toEqual([]);
 });

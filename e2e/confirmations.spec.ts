@@ -68,7 +68,7 @@ test('confirms a bulk reschedule into the past', async ({ page }) => {
 
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
-  test('confirms a reschedule into the past', async ({ page }) => {
+  test('confirms a reschedule into the past without JavaScript', async ({ page }) => {
     const id = await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
     await page.goto(site.url(`/jobs/${id}/reschedule`));
     await page.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
@@ -84,7 +84,7 @@ test.describe('without JavaScript', () => {
     expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2021-05-06T07:08:00');
   });
 
-  test('releases a job of a lost worker and returns to its page', async ({ page }) => {
+  test('releases a job of a lost worker without JavaScript', async ({ page }) => {
     const worker = await insertProcess(site.db, { updated_at: minutesAgo(60) });
     const id = await insertJob(site.db, { ...RUNNING, locked_by_id: worker, lock_type: 1 });
     await page.goto(site.url(`/jobs/${id}`));

@@ -74,7 +74,7 @@ async function openActionDialog(
   return page.getByRole('dialog', { name: en(`cron.${action}.title`) });
 }
 
-test('each entry shows its class, schedule, runs and state', async ({ page }) => {
+test('each cron entry shows its class, schedule, runs and state', async ({ page }) => {
   await site.open(page, '/cron_entries');
   const report = row(page, 'nightly_report');
   for (const text of [
@@ -105,7 +105,7 @@ test('each entry shows its class, schedule, runs and state', async ({ page }) =>
   await expect(page.getByText(en('cron.totals', { enabled: '4', disabled: '1' }))).toBeVisible();
 });
 
-test('confirms, applies and records disabling and enabling a key', async ({ page }) => {
+test('confirms, applies and records disabling and enabling a cron key', async ({ page }) => {
   await site.open(page, '/cron_entries');
   await (
     await openActionDialog(page, 'every_minute', 'disable')
@@ -148,7 +148,7 @@ test('polls the list of cron entries', { tag: '@any-path' }, async ({ page }) =>
   });
 });
 
-test('enqueues one job as configured in the file', async ({ page }) => {
+test('enqueues one job of a cron entry as configured in CRON_FILE', async ({ page }) => {
   await site.open(page, '/cron_entries/nightly_report');
   await page.getByRole('link', { name: en('cron.enqueue.menu') }).click();
   const dialog = page.getByRole('dialog', { name: en('cron.enqueue.title') });
@@ -171,7 +171,7 @@ test('enqueues one job as configured in the file', async ({ page }) => {
   ]);
 });
 
-test('the page of an entry shows properties, the next five runs and jobs by state', async ({
+test('the page of a cron entry shows properties, the next five runs and jobs by state', async ({
   page,
 }) => {
   await site.open(page, '/cron_entries');
@@ -192,7 +192,7 @@ test('the page of an entry shows properties, the next five runs and jobs by stat
   await expect(page.getByText(en('cron.notInFile'))).toBeHidden();
 });
 
-test('opens a key with special characters and copies its last job', async ({ page }) => {
+test('opens a cron key with special characters and copies its last job', async ({ page }) => {
   await site.open(page, '/cron_entries');
   await page.getByRole('link', { name: ODD, exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: ODD })).toBeVisible();
@@ -212,7 +212,7 @@ test('opens a key with special characters and copies its last job', async ({ pag
 });
 
 test(
-  'says why an entry cannot be enqueued and answers 404 for an unknown key',
+  'says why a cron entry cannot be enqueued and answers 404 for an unknown key',
   { tag: '@any-path' },
   async ({ page, problems }) => {
     await site.open(page, '/cron_entries/broken');
@@ -229,7 +229,7 @@ test(
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('enables a key through the confirmation page', async ({ page }) => {
+  test('enables a cron key through the confirmation page without JavaScript', async ({ page }) => {
     await page.goto(site.url('/cron_entries'));
     await page.getByRole('button', { name: en('cron.menu', { key: 'seldom' }) }).click();
     await page.getByRole('link', { name: en('cron.enable.menu') }).click();

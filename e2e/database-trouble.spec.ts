@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { startPostgres } from '../test/harness/postgres';
 import { DISCARDED, insertJob } from '../test/harness/rows';
 import { testServerOptions } from '../test/harness/test-server';
+import { startPostgres } from '../test/postgres/postgres';
 import { startConsole } from './support/console-server';
 import { en, ja } from './support/messages';
 import { connect, startSite } from './support/site';

@@ -119,7 +119,7 @@ test('npm start forwards SIGTERM and leaves no server running', async () => {
   });
 });
 
-test('SIGINT stops without the delay, also when sent twice', async () => {
+test('SIGINT stops the server without the shutdown delay, even if sent twice', async () => {
   const server = await startConsole({
     databaseUrl: NOWHERE,
     env: { SHUTDOWN_DELAY_SECONDS: '600' },

@@ -122,7 +122,7 @@ test('rejects a change without a matching origin', async () => {
   );
 });
 
-test('rejects other methods, large bodies and undecodable bytes', async () => {
+test('rejects unsupported methods, large bodies and undecodable bytes', async () => {
   for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
     expect((await send(at('/jobs'), { method })).status, method).toBe(405);
   const own = { Origin: `http://localhost:${site.server.port}` };

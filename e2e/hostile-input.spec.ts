@@ -231,7 +231,7 @@ test('answers 404 for an invalid id in the language of the viewer', async ({ pag
     expect((await page.request.get(site.url(path))).status(), path).toBe(404);
 });
 
-test('lists nothing for an invalid filter and keeps it visible', async ({ page }) => {
+test('job and batch lists show an invalid filter and no rows', async ({ page }) => {
   for (const [query, name] of [
     ['state=bogus', 'state'],
     ['after_id=1', 'after_id'],

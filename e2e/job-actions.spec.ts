@@ -90,7 +90,7 @@ test(
 );
 
 test(
-  'names the process that has locked the job (skiplocked)',
+  'shows which process has locked the job under skiplocked',
   { tag: '@any-path' },
   async ({ page }) => {
     const process = await insertProcess(site.db);
@@ -124,7 +124,7 @@ test('reschedules a job to now', async ({ page }) => {
 });
 
 test(
-  'reschedules to a time in the time zone of the viewer',
+  "reschedules a job to a time in the viewer's time zone",
   { tag: '@any-path' },
   async ({ page, context }) => {
     const id = await insertJob(site.db);
@@ -208,7 +208,7 @@ test(
 );
 
 test(
-  'refuses a retry with the reason when the parameters lack a class',
+  'refuses a retry if the parameters lack a class and says why',
   { tag: '@any-path' },
   async ({ page }) => {
     const id = await insertJob(site.db, { ...DISCARDED, serialized_params: '{"arguments": []}' });

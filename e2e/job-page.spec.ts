@@ -119,7 +119,7 @@ test('shows all attributes, executions and the timeline of a job', async ({ page
   await page.waitForURL(new RegExp(`/batches/${batch}$`));
 });
 
-test('retries by keyboard, and Escape cancels', async ({ page }) => {
+test('retries a job by keyboard, and Escape cancels', async ({ page }) => {
   const id = await insertJob(site.db, DISCARDED);
   await site.open(page, `/jobs/${id}`);
   for (

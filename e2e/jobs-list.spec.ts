@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import type pg from 'pg';
 import type { Page } from 'playwright/test';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob, serializedParams } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en } from './support/messages';
 import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
@@ -243,9 +243,9 @@ test(
     await page.getByRole('button', { name: en('jobs.showDetails', { id: id(28) }) }).click();
     await expect(page.locator(`[data-job="${id(28)}"] pre`)).toBeVisible();
     await expect(page.getByRole('region', { name: en('bulk.bar') })).toBeVisible();
-    expect(await violations(page)).toEqual([]);
+    expect(await findAxeViolations(page)).toEqual([]);
     await page.getByRole('button', { name: en('columnMenu.label') }).click();
     await expect(page.getByLabel(en('columnMenu.path'))).toBeVisible();
-    expect(await violations(page, { floating: true }), 'columns').toEqual([]);
+    expect(await findAxeViolations(page, { floating: true }), 'columns').toEqual([]);
   },
 );

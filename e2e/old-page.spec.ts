@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Page } from 'playwright/test';
 import { DISCARDED, insertJob } from '../test/harness/rows';
 import { ROLE_ENV } from './support/accounts';
-import { callAction, fingerprint, pageOf } from './support/action-calls';
+import { callAction, tablesChecksum, actionPagePath } from './support/action-calls';
 import { ensureBuild } from './support/build';
 import { builtActions } from './support/built-endpoints';
 import { type ConsoleServer, startConsole } from './support/console-server';
@@ -13,7 +13,7 @@ import { ACTIONS, type ActionCall, type Rows, insertRows } from './support/permi
 import { waitForHydration, useSite } from './support/site';
 import { expect, httpTest, test } from './support/test';
 
-/* A page of another release than the server runs no action and says so. */
+/* A page from another release than the server runs no action and says so. */
 
 const SECRET = 'the-secret-of-the-proxy-and-the-console';
 const env = {
@@ -50,13 +50,18 @@ for (const [name, cases] of Object.entries(ACTIONS))
     if (!action) throw new Error(`No page uses ${name}.`);
     for (const actionCase of cases) {
       const call = withUnknownField(await actionCase.prepare(site.db));
-      const before = await fingerprint(site);
+      const before = await tablesChecksum(site);
       const headers = { ...proxyHeaders, Origin: site.server.origin };
-      const { text } = await callAction(site.url(pageOf(action, rows)), action, call, headers);
+      const { text } = await callAction(
+        site.url(actionPagePath(action, rows)),
+        action,
+        call,
+        headers,
+      );
       expect(text.includes('console_updated') || text.includes(UPDATED), text.slice(0, 500)).toBe(
         true,
       );
-      expect(await fingerprint(site), actionCase.name).toBe(before);
+      expect(await tablesChecksum(site), actionCase.name).toBe(before);
     }
   });
 
@@ -85,7 +90,8 @@ test.describe('an old page on a new build', () => {
   });
 
   /**
-   * Opens a page of the other build; the returned function replaces it by this build at its port.
+   * Opens a page of the other build; the returned function replaces that server with one of this
+   * build on the same port.
    */
   async function openOld(page: Page, basePath: string, address: string) {
     const options = { databaseUrl: site.databaseUrl, basePath, env };
@@ -101,7 +107,11 @@ test.describe('an old page on a new build', () => {
   }
   const reason = (page: Page) => page.locator('textarea[name="reason"]');
 
-  test('a form reports the update and keeps its input', async ({ page, basePath, problems }) => {
+  test('a form of an old page reports the update and keeps its input', async ({
+    page,
+    basePath,
+    problems,
+  }) => {
     problems.allowStatus(404);
     const id = await insertJob(site.db, DISCARDED);
     const upgrade = await openOld(page, basePath, `/jobs/${id}/retry`);
@@ -113,7 +123,11 @@ test.describe('an old page on a new build', () => {
     expect(await site.value('SELECT finished_at FROM good_jobs WHERE id = $1', id)).not.toBeNull();
   });
 
-  test('a dialog reports the update and keeps its input', async ({ page, basePath, problems }) => {
+  test('a dialog of an old page reports the update and keeps its input', async ({
+    page,
+    basePath,
+    problems,
+  }) => {
     problems.allowStatus(404);
     const id = await insertJob(site.db, DISCARDED);
     const upgrade = await openOld(page, basePath, '/jobs');
@@ -127,7 +141,7 @@ test.describe('an old page on a new build', () => {
     expect(await site.value('SELECT finished_at FROM good_jobs WHERE id = $1', id)).not.toBeNull();
   });
 
-  test('a missing script is replaced by a notice and the page keeps its input', async ({
+  test('an old page replaces a missing script with a notice and keeps its input', async ({
     page,
     basePath,
     problems,
@@ -144,7 +158,7 @@ test.describe('an old page on a new build', () => {
     await expect(search).toHaveValue('請求');
   });
 
-  test('the reveal form reports the update and keeps its input', async ({
+  test('the reveal form of an old page reports the update and keeps its input', async ({
     page,
     basePath,
     problems,

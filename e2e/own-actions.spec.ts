@@ -150,7 +150,7 @@ test('a new outcome replaces the previous one and can be dismissed', async ({ pa
   await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
 });
 
-test('the preview separates jobs to delete from skipped ones', async ({ page }) => {
+test('the bulk preview separates jobs to delete from skipped ones', async ({ page }) => {
   for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, {}, {}, {}])
     await insertJob(site.db, shape);
   await site.open(page, '/jobs');
@@ -166,7 +166,7 @@ test('the preview separates jobs to delete from skipped ones', async ({ page }) 
   );
 });
 
-test('an empty list has no bulk buttons', async ({ page }) => {
+test('an empty job list has no bulk buttons', async ({ page }) => {
   await site.open(page, '/jobs?state=discarded');
   await expect(page.locator('main')).toContainText(en('jobs.emptyState'));
   await page.waitForLoadState('networkidle');

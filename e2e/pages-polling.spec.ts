@@ -18,7 +18,7 @@ test.beforeEach(() =>
 );
 
 test.describe('polling', () => {
-  test('updates the page of a job', async ({ page }) => {
+  test('polling updates the page of a job', async ({ page }) => {
     await page.clock.install();
     const id = await insertJob(site.db);
     await site.open(page, `/jobs/${id}`);
@@ -32,7 +32,7 @@ test.describe('polling', () => {
     );
   });
 
-  test('reports the deletion of a job on its page', async ({ page, problems }) => {
+  test('polling reports the deletion of a job on its page', async ({ page, problems }) => {
     problems.allowStatus(404);
     await page.clock.install();
     const id = await insertJob(site.db);
@@ -42,7 +42,7 @@ test.describe('polling', () => {
     await expect(page.getByRole('heading', { name: en('notFound.title') })).toBeVisible();
   });
 
-  test('updates the list of bulk runs', async ({ page }) => {
+  test('polling updates the list of bulk runs', async ({ page }) => {
     await page.clock.install();
     await insertJobs(site.db, 2);
     await site.open(page, '/bulk');
@@ -59,7 +59,7 @@ test.describe('polling', () => {
     await expect(page.locator('[data-run]')).toContainText(en('bulk.states.finished'));
   });
 
-  test('hides the live mark on pages that do not poll', async ({ page }) => {
+  test('hides the polling indicator on pages that do not poll', async ({ page }) => {
     await insertJob(site.db, DISCARDED);
     for (const path of ['/performance', '/cleaner']) {
       await site.open(page, path);

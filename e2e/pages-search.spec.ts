@@ -71,7 +71,9 @@ test('reports an invalid search once', async ({ page }) => {
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('shows an invalid search with a link that removes it', async ({ page }) => {
+  test('without JavaScript, shows an invalid search with a link that removes it', async ({
+    page,
+  }) => {
     await page.goto(site.url('/jobs?q=statee:x'));
     await expect(page.getByRole('alert')).toContainText(
       en('filter.notUnderstoodTerm', { value: 'statee:x' }),

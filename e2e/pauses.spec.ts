@@ -71,14 +71,14 @@ test('pauses queues, classes and labels, lists their waiting jobs, and resumes o
   ]);
 });
 
-test('the number of waiting jobs links to them', async ({ page }) => {
+test('the waiting count of a pause links to its jobs', async ({ page }) => {
   await site.open(page, '/pauses');
   await pauseRow(page, 'queue', 'mailers').getByRole('link', { name: '2 jobs wait' }).click();
   await page.waitForURL(/\/jobs\?queue_name=mailers/);
   await expect(page.locator('[data-job]')).toHaveCount(2);
 });
 
-test('suggests names from the database', async ({ page }) => {
+test('the pause form suggests names from the database', async ({ page }) => {
   await site.open(page, '/pauses');
   await page
     .getByRole('form', { name: en('pauses.add') })
@@ -88,7 +88,7 @@ test('suggests names from the database', async ({ page }) => {
 });
 
 test(
-  'polls the list and reports an existing pause as unchanged',
+  'polls the list of pauses and reports an existing pause as unchanged',
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/pauses');
@@ -112,7 +112,7 @@ test(
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('confirms a pause and its end on separate pages', async ({ page }) => {
+  test('pauses and unpauses through confirmation pages without JavaScript', async ({ page }) => {
     await page.goto(site.url('/pauses'));
     await page.getByLabel(en('pauses.name')).fill('low');
     await page.getByRole('button', { name: en('pauses.pause.menu') }).click();

@@ -123,7 +123,7 @@ test('the number of executions links to their jobs', async ({ page }) => {
   await expect(page.locator('[data-job]')).toHaveCount(20);
 });
 
-test('chooses a custom period without JavaScript', async ({ browser }) => {
+test('chooses a custom performance period without JavaScript', async ({ browser }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en' });
   const page = await context.newPage();
   await page.goto(site.url('/performance'));
@@ -139,7 +139,7 @@ test('chooses a custom period without JavaScript', async ({ browser }) => {
   await context.close();
 });
 
-test('answers 404 for an unknown class', async ({ page, problems }) => {
+test('answers 404 for the performance of an unknown class', async ({ page, problems }) => {
   problems.allowStatus(404);
   for (const name of ['No::Such', '%F0%9F%98%80', `${'x'.repeat(900)}`]) {
     const response = await page.goto(site.url(`/performance/${name}`));
@@ -152,7 +152,7 @@ test('answers 404 for an unknown class', async ({ page, problems }) => {
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(ja('performance.unknownClass'));
 });
 
-test('shows no figures for an invalid filter', async ({ page }) => {
+test('shows no performance figures for an invalid filter', async ({ page }) => {
   await site.open(page, '/performance?range=century&from=x');
   await expect(page.getByRole('alert').filter({ hasText: 'century' })).toBeVisible();
   await expect(page.locator('[data-totals]')).toHaveCount(0);

@@ -1,7 +1,7 @@
 import { PERMISSIONS, type Permission } from '../lib/auth/roles';
 import { ROLES } from '../lib/config/authentication';
 import { ACCOUNTS, ROLE_ENV } from './support/accounts';
-import { callAction, fingerprint, pageOf } from './support/action-calls';
+import { callAction, tablesChecksum, actionPagePath } from './support/action-calls';
 import {
   builtActions,
   builtRoutes,
@@ -107,9 +107,9 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
         for (const viewer of VIEWERS) {
           const label = `${viewer}${isReadOnly ? ', READ_ONLY=1' : ''}`;
           const call = await actionCase.prepare(site.db);
-          const before = await fingerprint(site);
+          const before = await tablesChecksum(site);
           const { status, text } = await callAction(
-            site.url(pageOf(action, isReadOnly ? readOnlyRows : rows)),
+            site.url(actionPagePath(action, isReadOnly ? readOnlyRows : rows)),
             action,
             call,
             { ...headersOf(viewer), Origin: site.server.origin },
@@ -129,10 +129,10 @@ for (const [name, cases] of Object.entries(ACTIONS)) {
             actionCase.permission === null ||
             actionCase.isReadOnly
           )
-            expect(await fingerprint(site), `${label}: nothing changes`).toBe(before);
+            expect(await tablesChecksum(site), `${label}: nothing changes`).toBe(before);
           else
             expect(
-              await fingerprint(site),
+              await tablesChecksum(site),
               `${label}: the action runs (${text.slice(0, 300)})`,
             ).not.toBe(before);
         }
@@ -170,7 +170,7 @@ for (const [pattern, { path, isPublic, permission = null, status = 200 }] of Obj
   const requirement = isPublic ? 'is public' : `requires ${permission ?? 'a role'}`;
   test(`${pattern}: ${requirement}`, async () => {
     for (const site of [writableSite, readOnlySite]) {
-      const before = await fingerprint(site);
+      const before = await tablesChecksum(site);
       const address = site.url(path(site === readOnlySite ? readOnlyRows : rows));
       for (const viewer of VIEWERS) {
         const expected = isPublic
@@ -196,13 +196,13 @@ for (const [pattern, { path, isPublic, permission = null, status = 200 }] of Obj
         if (pattern.startsWith('/api/'))
           expect(post.status, `POST by ${viewer}`).toBeGreaterThanOrEqual(400);
       }
-      expect(await fingerprint(site), 'reading changes nothing').toBe(before);
+      expect(await tablesChecksum(site), 'reading changes nothing').toBe(before);
     }
   });
 }
 
 for (const { path } of GATEWAY_ROUTES) {
-  test(`${path}: exists only without a sign-in`, async () => {
+  test(`${path}: answers 404 behind a sign-in proxy`, async () => {
     for (const viewer of VIEWERS) {
       const response = await fetch(writableSite.url(path), {
         headers: headersOf(viewer),

@@ -1,5 +1,5 @@
-import { freePort } from '../test/harness/free-port';
-import { callAction, fingerprint, pageOf } from './support/action-calls';
+import { freePort } from '../test/postgres/free-port';
+import { callAction, tablesChecksum, actionPagePath } from './support/action-calls';
 import { builtActions } from './support/built-endpoints';
 import { NO_NGINX, type Nginx, findNginx, startNginx } from './support/nginx';
 import {
@@ -14,7 +14,7 @@ import { useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 
 /*
- * Every Server Action, route and page without a sign-in, behind an nginx with nothing but
+ * Calls every Server Action, route and page without a sign-in, behind an nginx that has only
  * `proxy_pass http://127.0.0.1:PORT`: a loopback Host, HTTP/1.0 and no proxy headers.
  */
 const LIMITS = { WRITE_RATE_LIMIT: '0', SEARCH_RATE_LIMIT: '0' };
@@ -67,8 +67,8 @@ for (const { name, env, isOpen } of MODES) {
     };
 
     const reach = isOpen ? 'reaches every page and route' : 'reaches nothing without a session';
-    test(`a bare proxy_pass ${reach}`, async () => {
-      const before = await fingerprint(site);
+    test(`${name}: a bare proxy_pass ${reach}`, async () => {
+      const before = await tablesChecksum(site);
       for (const [pattern, route] of Object.entries(ROUTES)) {
         const path = route.path(rows);
         for (const cookie of ['', `gjc_local_${site.server.port}=${'A'.repeat(43)}`]) {
@@ -90,11 +90,11 @@ for (const { name, env, isOpen } of MODES) {
         expect((await get(path)).status, path).toBe(isOpen ? 404 : withoutSession);
       // The metrics accept local requests unless METRICS_TOKEN is set.
       if (!isOpen) expect((await get('/metrics')).status).toBe(200);
-      expect(await fingerprint(site)).toBe(before);
+      expect(await tablesChecksum(site)).toBe(before);
     });
 
     const effect = isOpen ? 'runs actions with the origin of the console' : 'runs no action';
-    test(`a bare proxy_pass ${effect}`, async () => {
+    test(`${name}: a bare proxy_pass ${effect}`, async () => {
       const forgedOrigin = `http://127.0.0.1:${site.server.port}`;
       for (const [key, cases] of Object.entries(ACTIONS)) {
         const action = builtActions().get(key);
@@ -102,15 +102,15 @@ for (const { name, env, isOpen } of MODES) {
         for (const actionCase of cases) {
           const label = `${key}, ${actionCase.name}`;
           const call = await actionCase.prepare(site.db);
-          const before = await fingerprint(site);
-          const url = nginx.origin + pageOf(action, rows);
+          const before = await tablesChecksum(site);
+          const url = nginx.origin + actionPagePath(action, rows);
           const fromProxy = await callAction(url, action, call, { Origin: nginx.origin });
           expect(fromProxy.status, label).toBe(403);
           const { status } = await callAction(url, action, call, { Origin: forgedOrigin });
           if (isOpen) expect(status, label).toBeLessThan(400);
           else {
             expect(status, label).toBe(401);
-            expect(await fingerprint(site), `${label}: nothing changes`).toBe(before);
+            expect(await tablesChecksum(site), `${label}: nothing changes`).toBe(before);
           }
         }
       }
@@ -118,7 +118,7 @@ for (const { name, env, isOpen } of MODES) {
 
     if (isOpen) return;
 
-    test('a bare proxy_pass accepts no token of another origin and no wrong token', async () => {
+    test(`${name}: a bare proxy_pass accepts no wrong token from any origin`, async () => {
       const post = (headers: Record<string, string>, token: string) =>
         fetch(`${nginx.origin}/auth/start`, {
           method: 'POST',

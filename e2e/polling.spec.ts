@@ -1,6 +1,6 @@
 import type { Page, Request } from 'playwright/test';
 import { insertJob } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en } from './support/messages';
 import { visibleIds } from './support/paging';
 import { startSite, useSite } from './support/site';
@@ -18,7 +18,7 @@ const intervalSelect = (page: Page) => page.getByRole('combobox', { name: en('po
 const newRowsButton = (page: Page, number: string) =>
   page.getByRole('button', { name: en('polling.newRows', { number }) });
 
-/** Waits until the page has sent what it was about to: a later request of its own is answered. */
+/** Waits until the page has sent its earlier requests, by sending one more and awaiting it. */
 const waitForEarlierRequests = (page: Page) =>
   page.evaluate((url) => fetch(url).then((response) => response.text()), site.url('/healthz'));
 
@@ -55,7 +55,7 @@ test('announces new rows and shows them on request', { tag: '@any-path' }, async
     page.locator(`[data-job="${changed}"]`),
     'the displayed row is updated',
   ).toContainText(en('states.succeeded'));
-  expect(await violations(page)).toEqual([]);
+  expect(await findAxeViolations(page)).toEqual([]);
   await newRowsButton(page, '2').click();
   expect((await visibleIds(page, 'job')).slice(0, 2).sort()).toEqual(added.sort());
   await expect(newRowsButton(page, '2')).toHaveCount(0);

@@ -209,7 +209,7 @@ test('polling marks a killed worker as dead', { tag: '@any-path' }, async ({ pag
   await expect(card(page, LIVE).locator('.badge')).toHaveText(en('processes.states.live'));
 });
 
-test('lists nothing for an invalid state', { tag: '@any-path' }, async ({ page }) => {
+test('lists no processes for an invalid state', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/processes?state=gone');
   await expect(page.getByRole('alert').filter({ hasText: 'state = gone' })).toBeVisible();
   await expect(page.locator('[data-process]')).toHaveCount(0);

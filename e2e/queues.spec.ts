@@ -90,7 +90,7 @@ for (const [label, count] of [
   ['queues.finished', 4],
   ['states.discarded', 2],
 ] as const)
-  test(`${label} links to its jobs`, { tag: '@any-path' }, async ({ page }) => {
+  test(`the count of ${label} links to its jobs`, { tag: '@any-path' }, async ({ page }) => {
     await site.open(page, '/queues');
     await cell(page, 'mail', en(label)).getByRole('link').click();
     await page.waitForURL(/\/jobs\?/);
@@ -98,7 +98,7 @@ for (const [label, count] of [
     expect(await visibleIds(page, 'job')).toHaveLength(count);
   });
 
-test('a name with special characters links to its jobs', async ({ page }) => {
+test('a queue name with special characters links to its jobs', async ({ page }) => {
   await site.open(page, '/queues');
   await queue(page, HOSTILE).getByRole('link', { name: HOSTILE }).click();
   await page.waitForURL(/\/jobs\?/);
@@ -136,7 +136,7 @@ test(
   },
 );
 
-test('lists nothing for an invalid range', { tag: '@any-path' }, async ({ page }) => {
+test('lists no queues for an invalid range', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, '/queues?range=2h');
   await expect(page.getByRole('alert').filter({ hasText: 'range = 2h' })).toBeVisible();
   await expect(page.locator('[data-queue]')).toHaveCount(0);

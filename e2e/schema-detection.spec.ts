@@ -60,7 +60,7 @@ for (const [code, options] of UNUSABLE_SCHEMAS) {
   });
 }
 
-test('names missing migrations in the log and on the page', async ({ page, basePath }) => {
+test('lists missing migrations in the log and on the page', async ({ page, basePath }) => {
   const sql = [
     'ALTER TABLE good_jobs DROP COLUMN lock_type',
     'ALTER TABLE good_job_batches DROP COLUMN jobs_finished_at',

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertJob, serializedParams } from '../test/harness/rows';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { en } from './support/messages';
 import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
@@ -229,17 +229,17 @@ test(
 
 test('the search box, its list and its panels pass axe', { tag: '@any-path' }, async ({ page }) => {
   await site.open(page, `/jobs?q=${encodeURIComponent('class:Invoice* colour:red')}`);
-  expect(await violations(page)).toEqual([]);
+  expect(await findAxeViolations(page)).toEqual([]);
   await site.open(page, '/jobs?q=class%3AInvoice*');
   await box(page).pressSequentially('c');
   await page.keyboard.press('ArrowDown');
   await expect(page.getByRole('listbox')).toBeVisible();
-  expect(await violations(page, { floating: true }), 'completion').toEqual([]);
+  expect(await findAxeViolations(page, { floating: true }), 'completion').toEqual([]);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: en('search.time.label'), exact: true }).click();
   await expect(page.getByLabel(en('search.time.field'))).toBeVisible();
-  expect(await violations(page, { floating: true }), 'times').toEqual([]);
+  expect(await findAxeViolations(page, { floating: true }), 'times').toEqual([]);
   await page.getByRole('button', { name: en('search.help') }).click();
   await expect(page.getByText(en('searchHelp.intro'))).toBeVisible();
-  expect(await violations(page, { floating: true }), 'help').toEqual([]);
+  expect(await findAxeViolations(page, { floating: true }), 'help').toEqual([]);
 });

@@ -6,7 +6,7 @@ import { NO_NGINX, findNginx } from './support/nginx';
 import { openActionDialog } from './support/row-actions';
 import { expect, test } from './support/test';
 
-/* A session that ends while a page is open, that of the proxy or of the console. */
+/* The session of the proxy or of the console ends while a page is open. */
 const PREFIX = '/ops/good_job';
 
 test.describe('an expired session of the proxy', () => {

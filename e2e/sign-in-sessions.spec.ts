@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright/test';
-import { freePort } from '../test/harness/free-port';
 import { CLIENT, TestBrowser, startProvider } from '../test/harness/oidc-provider';
 import { insertJob } from '../test/harness/rows';
+import { freePort } from '../test/postgres/free-port';
 import { ROLE_ENV } from './support/accounts';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { en } from './support/messages';

@@ -240,7 +240,7 @@ for (const [title, topology] of Object.entries(TOPOLOGIES)) {
 
   test.describe(`${title}, without JavaScript`, () => {
     test.use({ javaScriptEnabled: false });
-    test('runs an action and returns to the page of the job', async ({
+    test('runs an action without JavaScript and returns to the job', async ({
       page,
       problems,
     }, testInfo) => {

@@ -6,8 +6,8 @@ import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
 /*
- * Reproduces GoodJob's own batch page verbatim. The lines of that page and the rows behind it were
- * recorded together.
+ * The page of a batch has the same lines as GoodJob's own batch page, which was recorded together
+ * with the rows behind it.
  */
 const BATCH = '/batches/d293ba0f-9b92-4871-a379-d32b0c1bd8bf';
 const CALLBACK = '11d3b24f-b1aa-492e-a9ba-ffb6e28601cb';
@@ -37,7 +37,7 @@ function missingLines(recorded: string[], pageLines: string[]): string[] {
 }
 
 for (const width of [1440, 390]) {
-  test(`shows all lines of the source page in order at ${width} px`, async ({ page }) => {
+  test(`shows all lines of GoodJob's batch page in order at ${width} px`, async ({ page }) => {
     await page.setViewportSize({ width, height: 900 });
     await site.open(page, `${BATCH}?locale=ja`);
     const expandButtons = page.getByRole('button', { name: ja('jobs.showRaw', { id: '' }).trim() });

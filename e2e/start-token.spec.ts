@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Page } from 'playwright/test';
 import { issueToken } from '../server/auth/start-token';
 import { findLinkFile } from '../test/harness/local-sign-in';
-import { violations } from './support/axe';
+import { findAxeViolations } from './support/axe';
 import { ensureBuild } from './support/build';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { en, ja } from './support/messages';
@@ -148,11 +148,11 @@ test(
       await page.goto(
         `${consoleServer.origin}${consoleServer.basePath}/auth/start?locale=${locale}`,
       );
-      expect(await violations(page), locale).toEqual([]);
+      expect(await findAxeViolations(page), locale).toEqual([]);
       await page.locator('input[name="token"]').fill('x');
       await page.getByRole('button').click();
       await expect(page.getByRole('alert')).toBeVisible();
-      expect(await violations(page), locale).toEqual([]);
+      expect(await findAxeViolations(page), locale).toEqual([]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
         390,
       );
@@ -231,7 +231,7 @@ test(
   },
 );
 
-test('npm run token gives other users nothing', { tag: '@any-path' }, async ({}, testInfo) => {
+test('npm run token prints no link to other users', { tag: '@any-path' }, async ({}, testInfo) => {
   testInfo.skip(process.getuid?.() !== 0, 'Only root can act as another user.');
   const copy = path.join(mkdtempSync(path.join(tmpdir(), 'gjc-command-')), 'token.mjs');
   copyFileSync(tokenCommand(), copy);
@@ -251,7 +251,7 @@ test('npm run token gives other users nothing', { tag: '@any-path' }, async ({},
   for (const folder of [path.dirname(copy), ownFolder]) rmSync(folder, { recursive: true });
 });
 
-test('prints the link itself to a terminal', { tag: '@any-path' }, async ({ page }, testInfo) => {
+test('prints the start link to a terminal', { tag: '@any-path' }, async ({ page }, testInfo) => {
   const version = spawnSync('script', ['--version'], { encoding: 'utf8' });
   testInfo.skip(
     !(version.stdout ?? '').includes('util-linux'),

@@ -38,7 +38,7 @@ async function openConfirmation(page: Page, id: string, action: JobAction): Prom
 const confirm = (page: Page, action: JobAction | 'batch_retry') =>
   page.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
 
-test('pages through a list and back', async ({ page }) => {
+test('pages through a list and back without JavaScript', async ({ page }) => {
   const { rows } = await site.db.query<{ id: string }>(
     'SELECT id FROM good_jobs ORDER BY created_at DESC, id DESC',
   );
@@ -55,7 +55,7 @@ test('pages through a list and back', async ({ page }) => {
   ).toBeHidden();
 });
 
-test('shows raw JSON through links', async ({ page }) => {
+test('shows raw JSON through links without JavaScript', async ({ page }) => {
   const id = await insertJob(site.db, { job_class: 'RawJob' });
   await page.goto(site.url('/jobs'));
   await page.getByRole('button', { name: en('jobs.showDetails', { id }) }).click();
@@ -65,7 +65,7 @@ test('shows raw JSON through links', async ({ page }) => {
   await expect(page.locator('#raw pre')).toContainText('"_good_job"');
 });
 
-test('the language link keeps the URL and is remembered', async ({ page }) => {
+test('the language link works without JavaScript and keeps the URL', async ({ page }) => {
   await page.goto(site.url('/jobs?state=queued&job_class=TestJob'));
   await page.getByRole('link', { name: '日本語' }).click();
   await expect(page.getByRole('heading', { level: 1, name: ja('jobs.title') })).toBeVisible();
@@ -77,7 +77,7 @@ test('the language link keeps the URL and is remembered', async ({ page }) => {
   expect(page.url()).toBe(site.url('/batches'));
 });
 
-test('retries, discards and force discards jobs', async ({ page }) => {
+test('retries, discards and force discards jobs without JavaScript', async ({ page }) => {
   const discarded = await insertJob(site.db, DISCARDED);
   const queued = await insertJob(site.db);
   const running = await insertJob(site.db, RUNNING);
@@ -96,7 +96,10 @@ test('retries, discards and force discards jobs', async ({ page }) => {
     expect((await readRow(site.db, 'good_jobs', id)).error_event).toBe(5);
 });
 
-test('reschedules to now and to a time, and rejects an empty time', async ({ page, context }) => {
+test('without JavaScript, reschedules to now or a time and rejects an empty time', async ({
+  page,
+  context,
+}) => {
   await context.addCookies([
     { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
   ]);
@@ -123,7 +126,9 @@ test('reschedules to now and to a time, and rejects an empty time', async ({ pag
   ).toBeLessThan(Date.now() + 5_000);
 });
 
-test('destroying returns to the list, and cancelling to the job', async ({ page }) => {
+test('without JavaScript, destroying returns to the list and cancelling to the job', async ({
+  page,
+}) => {
   const id = await insertJob(site.db, SUCCEEDED);
   await openConfirmation(page, id, 'destroy');
   await page.getByRole('link', { name: en('actions.cancel') }).click();
@@ -134,7 +139,9 @@ test('destroying returns to the list, and cancelling to the job', async ({ page 
   expect(await site.value('SELECT count(*)::int FROM good_jobs WHERE id = $1', id)).toBe(0);
 });
 
-test('reports a conflict for a job that changed in the meantime', async ({ page }) => {
+test('without JavaScript, reports a conflict for a job that changed meanwhile', async ({
+  page,
+}) => {
   const id = await insertJob(site.db);
   await openConfirmation(page, id, 'discard');
   await site.db.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [id]);
@@ -142,7 +149,7 @@ test('reports a conflict for a job that changed in the meantime', async ({ page 
   await expect(page.getByRole('status')).toContainText(en('outcomes.conflict'));
 });
 
-test('retries a batch from the list', async ({ page }) => {
+test('retries a batch from the list without JavaScript', async ({ page }) => {
   const id = await insertBatch(site.db, {
     description: 'Mail run',
     on_finish: 'MailDoneJob',
@@ -170,7 +177,9 @@ test('retries a batch from the list', async ({ page }) => {
   ).toBe(1);
 });
 
-test('counts a large batch on request and filters its jobs', async ({ page }) => {
+test('without JavaScript, counts a large batch on request and filters its jobs', async ({
+  page,
+}) => {
   const id = await insertBatch(site.db);
   await site.db.query(
     `INSERT INTO good_jobs

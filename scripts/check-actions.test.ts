@@ -14,7 +14,7 @@ describe('findFileProblems', () => {
     [`'use server';\nimport x from 'y';\nexport type T = 1;\nexport interface I {}\nconst a = 1;`],
     [`'use server';\nasync function inner() {}\nexport async function act() { return inner(); }`],
     [`'use client';\nexport const text = 'use server';`],
-  ])('accepts %j', (text) => expect(check(text)).toEqual([]));
+  ])('findFileProblems accepts %j', (text) => expect(check(text)).toEqual([]));
 
   it.each([
     ['an inline action', `export function Page() { async function act() { 'use server'; } }`, 1],
@@ -30,7 +30,7 @@ describe('findFileProblems', () => {
     ['bind by name', `const bound = act['bind'](null, id);`, 1],
     ['bind by destructuring', `const { bind: make } = act;`, 1],
     ['a loose schema', `'use server';\nconst input = z.object({ id: z.string() });`, 2],
-  ])('rejects %s', (_, text, line) => {
+  ])('findFileProblems rejects %s', (_, text, line) => {
     const problems = check(text);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(new RegExp(`^${line}: `));

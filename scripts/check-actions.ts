@@ -5,8 +5,8 @@ import { z } from 'zod';
 
 /*
  * The encryption key of Server Actions is public (scripts/build.ts), so no action may have bound or
- * captured values, which React sends to the browser. Schemas must be strict: an unknown field may
- * have been meant to narrow the action.
+ * captured values, which React sends to the browser. Schemas must be strict, because an action that
+ * ignored an unknown field could change more than intended.
  */
 
 const FOLDERS = ['app', 'components', 'lib'];

@@ -24,7 +24,7 @@ describe('check-rules', () => {
     expect(findWideLines(sources({ 'app/page.tsx': 'ジョ'.repeat(60) }))).toEqual([]);
   });
 
-  it('reports globalThis in lib outside of process-state.ts', () => {
+  it('reports globalThis in lib outside of shared-state.ts', () => {
     const text = 'globalThis.pool = 1;';
     expect(findGlobalState(sources({ 'lib/db/pool.ts': text }))).toHaveLength(1);
     expect(findGlobalState(sources({ 'lib/core/shared-state.ts': text }))).toEqual([]);
@@ -38,7 +38,7 @@ describe('check-rules', () => {
     expect(findTooManyFiles(withTest.set('lib/jobs/one-more.ts', ''))).toHaveLength(1);
   });
 
-  it('reports an import cycle, but none of types or dynamic imports', () => {
+  it('reports an import cycle, but not one of type imports or dynamic imports', () => {
     const second = "export { b } from '@/lib/a';";
     const cycleWith = (first: string) =>
       findCycles(sources({ 'lib/a.ts': first, 'lib/b.ts': second }));
@@ -62,13 +62,13 @@ describe('check-rules', () => {
     expect(findUndocumentedCaches(code, '')).toHaveLength(1);
   });
 
-  it('reports a documented cache that no code has, and a file that does not exist', () => {
+  it('reports a documented cache whose name or file does not exist', () => {
     const docs = '| `counts` | `lib/jobs/counts.ts` | x |';
     expect(findUndocumentedCaches(sources({}), docs)).toHaveLength(1);
     expect(findMissingCacheFiles(sources({}), docs)).toHaveLength(1);
   });
 
-  it('reports a private LRU cache', () => {
+  it('reports an LRUCache that is not a ProcessCache', () => {
     const code = sources({ 'lib/jobs/list.ts': 'const rows = new LRUCache({ max: 10 });' });
     expect(findUndocumentedCaches(code, '')).toHaveLength(1);
   });
@@ -86,7 +86,7 @@ describe('configuration docs', () => {
   const page = '<!-- settings: PORT -->\n<!-- end of settings -->';
   const port = { meaning: 'port to listen on', defaultText: '`3000`' };
 
-  it('prints the description and the default of each setting', () => {
+  it('the configuration tables have the description and default of each setting', () => {
     expect(withTables(page, new Map([['PORT', port]]))).toContain(
       '| `PORT` | port to listen on | `3000` |',
     );
@@ -129,7 +129,7 @@ describe('findMessageUsage', () => {
     return { keys: [...usage.keys].sort(), groups: [...usage.groups], problems: usage.problems };
   };
 
-  it('counts a key in its namespace only', () => {
+  it('findMessageUsage counts a key only in its namespace', () => {
     expect(usageOf("const t = useTranslations('states'); t('queued');").keys).toEqual([
       'states.queued',
     ]);
@@ -139,7 +139,7 @@ describe('findMessageUsage', () => {
     ]);
   });
 
-  it('resolves a dynamic key to the keys that it can have', () => {
+  it('findMessageUsage resolves a dynamic key to all possible keys', () => {
     const code = `
       const t = useTranslations('states');
       const name = (state: 'queued' | 'running') => t(state);
@@ -147,7 +147,7 @@ describe('findMessageUsage', () => {
     expect(usageOf(code).keys).toEqual(['states.queued', 'states.running']);
   });
 
-  it('counts every message group that a file names as used if a key is untyped', () => {
+  it('findMessageUsage counts all message groups in a file as used if a key is untyped', () => {
     const code = 'const t = useTranslations(); const f = (x: string) => t(`states.${x}` as never);';
     expect(usageOf(code).groups).toContain('states');
   });
@@ -185,7 +185,7 @@ describe('eslint.config.mjs', () => {
       'a name that another module declares',
       "import { door } from 'doors';\nexport const n = door;",
     ],
-  ])('accepts %s', async (_, code) => expect(await lint(code)).toEqual([]));
+  ])('banned-words accepts %s', async (_, code) => expect(await lint(code)).toEqual([]));
 
   const sql = (text: string) => `declare const sql: any;\nexport const query = sql\`${text}\`;`;
   const lintSql = async (text: string) =>
@@ -199,7 +199,7 @@ describe('eslint.config.mjs', () => {
   ])('rejects SQL with %s', async (_, text) => expect(await lintSql(text)).toHaveLength(1));
 
   it.each([
-    ['one clause a line', '\n  SELECT id\n    FROM jobs\n   WHERE id = 1\n   LIMIT 1\n'],
+    ['one clause per line', '\n  SELECT id\n    FROM jobs\n   WHERE id = 1\n   LIMIT 1\n'],
     ['a short subquery', '\n  SELECT id\n   WHERE EXISTS (SELECT 1 FROM jobs WHERE id = 1)\n'],
     ['a template of one line', 'SELECT id FROM jobs WHERE id = 1'],
     ['keywords in literals and comments', "\n  SELECT 'a FROM b' -- where WHERE FROM\n"],

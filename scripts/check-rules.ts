@@ -5,7 +5,7 @@ import ts from 'typescript';
 
 /*
  * `npm run check:rules` fails on what neither ESLint nor knip reports: wide lines, import cycles,
- * undocumented caches and settings, global state outside of process-state.ts, too many files.
+ * undocumented caches and settings, global state outside of shared-state.ts, too many files.
  */
 
 /** A source file by its path from the project's folder. */
@@ -28,7 +28,7 @@ const INTERNAL_VARIABLES = [
   'NODE_ENV',
   '__NEXT_PRIVATE_STANDALONE_CONFIG',
 ];
-/** Variables of libpq, which docs/configuration.md includes by naming it. */
+/** Variables of libpq, which docs/configuration.md covers by a reference to libpq. */
 const LIBPQ_VARIABLE = /^PG[A-Z]+$/;
 
 const isTest = (file: string) => file.includes('.test.');
@@ -67,7 +67,7 @@ export const findWideLines = (sources: Sources): string[] =>
     }),
   );
 
-/** Returns the uses of globalThis in lib, which keeps its global state in process-state.ts. */
+/** Returns the uses of globalThis in lib, which keeps its global state in shared-state.ts. */
 export const findGlobalState = (sources: Sources): string[] =>
   [...sources]
     .filter(([file, text]) => {
@@ -84,7 +84,7 @@ export function findTooManyFiles(sources: Sources): string[] {
     : [];
 }
 
-/** Returns the imports of a file that exist when it runs: no type imports, no dynamic imports. */
+/** Returns the static imports of a file, without type imports, which do not exist at run time. */
 function runtimeImports(file: string, text: string): string[] {
   return parse(file, text).statements.flatMap((statement) => {
     if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
@@ -157,7 +157,10 @@ function findCaches(sources: Sources): { name: string | null; file: string }[] {
   return caches;
 }
 
-/** Returns the caches that the documentation does not list with their file, and the reverse. */
+/**
+ * Returns the caches that the documentation lacks or lists with another file, and the listed ones
+ * that the code does not have.
+ */
 export function findUndocumentedCaches(sources: Sources, docs: string): string[] {
   const documented = new Map(
     [...docs.matchAll(/^\| `([^`/]+)` *\| `([^`]+)`/gm)].map(([, name, file]) => [name, file]),

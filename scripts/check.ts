@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /*
- * `npm run check` runs the npm scripts below side by side, the slow ones first, and prints the
+ * `npm run check` runs the npm scripts below in parallel, the slow ones first, and prints the
  * output of those that fail.
  */
 const CHECKS = [

@@ -7,7 +7,7 @@ import { REDACTION_VARIABLES } from '../lib/config/redaction-rules';
 
 /*
  * `npm run docs:configuration` writes the tables of docs/configuration.md from the descriptions in
- * lib/config; with `--check` it fails if they differ. The comment above a table names its settings.
+ * lib/config; with `--check` it fails if they differ. The comment above a table lists its settings.
  */
 
 interface Setting {

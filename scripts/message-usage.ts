@@ -2,17 +2,18 @@ import path from 'node:path';
 import ts from 'typescript';
 
 /*
- * Which messages the code uses. next-intl's types know the keys (global.ts), so the type checker
- * resolves `t('title')` as well as t(`states.${state}`) to the exact keys in their namespace.
- * `@lingual/i18n-check` was tried in its place: it knows neither dynamic keys nor messages that the
- * server reads from the JSON files, and would need 87 exceptions.
+ * Finds the messages that the code uses. With next-intl's types (global.ts), the type checker
+ * resolves `t('title')` as well as t(`states.${state}`) to the exact keys. `@lingual/i18n-check`
+ * would need 87 exceptions, because it supports neither dynamic keys nor messages that the server
+ * reads from the JSON files.
  */
 
 interface Usage {
   /** Full keys, such as `jobs.title`. */
   keys: Set<string>;
   /**
-   * Groups of messages, such as `audit.counts`, of which a key that cannot be determined is used.
+   * Message groups, such as `audit.counts`, from which the code uses a key that cannot be
+   * determined.
    */
   groups: Set<string>;
   /** Calls whose namespace is unknown. */
@@ -24,7 +25,7 @@ type Translator = ts.Identifier | ts.CallExpression | ts.ParenthesizedExpression
 const TRANSLATOR_METHODS = ['has', 'markup', 'raw', 'rich'];
 const TRANSLATOR_HOOKS = ['getTranslations', 'useTranslations'];
 
-/** Returns a program of the files that run, by tsconfig.json in `root`. */
+/** Returns a program of the source files that tsconfig.json in `root` includes, without tests. */
 export function createMessageProgram(root: string): ts.Program {
   const config = ts.readConfigFile(path.join(root, 'tsconfig.json'), ts.sys.readFile);
   const { options, fileNames } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
@@ -123,7 +124,7 @@ class FileUsage {
           this.usage.keys.add(keyOfProperty(declaration));
   }
 
-  /** For a key of type never: it may be in each group of messages that the file names. */
+  /** Handles a key of type never, which may be in any message group that occurs in the file. */
   private useGroups(): void {
     const visit = (node: ts.Node): void => {
       if (ts.isImportDeclaration(node) || ts.isBinaryExpression(node) || isHookCall(node)) return;

@@ -6,7 +6,7 @@ import { browserFlags, ensureBrowser } from '../e2e/support/browser';
 import { startConsole } from '../e2e/support/console-server';
 import { addSessionsToContexts } from '../e2e/support/sessions';
 import { setUpConsoleSchema } from '../lib/console-schema/setup';
-import { startPostgres } from '../test/harness/postgres';
+import { startPostgres } from '../test/postgres/postgres';
 import { insertDemoAudit } from './demo/data/audit';
 import { DEMO_BATCHES } from './demo/data/batches';
 import { asTx } from './demo/database';

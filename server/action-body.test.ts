@@ -43,7 +43,7 @@ describe('readForm', () => {
     ])
       expect(readForm(type, form(['a', '1'])), type).toBeNull();
   });
-  it('reads malformed bodies in linear time', () => {
+  it('readForm reads malformed bodies in linear time', () => {
     const started = performance.now();
     for (const body of [
       '\r\n--'.repeat(250_000),
@@ -69,7 +69,7 @@ describe('isCallBody', () => {
     '[{"target":{"kind":"filter","query":"state=discarded","batchId":null},"cutOff":{"at":"x","txid":"1"}}]',
     '["$NaN"]',
     `[{"ids":[${Array.from({ length: 500 }, (_, n) => `"${n}"`).join()}]}]`,
-  ])('accepts the arguments %s', (text) => expect(isCall(text)).toBe(true));
+  ])('isCallBody accepts the arguments %s', (text) => expect(isCall(text)).toBe(true));
   it('accepts a form argument only with exactly its own fields', () => {
     expect(isCallBody(TYPE, form(['_1_a', 'b'], ['0', '["$K1"]']))).toBe(true);
     expect(isCallBody(TYPE, form(['0', '[null,"$K1"]']))).toBe(true);

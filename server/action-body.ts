@@ -49,7 +49,7 @@ function isArguments(text: string, fields: FormField[] | null): boolean {
 
 const SPECIAL_VALUES = new Set(['$undefined', '$NaN', '$Infinity', '$-Infinity', '$-0']);
 
-/** The action id of a form sent without JavaScript; null if its fields name none or several. */
+/** The action id of a form sent without JavaScript; null if its fields contain none or several. */
 export function actionOfForm(contentType: string, body: Buffer): string | null {
   const fields = readForm(contentType, body);
   if (!fields) return null;

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { actionOfForm, isActionId, isCallBody } from './action-body';
 import type { BuildManifest } from './build-manifest';
-import type { Refused } from './request-rules';
+import type { RequestRefusal } from './request-rules';
 
-const BAD: Refused = { code: 'bad_action', status: 400 };
-const UNKNOWN: Refused = { code: 'unknown_action', status: 404 };
+const BAD: RequestRefusal = { code: 'bad_action', status: 400 };
+const UNKNOWN: RequestRefusal = { code: 'unknown_action', status: 404 };
 
 /**
  * Resolves a POST to the page that Next should run it on; `page: null` keeps the URL. A POST to an
@@ -15,7 +15,7 @@ export function resolvePost(
   address: string,
   body: Buffer,
   build: BuildManifest,
-): { refused: Refused } | { page: string | null } {
+): { refused: RequestRefusal } | { page: string | null } {
   if (!address.startsWith('/api/')) return resolveAction(request, address, body, build);
   return build.pageOf(address)?.startsWith('/api/')
     ? { page: null }
@@ -32,7 +32,7 @@ function resolveAction(
   address: string,
   body: Buffer,
   build: BuildManifest,
-): { refused: Refused } | { page: string | null } {
+): { refused: RequestRefusal } | { page: string | null } {
   const type = headers['content-type'] ?? '';
   const actionHeader = headers['next-action'];
   const isCall = actionHeader !== undefined;

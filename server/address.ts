@@ -56,7 +56,10 @@ export function isAsset(path: string): boolean {
   return STATIC.test(path) || path === '/icon.svg';
 }
 
-/** Probes come from an orchestrator that knows no host name; their answers contain no data. */
+/**
+ * Probes come from an orchestrator, which may not send a public host name; the responses contain no
+ * data.
+ */
 export function isProbe(path: string): boolean {
   return path === '/healthz' || path === '/readyz';
 }

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 
-/** What the gateway needs to know about a build; read once at start. */
+/** The parts of a build's manifests that the gateway uses; read once at startup. */
 export interface BuildManifest {
   /** Paths of the files below `/_next/static/`, without base path. */
   staticFiles: ReadonlySet<string>;

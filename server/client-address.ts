@@ -9,7 +9,7 @@ const MAX_ENTRY_LENGTH = 64;
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/;
 
 export interface ClientAddresses {
-  /** The canonical address of the client, as far as trusted proxies vouch for it. */
+  /** The canonical address of the client according to TRUSTED_PROXIES. */
   addressOf(request: IncomingMessage): string;
   /** Whether the request has an `X-Forwarded-For` from a proxy that is not trusted. */
   ignoresForwarded(request: IncomingMessage): boolean;

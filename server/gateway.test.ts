@@ -505,7 +505,7 @@ describe('the client address behind a trusted proxy', () => {
     });
     expect(audits.map(({ address }) => address)).toEqual(['203.0.113.9', '127.0.0.1']);
   });
-  it('the client address does not open /metrics to other machines', async () => {
+  it('a forwarded client address does not give other machines access to /metrics', async () => {
     gateway = await openGateway({
       AUTH_MODE: 'none',
       I_KNOW_THIS_IS_OPEN: '1',

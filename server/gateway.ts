@@ -22,7 +22,7 @@ import { recordRefusal } from './refusals';
 import { sendAuthPage, sendRefused } from './refused-page';
 import { requestIdOf } from './request-id';
 import {
-  type Refused,
+  type RequestRefusal,
   foreignPageRule,
   hostRule,
   singleHostRule,
@@ -44,7 +44,7 @@ interface RequestContext {
   requestId: string;
   /** `status` is set by the page; `requestId` labels the log lines of the request. */
   answer: { status?: number; requestId?: string };
-  /** The client address, as far as trusted proxies vouch for it. */
+  /** The client address according to TRUSTED_PROXIES. */
   address: string;
   viewer: (Omit<Viewer, 'role'> & { role: Viewer['role'] | null }) | null;
 }
@@ -133,7 +133,7 @@ class Gateway {
     request: IncomingMessage,
     path: string | null,
     asset: StaticFile,
-  ): Refused | null {
+  ): RequestRefusal | null {
     const { env, authenticator } = this;
     const needsNoSession = path !== null && isPublic(request.method, path);
     const isProviderRequest =
@@ -248,7 +248,7 @@ class Gateway {
     return true;
   }
 
-  private refuse(context: RequestContext, refused: Refused): void {
+  private refuse(context: RequestContext, refused: RequestRefusal): void {
     const { request, response, requestId, viewer, path, address } = context;
     recordRefusal(request, { refused, viewer, requestId, address });
     if (response.headersSent) return void response.destroy();
@@ -280,7 +280,7 @@ function removeGatewayHeaders(request: IncomingMessage): void {
 }
 
 /** Refusals that signing in (again) may solve. */
-const SIGN_IN_CODES = new Set<Refused['code']>([
+const SIGN_IN_CODES = new Set<RequestRefusal['code']>([
   'signed_out',
   'sign_in_lost',
   'sign_in_used',
@@ -291,7 +291,7 @@ const SIGN_IN_CODES = new Set<Refused['code']>([
 
 /** Links to sign in or out; empty where a proxy signs the viewer in. */
 function recoveryLinks(
-  { code }: Refused,
+  { code }: RequestRefusal,
   { auth, basePath }: Env,
 ): Parameters<typeof sendRefused>[2]['links'] {
   if (auth.mode === 'none')

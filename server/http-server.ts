@@ -1,7 +1,7 @@
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { Drain } from './drain';
 
-/** For all headers together. Identity headers can hold hundreds of groups and a signature. */
+/** Limit for all headers together. Identity headers can hold hundreds of groups and a signature. */
 const MAX_HEADER_BYTES = 65_536;
 
 /**

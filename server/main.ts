@@ -88,7 +88,8 @@ async function startNext(env: Env): Promise<NextServer> {
     prepare(): Promise<void>;
     getRequestHandler(): Handler;
   };
-  // Next handles upgrades of the server it gets; ours would let them bypass the gateway.
+  // Next handles the upgrade requests of the server passed to it. Ours would let them bypass the
+  // gateway.
   const app = createNext({
     dir,
     dev: isDevelopment,

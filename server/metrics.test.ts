@@ -45,7 +45,7 @@ function requestMetrics(
 
 describe('without METRICS_TOKEN', () => {
   it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
-    'answers a client on this machine (%s)',
+    'answers a client on this machine (%s) without METRICS_TOKEN',
     (address) => {
       expect(requestMetrics(base, {}, address)).toBe(200);
       expect(requestMetrics(proxied, {}, address)).toBe(200);

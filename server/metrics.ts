@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Env } from '../lib/config/environment';
 import type { RouteClass } from '../lib/metrics/metrics';
 import { isAsset, isProbe } from './address';
-import { recorder } from './recorder';
+import { getRecorder } from './recorder';
 import { loopbackRule } from './request-rules';
 
 /** The headers of a scraper without a proxy. A proxy that signs viewers in always adds another. */
@@ -58,7 +58,7 @@ export async function sendMetrics(
 ): Promise<void> {
   const status =
     request.method === 'GET' || request.method === 'HEAD' ? metricsAccess(request, env) : 405;
-  const metrics = status === 200 ? await recorder()?.text() : undefined;
+  const metrics = status === 200 ? await getRecorder()?.text() : undefined;
   response.statusCode = status === 200 && !metrics ? 503 : status;
   if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="metrics"');
   if (status === 405) response.setHeader('Allow', 'GET, HEAD');
@@ -75,7 +75,7 @@ export function recordRequest(
   const started = performance.now();
   const route = classifyRoute(request.method, path);
   response.once('close', () =>
-    recorder()?.record(
+    getRecorder()?.record(
       route,
       response.writableFinished ? response.statusCode : null,
       (performance.now() - started) / 1000,

@@ -4,7 +4,7 @@ import { createLimit } from './rate-limits';
 afterEach(() => vi.useRealTimers());
 
 describe('createLimit', () => {
-  it('counts each key separately and starts again after a minute', () => {
+  it('a limit counts each key separately and starts again after a minute', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const limit = createLimit(2);
     expect([limit('a'), limit('a'), limit('b')]).toEqual([0, 0, 0]);
@@ -13,7 +13,7 @@ describe('createLimit', () => {
     vi.setSystemTime(Date.now() + 40_000);
     expect(limit('a')).toBe(0);
   });
-  it('restarts the window when the clock is set back', () => {
+  it('a limit restarts its window when the clock is set back', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const limit = createLimit(1);
     expect([limit('a'), limit('a')]).toEqual([0, 60]);
@@ -24,7 +24,7 @@ describe('createLimit', () => {
     const limit = createLimit(0);
     expect([limit('a'), limit('a')]).toEqual([0, 0]);
   });
-  it('stores a bounded number of keys and evicts the oldest', () => {
+  it('a limit stores a bounded number of keys and evicts the oldest', () => {
     const limit = createLimit(1, 3);
     expect([limit('a'), limit('b'), limit('c')]).toEqual([0, 0, 0]);
     expect(limit('c')).toBeGreaterThan(0);

@@ -10,7 +10,8 @@ const SEARCH_PATHS = new Set(['/api/jobs/completion', '/api/pauses/values']);
 /** Query parameters that mark a request to any other path as a search. */
 const SEARCH_PARAMETERS = ['q', 'query'];
 /**
- * Requests per client address and minute. An address may be a whole office; a sign-in takes two.
+ * Sign-in requests per client address and minute. A whole office may share one address, and one
+ * sign-in takes two requests.
  */
 const MAX_SIGN_INS = 300;
 
@@ -59,7 +60,7 @@ export function createLimit(points: number, maxKeys = MAX_KEYS): (key: string) =
   return (key) => {
     const now = Date.now();
     for (const [oldest, { endsAt }] of windows) {
-      // A window that ends later than a full window from now predates a clock set back.
+      // A window that ends more than WINDOW_MS from now began before the clock was set back.
       const isCurrent = endsAt > now && endsAt <= now + WINDOW_MS;
       if (isCurrent && (windows.size < maxKeys || windows.has(key))) break;
       windows.delete(oldest);

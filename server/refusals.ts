@@ -16,7 +16,7 @@ interface Refusal {
   /** null before authentication. */
   viewer: { id: string; role: string | null } | null;
   requestId: string;
-  /** The client address, as far as trusted proxies vouch for it. */
+  /** The client address according to TRUSTED_PROXIES. */
   address: string;
 }
 

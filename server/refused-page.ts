@@ -3,7 +3,7 @@ import { PREFERENCES, type Locale } from '../lib/core/locale';
 import en from '../messages/en.json';
 import ja from '../messages/ja.json';
 import type { AuthResponse } from './auth/types';
-import type { Refused } from './request-rules';
+import type { RequestRefusal } from './request-rules';
 
 const MESSAGES = { en, ja };
 type Label = keyof typeof en.gateway;
@@ -58,7 +58,7 @@ export function sendRefused(
     links,
     isApi,
     requestId,
-  }: { refused: Refused; links: RecoveryLink[]; isApi: boolean; requestId: string },
+  }: { refused: RequestRefusal; links: RecoveryLink[]; isApi: boolean; requestId: string },
 ): void {
   const { code, status } = refused;
   response.statusCode = status;

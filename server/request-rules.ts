@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Env } from '../lib/config/environment';
-import type { AuthRefused } from './auth/types';
+import type { AuthRefusal } from './auth/types';
 import { MAX_BODY_BYTES } from './body-limit';
 import { hasProxyHeader } from './proxy-headers';
 
 /** Why the gateway refuses a request. `code` is a message key `gateway.<code>`. */
-export type Refused =
-  | AuthRefused
+export type RequestRefusal =
+  | AuthRefusal
   | {
       code:
         | 'not_loopback'
@@ -38,7 +38,7 @@ const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,255})(:\d{1,5})?$/i;
  * Refuses several Host headers: Node takes the first, a proxy may take the last, and `hostRule`
  * would check a different name. A request without the header passes (HTTP/1.0).
  */
-export function singleHostRule({ rawHeaders, headers }: IncomingMessage): Refused | null {
+export function singleHostRule({ rawHeaders, headers }: IncomingMessage): RequestRefusal | null {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2)
     if (rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
@@ -50,7 +50,7 @@ export function singleHostRule({ rawHeaders, headers }: IncomingMessage): Refuse
  * Without sign-in the console serves this machine only: refuses a Host other than loopback (DNS
  * rebinding) and any proxy header, because a proxy would publish the console.
  */
-export function loopbackRule(request: IncomingMessage): Refused | null {
+export function loopbackRule(request: IncomingMessage): RequestRefusal | null {
   const host = request.headers.host ?? '';
   if (!LOOPBACK.test(host)) return { code: 'not_loopback', status: 403 };
   return hasProxyHeader(request) ? { code: 'forwarded', status: 403 } : null;
@@ -61,7 +61,7 @@ export function loopbackRule(request: IncomingMessage): Refused | null {
  * names without a dot, which no outsider can register. In open mode without a configured host, a
  * name without a dot is refused too, because it may be any machine of the local network.
  */
-export function hostRule(request: IncomingMessage, env: Env): Refused | null {
+export function hostRule(request: IncomingMessage, env: Env): RequestRefusal | null {
   if (env.auth.mode === 'none' && !env.auth.isOpen) return loopbackRule(request);
   const host = (request.headers.host ?? '').toLowerCase();
   const { publicUrl, allowedHosts } = env;
@@ -97,10 +97,10 @@ function isUnregistrableHost(
  * The path and query must be valid percent-encoded UTF-8 without NUL. Absolute URLs and empty or
  * dot segments are refused, because proxies normalize them differently.
  */
-export function urlRule(request: IncomingMessage): Refused | null {
+export function urlRule(request: IncomingMessage): RequestRefusal | null {
   const url = request.url ?? '';
   if (url.length > MAX_URL_LENGTH) return { code: 'long_url', status: 414 };
-  const refusal: Refused = { code: 'bad_url', status: 400 };
+  const refusal: RequestRefusal = { code: 'bad_url', status: 400 };
   const [path = '', ...query] = url.split('?');
   try {
     const text = decodeURIComponent(url.replaceAll('+', ' '));
@@ -142,7 +142,7 @@ const FRAMES = new Set(['iframe', 'frame', 'fencedframe', 'object', 'embed']);
  * Another origin may link here but not fetch: its images would use up the viewer's rate limit and
  * database time. A request without fetch metadata does not come from a current browser and passes.
  */
-export function foreignPageRule({ headers }: IncomingMessage): Refused | null {
+export function foreignPageRule({ headers }: IncomingMessage): RequestRefusal | null {
   const site = headers['sec-fetch-site'];
   if (site === undefined || site === 'same-origin' || site === 'none') return null;
   const isNavigation =
@@ -154,7 +154,7 @@ export function foreignPageRule({ headers }: IncomingMessage): Refused | null {
  * A write needs the console's own Origin or, if the header is absent, `Sec-Fetch-Site:
  * same-origin`. Next would accept an absent Origin.
  */
-export function sameOriginRule(request: IncomingMessage, env: Env): Refused | null {
+export function sameOriginRule(request: IncomingMessage, env: Env): RequestRefusal | null {
   if (request.method === 'GET' || request.method === 'HEAD') return null;
   if (request.method !== 'POST') return { code: 'method', status: 405 };
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES)

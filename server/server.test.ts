@@ -134,7 +134,7 @@ describe('loopbackRule', () => {
 
 describe('urlRule', () => {
   it.each(['/jobs', '/jobs?q=%E8%AB%8B%E6%B1%82', '/jobs?a=100%25', '/jobs?x=a+b'])(
-    'accepts %s',
+    'urlRule accepts the URL %s',
     (url) => expect(urlRule(request({}, 'GET', url))).toBeNull(),
   );
   it.each([
@@ -151,7 +151,7 @@ describe('urlRule', () => {
     '/%252e%252e/',
     'http://evil/',
     '/a\\b',
-  ])('refuses %s', (url) =>
+  ])('urlRule refuses the URL %s', (url) =>
     expect(urlRule(request({}, 'GET', url))).toMatchObject({ status: 400 }),
   );
 });
@@ -171,7 +171,7 @@ describe('sameOriginRule', () => {
     { origin: '', 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'same-site' },
     { 'sec-fetch-site': 'none' },
-  ])('refuses %o', (headers) =>
+  ])('sameOriginRule refuses a POST with the headers %o', (headers) =>
     expect(post(headers as Record<string, string>)).toMatchObject({
       code: 'foreign_origin',
       status: 403,

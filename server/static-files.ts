@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Refused } from './request-rules';
+import type { RequestRefusal } from './request-rules';
 
 const STATIC_PREFIX = '/_next/static';
-const NOT_FOUND: Refused = { code: 'not_found', status: 404 };
+const NOT_FOUND: RequestRefusal = { code: 'not_found', status: 404 };
 
 /**
  * Resolves a path (without base path and query) to a static file of the build; null if it is not
@@ -13,7 +13,7 @@ export function staticFileAt(
   method: string | undefined,
   address: string,
   files: ReadonlySet<string>,
-): { file: string } | { refused: Refused } | null {
+): { file: string } | { refused: RequestRefusal } | null {
   const decodedPath = decodeSafely(address);
   if (decodedPath !== STATIC_PREFIX && !decodedPath.startsWith(`${STATIC_PREFIX}/`)) return null;
   if (method !== 'GET' && method !== 'HEAD') return { refused: { code: 'method', status: 405 } };

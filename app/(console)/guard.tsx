@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { Failure, PartFailure } from '@/components/failure';
+import { PageError, SectionError } from '@/components/failure';
 import { NotFound } from '@/components/not-found';
 import { ConsoleError, type ErrorCode, statusOf } from '@/lib/core/errors';
 import { setResponseStatus } from '@/lib/core/shared-state';
@@ -25,7 +25,7 @@ export async function guardPage(render: () => Promise<ReactNode>): Promise<React
   } catch (error) {
     const code = toErrorCode(error);
     setResponseStatus(statusOf(code));
-    return <Failure code={code} />;
+    return <PageError code={code} />;
   }
 }
 
@@ -35,11 +35,11 @@ export async function guardRowPage(
   render: (id: string) => Promise<ReactNode>,
 ): Promise<ReactNode> {
   const { id } = await params;
-  return isUuid(id) ? guardPage(() => render(id)) : missingPage();
+  return isUuid(id) ? guardPage(() => render(id)) : renderMissingPage();
 }
 
 /** A 404 page. Next's own notFound() sends an empty body that needs JavaScript to become a page. */
-export function missingPage(): ReactNode {
+export function renderMissingPage(): ReactNode {
   setResponseStatus(404);
   return <NotFound />;
 }
@@ -49,7 +49,7 @@ export async function renderSection(render: () => Promise<ReactNode>): Promise<R
   try {
     return await render();
   } catch (error) {
-    return <PartFailure code={toErrorCode(error)} />;
+    return <SectionError code={toErrorCode(error)} />;
   }
 }
 

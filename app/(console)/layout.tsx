@@ -4,7 +4,7 @@ import { SchemaBanners } from '@/components/shell/schema-banners';
 import { Shell } from '@/components/shell/shell';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { ConsoleError } from '@/lib/core/errors';
-import { lastBadges } from '@/lib/navigation/counts';
+import { cachedBadges } from '@/lib/navigation/counts';
 import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {
@@ -21,7 +21,7 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
       bulkLimit={ctx?.bulkOperatorLimit ?? 0}
       reasonRequired={ctx?.reasonRequired ?? false}
     >
-      <Shell badges={ctx && (await lastBadges(ctx))}>
+      <Shell badges={ctx && (await cachedBadges(ctx))}>
         {ctx && (
           <SchemaBanners
             schema={ctx.tables.schema}

@@ -8,8 +8,9 @@ import { ZONE_PARAM } from '@/lib/search/terms';
 type SearchParams = Record<string, string | string[] | undefined>;
 
 /**
- * The time zone of times in `q` without an offset: the viewer's. Redirects a URL with such times to
- * one with offsets, so that links, previews and bulk actions mean the same times to every viewer.
+ * Returns the viewer's time zone, which applies to times in `q` without an offset. Redirects a URL
+ * with such times to one with offsets, so that links, previews and bulk actions mean the same times
+ * to every viewer.
  */
 export async function queryZone(path: string, searchParams: SearchParams): Promise<string> {
   const pageParams = paramsOf(searchParams);

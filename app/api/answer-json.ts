@@ -3,7 +3,7 @@ import { requireCtx } from '../../lib/context/request-context';
 import type { Ctx } from '../../lib/context/types';
 import { type ErrorCode, RELEASE_HEADER, statusOf } from '../../lib/core/errors';
 import { reportError } from '../../lib/http/responses';
-import { lastBadges } from '../../lib/navigation/counts';
+import { cachedBadges } from '../../lib/navigation/counts';
 
 /** Every polled response carries the navigation counts, which saves a separate request. */
 const BADGES_HEADER = 'x-console-badges';
@@ -23,7 +23,7 @@ export async function jsonResponse<T>(query: (ctx: Ctx) => Promise<T | null>): P
     const value = await query(ctx);
     if (value === null)
       return Response.json({ error: 'not_found' } satisfies ApiError, { status: 404 });
-    const badges = JSON.stringify(await lastBadges(ctx));
+    const badges = JSON.stringify(await cachedBadges(ctx));
     const release = process.env.CONSOLE_RELEASE ?? '';
     return Response.json(value, {
       headers: { [BADGES_HEADER]: badges, [RELEASE_HEADER]: release },

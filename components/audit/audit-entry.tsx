@@ -84,7 +84,8 @@ export function AuditEntry({
 }
 
 /**
- * A code is an error of lib/core/errors.ts, the code of a refused row, or one of the audit's own.
+ * Translates an ErrorCode of lib/core/errors.ts, the code of a refused row, or a code that only the
+ * audit uses.
  */
 function codeText(t: Translate, code: string): string {
   const prefix = ['errors', 'outcomes.refused', 'audit.codes'].find((candidate) =>

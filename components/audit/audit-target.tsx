@@ -19,8 +19,8 @@ const NAMED_PATHS = {
 const LINK_CLASS = 'font-mono text-[13px] break-all text-accent';
 
 /**
- * The target of an audit record, linked. `self` is the id whose page shows the record, which needs
- * no link; `all` lists every id.
+ * The target of an audit record, linked. `self` is the id of the page that shows the record, so it
+ * is not linked; `all` lists every id.
  */
 export function AuditTarget({
   row,

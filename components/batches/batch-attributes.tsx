@@ -7,8 +7,8 @@ import { buttonClass } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
 
 /**
- * All attributes of a batch as JSON, or their size if they are too large. `allHref` null: the page
- * already reads as much as it may.
+ * All attributes of a batch as JSON, or their size if they are too large. `allHref` is null if the
+ * page already reads up to the size limit.
  */
 export function BatchAttributes({
   attributes: { json, bytes },

@@ -42,7 +42,7 @@ export function BatchHeader({
     fetch: (signal) =>
       fetchJson<BatchStatus>(`${basePath}/api/batches/${initialBatch.id}/status`, signal),
     initial: initial ?? undefined,
-    // A finished batch changes only by an action of a user.
+    // A finished batch changes only when a user acts on it.
     enabled: (status) =>
       onScreen && (!(status?.batch ?? initialBatch).finishedAt || result !== null),
   });

@@ -7,7 +7,7 @@ import type { BatchListRow } from '@/lib/batches/types';
 import type { Page } from '@/lib/core/search-params';
 import { Dismissible } from '../dismissible';
 import { STATE_CLASSES } from '../jobs/state-badge';
-import { useOutcome } from '../outcomes';
+import { useAnnounceOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
@@ -38,7 +38,7 @@ export function BatchList({ endpoint, initial, page, label, empty }: Props) {
   const paging = useTranslations('paging');
   const { refresh } = usePolling();
   const [results, setResults] = useState<Record<string, BatchActionResult>>({});
-  const announce = useOutcome(useCallback(() => setResults({}), []));
+  const announce = useAnnounceOutcome(useCallback(() => setResults({}), []));
   const { listRef, data, error, dataUpdatedAt } = usePolledList(endpoint, initial);
   if (data.rows.length === 0)
     return (

@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
-import type { BatchRow, BatchStatus, Stuck } from '@/lib/batches/types';
+import type { BatchRow, BatchStatus, StuckCause } from '@/lib/batches/types';
 import { AbsoluteTime, useAbsoluteTime } from '../absolute-time';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { usePolling } from '../polling/polling-provider';
@@ -56,14 +56,14 @@ export function BatchStatusPanel({
 }
 
 /** The page on which the cause can be fixed. */
-const REMEDY_PAGES: Partial<Record<Stuck['kind'], 'attention' | 'pauses' | 'processes'>> = {
+const REMEDY_PAGES: Partial<Record<StuckCause['kind'], 'attention' | 'pauses' | 'processes'>> = {
   lost_workers: 'attention',
   paused: 'pauses',
   no_process: 'processes',
   queues_unserved: 'processes',
 };
 
-function StuckReason({ batchId, reason }: { batchId: string; reason: Stuck }) {
+function StuckReason({ batchId, reason }: { batchId: string; reason: StuckCause }) {
   const t = useTranslations('stuck');
   const pages = useTranslations('nav');
   const count = useCount();

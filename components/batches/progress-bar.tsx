@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import type { Progress } from '@/lib/batches/types';
+import type { BatchProgress } from '@/lib/batches/types';
 import type { JobState } from '@/lib/good-job/types';
 import { STATE_CLASSES } from '../jobs/state-badge';
 import { useCount } from '../quantities';
@@ -17,7 +17,7 @@ export const PROGRESS_ORDER: JobState[] = [
   'scheduled',
 ];
 
-export function ProgressBar({ progress }: { progress: Progress }) {
+export function ProgressBar({ progress }: { progress: BatchProgress }) {
   const t = useTranslations('batch');
   const count = useCount();
   const { states, total } = progress;

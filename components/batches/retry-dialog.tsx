@@ -15,7 +15,7 @@ import { OutcomeLine } from '../jobs/outcome-text';
 import { useCount } from '../quantities';
 import { RetryEffect } from './retry-effect';
 
-/** `started`: a bulk run retries a large batch. */
+/** `started` is the outcome for a large batch, which a bulk run retries. */
 export type BatchActionResult = ActionResult<
   BatchRetryResult | { outcome: 'started'; runId: string }
 >;

@@ -5,8 +5,8 @@ import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { type BulkAction, type BulkStart, type BulkTarget, permissionOf } from '@/lib/bulk/types';
 import { Dismissible } from '../dismissible';
 import { DESTRUCTIVE } from '../jobs/action-rules';
-import { useOutcome } from '../outcomes';
-import { useBulkRuns, useDenials } from '../permissions';
+import { useAnnounceOutcome } from '../outcomes';
+import { useCanStoreBulkRuns, useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
 import { useCount } from '../quantities';
 import { Button } from '../ui/button';
@@ -43,7 +43,7 @@ function useTarget({
   batchId,
 }: Pick<BulkBarProps, 'selectedIds' | 'filterQuery' | 'batchId'>) {
   const [isScopeEverything, setScopeEverything] = useState(false);
-  // The scope belongs to one selection: the next selection starts with its own rows again.
+  // The scope applies to one selection; the next selection starts with only its own rows.
   if (isScopeEverything && selectedIds.length === 0) setScopeEverything(false);
   const target: BulkTarget =
     isScopeEverything || selectedIds.length === 0
@@ -68,7 +68,7 @@ export function BulkBar({
   const [started, setStarted] = useState<BulkStart | null>(null);
   const [isOver, setOver] = useState(false);
   const drop = useCallback(() => setStarted((previous) => (isOver ? null : previous)), [isOver]);
-  const announce = useOutcome(drop);
+  const announce = useAnnounceOutcome(drop);
   const { isScopeEverything, setScopeEverything, target } = useTarget({
     selectedIds,
     filterQuery,
@@ -163,7 +163,7 @@ function ScopeSelect({
   );
 }
 
-/** `isFilter`: the action applies to all jobs of a filter, which needs a stored run. */
+/** `isFilter`: the action applies to all jobs that match a filter, which needs a stored run. */
 function ActionButton({
   action,
   isFilter,
@@ -175,7 +175,7 @@ function ActionButton({
 }) {
   const t = useTranslations();
   const denial = useDenials()[permissionOf(action)];
-  const needsSchema = !useBulkRuns() && isFilter;
+  const needsSchema = !useCanStoreBulkRuns() && isFilter;
   const text = t(`actions.${action}.menu`);
   if (denial || needsSchema)
     return (

@@ -10,7 +10,7 @@ import {
   type BulkStart,
   type BulkTarget,
   CONFIRM_ABOVE,
-  readNumber,
+  parseEnteredCount,
 } from '@/lib/bulk/types';
 import { toActionError } from '../action-failed';
 import { type ConfirmResult, ConfirmDialog } from '../confirm-dialog';
@@ -68,7 +68,7 @@ function useBulkStart(
           confirmed: bulkCount(confirmed),
         });
   const confirmedCountOf = (form: FormData) =>
-    needsConfirmation ? readNumber(String(form.get('confirmed_count'))) : null;
+    needsConfirmation ? parseEnteredCount(String(form.get('confirmed_count'))) : null;
   function validate(form: FormData): string | null {
     const problem = problemOf(form);
     if (problem) return problem;

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
-import { type BulkRun, processedOf } from '@/lib/bulk/types';
+import { type BulkRun, processedCount } from '@/lib/bulk/types';
 import { escapeBidi } from '@/lib/core/text';
 import { fetchJson } from '../fetch-json';
 import { usePolling } from '../polling/polling-provider';
@@ -92,7 +92,7 @@ function Progress({ run }: { run: BulkRun }) {
   const count = useCount();
   const duration = useDuration();
   const bulkCount = useBulkCount();
-  const processed = processedOf(run.counts);
+  const processed = processedCount(run.counts);
   const total = Math.max(run.expected.count, processed);
   const doneShare = total === 0 ? 0 : (run.counts.done ?? 0) / total;
   const perSecond = run.activeMs > 0 ? processed / (run.activeMs / 1000) : 0;
@@ -135,7 +135,7 @@ function Progress({ run }: { run: BulkRun }) {
   );
 }
 
-/** Explains a count below the confirmed one, or the refusal of a run with a count above it. */
+/** Explains why the run has fewer jobs than confirmed, or was refused because it has more. */
 function ConfirmedCount({ run: { state, confirmed, expected } }: { run: BulkRun }) {
   const t = useTranslations('bulk');
   const bulkCount = useBulkCount();
@@ -183,7 +183,7 @@ function PauseReason({ run }: { run: BulkRun }) {
   );
 }
 
-/** Maps to texts of their own: those of single actions end in "nothing was changed". */
+/** Messages for a paused run, because those for a single action end in "nothing was changed". */
 function reasonKey(
   code: string,
 ): 'query_timeout' | 'locked' | 'no_permission' | 'database' | 'unexpected' {

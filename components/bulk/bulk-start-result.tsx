@@ -4,7 +4,7 @@ import type { BulkStart } from '@/lib/bulk/types';
 import { BulkProgress } from './bulk-progress';
 import { BulkTotals } from './bulk-totals';
 
-/** The run of a started action, or its outcomes where there is no schema to store a run. */
+/** The progress of the started run, or the outcomes if no console schema exists to store a run. */
 export function BulkStartResult({ started, onEnd }: { started: BulkStart; onEnd?: () => void }) {
   if (started.kind === 'started')
     return <BulkProgress key={started.runId} id={started.runId} onEnd={onEnd} />;

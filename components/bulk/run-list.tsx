@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { type BulkRun, processedOf } from '@/lib/bulk/types';
+import { type BulkRun, processedCount } from '@/lib/bulk/types';
 import type { Page } from '@/lib/core/search-params';
 import { escapeBidi } from '@/lib/core/text';
 import { filterParts } from '@/lib/jobs/links';
@@ -39,7 +39,7 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
             <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
               <span>
                 {t('progress', {
-                  done: count(processedOf(run.counts)),
+                  done: count(processedCount(run.counts)),
                   total: bulkCount(run.expected),
                 })}
               </span>

@@ -4,7 +4,13 @@ import { type BulkSample, OUTCOMES, type OutcomeCounts, MAX_SAMPLES } from '@/li
 import { useCount } from '../quantities';
 
 /** The first MAX_SAMPLES jobs of each outcome other than `done`, linked. */
-export function Samples({ counts, samples }: { counts: OutcomeCounts; samples: BulkSample[] }) {
+export function OutcomeSamples({
+  counts,
+  samples,
+}: {
+  counts: OutcomeCounts;
+  samples: BulkSample[];
+}) {
   const t = useTranslations();
   const count = useCount();
   return (

@@ -48,7 +48,7 @@ function stackSeries(labels: string[], series: BarSeries[]): uPlot.AlignedData {
   return [labels.map((_, n) => n), ...layers.reverse()];
 }
 
-/** Indexes of the bars with a visible label, for the width of the element. */
+/** Indexes of the bars whose labels fit into the width of the element. */
 function visibleLabels(labels: string[], elementWidth: number): number[] {
   const maxWidth = Math.max(...labels.map(widthOf), 20);
   const step = Math.max(elementWidth - 70, 1) / labels.length;

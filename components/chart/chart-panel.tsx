@@ -93,7 +93,10 @@ function useSpanSelection(buckets: number, onPick: (span: Span) => void) {
   return { span, activeSpan: span ?? hoverSpan, pick, clear, onHover: setHover, onKeyDown };
 }
 
-/** Returns a formatter for an epoch time in ms: the time of day, with the date beyond one hour. */
+/**
+ * Returns a formatter for an epoch time in ms: the time of day, plus the date if the range exceeds
+ * an hour.
+ */
 function useClock(range: ChartRange): (epochMs: number) => string {
   const format = useFormatter();
   return (epochMs) =>
@@ -265,7 +268,7 @@ interface PlotProps {
   count: (number: number) => string;
   filterRange: { from: number; to: number } | null;
   selection: ReturnType<typeof useSpanSelection>;
-  /** Whether the chart is the one of the previous filter. */
+  /** Whether this is still the chart of the previous filter. */
   isPlaceholder: boolean;
 }
 

@@ -2,7 +2,7 @@ import { isJobState } from '@/lib/good-job/types';
 import type { ChartGroup, ChartSeries } from '@/lib/jobs/types';
 import { STATE_CLASSES } from '../jobs/state-badge';
 
-/** Names a custom property of globals.css, so that each theme has its own colour. */
+/** A colour as a custom property of globals.css, so that each theme can define its own. */
 export interface SeriesStyle {
   property: string;
   swatch: string;

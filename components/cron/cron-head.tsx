@@ -20,7 +20,7 @@ import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
 import { CronNotes } from './cron-notes';
-import { cronCode, useCronText } from './cron-outcome';
+import { cronOutcomeCode, useCronOutcomeText } from './cron-outcome';
 import { CronStateBadge } from './cron-state';
 import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
@@ -49,7 +49,7 @@ export function CronHeader({ initial }: { initial: CronDetail }) {
     enabled: onScreen,
   });
   const { row, nextRuns, cronProcesses, hasCronFile } = data;
-  const cronText = useCronText();
+  const cronText = useCronOutcomeText();
   const { outcome: lastAction, show, drop } = useLastOutcome<CronActionResult>();
   const outcome = useRef<HTMLDivElement>(null);
   // The action may remove its own button, so focus moves to the outcome.
@@ -84,8 +84,8 @@ export function CronHeader({ initial }: { initial: CronDetail }) {
         <div ref={outcome} tabIndex={-1} className="mt-2">
           <Dismissible onDismiss={drop}>
             <OutcomeLine
-              done={cronCode(lastAction.result) === 'done'}
-              text={cronText(lastAction.action, cronCode(lastAction.result)) ?? ''}
+              done={cronOutcomeCode(lastAction.result) === 'done'}
+              text={cronText(lastAction.action, cronOutcomeCode(lastAction.result)) ?? ''}
             />
           </Dismissible>
         </div>

@@ -7,7 +7,7 @@ import type { CronPage, CronRow } from '@/lib/cron/types';
 import { Dismissible } from '../dismissible';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
-import { useOutcome } from '../outcomes';
+import { useAnnounceOutcome } from '../outcomes';
 import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePolledList } from '../polling/use-polling-query';
@@ -15,10 +15,10 @@ import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
-import { ClassName } from '../ui/class-name';
+import { RubyClassName } from '../ui/class-name';
 import { CronMenu } from './cron-menu';
 import { CronNotes } from './cron-notes';
-import { cronCode, useCronText } from './cron-outcome';
+import { cronOutcomeCode, useCronOutcomeText } from './cron-outcome';
 import { CronStateBadge } from './cron-state';
 import { RunStrip } from './run-strip';
 import { ScheduleText } from './schedule-text';
@@ -36,7 +36,7 @@ export function CronList({ endpoint, initial }: { endpoint: string; initial: Cro
   const count = useCount();
   const { refresh } = usePolling();
   const [results, setResults] = useState<Record<string, CronActionResult>>({});
-  const announce = useOutcome(useCallback(() => setResults({}), []));
+  const announce = useAnnounceOutcome(useCallback(() => setResults({}), []));
   const { listRef, data, error, dataUpdatedAt } = usePolledList(endpoint, initial);
   return (
     <div ref={listRef}>
@@ -125,7 +125,7 @@ function Entry({
   onDismiss: () => void;
 }) {
   const t = useTranslations();
-  const cronText = useCronText();
+  const cronText = useCronOutcomeText();
   return (
     <li className="px-3 py-2.5" data-cron-key={row.key}>
       <div className={GRID}>
@@ -143,7 +143,7 @@ function Entry({
         <Cell name={t('cron.class')}>
           {row.jobClass ? (
             <span className="font-mono text-[13px] any-break">
-              <ClassName name={row.jobClass} />
+              <RubyClassName name={row.jobClass} />
             </span>
           ) : (
             <span className="text-soft">{t('jobs.noClass')}</span>
@@ -168,8 +168,8 @@ function Entry({
         <div className="mt-1">
           <Dismissible onDismiss={onDismiss}>
             <OutcomeLine
-              done={cronCode(result.result) === 'done'}
-              text={cronText(result.action, cronCode(result.result)) ?? ''}
+              done={cronOutcomeCode(result.result) === 'done'}
+              text={cronText(result.action, cronOutcomeCode(result.result)) ?? ''}
             />
           </Dismissible>
         </div>

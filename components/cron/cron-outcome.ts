@@ -10,13 +10,13 @@ type Code =
   | Extract<CronOutcome, { outcome: 'refused' }>['code']
   | ErrorCode;
 
-export function cronCode(result: ActionResult<CronOutcome>): Code {
+export function cronOutcomeCode(result: ActionResult<CronOutcome>): Code {
   if (!result.ok) return result.error;
   return result.value.outcome === 'refused' ? result.value.code : result.value.outcome;
 }
 
 /** Returns a function that describes the outcome of a cron action; null for an unknown code. */
-export function useCronText(): (action: CronAction, code: string) => string | null {
+export function useCronOutcomeText(): (action: CronAction, code: string) => string | null {
   const t = useTranslations();
   return (action, code) => {
     if (code === 'done' || code === 'unchanged') return t(`cron.${action}.${code}`);

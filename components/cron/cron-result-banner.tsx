@@ -1,10 +1,10 @@
 import type { Params } from '@/lib/core/search-params';
 import { ActionResultBanner } from '../action-result-banner';
-import { useCronText } from './cron-outcome';
+import { useCronOutcomeText } from './cron-outcome';
 
 /** The result of an action on a cron key without JavaScript. */
 export function CronResultBanner({ params }: { params: Params }) {
-  const cronText = useCronText();
+  const cronText = useCronOutcomeText();
   const did = params.get('did');
   const outcome = params.get('outcome');
   const action = (['enable', 'disable', 'enqueue'] as const).find((name) => name === did);

@@ -1,7 +1,7 @@
 'use client';
 
 import { useLocale, useTranslations } from 'next-intl';
-import type { Words } from '@/lib/cron/types';
+import type { ScheduleWords } from '@/lib/cron/types';
 import type { ScheduleView } from '@/lib/cron/types';
 
 /** A schedule as written, in words, and with its time zone. */
@@ -28,7 +28,7 @@ export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
 }
 
 /** Returns a formatter for schedules: `every 5 minutes`, `every day at 09:00`. */
-function useScheduleWords(): (words: Words) => string {
+function useScheduleWords(): (words: ScheduleWords) => string {
   const t = useTranslations('cron.words');
   const locale = useLocale();
   const list = (items: string[]) =>

@@ -12,7 +12,7 @@ import {
 import { isBlankName } from '@/lib/jobs/links';
 import { useCountText } from '../quantities';
 import { TooLarge } from '../too-large';
-import { ClassName } from '../ui/class-name';
+import { RubyClassName } from '../ui/class-name';
 import { timeBefore, countHref } from './failure-links';
 
 /**
@@ -55,7 +55,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
               >
                 {by === 'class' && row.name !== null && !isBlankName(row.name) ? (
                   <Link href={classHref(filter, row.name)} prefetch={false} className="text-accent">
-                    <ClassName name={row.name} />
+                    <RubyClassName name={row.name} />
                   </Link>
                 ) : (
                   <Name row={row} />

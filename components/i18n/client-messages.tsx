@@ -11,7 +11,10 @@ interface Props {
   children: ReactNode;
 }
 
-/** Makes a provider of a file of messages/client, which the build fills: here it has no type. */
+/**
+ * Creates a provider from a file of messages/client, which has no type because the build writes its
+ * content.
+ */
 const providerOf =
   (locale: Locale) =>
   ({ default: messages }: { default: object }) => ({
@@ -20,14 +23,14 @@ const providerOf =
     },
   });
 
-// A script per language: a browser loads only its own, and caches it.
+// One script per language, so that a browser loads and caches only the viewer's language.
 const LANGUAGES = {
   en: dynamic(() => import('@/messages/client/en.json').then(providerOf('en'))),
   ja: dynamic(() => import('@/messages/client/ja.json').then(providerOf('ja'))),
 };
 
 /** Provides the messages of the viewer's language that every page needs in the browser. */
-export function Intl({ locale, ...props }: Props & { locale: Locale }) {
+export function ClientMessages({ locale, ...props }: Props & { locale: Locale }) {
   const Language = LANGUAGES[locale];
   return <Language {...props} />;
 }

@@ -9,7 +9,7 @@ interface Props {
   children: ReactNode;
 }
 
-/** Makes a provider that adds a file of messages/client to the messages of the outer provider. */
+/** Creates a provider that adds a file of messages/client to the messages of the outer provider. */
 const providerOf = ({ default: more }: { default: object }) => ({
   default: function MoreProvider({ children }: Props) {
     const messages = useMessages();

@@ -8,9 +8,9 @@ import {
   COLUMNS_COOKIE,
   type Column,
   DEFAULT_COLUMNS,
-  MAX_PATHS,
+  MAX_ARGUMENT_PATHS,
   sortColumns,
-  isPath,
+  isArgumentPath,
   printColumns,
 } from '@/lib/jobs/types';
 import { usePolling } from '../polling/polling-provider';
@@ -26,7 +26,7 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
   const { basePath } = usePolling();
   // Updated at once; the list follows after a refresh of the route.
   const [columns, setColumns] = useState(initialColumns);
-  const paths = columns.filter(isPath);
+  const paths = columns.filter(isArgumentPath);
 
   function applyColumns(selected: readonly Column[]) {
     const next = sortColumns(selected.length > 0 ? selected : DEFAULT_COLUMNS);
@@ -38,7 +38,7 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
     <div className="w-64 max-w-full max-sm:w-auto">
       <ul className="grid grid-cols-2 gap-x-3">
         {[...COLUMNS, ...paths].map((column) => (
-          <li key={column} className={isPath(column) ? 'col-span-2' : ''}>
+          <li key={column} className={isArgumentPath(column) ? 'col-span-2' : ''}>
             <label className="flex min-h-[26px] items-center gap-2">
               <input
                 type="checkbox"
@@ -52,7 +52,7 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
                 }
                 className="size-4 shrink-0 accent-accent"
               />
-              <span className={isPath(column) ? 'font-mono text-[13px] any-break' : ''}>
+              <span className={isArgumentPath(column) ? 'font-mono text-[13px] any-break' : ''}>
                 {name(column)}
               </span>
             </label>
@@ -77,7 +77,7 @@ function PathForm({ paths, onAdd }: { paths: Column[]; onAdd: (path: Column) => 
   function addPath(event: FormEvent) {
     event.preventDefault();
     const column = `args.${path.trim().replace(/^args\.?/, '')}`;
-    if (!isPath(column) || paths.length >= MAX_PATHS) return setHasProblem(true);
+    if (!isArgumentPath(column) || paths.length >= MAX_ARGUMENT_PATHS) return setHasProblem(true);
     setPath('');
     setHasProblem(false);
     onAdd(column);
@@ -103,7 +103,9 @@ function PathForm({ paths, onAdd }: { paths: Column[]; onAdd: (path: Column) => 
       </div>
       {hasProblem && (
         <p id="column-path-problem" role="alert" className="mt-1 text-[13px] text-danger">
-          {paths.length >= MAX_PATHS ? t('tooMany', { most: MAX_PATHS }) : t('badPath')}
+          {paths.length >= MAX_ARGUMENT_PATHS
+            ? t('tooMany', { most: MAX_ARGUMENT_PATHS })
+            : t('badPath')}
         </p>
       )}
     </form>

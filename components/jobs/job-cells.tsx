@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { type Column, type FixedColumn, type JobRow, isPath } from '@/lib/jobs/types';
+import { type Column, type FixedColumn, type JobRow, isArgumentPath } from '@/lib/jobs/types';
 import { RelativeTime } from '../time';
 import { Tooltip } from '../ui/tooltip';
 import { ErrorEventNote, StateBadge, StateRefinements } from './state-badge';
@@ -24,13 +24,13 @@ const CLASSES: Record<FixedColumn, string> = {
 
 /** Width and alignment of a column, shared by its header and its cells. */
 export function columnClass(column: Column): string {
-  return isPath(column) ? 'lg:w-36 max-lg:col-span-2' : CLASSES[column];
+  return isArgumentPath(column) ? 'lg:w-36 max-lg:col-span-2' : CLASSES[column];
 }
 
 /** Returns a function that names a column; a custom column is named by its path. */
 export function useColumnName(): (column: Column) => string {
   const t = useTranslations('jobs.columns');
-  return (column) => (isPath(column) ? column : t(column));
+  return (column) => (isArgumentPath(column) ? column : t(column));
 }
 
 /**

@@ -6,7 +6,7 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import type { BulkAction } from '@/lib/bulk/types';
 import type { SortHeader } from '@/lib/jobs/order';
 import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/types';
-import { useOutcome } from '../outcomes';
+import { useAnnounceOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
@@ -16,7 +16,7 @@ import type { JobActionResult } from './action-dialog';
 import { JobListHeader } from './job-list-head';
 import { ActionResultLine, JobRow } from './job-row';
 import { NewRowsButton } from './new-rows-button';
-import { PageSizes } from './page-sizes';
+import { PageSizeLinks } from './page-sizes';
 import { SelectionBar } from './selection-bar';
 import { type ListPage, usePollingRows } from './use-polling-rows';
 import { useSelection } from './use-selection';
@@ -41,7 +41,7 @@ interface Props {
   unfolds?: 'raw' | 'details';
   /** The target of bulk actions; null: the rows cannot be selected. */
   bulk?: { filterQuery: string; batchId?: string } | null;
-  /** Controls beside the selection, such as the column menu. */
+  /** Controls next to the selection, such as the column menu. */
   tools?: ReactNode;
 }
 
@@ -60,7 +60,7 @@ const hasSearchNote = ({ resolvedIds = [], hasNewestLabelsOnly, unsearched = 0 }
 function useActionResults(rows: readonly { id: string }[]) {
   const { refresh } = usePolling();
   const [results, setResults] = useState<Record<string, JobActionResult>>({});
-  const announce = useOutcome(useCallback(() => setResults({}), []));
+  const announce = useAnnounceOutcome(useCallback(() => setResults({}), []));
   const onDone = useCallback(
     (result: JobActionResult) => {
       announce();
@@ -144,7 +144,7 @@ export function JobList(props: Props) {
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
         <ListPager page={page} rows={pollingRows.page} newestFirst={newestFirst} />
         {pollingRows.error && <RefreshNote at={pollingRows.updatedAt} error={pollingRows.error} />}
-        {page && heads && <PageSizes path={page.path} params={page.params} />}
+        {page && heads && <PageSizeLinks path={page.path} params={page.params} />}
       </div>
     </div>
   );
@@ -155,7 +155,7 @@ function ListPager({
   rows: { previous, next, partial },
   newestFirst,
 }: Pick<Props, 'page' | 'newestFirst'> & { rows: ListPage }) {
-  // The footer aligns its other parts at its end.
+  // An empty first element keeps the other parts of the footer at its end.
   if (!page) return <span />;
   return (
     <Pager
@@ -178,7 +178,7 @@ function ResultsWithoutRow({
 }) {
   const lines = useRef<HTMLDivElement>(null);
   const ids = results.map(({ id }) => id).join();
-  // A removed row takes the focused menu with it, so focus moves to the outcome.
+  // Removing a row also removes its focused menu, so focus moves to the outcome.
   useEffect(() => {
     if (ids && document.activeElement === document.body) lines.current?.focus();
   }, [ids]);

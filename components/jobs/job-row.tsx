@@ -26,7 +26,10 @@ const JobRowDetails = lazyScript(() =>
   import('./job-row-details').then(({ JobRowDetails: component }) => ({ default: component })),
 );
 
-/** ARIA semantics: a sortable list is a table; the cells of any other list name themselves. */
+/**
+ * ARIA semantics: a sortable list is a table with column headers; in other lists each cell has its
+ * own label.
+ */
 export type Semantics = 'table' | 'list';
 
 interface JobRowProps {
@@ -105,7 +108,7 @@ export const JobRow = memo(function JobRow({
             .filter((column) => !closingColumns.includes(column))
             .map((column) => (
               <div key={column} role={cellRole} className={`cell ${columnClass(column)}`}>
-                {/* Column heads name the cells of a table; a list has none for screen readers. */}
+                {/* A table has column headers; in a list, screen readers need this label. */}
                 <span className={`cell-name ${isTable ? 'lg:hidden' : 'lg:sr-only'}`}>
                   {columnName(column)}
                 </span>

@@ -65,7 +65,7 @@ export function OutcomeLine({
   );
 }
 
-/** The result of an action of a list. `withId` adds the job's id. */
+/** The result of an action in a list. `withId` adds the job's id. */
 export function ActionResultText({
   actionResult: { id, action, result },
   withId = false,

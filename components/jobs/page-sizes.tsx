@@ -5,7 +5,7 @@ import { PAGE_SIZE } from '@/lib/core/search-params';
 const SIZES = [25, 50, 100];
 
 /** Links that change the rows per page; they lead to the first page. */
-export function PageSizes({
+export function PageSizeLinks({
   path,
   params: { limit, ...params },
 }: {

@@ -11,7 +11,7 @@ import {
 } from 'react';
 import type { ListPage } from './use-polling-rows';
 
-/** Data that the list's poll fetches along, so that a page makes one request at a time. */
+/** Extra data that the list's poll fetches, so that the page sends one request at a time. */
 interface PollPart {
   /** Query parameters of the request; null if the data is still fresh. */
   params: () => Record<string, string> | null;

@@ -1,5 +1,5 @@
 import {
-  FINISHED_SINCE,
+  FINISHED_SINCE_SECONDS,
   type Term,
   type TermParam,
   quoteText,
@@ -31,7 +31,7 @@ function termText({ param, source }: Pick<Term, 'param' | 'source'>): string {
   if (param === 'q') return source;
   if (param === 'query') return quoteText(source);
   if (param === 'finished_since')
-    return `finished:>=${(FINISHED_SINCE[source] ?? 0) / HOUR_SECONDS}h`;
+    return `finished:>=${(FINISHED_SINCE_SECONDS[source] ?? 0) / HOUR_SECONDS}h`;
   return `${FIELD_BY_PARAM[param]}:${quoteValue(source)}`;
 }
 

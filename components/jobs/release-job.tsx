@@ -11,8 +11,8 @@ import { usePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
 
 /**
- * Releases a job of a lost worker. `isLocked`: the row still names that worker, so no other takes
- * it.
+ * Releases a job of a lost worker. `isLocked`: `locked_by_id` still contains that worker's id, so
+ * no other worker takes the job.
  */
 export function ReleaseJob({ jobId, isLocked }: { jobId: string; isLocked: boolean }) {
   const t = useTranslations();

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useActionState, useState } from 'react';
-import { type Revealed, revealAction } from '@/lib/jobs/actions';
+import { type RevealResponse, revealAction } from '@/lib/jobs/actions';
 import { toActionError } from '../action-failed';
 import { Banner } from '../ui/banner';
 import { Button } from '../ui/button';
@@ -20,8 +20,8 @@ interface Props {
 export function RevealForm({ jobId, labels, disabled, children }: Props) {
   const t = useTranslations('errors');
   // Without JavaScript the browser submits the form and React renders the action's result as state.
-  const [formResult, action] = useActionState<Revealed | null, FormData>(revealAction, null);
-  const [callResult, setCallResult] = useState<Revealed | null>(null);
+  const [formResult, action] = useActionState<RevealResponse | null, FormData>(revealAction, null);
+  const [callResult, setCallResult] = useState<RevealResponse | null>(null);
   const [isPending, setPending] = useState(false);
   const result = callResult ?? formResult;
 

@@ -19,7 +19,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Polls a list without moving its rows: they update in place, and new ones are only counted until
- * the viewer asks for them. After an action of the viewer the response is shown as it is.
+ * the viewer asks for them. After an action by the viewer, the response replaces the rows.
  */
 export function usePollingRows({
   endpoint,
@@ -64,7 +64,7 @@ export function usePollingRows({
     setLastResponse(response);
     const { page } = response;
     const merged = mergeRows(list.page.rows, page.rows, page.next !== null);
-    // Replaces the rows: either none is on the screen, or the viewer's own action changed them.
+    // Replacing rows is safe if none is on the screen or the viewer's own action changed them.
     const canReplace = response.generation > lastResponse.generation || list.page.rows.length === 0;
     const hasSameRows =
       merged.newRows === 0 &&

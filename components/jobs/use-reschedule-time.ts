@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 
 /**
  * The time of RescheduleFields in the viewer's zone. `timeOf` returns it in UTC, or null for now;
- * `problemOf` returns why it cannot be confirmed; for a past time only until the second attempt.
+ * `problemOf` returns why it is rejected, and accepts a past time when it is submitted again.
  */
 export function useRescheduleTime() {
   const t = useTranslations('actions.reschedule');

@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import type { PauseRow } from '@/lib/pauses/queries';
 
-/** The effect of a pause or its end, shared by the dialog and the confirmation page. */
+/** The effect of a pause or unpause, shared by the dialog and the confirmation page. */
 export function PauseEffect({
   action,
   pause,

@@ -11,7 +11,7 @@ import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
-import { pauseCode, usePauseText } from './pause-outcome';
+import { pauseOutcomeCode, usePauseOutcomeText } from './pause-outcome';
 import { type PauseActionResult, usePause } from './use-pause';
 
 /** Adds a pause; without JavaScript the form leads to the confirmation page. */
@@ -19,7 +19,7 @@ export function PauseForm() {
   const t = useTranslations();
   const { basePath, refresh } = usePolling();
   const denial = useDenials()['pause.pause'];
-  const pauseText = usePauseText();
+  const pauseText = usePauseOutcomeText();
   const button = useRef<HTMLButtonElement>(null);
   const [kind, setKind] = useState<PauseKind>('queue');
   const [name, setName] = useState('');
@@ -28,7 +28,7 @@ export function PauseForm() {
     'pause',
     (result) => {
       show(result);
-      if (pauseCode(result.result) === 'done') setName('');
+      if (pauseOutcomeCode(result.result) === 'done') setName('');
       refresh();
     },
     button,
@@ -62,8 +62,11 @@ export function PauseForm() {
         <div className="mb-3">
           <Dismissible onDismiss={drop}>
             <OutcomeLine
-              done={pauseCode(lastAction.result) === 'done'}
-              text={pauseText('pause', pauseCode(lastAction.result), lastAction.target.name) ?? ''}
+              done={pauseOutcomeCode(lastAction.result) === 'done'}
+              text={
+                pauseText('pause', pauseOutcomeCode(lastAction.result), lastAction.target.name) ??
+                ''
+              }
             />
           </Dismissible>
         </div>

@@ -16,7 +16,7 @@ import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
-import { pauseCode, usePauseText } from './pause-outcome';
+import { pauseOutcomeCode, usePauseOutcomeText } from './pause-outcome';
 import { type PauseActionResult, usePause } from './use-pause';
 
 const ENDPOINT = '/api/pauses';
@@ -26,11 +26,11 @@ const FILTER_PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'lab
 export function PauseList({ initial }: { initial: Pauses }) {
   const t = useTranslations('pauses');
   const { refresh } = usePolling();
-  const pauseText = usePauseText();
+  const pauseText = usePauseOutcomeText();
   const outcome = useRef<HTMLDivElement>(null);
   const { outcome: lastAction, show, drop } = useLastOutcome<PauseActionResult>();
   const { listRef, data, error, dataUpdatedAt } = usePolledList(ENDPOINT, initial);
-  // The action removes the row, so focus returns to the outcome.
+  // Unpausing removes the row with the focused button, so focus moves to the outcome.
   const { openDialog, dialog } = usePause(
     'unpause',
     (result) => {
@@ -55,9 +55,10 @@ export function PauseList({ initial }: { initial: Pauses }) {
         {lastAction && (
           <Dismissible onDismiss={drop}>
             <OutcomeLine
-              done={pauseCode(lastAction.result) === 'done'}
+              done={pauseOutcomeCode(lastAction.result) === 'done'}
               text={
-                pauseText('unpause', pauseCode(lastAction.result), lastAction.target.name) ?? ''
+                pauseText('unpause', pauseOutcomeCode(lastAction.result), lastAction.target.name) ??
+                ''
               }
             />
           </Dismissible>

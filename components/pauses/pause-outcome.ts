@@ -6,13 +6,17 @@ import type { PauseOutcome } from '@/lib/pauses/mutations';
 export type PauseAction = 'pause' | 'unpause';
 
 /** The code of an outcome, which a confirmation page also returns in its URL. */
-export function pauseCode(result: ActionResult<PauseOutcome>): string {
+export function pauseOutcomeCode(result: ActionResult<PauseOutcome>): string {
   if (!result.ok) return result.error;
   return result.value.outcome === 'refused' ? result.value.code : result.value.outcome;
 }
 
 /** Returns a function that describes the outcome of an action; null for an unknown code. */
-export function usePauseText(): (action: PauseAction, code: string, name: string) => string | null {
+export function usePauseOutcomeText(): (
+  action: PauseAction,
+  code: string,
+  name: string,
+) => string | null {
   const t = useTranslations();
   return (action, code, name) => {
     if (code === 'done' || code === 'unchanged') return t(`pauses.${action}.${code}`, { name });

@@ -1,10 +1,10 @@
 import type { Params } from '@/lib/core/search-params';
 import { ActionResultBanner } from '../action-result-banner';
-import { usePauseText } from './pause-outcome';
+import { usePauseOutcomeText } from './pause-outcome';
 
-/** The result of a pause or its end without JavaScript. */
+/** The result of a pause or unpause without JavaScript. */
 export function PauseResultBanner({ params }: { params: Params }) {
-  const pauseText = usePauseText();
+  const pauseText = usePauseOutcomeText();
   const did = params.get('did');
   const outcome = params.get('outcome');
   const action = (['pause', 'unpause'] as const).find((name) => name === did);

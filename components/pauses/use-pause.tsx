@@ -19,7 +19,7 @@ export interface PauseActionResult {
   result: ActionResult<PauseOutcome>;
 }
 
-/** Opens a dialog that confirms a pause or its end and runs it. */
+/** Opens a dialog that confirms a pause or unpause and runs it. */
 export function usePause(
   action: PauseAction,
   onDone: (result: PauseActionResult) => void,

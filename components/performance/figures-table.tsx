@@ -2,7 +2,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { isBlankName } from '@/lib/jobs/links';
 import {
-  type Figures,
+  type ExecutionStats,
   type Measurement,
   type PerformanceFilter,
   type Period,
@@ -11,12 +11,12 @@ import {
   performanceParams,
 } from '@/lib/performance/filters';
 import { useCount, useDuration } from '../quantities';
-import { ClassName } from '../ui/class-name';
+import { RubyClassName } from '../ui/class-name';
 import { classHref, jobsHref } from './performance-links';
 
 interface Props {
   groupBy: 'class' | 'queue';
-  rows: Figures[];
+  rows: ExecutionStats[];
   before: Measurement['classes'];
   period: Period;
   filter: PerformanceFilter;
@@ -28,7 +28,7 @@ interface Props {
 }
 
 const nullsLast = (value: number | null) => value ?? -1;
-const SORT_KEYS: Record<Sort, (row: Figures) => number> = {
+const SORT_KEYS: Record<Sort, (row: ExecutionStats) => number> = {
   total: (row) => row.total,
   executions: (row) => row.executions,
   failures: (row) => row.failures,
@@ -142,8 +142,8 @@ function HeadRow({ groupBy, filter, path }: Pick<Props, 'groupBy' | 'filter' | '
 }
 
 type RowProps = Pick<Props, 'groupBy' | 'period' | 'jobClass' | 'filter' | 'isSample'> & {
-  row: Figures;
-  previous: Figures | undefined;
+  row: ExecutionStats;
+  previous: ExecutionStats | undefined;
   hasPreviousPeriod: boolean;
 };
 
@@ -223,7 +223,7 @@ function NameCell({
   groupBy,
   name,
   filter,
-}: Pick<Props, 'groupBy' | 'filter'> & { name: Figures['name'] }) {
+}: Pick<Props, 'groupBy' | 'filter'> & { name: ExecutionStats['name'] }) {
   const t = useTranslations('performance');
   const text = isBlankName(name) ? t('noName') : name;
   return (
@@ -237,7 +237,7 @@ function NameCell({
           prefetch={false}
           className="text-accent"
         >
-          <ClassName name={name ?? ''} />
+          <RubyClassName name={name ?? ''} />
         </Link>
       ) : (
         text

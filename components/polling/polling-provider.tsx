@@ -12,7 +12,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
-import { markAction } from '../fetch-json';
+import { bypassCachedResponses } from '../fetch-json';
 
 /** Polling intervals in seconds that a viewer may choose; 0 is off. */
 const CHOICES = [0, 2, 5, 10, 30] as const;
@@ -145,7 +145,7 @@ export function PollingProvider({
   }, []);
   const refresh = useCallback(() => {
     refreshCount.current += 1;
-    markAction();
+    bypassCachedResponses();
     void client.invalidateQueries({ predicate: ({ meta }) => meta !== WITH_LIST_META });
   }, [client]);
   const generation = useCallback(() => refreshCount.current, []);

@@ -13,7 +13,8 @@ interface Version {
 
 /**
  * Polls the version of a server-rendered page and refreshes the page when it changes. It does not
- * poll the page itself, because Next replaces a page that it cannot refresh by a browser error.
+ * poll the page itself, because Next shows a browser error in place of a page that it cannot
+ * refresh.
  */
 export function RefreshOnChange({ endpoint, version }: { endpoint: string; version: string }) {
   const router = useRouter();

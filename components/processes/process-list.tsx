@@ -27,7 +27,7 @@ interface Props {
 
 const STATES = ['live', 'stale', 'dead', 'unknown'] as const;
 
-/** Process states are only unknown on a standby. */
+/** A process state is unknown only on a standby. */
 const isStandby = ({ unknown }: ProcessesPage['counts']) =>
   unknown.kind !== 'exact' || unknown.count > 0;
 

@@ -33,7 +33,7 @@ interface Props {
   /** The filter's query parameters, including GoodJob's own, without a cursor. */
   params: Record<string, string>;
   chips: ChipTerm[];
-  /** Controls beside the box: time filter and help. */
+  /** Controls next to the box: time filter and help. */
   children?: ReactNode;
 }
 
@@ -47,7 +47,7 @@ function withText(chips: ChipTerm[], n: number, text: string): ChipTerm[] {
 function useQueryText(input: RefObject<HTMLInputElement | null>) {
   const [text, setText] = useState('');
   const [caret, setCaret] = useState(0);
-  /** Synchronous: a frame later, setting the caret would undo keys typed since. */
+  /** Synchronous, because setting the caret a frame later would move it away from newer input. */
   const setTextAndCaret = (value: string, at: number) => {
     flushSync(() => {
       setText(value);

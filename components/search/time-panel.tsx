@@ -12,7 +12,7 @@ import { timeTerm } from './time-term';
 
 const FIELDS = ['created', 'finished', 'scheduled', 'performed'] as const;
 type Field = (typeof FIELDS)[number];
-/** The default field for a state, which is also the order of its list. */
+/** The default field for each state, by which the list of that state is sorted. */
 const DEFAULT_FIELDS: Partial<Record<string, Field>> = {
   scheduled: 'scheduled',
   retried: 'scheduled',

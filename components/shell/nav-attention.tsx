@@ -7,7 +7,7 @@ const CLASSES: Record<AttentionCount['severity'], string> = {
   notice: 'bg-queued-wash text-queued',
 };
 
-/** The number of findings beside the link to /attention; nothing while it is zero or unknown. */
+/** The number of findings next to the link to /attention; nothing if it is zero or unknown. */
 export function NavAttention({ count }: { count: AttentionCount | null | undefined }) {
   const t = useTranslations('navCounts');
   if (!count) return null;

@@ -5,7 +5,7 @@ import { env } from '@/lib/config/environment';
  * A warning on each page while the console needs no sign-in (AUTH_MODE=none and
  * I_KNOW_THIS_IS_OPEN=1).
  */
-export async function OpenBar() {
+export async function NoSignInWarning() {
   const { auth } = env();
   if (auth.mode !== 'none' || !auth.isOpen) return null;
   const t = await getTranslations('app');

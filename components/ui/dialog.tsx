@@ -15,8 +15,8 @@ interface Props {
 /** A modal <dialog>. Focus starts at `data-focus-first`, or else at the first control. */
 export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
-  // A layout effect's cleanup still finds the dialog in the DOM; removed while open, it would trap
-  // the focus.
+  // The cleanup of a layout effect runs while the dialog is still in the DOM; a dialog that is
+  // removed while open would trap the focus.
   useLayoutEffect(() => {
     const dialog = ref.current;
     const opener = returnTo?.current ?? document.activeElement;

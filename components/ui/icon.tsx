@@ -2,7 +2,7 @@ import type { ICON_PATHS } from './icon-sprite';
 
 export type IconName = keyof typeof ICON_PATHS;
 
-/** An icon of the sprite, hidden from screen readers: it only repeats the text beside it. */
+/** An icon of the sprite, hidden from screen readers because it repeats the adjacent text. */
 export function Icon({ name, className = '' }: { name: IconName; className?: string }) {
   return (
     <svg aria-hidden="true" className={`icon ${className}`}>

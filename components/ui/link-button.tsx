@@ -2,7 +2,7 @@ import type { AnchorHTMLAttributes, Ref } from 'react';
 import { buttonClass } from './button';
 
 interface Props extends AnchorHTMLAttributes<HTMLAnchorElement> {
-  /** URL (with the base path) without JavaScript or in a new tab. */
+  /** URL (with the base path) that opens without JavaScript or in a new tab. */
   href: string;
   onPress: (byKeyboard: boolean) => void;
   ref?: Ref<HTMLElement>;

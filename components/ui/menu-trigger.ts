@@ -2,7 +2,7 @@ import type { RefObject } from 'react';
 
 export interface MenuProps {
   label: string;
-  /** URL (with the base path) of the page with the same actions, without JavaScript. */
+  /** URL (with the base path) of a page with the same actions, for viewers without JavaScript. */
   href: string;
   open: boolean;
   onOpenChange: (open: boolean) => void;

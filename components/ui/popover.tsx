@@ -17,7 +17,7 @@ interface Props {
   label?: string;
   className?: string;
   onOpenChange?: (open: boolean) => void;
-  /** Rendered while it is open. */
+  /** Rendered while the panel is open. */
   children: () => ReactNode;
 }
 

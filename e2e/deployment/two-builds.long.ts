@@ -8,7 +8,7 @@ import { expect, httpTest as test } from '../support/test';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOT_COPIED = new Set(['.git', '.next', '.cache', 'node_modules', 'test-results']);
 
-// Linters and tests would otherwise pick up the second project.
+// Removed, because linters and tests would otherwise include the second project.
 test.afterEach(({}, testInfo) => {
   rmSync(testInfo.outputPath('copy'), { recursive: true, force: true });
 });
@@ -42,7 +42,7 @@ test('two builds of one commit have the same action ids, build id and scripts', 
   expect(actions(second)).toEqual(actions(first));
   const buildIdOf = (folder: string) => readFileSync(path.join(folder, '.next/BUILD_ID'), 'utf8');
   expect(buildIdOf(second)).toBe(buildIdOf(first));
-  // CSS may differ: Tailwind scans by the ignore rules of git, and the copy is no checkout.
+  // CSS may differ: Tailwind scans the files that git does not ignore, and the copy has no git.
   const scripts = (folder: string) =>
     readdirSync(path.join(folder, '.next/static/chunks'))
       .filter((name) => name.endsWith('.js'))

@@ -3,7 +3,7 @@ import { type ActionCall, ROUTES, type Rows } from './permission-matrix';
 import type { Site } from './site';
 
 /** The path of the page that an action is posted to. */
-export function pageOf({ page }: BuiltAction, rows: Rows): string {
+export function actionPagePath({ page }: BuiltAction, rows: Rows): string {
   return ROUTES[page]?.path(rows) ?? page;
 }
 
@@ -47,7 +47,7 @@ export async function callAction(
 }
 
 /** A checksum of all tables except the audit log. */
-export async function fingerprint(site: Site): Promise<string> {
+export async function tablesChecksum(site: Site): Promise<string> {
   const { rows: tables } = await site.db.query<{ name: string }>(
     `SELECT format('%I.%I', schemaname, tablename) AS name
       FROM pg_tables

@@ -21,7 +21,7 @@ export const BEHIND_PROXY: SiteOptions = {
 };
 
 /** The id of a Server Action in the build; `name` is its file and its export. */
-export const idOf = (name: string) => builtActions().get(name)?.id ?? '';
+export const serverActionId = (name: string) => builtActions().get(name)?.id ?? '';
 export const CHANGE_JOB = 'lib/jobs/actions.ts#changeJob';
 
 /** Functions that send requests for actions to a site with the options BEHIND_PROXY. */

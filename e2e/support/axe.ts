@@ -7,7 +7,7 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
  * Violations of WCAG 2.2 AA and best practices in the light theme, and of colour contrast in the
  * dark one. `floating`: an open menu or panel may be outside of landmarks and cover targets.
  */
-export async function violations(page: Page, { floating = false } = {}): Promise<string[]> {
+export async function findAxeViolations(page: Page, { floating = false } = {}): Promise<string[]> {
   // Legacy mode avoids a new tab per analysis; no page has a cross-origin frame.
   const analyze = async (axe: AxeBuilder, theme: string) => {
     const { violations: results } = await axe.setLegacyMode().analyze();

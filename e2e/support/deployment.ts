@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import { type Page, expect } from 'playwright/test';
-import { freePort } from '../../test/harness/free-port';
+import { freePort } from '../../test/postgres/free-port';
 import { type AccountName, ROLE_ENV } from './accounts';
 import { startNginx } from './nginx';
 import { startOidcProvider } from './oidc-provider';
 import { startProxySignIn } from './proxy-sign-in';
 import { type Site, waitForHydration, startSite } from './site';
 
-/** A set-up of docs/sso.md: sign-in method, proxy and path. */
+/** A setup of docs/sso.md: sign-in method, proxy and path. */
 export interface Topology {
   basePath: string;
   signIn: 'proxy' | 'oidc';

@@ -1,7 +1,7 @@
 import { type Site, connect } from './site';
 
 /**
- * Locks a job in a session of its own, like an advisory-lock worker; returns a function that
+ * Locks a job in a separate session, as a worker with advisory locks does; returns a function that
  * unlocks it.
  */
 export async function lockJob(site: Site, id: string): Promise<() => Promise<void>> {

@@ -59,7 +59,7 @@ async function startProcess(
   return process;
 }
 
-/** The findings of a search, by kind; fails if a check has no result. */
+/** Returns the findings of a search by kind; fails if a check has no result. */
 async function readFindings(): Promise<{ [Kind in FindingKind]?: FindingOf<Kind> }> {
   const { checks } = await findAttention(testConsole.ctx());
   expect(checks.filter(({ result }) => result === 'unknown')).toEqual([]);
@@ -74,7 +74,7 @@ const readAuditEvents = async () =>
       'SELECT action, counts FROM good_job_console.audit_events ORDER BY id',
     )
   ).rows;
-/** Jobs on the page that a finding links to. */
+/** Counts the jobs on the page that a finding links to. */
 const countListedJobs = async (href = '') =>
   (
     await listJobs(
@@ -442,7 +442,7 @@ test('reports paused jobs by queue, class and label until the pause ends', async
   expect((await readAuditEvents())[0]).toMatchObject({ action: 'pause.unpause' });
 });
 
-test('returns unknown if jobs of a paused class may be beyond the scan limit', async () => {
+test('paused jobs are unknown if jobs of a paused class may be beyond the scan limit', async () => {
   await startProcess();
   await insertJobs(testConsole.client, 10_000, {
     ...UNFINISHED,
@@ -494,7 +494,7 @@ test('reports an overdue entry of CRON_FILE until its run is enqueued', async ()
 });
 
 describe('unserved queues', () => {
-  test('reports a queue that matches no queue string until a process serves it', async () => {
+  test('reports a queue as unserved until the queue string of a process matches it', async () => {
     const otherProcess = await startProcess({ queues: ['-mail,reports', '+fast,slow'] });
     for (const queue_name of ['mail', 'default', 'slow'])
       await insertJob(testConsole.client, { queue_name, scheduled_at: ago(100) });
@@ -516,7 +516,7 @@ describe('unserved queues', () => {
     ]);
   });
 
-  test('reports a queue as late instead if a process does not report its queues', async () => {
+  test('reports a queue as late, not unserved, if a process reports no queues', async () => {
     await insertJob(testConsole.client, { scheduled_at: ago(3_600) });
     expect(await readFindingKinds()).toEqual(['unserved_queues']);
     await testConsole.client.query(
@@ -526,7 +526,7 @@ describe('unserved queues', () => {
   });
 });
 
-test('scans beyond the first queues and beyond thousands of paused jobs', async () => {
+test('finds unserved queues after the first chunk and behind 3,000 paused jobs', async () => {
   await startProcess({ queues: ['tenants'] });
   await insertJobs(testConsole.client, 700, {
     ...UNFINISHED,
@@ -562,7 +562,7 @@ test('scans beyond the first queues and beyond thousands of paused jobs', async 
   ]);
 });
 
-test('returns incomplete results if the scan of ready queues runs out of time', async () => {
+test('queue checks are incomplete if the scan of ready queues runs out of time', async () => {
   const checkContext = createCheckContext(testConsole.ctx());
   checkContext.readyQueues = () => Promise.resolve({ queues: [], incomplete: true });
   expect(await findUnservedQueues(checkContext)).toEqual({ finding: null, incomplete: true });
@@ -579,7 +579,7 @@ describe('failing classes', () => {
     });
   });
 
-  test('counts only failures since the oldest stored success', async () => {
+  test('counts only failures since the oldest stored success of any class', async () => {
     await startProcess();
     await testConsole.client.query('DELETE FROM good_jobs');
     await insertJobs(testConsole.client, 9, { finished_at: `now() - n * interval '2 hours'` });
@@ -600,7 +600,7 @@ describe('failing classes', () => {
     ]);
   });
 
-  test('links to exactly the jobs that it counts', async () => {
+  test('a failing-class finding links to exactly the jobs that it counts', async () => {
     await startProcess();
     await insertJobs(testConsole.client, 7, { finished_at: `now() - n * interval '1 hour'` });
     await insertJobs(testConsole.client, 6, { finished_at: `now() - interval '2 days'` });
@@ -618,7 +618,7 @@ describe('failing classes', () => {
     expect(await countListedJobs(item?.href)).toBe(8);
   });
 
-  test('reports a class from five failures without a success, not counting discards by hand', async () => {
+  test('reports a class from five failures without success, ignoring manual discards', async () => {
     await startProcess();
     await insertJobs(testConsole.client, 5, { job_class: `'BadJob'` });
     await insertJobs(testConsole.client, 4, { job_class: `'FewJob'` });
@@ -700,7 +700,7 @@ describe('failing classes', () => {
     expect(await readFindingKinds()).toEqual([]);
   });
 
-  test('counts a success beyond the scan limit and skips a class that is too large', async () => {
+  test('reports no class with an older success or with too many jobs to scan', async () => {
     await startProcess();
     await insertJobs(testConsole.client, 20_000, {
       job_class: `'BusyJob'`,
@@ -717,7 +717,7 @@ describe('failing classes', () => {
     ]);
   });
 
-  test('reports no class if GoodJob stores only failed jobs', async () => {
+  test('reports no failing class if GoodJob stores only failed jobs', async () => {
     await startProcess({ preserve: 'on_unhandled_error' });
     await insertJobs(testConsole.client, 9);
     expect((await readFindings()).failing_classes).toBeUndefined();

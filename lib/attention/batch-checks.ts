@@ -6,7 +6,7 @@ import type { Tx } from '../db/database';
 import { isDiscardedByHand } from '../good-job/actions';
 import { isHanging } from '../good-job/batches';
 import { advisoryKey, isAdvisoryLocked } from '../good-job/locks';
-import { idRow } from '../good-job/tables';
+import { idRow, hasIndex } from '../good-job/tables';
 import {
   batchTextColumns,
   newPageBudget,
@@ -35,7 +35,7 @@ const DESCRIPTION_LENGTH = 300;
  * dashboard skips `GoodJob::BatchRecord#_continue_discard_or_finish`. `incomplete`: the scan
  * reached its limit or ran out of time.
  */
-export async function hangingBatchIds(
+export async function readHangingBatchIds(
   checkContext: CheckContext,
 ): Promise<{ ids: string[]; incomplete: boolean }> {
   const { tables } = checkContext.ctx;
@@ -104,7 +104,7 @@ const hangingBatchRow = storedBatchTexts.extend({
 
 /** Finds batches that will never finish without a completion check. */
 export async function findHangingBatches(checkContext: CheckContext): Promise<FinderResult> {
-  const { ids, incomplete } = await hangingBatchIds(checkContext);
+  const { ids, incomplete } = await readHangingBatchIds(checkContext);
   if (ids.length === 0) return { finding: null, incomplete };
   // The lock of a batch that is being checked is not visible on a standby.
   if (checkContext.ctx.tables.schema.isStandby) return { finding: null, unknownOnStandby: true };
@@ -166,9 +166,7 @@ export async function findDiscardedCallbacks({
   read,
 }: CheckContext): Promise<FinderResult> {
   // Scans index_good_jobs_on_discarded; without it, the jobs that finished last.
-  const hasDiscardedIndex = !tables.schema.missingMigrations.some(
-    ({ migration }) => migration === 'add_index_good_jobs_discarded',
-  );
+  const hasDiscardedIndex = hasIndex(tables, 'add_index_good_jobs_discarded');
   const items = await read((tx) =>
     tx.query(
       discardedCallbackRow,

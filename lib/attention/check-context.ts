@@ -48,7 +48,7 @@ export interface ReadyQueues {
   queues: ReadyQueue[];
   /** The scan ran out of time. */
   incomplete: boolean;
-  /** On a standby: queues are missing whose processes may or may not be alive. */
+  /** On a standby: queues are omitted if their processes may or may not be alive. */
   unknownOnStandby?: boolean;
 }
 
@@ -57,14 +57,17 @@ export interface UnheldJobs {
   ids: string[];
   /** The first ITEMS_SHOWN jobs, oldest first. */
   items: LostJob[];
-  /** When the first of all of them was lost, in ISO 8601 UTC. */
+  /** When the earliest of these jobs, listed or not, was lost, in ISO 8601 UTC. */
   since: string | null;
-  /** On a standby: jobs are missing whose locks are unknown. */
+  /** On a standby: jobs are omitted because their locks are unknown. */
   unknownOnStandby: boolean;
 }
 
 export interface LostJobs {
-  /** `locked_by_id` still names the process, which keeps skiplocked and hybrid workers away. */
+  /**
+   * `locked_by_id` still contains the id of the process, which keeps skiplocked and hybrid workers
+   * away.
+   */
   claimed: UnheldJobs;
   /** Any worker can take these jobs. Null: the query timed out. */
   free: UnheldJobs | null;
@@ -81,9 +84,9 @@ export interface Catalogue {
 export interface CheckContext {
   ctx: Ctx;
   gracePeriods: GracePeriods;
-  /** A transaction with its own timeout; `byIndexOnly` unless `options` are set. */
+  /** Runs `fn` in a transaction with its own timeout; `byIndexOnly` unless `options` are given. */
   read<T>(fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>;
-  /** Read once per search, like the other results below. */
+  /** Reads once per search and returns the same result afterwards, like the methods below. */
   catalogue(): Promise<Catalogue>;
   lostJobs(): Promise<LostJobs>;
   readyQueues(): Promise<ReadyQueues>;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { attentionCount, getAttention } from './queries';
+import { cachedAttentionCount, getAttention } from './queries';
 import { repair } from './repair';
 
 let testConsole: TestConsole;
@@ -14,16 +14,16 @@ afterAll(() => testConsole.close());
 
 test('returns the count of the last search without waiting, until a repair', async () => {
   await insertBatch(testConsole.client);
-  expect(await attentionCount(testConsole.ctx()), 'no search yet').toBeUndefined();
+  expect(await cachedAttentionCount(testConsole.ctx()), 'no search yet').toBeUndefined();
   await expect
-    .poll(() => attentionCount(testConsole.ctx()))
+    .poll(() => cachedAttentionCount(testConsole.ctx()))
     .toEqual({ findings: 1, severity: 'critical' });
   expect((await getAttention(testConsole.ctx())).checks[0]).toMatchObject({
     kind: 'hanging_batches',
     result: 'found',
   });
   await repair(testConsole.ctx(), { repair: 'check_batches', ids: null });
-  expect(await attentionCount(testConsole.ctx())).toBeNull();
+  expect(await cachedAttentionCount(testConsole.ctx())).toBeNull();
 });
 
 test('runs one search for many viewers and keeps its count while the database is down', async () => {
@@ -45,7 +45,7 @@ test('runs one search for many viewers and keeps its count while the database is
     const unavailable = other.ctx({
       db: { ...other.db, read: () => Promise.reject(new Error('down')) },
     });
-    expect(await attentionCount(unavailable)).toBeNull();
+    expect(await cachedAttentionCount(unavailable)).toBeNull();
   } finally {
     await other.close();
   }

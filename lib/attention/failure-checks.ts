@@ -1,10 +1,10 @@
 import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { z } from 'zod';
-import { cut } from '../core/text';
+import { truncateText } from '../core/text';
 import type { Tx } from '../db/database';
 import { DISCARD_ERRORS, isDiscardedByHand } from '../good-job/actions';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { newPageBudget, redactJobErrors, redactWholeJob } from '../redaction/row-texts';
 import { quoteText } from '../search/terms';
@@ -12,11 +12,14 @@ import { type FinderResult, type CheckContext, countUpTo, firstItems } from './c
 import type { FailingClass } from './types';
 
 const WINDOW_SECONDS = 24 * 3_600;
-/** With fewer failures a class is not a finding. */
+/** A class with fewer failures is not reported. */
 const MIN_FAILURES = 5;
-/** Jobs that finished last. */
+/** Number of most recently finished jobs to scan. */
 const RECENT_SCAN_LIMIT = 20_000;
-/** Jobs that finished before the window; a success among them proves the retention of successes. */
+/**
+ * Number of jobs before the window to scan; a success among them proves that GoodJob keeps
+ * successes.
+ */
 const OLDER_SCAN_LIMIT = 5_000;
 const MAX_CLASSES = 20;
 const CLASS_LENGTH = 300;
@@ -30,7 +33,7 @@ const failingClassRow = z.strictObject({
   /** Failures among the recent jobs only. */
   recentFailures: z.number(),
   recentSince: z.string().nullable(),
-  /** The job that failed last. */
+  /** The job that failed most recently. */
   id: z.string(),
   /** When the first of the recent jobs finished. */
   from: z.string(),
@@ -41,7 +44,10 @@ type FailingCandidate = z.infer<typeof failingClassRow>;
 
 const inWindow = (at: Sql): Sql => sql`${at} > now() - make_interval(secs => ${WINDOW_SECONDS})`;
 
-/** `config.good_job.preserve_job_records` deletes successes, so their absence means nothing. */
+/**
+ * `config.good_job.preserve_job_records` deletes successes, so that a missing success proves
+ * nothing.
+ */
 const deletesSuccesses = (tables: GoodJobTables): Sql => sql`EXISTS (
   SELECT 1
     FROM ${tables.processes} p
@@ -49,7 +55,7 @@ const deletesSuccesses = (tables: GoodJobTables): Sql => sql`EXISTS (
      AND p.state -> 'preserve_job_records' <> 'true'::jsonb)`;
 
 /**
- * CTEs: `recent`, the jobs that finished last (index_good_jobs_jobs_on_finished_at_only), and
+ * CTEs: `recent`, the most recently finished jobs (index_good_jobs_jobs_on_finished_at_only), and
  * `retained`, the time since which successes are stored. `config.good_job.cleanup_discarded_jobs`
  * may delete successes earlier than failures, so failures before it do not count.
  */
@@ -116,7 +122,7 @@ const failingClasses = sql`
      ORDER BY count(*) DESC, f.job_class
      LIMIT ${MAX_CLASSES}`;
 
-/** Scheduled jobs, earliest first. */
+/** Number of scheduled jobs to scan, earliest first. */
 const SCHEDULED_SCAN_LIMIT = 10_000;
 
 /** A flaky class may have a burst of first failures, so a class counts only after this time. */
@@ -139,7 +145,7 @@ const scheduledJobs = (tables: GoodJobTables) => sql`
      ORDER BY j.scheduled_at
      LIMIT ${SCHEDULED_SCAN_LIMIT}`;
 
-/** The scheduled job `w` waits for a retry. */
+/** SQL condition: the scheduled job `w` waits for a retry. */
 const hasFailed = sql`
     w.performed_at IS NULL
     AND w.error IS NOT NULL
@@ -171,7 +177,8 @@ async function retryingClasses(tx: Tx, tables: GoodJobTables): Promise<RetryingC
       FROM ${tables.executions} e
      WHERE e.active_job_id = w.id
        AND e.error IS NOT NULL`;
-  // Both executions by index_good_job_executions_on_active_job_id_and_created_at.
+  // Reads the first and the last failed execution by
+  // index_good_job_executions_on_active_job_id_and_created_at.
   const rows = await tx.query(
     retryingClassRow,
     sql`
@@ -235,13 +242,13 @@ export async function readJobErrors(
   return (id) => {
     // Without its payload, the secrets in the error of a deleted job are unknown.
     const { error, tooLarge } = jobs.get(id) ?? redactWholeJob(false);
-    return { error: error && cut(error, ERROR_LENGTH), tooLarge };
+    return { error: error && truncateText(error, ERROR_LENGTH), tooLarge };
   };
 }
 
-/** Jobs that were discarded last. */
+/** Number of most recently discarded jobs to scan. */
 const DISCARDED_SCAN_LIMIT = 5_000;
-/** Jobs of one class. */
+/** Number of jobs to scan per class. */
 const CLASS_SCAN_LIMIT = 5_000;
 
 /**
@@ -263,7 +270,7 @@ export async function findFailingClasses({
     const failing = discarded.flatMap((candidate): FailingItem[] => {
       if (!mayHaveSucceeded(candidate))
         return [toItem(candidate, candidate.failures, candidate.since)];
-      // None of the recent jobs succeeded, whatever happened before them.
+      // The recent jobs have no success, so their failures alone may be enough for a finding.
       return candidate.recentFailures >= MIN_FAILURES && candidate.recentSince
         ? [toItem(candidate, candidate.recentFailures, candidate.recentSince)]
         : [];
@@ -313,14 +320,12 @@ function toItem(
   };
 }
 
-/** A job that a user discarded has not failed. */
+/** Excludes jobs that a user discarded, because they did not fail. */
 const NOT_BY_HAND = `-error:=${Object.values(DISCARD_ERRORS).map(quoteText).join(',')}`;
 
 /** Scans index_good_jobs_on_discarded; without it, the recent jobs. */
 async function discardedClasses(tx: Tx, tables: GoodJobTables): Promise<FailingCandidate[]> {
-  const hasDiscardedIndex = !tables.schema.missingMigrations.some(
-    ({ migration }) => migration === 'add_index_good_jobs_discarded',
-  );
+  const hasDiscardedIndex = hasIndex(tables, 'add_index_good_jobs_discarded');
   const isRecent = sql`AND j.finished_at >= (SELECT min(finished_at) FROM recent)`;
   return tx.query(
     failingClassRow,

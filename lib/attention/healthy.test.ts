@@ -60,7 +60,7 @@ const INSERT_CRON_RUNS = `
                  (gen_random_uuid(), 'hourly', 'hour')) j(id, key, unit)
       ON CONFLICT DO NOTHING`;
 
-/** A process that has run cron for a day and a cron job for ten minutes. */
+/** Starts a process that has run cron for a day, with a cron job that has run for ten minutes. */
 async function startCron(testConsole: TestConsole, strategy: Strategy): Promise<GoodJobProcess> {
   const cron = await GoodJobProcess.start(testConsole.url, { strategy, cron: true });
   const ago = (ms: number) => new Date(Date.now() - ms).toISOString();

@@ -26,7 +26,7 @@ const SCAN_LIMIT = 1_000;
 const TEXT_LENGTH = 300;
 const RELEASED_TTL_MS = 600_000;
 
-/** See LostJobs: `locked_by_id` names a process or is null. */
+/** See LostJobs: `locked_by_id` contains the id of a process or is null. */
 const kind = z.enum(['claimed', 'free']);
 type Kind = z.infer<typeof kind>;
 
@@ -85,7 +85,8 @@ export async function readLostJobs(checkContext: CheckContext): Promise<LostJobs
 }
 
 /**
- * `running` is the condition for running jobs; null: it timed out, so only claimed jobs are read.
+ * `running` is the SQL condition for running jobs; null if it timed out, so that only claimed jobs
+ * are read.
  */
 async function readCandidates(
   tx: Tx,

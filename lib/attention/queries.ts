@@ -31,7 +31,7 @@ import {
   findPausedJobs,
   findUnservedQueues,
   readReadyQueues,
-  unservedQueues,
+  readUnservedQueues,
 } from './queue-checks';
 import {
   type Attention,
@@ -75,7 +75,9 @@ const MIN_CHANGED_ROWS = 10_000;
 /** A smaller table that was never analyzed may simply be new. */
 const MIN_UNANALYZED_BYTES = 10 * 1024 * 1024;
 
-/** The time with one stale table, or with nulls if no table is stale. */
+/**
+ * The database's time and one stale table; all columns but the time are null if no table is stale.
+ */
 const staleTableRow = z.strictObject({
   now: z.string(),
   table: z.string().nullable(),
@@ -183,7 +185,7 @@ export function createCheckContext(
     catalogue: once(() => readCatalogue(checkContext)),
     lostJobs: once(() => readLostJobs(checkContext)),
     readyQueues: once(() => readReadyQueues(checkContext)),
-    unserved: once(() => unservedQueues(checkContext)),
+    unserved: once(() => readUnservedQueues(checkContext)),
   };
   return checkContext;
 }
@@ -310,7 +312,7 @@ function redactFinding(finding: Finding, redactQueue: (name: string) => string):
       redacted[name] = redactValue(value);
       if (name === 'queue' || name === 'jobClass') isNameRedacted ||= redacted[name] !== value;
     }
-    // The link contains the name of the queue or class, so it must go if the name is redacted.
+    // The link contains the name of the queue or class, so it is removed if the name is redacted.
     return {
       ...item,
       ...redacted,
@@ -371,7 +373,7 @@ async function lastAttention(ctx: Ctx, staleMs: number): Promise<Attention | nul
   return (await cache.latest(identity, keyOf(ctx), () => search(ctx), options)) ?? null;
 }
 
-/** The findings depend on these besides GoodJob's tables. */
+/** Cache key: the settings that findings depend on besides GoodJob's tables. */
 const keyOf = ({ readOnly, consoleSchema, bulkRuns }: Ctx): string =>
   JSON.stringify([readOnly, consoleSchema, bulkRuns]);
 
@@ -390,9 +392,9 @@ export interface AttentionCount {
 
 /**
  * Returns the number of findings for the navigation, from the last search and without waiting; an
- * expired result starts a new search. Null: no findings; undefined: unknown yet.
+ * expired result starts a new search. Null: no findings; undefined: not known yet.
  */
-export async function attentionCount(ctx: Ctx): Promise<AttentionCount | null | undefined> {
+export async function cachedAttentionCount(ctx: Ctx): Promise<AttentionCount | null | undefined> {
   const attention = await lastAttention(ctx, MAX_STALE_MS);
   return attention ? countFindings(attention) : undefined;
 }

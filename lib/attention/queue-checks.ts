@@ -21,16 +21,16 @@ import {
 } from './check-context';
 import type { PausedJobs, WaitingQueue } from './types';
 
-/** Queues of the first statement. */
+/** Number of queues that the first statement reads. */
 const FIRST_CHUNK = 250;
 const MAX_QUEUES = 10_000;
-/** Jobs per queue, earliest first. */
+/** Number of jobs to scan per queue, earliest first. */
 const READY_SCAN_LIMIT = 1_000;
-/** Jobs per queue if the first READY_SCAN_LIMIT are all paused or claimed. */
+/** Number of jobs to scan per queue if the first READY_SCAN_LIMIT are all paused or claimed. */
 const READY_DEEP_SCAN_LIMIT = 100_000;
 const TIME_LIMIT_MS = 700;
 
-/** The scan of the first jobs of a queue. */
+/** The result of scanning the first jobs of a queue. */
 const queueHeadRow = z.strictObject({
   queue: z.string(),
   /** Null: none of the jobs is ready. */
@@ -234,7 +234,7 @@ function headSql(
  * Returns the ready queues that no live process serves. While a live process does not report its
  * queues, none counts as unserved, because it may serve any queue.
  */
-export async function unservedQueues(checkContext: CheckContext): Promise<ReadyQueues> {
+export async function readUnservedQueues(checkContext: CheckContext): Promise<ReadyQueues> {
   const { queues, incomplete } = await checkContext.readyQueues();
   const { unservedSeconds } = checkContext.gracePeriods;
   const waiting = queues.filter(({ waitedSeconds }) => waitedSeconds > unservedSeconds);
@@ -278,7 +278,7 @@ export async function findUnservedQueues(checkContext: CheckContext): Promise<Fi
   };
 }
 
-/** Due jobs, earliest first, because paused jobs accumulate there. */
+/** Number of due jobs to scan, earliest first, because paused jobs accumulate there. */
 const PAUSED_SCAN_LIMIT = 10_000;
 
 const pausedJobsRow = z.strictObject({

@@ -4,16 +4,16 @@ import type { Permission } from '../auth/roles';
 import { type WriteTx, auditedTransaction, checkBulkLimit } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
-import { MAX_BATCHES_PER_TRANSACTION, checkBatches } from '../good-job/batches';
+import { MAX_BATCHES_PER_TRANSACTION, checkHangingBatches } from '../good-job/batches';
 import { MAX_JOBS_PER_TRANSACTION, releaseJobs } from '../good-job/locks';
 import type { Outcome, PauseKind } from '../good-job/types';
 import { changePause } from '../pauses/mutations';
-import { hangingBatchIds } from './batch-checks';
+import { readHangingBatchIds } from './batch-checks';
 import { recordReleases, releasableJobIds } from './job-checks';
 import { createCheckContext } from './queries';
 import type { Repair, RepairResult, RepairTarget } from './types';
 
-/** Rows of one repair; the next search finds the remaining ones. */
+/** Maximum rows of one repair; the next search finds the remaining ones. */
 const MAX_ROWS = 5_000;
 const MAX_FAILURES_LISTED = 20;
 
@@ -77,7 +77,7 @@ async function repairRows(ctx: Ctx, kind: RowRepair, ids: string[] | null): Prom
 function findTargets(ctx: Ctx, kind: RowRepair): Promise<string[]> {
   const checkContext = createCheckContext(ctx);
   return kind === 'check_batches'
-    ? hangingBatchIds(checkContext).then(({ ids }) => ids)
+    ? readHangingBatchIds(checkContext).then(({ ids }) => ids)
     : releasableJobIds(checkContext);
 }
 
@@ -87,7 +87,9 @@ interface ChunkResult {
   events: number;
 }
 
-/** `totalRows`: the rows of the whole repair, which the bulk limit applies to. */
+/**
+ * `totalRows` counts the rows of all chunks, because the bulk limit applies to the whole repair.
+ */
 async function repairChunk(
   ctx: Ctx,
   kind: RowRepair,
@@ -127,7 +129,7 @@ async function applyRepair(
     });
     return { outcomes, events: 0 };
   }
-  const { outcomes, events } = await checkBatches(tx, tables, ids);
+  const { outcomes, events } = await checkHangingBatches(tx, tables, ids);
   await tx.audit({
     targetType: 'batch',
     targetIds: ids,

@@ -13,7 +13,7 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
-import { attentionCount, findAttention, getAttention } from './queries';
+import { cachedAttentionCount, findAttention, getAttention } from './queries';
 
 let testConsole: TestConsole;
 let folder: string;
@@ -99,6 +99,6 @@ it('shares one search between all viewers and the count in the navigation', asyn
   const first = counted.statements.length;
   expect(first).toBeLessThanOrEqual(20);
   await getAttention(ctx);
-  await attentionCount(ctx);
+  await cachedAttentionCount(ctx);
   expect(counted.statements).toHaveLength(first);
 });

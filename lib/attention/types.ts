@@ -6,7 +6,7 @@ import type { MissingMigration } from '../good-job/tables';
 import { type Outcome, PAUSE_KINDS, type PauseKind } from '../good-job/types';
 import type { Count } from '../jobs/types';
 
-/** In the order of the page within a severity. */
+/** Within a severity, the page lists findings in this order. */
 export const FINDING_KINDS = [
   'hanging_batches',
   'lost_jobs',
@@ -49,7 +49,7 @@ export interface LostJob {
   id: string;
   jobClass: string | null;
   queueName: string | null;
-  /** When it was started, else claimed. */
+  /** When it was started, or claimed if it was not started. */
   since: string;
   started: boolean;
   /** `locked_by_id`, which keeps skiplocked and hybrid workers away from the job. */

@@ -10,7 +10,7 @@ import {
   cursorParams,
   parseCursor,
 } from '../core/search-params';
-import { cut, isFilterText, isTimestamp } from '../core/text';
+import { truncateText, isFilterText, isTimestamp } from '../core/text';
 
 /** All actions that the audit can contain. */
 export const AUDIT_ACTIONS: AuditAction[] = [...PERMISSION_NAMES, ...OTHER_ACTIONS];
@@ -44,7 +44,7 @@ const ZONED = /(Z|UTC|[+-]\d\d:?\d\d)$/;
 export function parseAuditFilter(params: Params, zone: string): AuditFilter {
   const notUnderstood: NotUnderstood[] = [];
   const addInvalid = (name: string) =>
-    notUnderstood.push({ name, value: cut(params.get(name) ?? '', MAX_INVALID_LENGTH) });
+    notUnderstood.push({ name, value: truncateText(params.get(name) ?? '', MAX_INVALID_LENGTH) });
   function read<T>(name: string, parse: (text: string) => T | null | undefined): T | null {
     const text = params.get(name)?.trim();
     if (!text) return null;
@@ -100,7 +100,7 @@ export const localTime = (iso: string | null, zone: string): string | undefined 
 
 /**
  * Returns the query parameters of a filter, with zoned times so that they mean the same to every
- * viewer; without a cursor those of the first page.
+ * viewer. Without a cursor they select the first page.
  */
 export function auditFilterParams(
   filter: Omit<AuditFilter, 'cursor'>,
@@ -127,7 +127,7 @@ export function auditFilterParams(
   };
 }
 
-/** Whether a time has no zone, as from a form, so that it depends on the viewer's zone. */
+/** Whether a time has no zone, as in a submitted form, so that it depends on the viewer's zone. */
 export function hasLocalTimes(params: Params): boolean {
   return ['from', 'to'].some((name) => {
     const value = params.get(name)?.trim();

@@ -126,13 +126,13 @@ test('keeps invalid parameters in the filter and returns no records', async () =
   ).toBeGreaterThan(0);
 });
 
-test('lists the viewers in the audit', async () => {
+test('lists the viewers that the audit log contains', async () => {
   expect(await listViewers(testConsole.ctx())).toEqual(
     expect.arrayContaining(['user0', 'user1', 'user2', 'user3', 'user4']),
   );
 });
 
-test('returns records that name a job and bulk runs with a sample of it', async () => {
+test('returns the records of a job and the bulk runs that stored it as a sample', async () => {
   const retriedId = await insertJob(testConsole.client, DISCARDED);
   const lockedId = await insertJob(testConsole.client, DISCARDED);
   const other = await insertJob(testConsole.client);
@@ -214,7 +214,7 @@ test('returns the bulk runs on the jobs of a batch in its history', async () => 
   });
 });
 
-test('returns only changed fields, with payload keys as fields and all digits', () => {
+test('returns only changed fields, each payload key as a field, and keeps all digits', () => {
   const before = `{
     "x": {
       "a": 1, "b": "old", "c": null, "d": 12345678901234567890,

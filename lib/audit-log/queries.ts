@@ -337,8 +337,8 @@ const storedHistoryRow = z.union([
 ]);
 
 /**
- * Returns the newest records that name a job or batch (audit_events_target_ids) and the bulk runs
- * with a sample of the job (bulk_run_samples_job_id); null without the console's own schema.
+ * Returns the newest records with a job or batch as target (audit_events_target_ids) and the bulk
+ * runs with a sample of the job (bulk_run_samples_job_id); null without the console's own schema.
  */
 export async function historyOf(
   ctx: Ctx,

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 let viewerCount = 0;
-/** Returns the context of a new viewer, without counted attempts. */
+/** Returns the context of a viewer who has made no attempts yet. */
 const newViewer = (options: Parameters<TestConsole['ctx']>[0] = {}) => {
   const ctx = testConsole.ctx({ role: 'viewer', ...options });
   viewerCount += 1;
@@ -80,7 +80,7 @@ describe('recordFailure', () => {
       expect(new Set(rows.map((row) => row.error))).toEqual(new Set([code]));
     },
   );
-  it('limits number and size of the records for bulk runs with an invalid filter', async () => {
+  it('limits the number and size of records of bulk runs with an invalid filter', async () => {
     const ctx = newViewer({ role: 'admin' });
     const request = {
       action: 'retry' as const,
@@ -120,7 +120,7 @@ describe('recordFailure', () => {
       { viewer: repeating.viewer.id, attempts: null },
     ]);
   });
-  it('limits the log lines in the same way without the console’s own schema', async () => {
+  it('limits the log lines of repeated attempts without the console’s own schema', async () => {
     const ctx = Object.assign(newViewer(), { recordsAttempts: false });
     const { audits } = await captureOutput(async () => {
       for (let n = 0; n < 500; n += 1)
@@ -154,7 +154,7 @@ describe('boundAttempt', () => {
     );
     expect(rows).toEqual([{ ids: 25, name: 501, details: { too_large: true } }]);
   });
-  it('truncates only after redaction', async () => {
+  it('redacts the record of an attempt before truncating it', async () => {
     await recordFailure(
       newViewer(),
       'job.retry',

@@ -154,7 +154,7 @@ describe('refused actions', () => {
     ]);
   });
 
-  test('rejects an action without the required reason and stores a given one', async () => {
+  test('rejects an action without the required reason and stores a given reason', async () => {
     const id = await insertJob(testConsole.client, DISCARDED);
     await expect(
       changeJobs(testConsole.ctx({ reasonRequired: true }), 'retry', [id]),

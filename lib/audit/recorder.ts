@@ -15,8 +15,8 @@ export const CONSOLE_SCHEMA = 'good_job_console';
 export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 
 /**
- * Actions without a permission of their own: audited reads, control of bulk runs, and requests
- * whose input could not be parsed.
+ * Actions that have no permission: audited reads, control of bulk runs, and requests whose input
+ * could not be parsed.
  */
 export const OTHER_ACTIONS = [
   'audit.export',
@@ -89,7 +89,10 @@ export async function recordAudit(tx: Tx, event: AuditEvent): Promise<string> {
   return row.id;
 }
 
-/** Returns the outcome; same rule as the column `outcome` (migration 5 in lib/console-schema). */
+/**
+ * Returns the outcome, by the same rule as the generated column `outcome` (migration 5 in
+ * lib/console-schema).
+ */
 export function outcomeOf({
   refused,
   error,
@@ -221,7 +224,7 @@ interface Actor {
 }
 
 /** Builds the redacted audit record of an action in a request. */
-export function eventOf(
+export function createAuditEvent(
   { viewer, requestId, reason }: Actor,
   action: AuditEvent['action'],
   input: Attempt & Partial<AuditEvent>,
@@ -267,9 +270,9 @@ export class NotConfirmedError extends Error {
 
 /**
  * Returns the audit fields for the error of an attempt. A lock timeout is recorded as `locked`
- * rows, like the locked rows of an action that succeeds for others.
+ * rows, like the locked rows of an action that succeeds for other rows.
  */
-export function failureOf(
+export function failureFieldsOf(
   error: unknown,
   { targetIds = [] }: Attempt,
 ): Pick<AuditEvent, 'counts' | 'error' | 'refused'> {
@@ -304,7 +307,7 @@ interface Counter {
   recordCount: number;
   /** Attempts since the last summary. */
   omittedCount: number;
-  /** Time of the first of them, ISO 8601. */
+  /** Time of the first attempt since the last summary, ISO 8601. */
   omittedSince: string;
   lastEvent: AuditEvent;
   write: Write;
@@ -383,7 +386,7 @@ const truncate = (text: string, length: number) =>
  * Truncates the record of an attempt to a bounded size. The record must be redacted already,
  * because a truncated secret is not detected.
  */
-export function boundAttempt(event: AuditEvent): AuditEvent {
+export function truncateAttempt(event: AuditEvent): AuditEvent {
   const { targetIds, targetName, details } = event;
   const truncated = Object.fromEntries(
     Object.entries(details).map(([name, value]) => [

@@ -295,7 +295,8 @@ function hideUnknown(json: Json, secrets: SecretRegistry): Json {
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 
 /**
- * The same for a payload, except for values that GoodJob writes: numbers, times, class and job id.
+ * Like `hideUnknown`, but for a payload: keeps the values that GoodJob writes, such as numbers,
+ * times, class and job id.
  */
 function hideUnknownIn(payload: Json, id: string, secrets: SecretRegistry): Json {
   if (!secrets.overflowed || redaction().isOff) return payload;

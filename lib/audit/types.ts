@@ -6,7 +6,7 @@ export const AUDIT_TARGET_TYPES = [
   'job_class',
   'label',
   'cron_key',
-  /** The request did not name a target. */
+  /** The request had no target. */
   'none',
 ] as const;
 export type AuditTargetType = (typeof AUDIT_TARGET_TYPES)[number];

@@ -10,7 +10,7 @@ const record = (changes: Partial<Parameters<typeof omitsRows>[0]>) => ({
   ...changes,
 });
 
-describe('leavesOutRows', () => {
+describe('omitsRows', () => {
   it.each([
     [true, 'a bulk run', record({ bulkRun: 'a' })],
     [true, 'an action on many rows', record({ counts: { done: MAX_ROWS + 1 } })],
@@ -19,5 +19,5 @@ describe('leavesOutRows', () => {
     [false, 'a revealed value', record({ action: 'argument.reveal' })],
     [false, 'an export', record({ action: 'job.export', counts: { done: 999 } })],
     [false, 'a run that changed nothing', record({ bulkRun: 'a', counts: {} })],
-  ])('returns %s for %s', (expected, _, row) => expect(omitsRows(row)).toBe(expected));
+  ])('omitsRows returns %s for %s', (expected, _, row) => expect(omitsRows(row)).toBe(expected));
 });

@@ -24,7 +24,7 @@ export const PERMISSIONS = {
 } as const satisfies Record<string, Role>;
 export type Permission = keyof typeof PERMISSIONS;
 
-/** All permissions. `Object.keys` loses the type of the keys. */
+/** All permissions; the cast restores the key type that `Object.keys` loses. */
 export const PERMISSION_NAMES = Object.keys(PERMISSIONS) as Permission[];
 
 /** The authenticated viewer of a request. */

@@ -46,7 +46,7 @@ async function setPauses(value: object): Promise<void> {
 const stuckKinds = async (id: string) => (await statusOf(id)).stuck.map((reason) => reason.kind);
 
 describe('countBatchJobs', () => {
-  it('counts each state, and zero for an empty batch', async () => {
+  it('counts the jobs of a batch by state, and zero for an empty batch', async () => {
     const id = await insertBatch(testConsole.client);
     const empty = await insertBatch(testConsole.client);
     for (const shape of [
@@ -86,7 +86,7 @@ describe('getBatchStatus: stuck', () => {
     await insertJob(testConsole.client, { batch_id: id, ...DISCARDED });
     expect(await stuckKinds(id)).toEqual(['never_completes']);
   });
-  it('reports the time of the next due job', async () => {
+  it('reports when the next job of a waiting batch is due', async () => {
     const id = await insertBatch(testConsole.client);
     await insertJob(testConsole.client, { batch_id: id, scheduled_at: IN_AN_HOUR });
     const { stuck } = await statusOf(id);
@@ -201,7 +201,7 @@ describe('getBatchStatus: stalled', () => {
     ['a job waits for a time', false, {}, [{ scheduled_at: IN_AN_HOUR }, paused]],
     ['it is not enqueued', false, { enqueued_at: null }, [paused]],
     ['it is finished', false, { jobs_finished_at: HOUR_AGO, finished_at: HOUR_AGO }, [paused]],
-  ])('agrees in the list and on the page if %s: %s', async (_name, expected, batch, jobs) => {
+  ])('shows a batch as stalled if %s: %s', async (_name, expected, batch, jobs) => {
     const id = await insertBatch(testConsole.client, batch);
     for (const job of jobs) await insertJob(testConsole.client, { batch_id: id, ...job });
     const list = await listBatchesWithProgress(
@@ -284,7 +284,7 @@ it('offers a retry if discarded_at is set or a member is discarded', async () =>
   ).toEqual([false, true, true]);
 });
 
-it('lists by state, and returns no batch for an unknown state', async () => {
+it('lists batches by state, and no batch for an unknown state', async () => {
   const rowsOf = async (query: string) =>
     (await listBatches(testConsole.ctx(), parseBatchFilter(new URLSearchParams(query)))).rows;
   expect((await rowsOf('state=pending')).every((batch) => batch.enqueuedAt === null)).toBe(true);
@@ -293,7 +293,7 @@ it('lists by state, and returns no batch for an unknown state', async () => {
   expect(await rowsOf('state=nope')).toEqual([]);
 });
 
-it('prints the columns in table order, including unknown ones', async () => {
+it("prints a batch's columns in table order, including unknown ones", async () => {
   const other = await TestConsole.open('batches_unknown_column', {
     sql: ['ALTER TABLE good_job_batches ADD COLUMN tenant numeric'],
   });
@@ -309,7 +309,7 @@ it('prints the columns in table order, including unknown ones', async () => {
   await other.close();
 });
 
-it('prints columns of any type', async () => {
+it('prints batch columns of any type', async () => {
   const columns = [
     `times timestamp[] DEFAULT '{"2026-11-20 10:00:00.5",NULL}'`,
     `waits interval[] DEFAULT '{"1 day"}'`,

@@ -36,7 +36,7 @@ it('redacts a whole description if the properties are too large to be searched f
   expect(JSON.stringify(await getBatch(testConsole.ctx(), id))).not.toContain(SECRET);
 });
 
-it('redacts a whole description beyond 64 kB, because its end may name a secret', async () => {
+it('redacts a whole description of more than 64 kB, whose end may mark a secret', async () => {
   const description = `Import ${SECRET} ${'word '.repeat(20_000)} password=${SECRET}`;
   const id = await insert({ description });
   expect(await findInList(id)).toMatchObject({ description: REDACTION_MARKER, tooLarge: true });
@@ -48,7 +48,7 @@ it('redacts a whole description beyond 64 kB, because its end may name a secret'
   expect(all?.json).not.toContain(SECRET);
 });
 
-it('redacts a secret in a description of up to 64 kB by its mention at the end', async () => {
+it('redacts a secret that only the end of a 64 kB description marks as one', async () => {
   const id = await insert({
     description: `Import ${SECRET} ${'word '.repeat(12_000)} password=${SECRET}`,
   });

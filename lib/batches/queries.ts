@@ -16,7 +16,7 @@ import {
 } from '../db/text-limit';
 import { isHanging } from '../good-job/batches';
 import { type LivePools, livePools } from '../good-job/processes';
-import { type RawBatch, rawBatch } from '../good-job/raw-rows';
+import { type RawBatch, readRawBatch } from '../good-job/raw-rows';
 import { isPaused } from '../good-job/settings';
 import { isInState, readyAt } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
@@ -35,7 +35,7 @@ import type {
   BatchListRow,
   BatchRow,
   BatchState,
-  Progress,
+  BatchProgress,
 } from './types';
 
 /** A batch that cannot be counted within the budget is reported as "10,000+". */
@@ -66,7 +66,10 @@ const stateCounts = () =>
  * The progress of each batch by one query on index_good_jobs_on_batch_id; lower bounds of the
  * totals if that takes longer than EXACT_BUDGET_MS.
  */
-export async function countBatchJobs(ctx: Ctx, batchIds: string[]): Promise<Map<string, Progress>> {
+export async function countBatchJobs(
+  ctx: Ctx,
+  batchIds: string[],
+): Promise<Map<string, BatchProgress>> {
   if (batchIds.length === 0) return new Map();
   try {
     const rows = await ctx.db.read(
@@ -101,13 +104,13 @@ const NO_JOBS = {
 } satisfies Omit<BatchCountRow, 'id'>;
 
 /** The progress of a counted batch; a batch without jobs has no row. */
-function exactProgress({ total, ...states }: Omit<BatchCountRow, 'id'> = NO_JOBS): Progress {
+function exactProgress({ total, ...states }: Omit<BatchCountRow, 'id'> = NO_JOBS): BatchProgress {
   return { total, more: false, states };
 }
 
 const memberCountRow = z.strictObject({ id: z.string(), total: z.number() });
 
-async function countLowerBounds(ctx: Ctx, batchIds: string[]): Promise<Map<string, Progress>> {
+async function countLowerBounds(ctx: Ctx, batchIds: string[]): Promise<Map<string, BatchProgress>> {
   const rows = await ctx.db.read(
     (tx) =>
       tx.query(
@@ -141,7 +144,7 @@ export async function countIfSmall(
   tables: GoodJobTables,
   batchId: string,
   limit: number,
-): Promise<Progress | null> {
+): Promise<BatchProgress | null> {
   // The CTE rejects a large batch by its index alone, before any job is read.
   const [row] = await tx.query(
     batchCountRow.omit({ id: true }),
@@ -259,7 +262,7 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
       storedBatchRow,
       sql`SELECT ${batchColumns(ctx.tables)} FROM ${ctx.tables.batches} j WHERE j.id = ${id}`,
     );
-    const attributes = row && (await rawBatch(tx, ctx.tables, id, MAX_TEXT_BYTES));
+    const attributes = row && (await readRawBatch(tx, ctx.tables, id, MAX_TEXT_BYTES));
     return row && attributes
       ? { row: redactRow(row, newPageBudget()), attributes: await printAttributes(attributes) }
       : null;
@@ -268,7 +271,7 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
 
 /** The attributes of a batch up to MAX_FULL_TEXT_BYTES; null if it does not exist. */
 export async function getRawBatch(ctx: Ctx, id: string): Promise<BatchAttributes | null> {
-  const raw = await ctx.db.read((tx) => rawBatch(tx, ctx.tables, id, MAX_FULL_TEXT_BYTES));
+  const raw = await ctx.db.read((tx) => readRawBatch(tx, ctx.tables, id, MAX_FULL_TEXT_BYTES));
   return raw && printAttributes(raw);
 }
 
@@ -314,7 +317,7 @@ export async function listBatchesWithProgress(
 }
 
 /** False while a job runs, or if the jobs could not be counted. */
-function canBeStalled(progress: Progress | null): boolean {
+function canBeStalled(progress: BatchProgress | null): boolean {
   return progress?.states ? progress.states.running === 0 : false;
 }
 

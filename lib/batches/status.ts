@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Ctx } from '../context/types';
-import { cut, timestampMs } from '../core/text';
+import { truncateText, timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { isHanging } from '../good-job/batches';
 import { isHeld } from '../good-job/locks';
@@ -12,7 +12,7 @@ import { isInState, readyAt } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
 import { countBatchJobs, countIfSmall, isStalled } from './queries';
-import type { BatchRow, BatchStatus, Progress, Stuck } from './types';
+import type { BatchRow, BatchStatus, BatchProgress, StuckCause } from './types';
 
 const signalsRow = z.strictObject({
   now: z.string(),
@@ -37,7 +37,7 @@ const signalsRow = z.strictObject({
 
 interface Signals extends z.infer<typeof signalsRow> {
   liveProcesses: number;
-  /** Those of `readyQueues` that no live process serves. */
+  /** The queues in `readyQueues` that no live process serves. */
   unservedQueues: string[];
 }
 
@@ -83,11 +83,11 @@ export async function getSmallBatchStatus(
   return row && counts && statusFrom(row, counts.progress, counts.signals);
 }
 
-function openJobs({ states, total }: Progress): number | null {
+function openJobs({ states, total }: BatchProgress): number | null {
   return states ? total - states.succeeded - states.discarded : null;
 }
 
-function statusFrom(batch: BatchRow, progress: Progress, signals: Signals): BatchStatus {
+function statusFrom(batch: BatchRow, progress: BatchProgress, signals: Signals): BatchStatus {
   const { states } = progress;
   const open = openJobs(progress);
   return {
@@ -136,7 +136,7 @@ async function readSignals(
   tx: Tx,
   tables: GoodJobTables,
   batchId: string,
-  progress: Progress,
+  progress: BatchProgress,
 ): Promise<Signals> {
   const open = openJobs(progress);
   const limit = open === 0 ? 0 : MAX_OPEN_JOBS_READ;
@@ -202,11 +202,11 @@ function unservedQueues({ pools, nonReporting }: LivePools, queues: string[]): s
 
 function stuckReasons(
   batch: BatchRow,
-  progress: Progress,
+  progress: BatchProgress,
   open: number | null,
   signals: Signals,
-): Stuck[] {
-  const reasons: Stuck[] = [];
+): StuckCause[] {
+  const reasons: StuckCause[] = [];
   const { states } = progress;
   if (batch.enqueuedAt === null && batch.finishedAt === null)
     reasons.push({ kind: 'not_enqueued' });
@@ -228,7 +228,7 @@ function stuckReasons(
         count: signals.unservedQueues.length,
         queues: signals.unservedQueues
           .slice(0, MAX_LISTED_QUEUES)
-          .map((queue) => cut(redaction().redactText(queue), MAX_QUEUE_NAME_CHARACTERS)),
+          .map((queue) => truncateText(redaction().redactText(queue), MAX_QUEUE_NAME_CHARACTERS)),
       });
     else if (states.queued === 0 && states.running === 0 && signals.nextAt)
       reasons.push({ kind: 'waits_until', at: signals.nextAt, count: waiting });

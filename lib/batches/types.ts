@@ -7,11 +7,11 @@ import {
   parseCursor,
   parseLimit,
 } from '../core/search-params';
-import { cut } from '../core/text';
+import { truncateText } from '../core/text';
 import type { JobState } from '../good-job/types';
 
 /** The job counts of a batch. */
-export interface Progress {
+export interface BatchProgress {
   total: number;
   /** The total is a lower bound, because counting took too long. */
   more: boolean;
@@ -21,8 +21,8 @@ export interface Progress {
 
 export const BATCH_STATES = ['pending', 'running', 'finished', 'discarded'] as const;
 /**
- * pending: not enqueued; running: enqueued, not finished; discarded: a job was discarded, finished
- * or not.
+ * pending: not enqueued; running: enqueued, not finished; discarded: a job was discarded, whether
+ * or not the batch is finished.
  */
 export type BatchState = (typeof BATCH_STATES)[number];
 
@@ -47,7 +47,7 @@ export interface BatchRow {
 
 /** `progress` is null if it could not be counted. */
 export interface BatchListRow extends BatchRow {
-  progress: Progress | null;
+  progress: BatchProgress | null;
   /** The completion check is due and no worker will run it. */
   hangs: boolean;
   /** No unfinished job can run at present. */
@@ -68,7 +68,7 @@ export interface BatchDetail {
 }
 
 /** Why a batch is stuck; each kind is a message `batches.stuck.<kind>`. */
-export type Stuck =
+export type StuckCause =
   /** The batch was never enqueued, so no callback will run. */
   | { kind: 'not_enqueued' }
   /** The completion check is due and no worker will run it. */
@@ -92,7 +92,7 @@ export type Stuck =
 /** The status that the batch page polls. */
 export interface BatchStatus {
   batch: BatchRow;
-  progress: Progress;
+  progress: BatchProgress;
   /** No unfinished job can run at present. */
   stalled: boolean;
   /**
@@ -105,7 +105,7 @@ export interface BatchStatus {
   expectedAt: string | null;
   /** The due time of the last waiting job; null if no job waits for a time. */
   notBefore: string | null;
-  stuck: Stuck[];
+  stuck: StuckCause[];
   canRetry: boolean;
 }
 
@@ -126,14 +126,15 @@ export function parseBatchFilter(params: Params): BatchFilter {
   const cursor = parseCursor(params);
   const limit = parseLimit(params);
   const notUnderstood: NotUnderstood[] = [];
-  if (state && !isBatchState(state)) notUnderstood.push({ name: 'state', value: cut(state, 80) });
+  if (state && !isBatchState(state))
+    notUnderstood.push({ name: 'state', value: truncateText(state, 80) });
   if (cursor === 'not_understood')
     notUnderstood.push({
       name: 'after_id',
-      value: cut(params.get('after_id') ?? params.get('before_id') ?? '', 80),
+      value: truncateText(params.get('after_id') ?? params.get('before_id') ?? '', 80),
     });
   if (limit === null)
-    notUnderstood.push({ name: 'limit', value: cut(params.get('limit') ?? '', 80) });
+    notUnderstood.push({ name: 'limit', value: truncateText(params.get('limit') ?? '', 80) });
   return {
     state: state && isBatchState(state) ? state : null,
     limit: limit ?? PAGE_SIZE,

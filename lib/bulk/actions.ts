@@ -21,7 +21,7 @@ import {
 } from '../http/server-action';
 import { controlRun, requireBulk, startBulk } from './mutations';
 import { previewBulk } from './preview';
-import { isReadable } from './target';
+import { isTargetUnderstood } from './target';
 import {
   BULK_ACTIONS,
   type BulkPreview,
@@ -30,7 +30,7 @@ import {
   COUNT_KINDS,
   type ControlOutcome,
   MAX_SELECTED,
-  readNumber,
+  parseEnteredCount,
 } from './types';
 
 const count = z.int().min(0);
@@ -69,7 +69,7 @@ export async function previewBulkAction(
     input,
     async (ctx, { action, target }) => {
       await requireBulk(ctx, action, target);
-      return isReadable(target) ? previewBulk(ctx, action, target) : null;
+      return isTargetUnderstood(target) ? previewBulk(ctx, action, target) : null;
     },
     'previewBulk',
   );
@@ -164,9 +164,9 @@ async function submitLargeRetry(
       target: { kind: 'batch', batchId: form.get('id') },
       scheduledAt: null,
       cutOff: { at: form.get('cut_off_at'), txid: form.get('cut_off_txid') },
-      expected: { kind: form.get('kind'), count: readNumber(form.get('expected') ?? '') },
+      expected: { kind: form.get('kind'), count: parseEnteredCount(form.get('expected') ?? '') },
       confirmedCount: form.get('confirmed_count')
-        ? readNumber(form.get('confirmed_count') ?? '')
+        ? parseEnteredCount(form.get('confirmed_count') ?? '')
         : null,
       reason: form.get('reason'),
     },

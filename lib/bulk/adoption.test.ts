@@ -13,9 +13,9 @@ import { MIGRATIONS } from '../console-schema/setup';
 import { createRecorder } from '../metrics/metrics';
 import { MAX_ADOPTIONS, adoptRuns, listStalledRuns } from './adoption';
 import { controlRun } from './mutations';
-import { isWorkingOn, getActiveRun } from './runner';
+import { isProcessingRun, getActiveRun } from './runner';
 import { getRun } from './runs';
-import { processedOf } from './types';
+import { processedCount } from './types';
 
 let testConsole: TestConsole;
 const children = new Set<ChildProcess>();
@@ -63,7 +63,8 @@ async function startOtherServer(): Promise<{
   children.add(child);
   const exited = once(child, 'exit');
   const [{ runId }] = (await once(child, 'message')) as [{ runId: string }];
-  while (processedOf((await getRun(testConsole.ctx(), runId))?.counts ?? {}) === 0) await sleep(5);
+  while (processedCount((await getRun(testConsole.ctx(), runId))?.counts ?? {}) === 0)
+    await sleep(5);
   return { child, runId, exited };
 }
 
@@ -191,7 +192,7 @@ it('reports a run without progress in three adoptions, until it is resumed', asy
     expect(await adopt(), `round ${round}`).toEqual([runId]);
     await abandon(runId);
     await getActiveRun(runId)?.ended;
-    expect(isWorkingOn(runId)).toBe(false);
+    expect(isProcessingRun(runId)).toBe(false);
   }
   expect(await adopt()).toEqual([]);
   expect((await getRun(testConsole.ctx(), runId))?.state).toBe('interrupted');

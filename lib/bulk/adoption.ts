@@ -7,13 +7,13 @@ import { ROLES } from '../config/authentication';
 import { env } from '../config/environment';
 import { MIGRATIONS } from '../console-schema/setup';
 import { auditedTransaction } from '../context/audited-transaction';
-import { detected } from '../context/detection';
+import { loadDetection } from '../context/detection';
 import { serverContext } from '../context/request-context';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { onShutdown, processValue } from '../core/shared-state';
 import type { Tx } from '../db/database';
-import { enqueueRun, isStopping, isWorkingOn, serverId, stopRuns } from './runner';
+import { enqueueRun, isStopping, isProcessingRun, serverId, stopRuns } from './runner';
 import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './runs';
 import { BULK_ACTIONS, type BulkAction, type StalledRun, permissionOf } from './types';
 
@@ -24,7 +24,7 @@ import { BULK_ACTIONS, type BulkAction, type StalledRun, permissionOf } from './
 
 /** A run is not adopted again after this many adoptions without progress. */
 export const MAX_ADOPTIONS = 3;
-/** Maximum of runs adopted per poll. */
+/** Maximum number of runs adopted per poll. */
 const MAX_RUNS_PER_POLL = 10;
 const NEWEST_VERSION = Math.max(...MIGRATIONS.map(({ version }) => version));
 
@@ -94,7 +94,7 @@ export async function adoptRuns(
   const adoptedIds: string[] = [];
   for (const { id, action, viewer, role: name, requestId } of runs) {
     const role = ROLES.find((candidate) => candidate === name);
-    if (role === undefined || isWorkingOn(id)) continue;
+    if (role === undefined || isProcessingRun(id)) continue;
     const runCtx = await contextOf({ id: viewer, role }, requestId);
     if (denial(runCtx.viewer, permissionOf(action), runCtx.readOnly)) continue;
     if (!(await takeAbandoned(runCtx, id, action))) continue;
@@ -182,7 +182,7 @@ export function startAdopter(): void {
 
 async function adoptAbandonedRuns(): Promise<void> {
   try {
-    const { schema, bulkRuns } = await detected();
+    const { schema, bulkRuns } = await loadDetection();
     if (schema.problem || !bulkRuns) return;
     const ctx = await serverContext({ id: 'console', role: 'viewer' }, 'adoption');
     for (const id of await adoptRuns(ctx, serverContext))

@@ -152,7 +152,7 @@ it('stores only the first 200 jobs of an outcome as samples', async () => {
 });
 
 describe('the cut-off of a run', () => {
-  it('does not change jobs that were added or changed after the preview', async () => {
+  it('a run does not change jobs that were added or changed after the preview', async () => {
     const [unchanged] = await insertJobs(testConsole.client, 1);
     const [changed] = await insertJobs(testConsole.client, 1);
     const ctx = testConsole.ctx();
@@ -190,7 +190,7 @@ describe('the cut-off of a run', () => {
       ).toBe(open);
   });
 
-  it('makes a listed job that changes before its chunk a conflict', async () => {
+  it('reports a conflict for a listed job that changes before its chunk', async () => {
     const jobIds = await insertJobs(testConsole.client, 3);
     const ctx = testConsole.ctx();
     const preview = await previewBulk(ctx, 'destroy', ids(jobIds));
@@ -243,7 +243,7 @@ describe('the cut-off of a run', () => {
 });
 
 describe('a run on locked jobs', () => {
-  it('defers locked jobs to a second pass and changes those that are free by then', async () => {
+  it('defers locked jobs to a second pass and changes those then unlocked', async () => {
     const jobIds = await insertJobs(testConsole.client, 600);
     const worker = await testConsole.session();
     for (const id of jobIds.slice(0, 5))
@@ -465,7 +465,7 @@ describe('startBulk', () => {
 });
 
 describe('previewBulk', () => {
-  it('counts jobs by state and those that will be skipped', async () => {
+  it('a preview counts jobs by state and the jobs that will be skipped', async () => {
     await insertJobs(testConsole.client, 4);
     await insertJobs(testConsole.client, 2, { error: `'  '` });
     const [broken] = await insertJobs(testConsole.client, 1);
@@ -488,7 +488,7 @@ describe('previewBulk', () => {
     });
   });
 
-  it('requires the permission of the action and audits a refusal', async () => {
+  it('a preview requires the permission of the action and audits a refusal', async () => {
     await expect(
       requireBulk(testConsole.ctx({ role: 'operator' }), 'destroy', discardedTarget()),
     ).rejects.toMatchObject({ code: 'forbidden' });
@@ -534,7 +534,7 @@ describe('previewBulk', () => {
 });
 
 describe('the confirmation of a run', () => {
-  it('requires the number of more than 1,000 jobs, whatever number the browser sends', async () => {
+  it('more than 1,000 jobs require their number, whatever count the browser sends', async () => {
     await insertJobs(testConsole.client, 1_001);
     const ctx = testConsole.ctx();
     const { cutOff, total, target } = await previewBulk(ctx, 'retry', discardedTarget());

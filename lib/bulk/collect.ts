@@ -5,7 +5,7 @@ import { codeOf } from '../core/errors';
 import type { Tx } from '../db/database';
 import { type Order, afterCursorSql, orderBySql } from '../db/text-limit';
 import { type RowSnapshot, asOf, isUnchangedSince } from '../good-job/locks';
-import { type GoodJobTables, idRow } from '../good-job/tables';
+import { type GoodJobTables, idRow, hasIndex } from '../good-job/tables';
 import { type RedactedMatch, type ScannedJob, scannedJob } from '../jobs/recheck';
 import { MAX_COUNTED, bulkSearchBudget, scanCandidates } from './preview';
 import { type RunRow, TARGETS, targetOf } from './runs';
@@ -21,14 +21,15 @@ import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 const LIST_ALL_TIMEOUT_MS = 2_000;
 
 /** Parts of a run's targets that are processed concurrently. */
-export const PARTS = 4;
+export const PART_COUNT = 4;
 
 /**
  * All jobs of a batch are in one part, because an action locks the batch. The last byte of an id is
  * random.
  */
 const partSql = sql`
-  get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15) % ${raw(String(PARTS))}`;
+  get_byte(uuid_send(coalesce(j.batch_id, j.batch_callback_id, j.id)), 15)
+    % ${raw(String(PART_COUNT))}`;
 
 export const countRow = z.strictObject({ count: z.number() });
 
@@ -238,7 +239,7 @@ export async function collectWindow(
   return { count, end: end ?? null };
 }
 
-/** Maximum of text bytes that a window searches in one transaction. */
+/** Maximum bytes of text that a window searches in one transaction. */
 const MAX_WINDOW_BYTES = 2_000_000;
 
 /** The job at which a window exceeds MAX_WINDOW_BYTES; undefined if it does not. */
@@ -279,22 +280,20 @@ function windowBound(order: Order, { at, id }: ScanPosition, side: 'after' | 'un
 
 /** The scan of the smallest index that contains every actionable job. */
 function scanOf(tables: GoodJobTables, action: BulkAction): { order: Order; base: Sql } {
-  const has = (migration: string) =>
-    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   const kind = jobActionOf(action);
   // index_good_jobs_on_discarded
-  if (kind === 'retry' && has('add_index_good_jobs_discarded'))
+  if (kind === 'retry' && hasIndex(tables, 'add_index_good_jobs_discarded'))
     return { order: BY_END, base: isActionable(action) };
   // index_good_jobs_jobs_on_finished_at_only
   if (
     (kind === 'retry' || kind === 'destroy') &&
-    has('add_index_good_jobs_finished_at_for_cleanup')
+    hasIndex(tables, 'add_index_good_jobs_finished_at_for_cleanup')
   )
     return { order: BY_END, base: sql`j.finished_at IS NOT NULL` };
   // index_good_jobs_on_unfinished_or_errored
   if (
     (kind === 'discard' || kind === 'reschedule') &&
-    has('add_index_good_jobs_on_unfinished_or_errored')
+    hasIndex(tables, 'add_index_good_jobs_on_unfinished_or_errored')
   )
     return { order: BY_ID, base: sql`(j.finished_at IS NULL OR j.error IS NOT NULL)` };
   // good_jobs_pkey

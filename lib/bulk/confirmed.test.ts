@@ -111,7 +111,7 @@ describe('startBulk with jobs added after the preview', () => {
     expect(await startBulk(ctx, later)).toEqual({ kind: 'not_confirmed', more: 5 });
     expect(await countOpen()).toBe(0);
   });
-  it('changes fewer jobs than confirmed and reports their number', async () => {
+  it('reports a smaller number than confirmed if jobs were deleted before the start', async () => {
     const list = await insertJobs(testConsole.client, 6);
     const ctx = testConsole.ctx();
     const preview = await previewBulk(ctx, 'retry', discardedTarget());
@@ -196,7 +196,7 @@ describe('a run whose list is completed after its start', () => {
     [12_000, 1],
     [6_000, 9_000],
   ])(
-    'is refused and changes nothing if %i jobs were confirmed and %i were added',
+    'a run is refused and changes nothing if %i jobs were confirmed and %i were added',
     async (count, added) => {
       const runId = await createUnlistedRun(count);
       await insertJobs(testConsole.client, added);
@@ -240,7 +240,7 @@ describe('a run whose list is completed after its start', () => {
       expected: exact(7_000),
     });
   });
-  it('changes fewer jobs than confirmed and reports their number', async () => {
+  it('a run listed after its start reports if it has fewer jobs than confirmed', async () => {
     const runId = await createUnlistedRun(7_000);
     await testConsole.client.query(
       'DELETE FROM good_jobs WHERE id IN (SELECT id FROM good_jobs LIMIT 1000)',

@@ -254,7 +254,7 @@ export async function controlRun(
   );
 }
 
-/** A control asks for no reason, so that one click stops a run. */
+/** Controls never require a reason, so that one click stops a run. */
 const controlTarget = (runId: string, control: Control) => ({
   action: `bulk.${control}` as const,
   targetType: 'bulk_run' as const,

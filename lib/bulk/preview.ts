@@ -21,7 +21,7 @@ import {
   jobActionOf,
 } from './types';
 
-/** Jobs that a preview counts; beyond it a number is a lower bound. */
+/** Maximum number of jobs that a preview counts; a higher number is reported as a lower bound. */
 export const MAX_COUNTED = 200_000;
 const COUNT_BUDGET_MS = 2_500;
 const SKIPPED_BUDGET_MS = 1_500;

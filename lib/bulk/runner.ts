@@ -8,10 +8,10 @@ import { ConsoleError } from '../core/errors';
 import { onShutdown, processState } from '../core/shared-state';
 import { RefusalError } from '../good-job/callbacks';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
-import { FIRST_WINDOW, MAX_WINDOW, PARTS } from './collect';
+import { FIRST_WINDOW, MAX_WINDOW, PART_COUNT } from './collect';
 import { type PauseReason, leaseEnd, updateRun } from './runs';
 import {
-  type Parts,
+  type PartRange,
   type StepOptions,
   type StepResult,
   type Target,
@@ -72,12 +72,13 @@ const runner = processState<Runner>('bulk runner', () => ({
 }));
 
 /** Concurrent transactions of all runs together; half of the pool is left for pages. */
-const workerCount = ({ db }: Ctx) => Math.max(1, Math.min(PARTS, Math.floor(db.connections / 2)));
+const workerCount = ({ db }: Ctx) =>
+  Math.max(1, Math.min(PART_COUNT, Math.floor(db.connections / 2)));
 
-const ALL_PARTS: Parts = { first: 0, last: PARTS - 1 };
-const partsOfWorker = (index: number, workers: number): Parts => ({
-  first: Math.floor((index * PARTS) / workers),
-  last: Math.floor(((index + 1) * PARTS) / workers) - 1,
+const ALL_PARTS: PartRange = { first: 0, last: PART_COUNT - 1 };
+const partsOfWorker = (index: number, workers: number): PartRange => ({
+  first: Math.floor((index * PART_COUNT) / workers),
+  last: Math.floor(((index + 1) * PART_COUNT) / workers) - 1,
 });
 
 /** The id of this server in leases. */
@@ -87,7 +88,7 @@ export function serverId(): string {
 
 /** Renews the lease during long steps. */
 const LEASE_RENEW_MS = 2_000;
-/** After this time without the database, the run is left to be resumed. */
+/** After this time without the database, the server stops processing the run. */
 const DATABASE_DOWN_LIMIT_MS = 60_000;
 /** In serial mode, the other workers check this often whether it has ended. */
 const SERIAL_POLL_MS = 20;
@@ -109,7 +110,7 @@ export function isStopping(): boolean {
 }
 
 /** Whether this server processes the run. */
-export function isWorkingOn(runId: string): boolean {
+export function isProcessingRun(runId: string): boolean {
   return runner.runs.has(runId);
 }
 
@@ -234,7 +235,7 @@ async function returnLease(ctx: Ctx, runId: string, action: BulkAction): Promise
   );
 }
 
-async function runWorker(run: RunContext, index: number, ownParts: Parts): Promise<void> {
+async function runWorker(run: RunContext, index: number, ownParts: PartRange): Promise<void> {
   const { ctx, runId, action, active, throttle } = run;
   let downSince: number | null = null;
   let wasSerial = throttle.serial;
@@ -272,12 +273,12 @@ async function runWorker(run: RunContext, index: number, ownParts: Parts): Promi
   }
 }
 
-function stepOptions(throttle: Throttle, parts: Parts, from: Target | null): StepOptions {
+function stepOptions(throttle: Throttle, parts: PartRange, from: Target | null): StepOptions {
   const { chunk, window, skipNext, busyBatches, elapsedMs } = throttle;
   return { server: runner.server, chunk, window, skipNext, parts, from, busyBatches, elapsedMs };
 }
 
-/** Switches to serial mode, then to smaller steps, and at last pauses the run. */
+/** Switches to serial mode, then to smaller steps, and finally pauses the run. */
 async function handleFailure(
   { ctx, runId, action, throttle }: RunContext,
   index: number,

@@ -90,7 +90,7 @@ export interface RunRow extends Pick<
 
 const storedCounts = z.record(z.string(), z.number());
 
-/** Parses the column `counts`. Ignores outcomes that only a newer server knows. */
+/** Parses the column `counts`. Ignores outcomes that only a newer release of the console has. */
 export function parseCounts(text: string): OutcomeCounts {
   const stored = storedCounts.parse(JSON.parse(text));
   const counts: OutcomeCounts = {};

@@ -12,7 +12,7 @@ import type { BulkRunnerOptions } from '../../test/races/bulk-runner';
 import { controlRun } from './mutations';
 import { getActiveRun } from './runner';
 import { getRun } from './runs';
-import { processedOf } from './types';
+import { processedCount } from './types';
 
 let testConsole: TestConsole;
 const children = new Set<ChildProcess>();
@@ -50,7 +50,7 @@ async function startServer(
 }
 
 const countProcessed = async (runId: string) =>
-  processedOf((await getRun(testConsole.ctx(), runId))?.counts ?? {});
+  processedCount((await getRun(testConsole.ctx(), runId))?.counts ?? {});
 
 /** Polls the run until the condition holds. */
 async function waitForProgress(
@@ -59,7 +59,7 @@ async function waitForProgress(
 ): Promise<void> {
   for (;;) {
     const run = await getRun(testConsole.ctx(), runId);
-    if (run && condition(processedOf(run.counts), run.state)) return;
+    if (run && condition(processedCount(run.counts), run.state)) return;
     await sleep(5);
   }
 }
@@ -204,7 +204,7 @@ describe('controlRun', () => {
     expect(await controlRun(ctx, runId, 'pause')).toBe('done');
     const paused = await waitForRun(ctx, runId);
     expect(paused).toMatchObject({ state: 'paused', pauseReason: null, controlledBy: 'tester' });
-    const processed = processedOf(paused.counts);
+    const processed = processedCount(paused.counts);
     await sleep(100);
     expect(await countProcessed(runId)).toBe(processed);
     expect(await controlRun(ctx, runId, 'pause')).toBe('conflict');

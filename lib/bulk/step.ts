@@ -21,7 +21,7 @@ import {
   readRun,
   updateRun,
 } from './runs';
-import { type OutcomeCounts, jobActionOf, permissionOf, processedOf } from './types';
+import { type OutcomeCounts, jobActionOf, permissionOf, processedCount } from './types';
 
 /*
  * One transaction of a run. It commits the changed jobs, outcomes, cursor and audit counts
@@ -29,8 +29,8 @@ import { type OutcomeCounts, jobActionOf, permissionOf, processedOf } from './ty
  */
 
 /**
- * A worker locks a batch for milliseconds, so a longer lock only delays the first pass. The second
- * pass waits almost for the whole lock_timeout.
+ * A GoodJob worker locks a batch for milliseconds, so the first pass does not wait for longer
+ * locks. The second pass waits for almost the whole lock_timeout.
  */
 const BATCH_LOCK_TIMEOUT_MS = { firstPass: 250, secondPass: 1_800 };
 
@@ -43,7 +43,7 @@ export interface StepOptions {
   /** Skips the next job as `locked`, because waiting for its locks timed out. */
   skipNext: boolean;
   /** The parts of the targets that this worker processes. */
-  parts: Parts;
+  parts: PartRange;
   /** The last target that this worker processed; null to start at the first one. */
   from: Target | null;
   /** Ids of batches that were locked for too long; the step adds to it. */
@@ -53,7 +53,7 @@ export interface StepOptions {
 }
 
 /** An inclusive range of parts. */
-export interface Parts {
+export interface PartRange {
   first: number;
   last: number;
 }
@@ -295,7 +295,7 @@ async function measure(
     sql`SELECT count(*)::int AS count FROM ${TARGETS} WHERE run_id = ${run.id}`,
   );
   const listed = row?.count ?? 0;
-  const total = listed + processedOf(run.counts);
+  const total = listed + processedCount(run.counts);
   if (total > run.expected.count) {
     await changeRun(
       tx,
@@ -320,7 +320,7 @@ async function measure(
 
 /**
  * The last part of `GoodJob::Batch#retry`: resets the batch unless no member could be retried.
- * `discarded_at` stays while a member is discarded. Throws Refusal `app_name_unknown`.
+ * `discarded_at` stays while a member is discarded. Throws RefusalError `app_name_unknown`.
  */
 export async function finishBatchRetry(
   tx: Tx,
@@ -328,7 +328,7 @@ export async function finishBatchRetry(
   run: Pick<RunRow, 'counts'>,
   batchId: string,
 ): Promise<void> {
-  if ((run.counts.done ?? 0) === 0 && processedOf(run.counts) > 0) return;
+  if ((run.counts.done ?? 0) === 0 && processedCount(run.counts) > 0) return;
   await lockBatches(tx, [batchId]);
   const [discarded] = await tx.query(
     idRow,

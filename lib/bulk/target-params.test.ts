@@ -65,7 +65,7 @@ const INVALID_QUERIES = [
 ];
 
 describe('targetParams', () => {
-  it.each(INVALID_QUERIES)('rejects %j', (query) =>
+  it.each(INVALID_QUERIES)('rejects the target query %j', (query) =>
     expect(() => targetParams(query)).toThrow(expect.objectContaining({ code: 'bad_request' })),
   );
   it.each([
@@ -82,7 +82,7 @@ describe('targetParams', () => {
       'state=discarded&after_id=x&limit=50&sort=-finished&did=retry&locale=ja&poll=5',
       { state: 'discarded' },
     ],
-  ])('parses %j', (query, params) =>
+  ])('parses the target query %j', (query, params) =>
     expect(Object.fromEntries(targetParams(query))).toEqual(params),
   );
 });

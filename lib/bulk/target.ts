@@ -96,7 +96,7 @@ export function isActionable(action: BulkAction): Sql {
  * Whether every part of the filter can be parsed. Throws ConsoleError `bad_request` for unknown
  * parameters.
  */
-export function isReadable(target: BulkTarget): boolean {
+export function isTargetUnderstood(target: BulkTarget): boolean {
   return target.kind !== 'filter' || isUnderstood(parseJobFilter(targetParams(target.query)));
 }
 

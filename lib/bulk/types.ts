@@ -159,11 +159,11 @@ export interface BulkSample {
   code: RefusalCode | null;
 }
 
-/** Maximum of stored samples of each outcome. */
+/** Maximum number of stored samples of each outcome. */
 export const MAX_SAMPLES = 200;
 
 /** The number of jobs that have an outcome. */
-export function processedOf(counts: OutcomeCounts): number {
+export function processedCount(counts: OutcomeCounts): number {
   return Object.values(counts).reduce((sum, n) => sum + n, 0);
 }
 
@@ -171,7 +171,7 @@ export function processedOf(counts: OutcomeCounts): number {
  * Parses a number that a user entered, with separators or full-width digits; null if it is not a
  * number.
  */
-export function readNumber(text: string): number | null {
+export function parseEnteredCount(text: string): number | null {
   const digits = text.normalize('NFKC').replaceAll(/[\s,.’']/g, '');
   return /^\d{1,15}$/.test(digits) ? Number(digits) : null;
 }

@@ -85,7 +85,7 @@ export interface ProxyJwtConfig {
   albSigner: string | null;
 }
 
-/** The largest SESSION_MAX_HOURS. */
+/** Upper limit of SESSION_MAX_HOURS. */
 export const MAX_SESSION_HOURS = 720;
 
 /** Lifetime of a session since its last request and since sign-in. */

@@ -230,7 +230,7 @@ export interface Env {
   /** Empty, or a path such as `/ops/good_job` without a trailing slash. */
   basePath: string;
   /**
-   * PUBLIC_URL; null as well if the console serves only this machine and the URL is not loopback.
+   * PUBLIC_URL; null if unset, or if it is not loopback and the console serves only this machine.
    */
   publicUrl: URL | null;
   proxyStripsPrefix: boolean;

@@ -9,7 +9,9 @@ describe('parseIpAddress', () => {
     ['::ffff:10.1.2.3', '10.1.2.3'],
     ['::FFFF:0a01:0203', '10.1.2.3'],
     ['0:0:0:0:0:ffff:10.1.2.3', '10.1.2.3'],
-  ])('parses %s as %s', (text, address) => expect(parseIpAddress(text)).toBe(address));
+  ])('parses the IP address %s as %s', (text, address) =>
+    expect(parseIpAddress(text)).toBe(address),
+  );
 
   it.each([
     '',
@@ -26,7 +28,7 @@ describe('parseIpAddress', () => {
     '::ffff:10.1.2.256',
     '0x0a010203',
     'a'.repeat(100_000),
-  ])('rejects %s', (text) => expect(parseIpAddress(text)).toBeNull());
+  ])('rejects the IP address %s', (text) => expect(parseIpAddress(text)).toBeNull());
 });
 
 describe('parseIpNetwork', () => {
@@ -37,7 +39,7 @@ describe('parseIpNetwork', () => {
     ['fd00::/8', 'fd00::', 8],
     ['::1', '::1', 128],
     ['::ffff:10.0.0.0/104', '10.0.0.0', 8],
-  ])('parses %s', (text, address, prefix) =>
+  ])('parses the IP network %s', (text, address, prefix) =>
     expect(parseIpNetwork(text)).toEqual({ address, prefix }),
   );
 
@@ -53,7 +55,7 @@ describe('parseIpNetwork', () => {
     '/8',
     '*',
     '10.0.0.0-10.0.0.9',
-  ])('rejects %s', (text) => expect(parseIpNetwork(text)).toBeNull());
+  ])('rejects the IP network %s', (text) => expect(parseIpNetwork(text)).toBeNull());
 });
 
 describe('ipv6Network64', () => {
@@ -64,7 +66,7 @@ describe('ipv6Network64', () => {
     ['::1', '0:0:0:0::/64'],
     ['1::2:3:4:5:6:7', '1:0:2:3::/64'],
     ['64:ff9b::10.1.2.3', '64:ff9b:0:0::/64'],
-  ])('returns the network of %s as %s', (address, network) =>
+  ])('returns the /64 network of %s as %s', (address, network) =>
     expect(ipv6Network64(address)).toBe(network),
   );
 });

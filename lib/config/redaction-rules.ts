@@ -8,7 +8,7 @@ import { z } from 'zod';
  * regular expressions, so that their time is bounded.
  */
 export interface RedactionConfig {
-  /** REDACTION=off: nothing is redacted, and every page has a banner about it. */
+  /** REDACTION=off: nothing is redacted, and every page shows a banner that says so. */
   off: boolean;
   /** Additional key names to redact; `*` matches any characters. */
   keys: string[];

@@ -244,6 +244,6 @@ function isSequence(value: string): boolean {
   return steps >= (value.length - 1) * 0.75;
 }
 
-/** Predicate of the error message for a guessable secret, after the variable's name. */
+/** The error message for a guessable secret, without the variable name that it follows. */
 export const GUESSABLE_PROBLEM =
   'is a placeholder or follows a pattern; set it to a random secret, such as "openssl rand -hex 32" prints';

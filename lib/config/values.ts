@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** An invalid configuration value; the message is one sentence that names the variable. */
 export class EnvError extends Error {}
 
-/* Schemas for environment variables. An unset variable and an empty one mean the same. */
+/* Schemas for environment variables. An empty variable counts as unset. */
 
 /** 1 or true, 0 or false; default false. */
 export const flag = z

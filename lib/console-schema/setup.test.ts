@@ -3,7 +3,7 @@ import sql, { raw } from 'sql-template-tag';
 import { afterAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
-import { testDatabase } from '../../test/harness/postgres';
+import { testDatabase } from '../../test/harness/test-server';
 import { recordAudit } from '../audit/recorder';
 import { ConsoleError } from '../core/errors';
 import { type Database, openDatabase } from '../db/database';
@@ -74,7 +74,7 @@ const extraMigrations: Migration[] = [
 ];
 
 describe('setUpConsoleSchema', () => {
-  test('runs each migration once', async () => {
+  test('setUpConsoleSchema runs each migration once', async () => {
     const { db } = await emptyDatabase('set up');
     const allMigrations = MIGRATIONS.map(({ version, name }) => ({ version, name }));
     const newest = Math.max(...MIGRATIONS.map(({ version }) => version));
@@ -118,7 +118,7 @@ describe('setUpConsoleSchema', () => {
     expect(results.filter(({ applied }) => applied.length > 0)).toHaveLength(1);
   });
 
-  test('rolls everything back when a migration fails', async () => {
+  test('setUpConsoleSchema rolls back all migrations when one fails', async () => {
     const { db } = await emptyDatabase('set up broken');
     const broken = [
       ...MIGRATIONS,
@@ -132,7 +132,7 @@ describe('setUpConsoleSchema', () => {
     expect(await readColumns(db)).toEqual([]);
   });
 
-  test('needs CREATE only if a migration is missing', async () => {
+  test('setUpConsoleSchema needs the CREATE privilege only if a migration is missing', async () => {
     const { db, url } = await emptyDatabase('set up rights');
     const role = `gjc_${crypto.randomUUID().slice(0, 8)}`;
     const admin = new pg.Client({ connectionString: url });
@@ -174,7 +174,7 @@ test('consoleSchemaScript creates the same schema and can run twice', async () =
   });
 });
 
-test('grants the privileges that the startup check requires', async () => {
+test('grantsFor grants the privileges that the startup check requires', async () => {
   const schema = 'Jobs "x"';
   const { url, drop } = await goodJobDatabase('grants', { schema });
   cleanUps.push(drop);

@@ -158,7 +158,8 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
 ];
 
 /**
- * Serializes concurrent set-ups; hashed from our own name, so that it differs from GoodJob's locks.
+ * Advisory lock key that serializes concurrent set-ups. Hashed from our own name, so that it
+ * differs from GoodJob's lock keys.
  */
 const LOCK_KEY = raw(`hashtextextended('${CONSOLE_SCHEMA}.schema_migrations', 0)`);
 const VERSIONS_TABLE = raw(`"${CONSOLE_SCHEMA}"."schema_migrations"`);
@@ -180,7 +181,9 @@ export interface Migration {
 interface SetUpResult {
   /** The migrations that this call ran, oldest first. */
   applied: Pick<Migration, 'version' | 'name'>[];
-  /** The newest version in the schema; higher than ours after the set-up of a newer release. */
+  /**
+   * The newest version in the schema; higher than in MIGRATIONS if a newer release has set it up.
+   */
   version: number;
 }
 

@@ -2,9 +2,9 @@ import 'server-only';
 import {
   type Attempt,
   type AuditEvent,
-  boundAttempt,
-  eventOf,
-  failureOf,
+  truncateAttempt,
+  createAuditEvent,
+  failureFieldsOf,
   printAudit,
   recordAudit,
   writeAttempt,
@@ -46,8 +46,8 @@ export interface WriteTx extends Tx {
 /**
  * Runs `fn` in a write transaction after checking permission and reason. Throws ConsoleError
  * `forbidden`, `read_only` or `reason_required` before any statement, and `locked` after 2 s.
- * Records denied and failed attempts with `attempt` as their target; null: a bulk run's chunk, not
- * recorded.
+ * `attempt` is the target of the record of a denied or failed attempt; null for a chunk of a bulk
+ * run, which is not recorded.
  */
 export async function auditedTransaction<T>(
   ctx: Ctx,
@@ -72,7 +72,7 @@ export async function auditedTransaction<T>(
       return fn({
         ...tx,
         async audit(input) {
-          const event = eventOf(ctx, permission, input);
+          const event = createAuditEvent(ctx, permission, input);
           if (ctx.consoleSchema) return recordAudit(tx, event);
           eventsForLog.push(event);
           return null;
@@ -84,7 +84,8 @@ export async function auditedTransaction<T>(
       return redetectAndThrow(error);
     });
   eventsForLog.forEach(printAudit);
-  // The chunks of a bulk run would empty the caches several times per second.
+  // Not after a chunk of a bulk run, because chunks would empty the caches several times per
+  // second.
   if (attempt) expireAfterWrite(ctx.tables.schema.identity);
   return result;
 }
@@ -100,7 +101,9 @@ export async function recordFailure(
   error: unknown,
 ): Promise<void> {
   const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
-  const event = boundAttempt(eventOf(ctx, action, { ...attempt, ...failureOf(error, attempt) }));
+  const event = truncateAttempt(
+    createAuditEvent(ctx, action, { ...attempt, ...failureFieldsOf(error, attempt) }),
+  );
   await writeAttempt(event, async (record) => {
     if (!db || record.error?.startsWith('database_') || record.error === 'console_locked')
       return printAudit(record);
@@ -117,7 +120,7 @@ export async function recordRead(
   action: AuditEvent['action'],
   input: Attempt & Pick<AuditEvent, 'counts'>,
 ): Promise<void> {
-  const event = eventOf(ctx, action, input);
+  const event = createAuditEvent(ctx, action, input);
   const db = ctx.recordsAttempts ? writers.get(ctx) : undefined;
   if (!db) return printAudit(event);
   await db.write((tx) => recordAudit(tx, event)).catch(() => printAudit(event));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 
-/* Without the console's own schema the server detects again every two seconds. */
+/* These tests run without the console's own schema, so that detection repeats after two seconds. */
 
 let testConsole: TestConsole;
 let detection: typeof import('./detection');
@@ -17,24 +17,24 @@ afterAll(async () => {
   await testConsole.close();
 });
 
-it('returns the same object when a new detection has the same result', async () => {
-  const first = await detection.detected();
+it('returns the same detection object if a new detection has the same result', async () => {
+  const first = await detection.loadDetection();
   expect(first.consoleSchema).toBe(false);
   vi.setSystemTime(Date.now() + 2_001);
-  expect(await detection.detected()).toBe(first);
+  expect(await detection.loadDetection()).toBe(first);
 });
 
-it('returns an object with another identity after a migration', async () => {
-  const first = await detection.detected();
+it('returns a schema with another identity after a migration', async () => {
+  const first = await detection.loadDetection();
   await testConsole.client.query('DROP INDEX index_good_jobs_on_discarded');
   vi.setSystemTime(Date.now() + 2_001);
-  const second = await detection.detected();
+  const second = await detection.loadDetection();
   expect(second).not.toBe(first);
   expect(second.schema.identity).not.toBe(first.schema.identity);
   expect(second.schema.missingMigrations).toHaveLength(1);
 });
 
-it('returns different identities for two databases with the same tables', async () => {
+it('returns different schema identities for two databases with the same tables', async () => {
   const other = await TestConsole.open('detection, another', { consoleSchema: false });
   try {
     const { schema } = testConsole.ctx().tables;

@@ -18,7 +18,7 @@ interface Detected extends DetectedConsoleSchema {
 
 const state = processState<{
   db?: Database;
-  getDetection?: Detected;
+  detection?: Detected;
   ready?: Promise<'ready' | ErrorCode>;
 }>('database', () => ({}));
 
@@ -63,7 +63,7 @@ const detections = new ProcessCache<Detected>('detection', {
  * Returns the detected schema, privileges and server version. The detection is cached until
  * `detectAgainAfter`, or for a short time while something is missing. Throws ConsoleError.
  */
-export function detected(): Promise<Detected> {
+export function loadDetection(): Promise<Detected> {
   return detections.get('', '', detect);
 }
 
@@ -73,8 +73,8 @@ async function detect(): Promise<Detected> {
     schema: await detectSchema(tx, env().databaseSchema),
     ...(await detectConsoleSchema(tx)),
   }));
-  if (!isDeepStrictEqual(detection, state.getDetection)) state.getDetection = detection;
-  return state.getDetection ?? detection;
+  if (!isDeepStrictEqual(detection, state.detection)) state.detection = detection;
+  return state.detection ?? detection;
 }
 
 /** Discards the detection after an error that shows that tables or privileges have changed. */
@@ -103,7 +103,7 @@ const READINESS_TTL_MS = 1_000;
 export function readiness(): Promise<'ready' | ErrorCode> {
   state.ready ??= database()
     .read((tx) => tx.execute(sql`SELECT 1`), { timeoutMs: 2_000 })
-    .then(detected)
+    .then(loadDetection)
     .then(({ schema }) => schema.problem ?? ('ready' as const))
     .catch((error: unknown) => (error instanceof ConsoleError ? error.code : 'unexpected'))
     .finally(() => setTimeout(clearReadiness, READINESS_TTL_MS).unref());
@@ -117,7 +117,7 @@ function clearReadiness(): void {
 /** Logs one line about the tables, missing migrations and privileges, or about the failure. */
 export async function logDatabase(): Promise<void> {
   try {
-    const { schema, consoleSchema, revokedSessions } = await detected();
+    const { schema, consoleSchema, revokedSessions } = await loadDetection();
     if (schema.problem) return console.warn(`Database: ${messages.errors[schema.problem]}`);
     const notes = [
       schema.missingMigrations.length > 0 &&

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-it('queries the database at most once per second', async () => {
+it('readiness queries the database at most once per second', async () => {
   vi.stubEnv('DATABASE_URL', 'postgres://nobody@127.0.0.1:1/none');
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   const first = readiness();
@@ -28,7 +28,7 @@ it.each([
                   good_job_settings`,
     ],
   ],
-])('returns %s for the tables', async (result, sql) => {
+])('readiness returns %s, depending on the tables', async (result, sql) => {
   const { url, drop } = await goodJobDatabase(`readiness ${result}`, { sql });
   try {
     vi.resetModules();

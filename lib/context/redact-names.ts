@@ -7,6 +7,7 @@ import { ProcessCache } from '../core/process-cache';
 import type { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { limitedJson } from '../db/text-limit';
+import { hasIndex } from '../good-job/tables';
 import { type Redaction, redaction } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
 import { SecretRegistry } from '../redaction/secret-registry';
@@ -14,7 +15,7 @@ import type { Ctx } from './types';
 
 /** Jobs per name whose payloads are read. */
 const JOBS_PER_NAME = 2;
-/** Maximum of one call: more than any page lists. */
+/** Maximum names per call, more than any page lists. */
 const MAX_NAMES = 1_000;
 /** Bounds the payloads of one statement. */
 const NAMES_PER_STATEMENT = 50;
@@ -42,7 +43,8 @@ type RedactName = <Name extends string | null>(name: Name) => Name;
 /**
  * Returns a function that redacts names of queues or cron keys on pages that group jobs: a name is
  * visible if one of its sampled jobs shows it, and redacted if the jobs could not be read within
- * the page's budget. `tx`: an open transaction with `byIndexOnly`, else each chunk opens its own.
+ * the page's budget. `tx` is an open `byIndexOnly` transaction; without it each chunk opens a
+ * transaction.
  */
 export async function redactNames(
   ctx: Ctx,
@@ -119,10 +121,7 @@ async function readNamedJobs(
   tx: Tx,
 ): Promise<NamedJob[]> {
   const onlyUnfinished =
-    column === 'queue_name' &&
-    tables.schema.missingMigrations.some(
-      ({ migration }) => migration === 'add_index_good_jobs_queue_name',
-    );
+    column === 'queue_name' && !hasIndex(tables, 'add_index_good_jobs_queue_name');
   return tx.query(
     namedJobRow,
     sql`

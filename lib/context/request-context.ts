@@ -15,7 +15,7 @@ import { ConsoleError } from '../core/errors';
 import type { Database, ReadOptions, Tx } from '../db/database';
 import { GoodJobTables } from '../good-job/tables';
 import { registerWriter } from './audited-transaction';
-import { database, detected, redetectAndThrow } from './detection';
+import { database, loadDetection, redetectAndThrow } from './detection';
 import type { Ctx } from './types';
 
 /**
@@ -43,7 +43,7 @@ export async function serverContext(
   requestId: string,
   parts: Partial<Pick<Ctx, 'maxAgeMs'>> = {},
 ): Promise<Ctx> {
-  const { schema, ...consoleSchema } = await detected();
+  const { schema, ...consoleSchema } = await loadDetection();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const {
     appName,
@@ -67,7 +67,10 @@ export async function serverContext(
   });
 }
 
-/** Parses the `max-age` in ms that a page sends after an action of its viewer; Infinity without. */
+/**
+ * Parses the `max-age` in ms that a page sends after an action of its viewer; returns Infinity if
+ * there is none.
+ */
 export function maxAgeMs(cacheControl: string | null): number {
   const [, seconds] = /(?:^|[\s,])max-age=(\d{1,6})(?:$|[\s,])/.exec(cacheControl ?? '') ?? [];
   return seconds === undefined ? Infinity : Number(seconds) * 1000;
@@ -92,7 +95,7 @@ interface CtxParts
   db: Database;
 }
 
-/** Builds a context from its parts; directly only in tests, the demo and the benchmark. */
+/** Builds a context from its parts. Only tests, the demo and the benchmark call it directly. */
 export function contextFor(parts: CtxParts): Ctx {
   const { db, tables } = parts;
   const isReadOnly = parts.readOnly ?? env().readOnly;

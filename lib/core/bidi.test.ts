@@ -10,7 +10,7 @@ it.each([
   );
 });
 
-it('does not change right-to-left letters, joiners and ordinary text', () => {
+it('escapeBidi keeps right-to-left letters, joiners and ordinary text', () => {
   const text = 'שלום مرحبا 日本語 a\u200db \n\t';
   expect(escapeBidi(text)).toBe(text);
 });

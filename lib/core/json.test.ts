@@ -51,7 +51,7 @@ describe('decodeActiveJob', () => {
     JSON.parse(prettyJson(decodeActiveJob(parseJson(text)))) as unknown;
   const serialized = (name: string, value: unknown) =>
     decoded(JSON.stringify({ _aj_serialized: `ActiveJob::Serializers::${name}`, value }));
-  it('drops the type markers of hashes at every depth', () => {
+  it('drops Active Job’s type markers from hashes at every depth', () => {
     expect(
       decoded(
         '{"foo": "bar", "n": {"a": [1], "_aj_symbol_keys": ["a"]}, "_aj_symbol_keys": ["foo", "n"]}',

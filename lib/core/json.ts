@@ -235,7 +235,8 @@ function validJson(json: Json | undefined): Json {
 export type Redactor = (path: readonly (string | number)[], value: Json) => Json | undefined;
 
 /**
- * Returns a copy with the redactor's replacements; every JSON that leaves the server passes here.
+ * Returns a copy with the redactor's replacements; all JSON that leaves the server passes through
+ * this function.
  */
 export function redactJson(json: Json, redactor: Redactor): Json {
   const path: (string | number)[] = [];

@@ -4,7 +4,7 @@ import { chooseLocale, isTimeZone, utcToZoned, zonedToUtc } from './locale';
 describe('chooseLocale', () => {
   const choose = (query: string | null, cookie?: string, acceptLanguage?: string) =>
     chooseLocale({ query, cookie, acceptLanguage, fallback: 'en' });
-  it('prefers the query, then the cookie, then Accept-Language, then the default', () => {
+  it('chooses the locale by query, then cookie, then Accept-Language, then default', () => {
     expect(choose('ja', 'en', 'en')).toBe('ja');
     expect(choose('de', 'ja', 'en')).toBe('ja');
     expect(choose(null, undefined, 'fr, ja;q=0.8, en;q=0.9')).toBe('en');
@@ -24,7 +24,7 @@ describe('zonedToUtc, utcToZoned and isTimeZone', () => {
   });
   it('converts UTC to a local time', () =>
     expect(utcToZoned(Date.parse('2026-11-23T12:30:00Z'), 'Asia/Tokyo')).toBe('2026-11-23T21:30'));
-  it('accepts only existing time zones', () => {
+  it('isTimeZone accepts only existing time zones', () => {
     expect(isTimeZone('Asia/Tokyo')).toBe(true);
     expect(isTimeZone('Mars/Base')).toBe(false);
     expect(isTimeZone('a'.repeat(5000))).toBe(false);

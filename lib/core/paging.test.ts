@@ -40,7 +40,7 @@ describe('parseCursor', () => {
     `after_id=${ID}&after_at=yesterday`,
     `after_id=${ID}&after_at=2026-13-45T99:00:00Z`,
     'after_id=',
-  ])('returns not_understood for %s', (text) => {
+  ])('parseCursor returns not_understood for %s', (text) => {
     expect(parseCursor(params(text))).toBe('not_understood');
   });
 });

@@ -14,7 +14,9 @@ export interface NotUnderstood {
 /** The query parameters of a page, as Next passes them. */
 export type PageSearchParams = Promise<Record<string, string | string[] | undefined>>;
 
-/** Wraps the `searchParams` of a page; a repeated parameter has its last value, as in Rails. */
+/**
+ * Wraps the `searchParams` of a page. The last value of a repeated parameter counts, as in Rails.
+ */
 export function paramsOf(searchParams: Awaited<PageSearchParams>): Params {
   return {
     get(name) {
@@ -25,7 +27,8 @@ export function paramsOf(searchParams: Awaited<PageSearchParams>): Params {
 }
 
 /**
- * Wraps the query parameters of a request; a repeated parameter has its last value, as in Rails.
+ * Wraps the query parameters of a request. The last value of a repeated parameter counts, as in
+ * Rails.
  */
 export function paramsOfRequest({ url }: Pick<Request, 'url'>): Params {
   const params = new URL(url).searchParams;

@@ -28,8 +28,8 @@ type Task = () => Promise<void>;
 const tasks = processState('shutdown tasks', () => new Map<string, Task>());
 
 /**
- * Registers a task to complete before the process exits; a second task of a name replaces the
- * first.
+ * Registers a task to complete before the process exits; a second task with the same name replaces
+ * the first.
  */
 export function onShutdown(name: string, task: Task): void {
   tasks.set(name, task);
@@ -37,7 +37,7 @@ export function onShutdown(name: string, task: Task): void {
 
 /**
  * Runs every task; a failure does not stop the others and is ignored. The server calls this on the
- * signal and again after its last request.
+ * shutdown signal and again after its last request.
  */
 export async function shutdown(): Promise<void> {
   await Promise.allSettled([...tasks.values()].map((task) => task()));

@@ -22,7 +22,7 @@ export class TextBudget {
   private readonly startedAt = performance.now();
   private turnStartedAt = performance.now();
   private waitedMs = 0;
-  /** Whether a text did not fit. */
+  /** Whether a text was rejected because it exceeded the budget. */
   hasRejected = false;
 
   constructor(private readonly limits: { maxBytes: number; maxMs: number }) {}

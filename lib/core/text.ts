@@ -95,7 +95,7 @@ export function isFilterText(text: string): boolean {
 }
 
 /** Truncates a text to `length` UTF-16 units without splitting a surrogate pair. */
-export function cut(text: string, length: number): string {
+export function truncateText(text: string, length: number): string {
   if (text.length <= length) return text;
   const end = /[\uD800-\uDBFF]/.test(text[length - 1] ?? '') ? length - 1 : length;
   return text.slice(0, end);
@@ -111,7 +111,9 @@ export function timestampMs(text: string): number {
   return text.startsWith('-') || text.endsWith('BC') ? -Infinity : Infinity;
 }
 
-/** Controls that reorder the text around them, so that it can be made to look like another text. */
+/**
+ * Bidirectional controls: they reorder the surrounding text, which can disguise it as another text.
+ */
 const BIDI = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
 const BIDI_GLOBAL = new RegExp(BIDI.source, 'g');
 const bidiEscapes = new Map<string, string>();
@@ -157,7 +159,7 @@ export function isBlankText(text: string | null): boolean {
   return text === null || /^[\s\u0085]*$/.test(text);
 }
 
-/** Returns the words of a text that white space separates. */
+/** Returns the words of a text, which are separated by white space. */
 export const wordList = (text: string): string[] => text.trim().split(/\s+/);
 
 /**

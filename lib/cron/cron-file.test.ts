@@ -205,7 +205,7 @@ test.each([
   ['a: {cron: "@daily", class: A, set: {wait_until: soon}}', 'bad_set'],
   ['a: {cron: "@daily", class: A, description: [1]}', 'bad_description'],
   ['a: {cron: "@daily", class: A, enabled_by_default: maybe}', 'bad_enabled_by_default'],
-])('returns the entry %s with the problem %s', (text, problem) =>
+])('parses the invalid entry %s with the problem %s', (text, problem) =>
   expect(entry(text).problems).toEqual([problem]),
 );
 
@@ -225,7 +225,7 @@ test.each([
   expect(() => entries(text)).toThrow(/^CRON_FILE cron\.yml [^\n]*\.$/);
 });
 
-test('rejects a missing file', () => {
+test('rejects a missing CRON_FILE', () => {
   expect(() => readCronFile('/nowhere/cron.yml')).toThrow(
     /^CRON_FILE \/nowhere\/cron\.yml cannot be read: /,
   );

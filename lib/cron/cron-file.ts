@@ -29,14 +29,15 @@ function activeJobArguments(args: Value, kwargs: Value): string | null {
   }
 }
 
-/** Converts as Ruby's `Array()`. */
+/** Converts like Ruby's `Array()`. */
 function toArray(value: Value): Value[] {
   if (value === null) return [];
   return Array.isArray(value) ? value : [value];
 }
 
 /**
- * Returns the symbol that `deep_symbolize_keys` makes of a key; null: it is not a string or symbol.
+ * Returns the name of the symbol that `deep_symbolize_keys` converts a key to; null: it is not a
+ * string or symbol.
  */
 function keyName(key: Value): string | null {
   if (key instanceof RubySymbol) return key.name;
@@ -124,7 +125,7 @@ function readQueue(value: Value): string | null {
   return typeof value === 'bigint' ? String(value) : readText(value);
 }
 
-/** Converts as Ruby's `to_i`, but rejects a string without a number, which `to_i` reads as 0. */
+/** Converts like Ruby's `to_i`, but rejects a string without a number, which `to_i` reads as 0. */
 function readPriority(value: Value): number | null {
   if (value === null || value === false) return null;
   const text =
@@ -140,8 +141,8 @@ function readPriority(value: Value): number | null {
 }
 
 /**
- * Converts as `Array(labels)` and `to_s`, without blanks and duplicates. 'none' means that the job
- * has no labels, not even those of its class.
+ * Converts like `Array(labels)` and `to_s`, without blanks and duplicates. 'none' means that the
+ * job has no labels, not even those of its class.
  */
 function readLabels(value: Value): SetOptions['labels'] {
   const texts = toArray(value).map((label) => {

@@ -19,7 +19,7 @@ test.each([
   ['0 9 * * 1-5', { kind: 'weekly', weekdays: [1, 2, 3, 4, 5], times: ['09:00'] }],
   ['0 0 1,L * *', { kind: 'monthly', monthdays: [-1, 1], times: ['00:00'] }],
   ['0 0 1 1,7 *', { kind: 'yearly', months: [1, 7], monthdays: [1], times: ['00:00'] }],
-])('describes %s', (cron, expected) => expect(words(cron)).toEqual(expected));
+])('describes the schedule %s in words', (cron, expected) => expect(words(cron)).toEqual(expected));
 
 test.each([
   '*/7 * * * *',
@@ -31,4 +31,4 @@ test.each([
   '30 0 9 * * *',
   '0 9 * 1 1',
   '0 9 1 * 1&',
-])('has no words for %s', (cron) => expect(words(cron)).toBeNull());
+])('returns no description for the schedule %s', (cron) => expect(words(cron)).toBeNull());

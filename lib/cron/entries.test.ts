@@ -68,7 +68,7 @@ const cron = (key: string, at: number | null, columns: Record<string, unknown> =
   });
 
 describe('listCronEntries', () => {
-  test('joins the file, the jobs and the settings by key', async () => {
+  test('lists cron entries with their jobs and settings, joined by key', async () => {
     await cron('hourly', Date.now() - HOUR);
     await cron('of_jobs', Date.now() - HOUR, { job_class: 'ForgottenJob' });
     await setting('cron_keys_disabled', '["of_setting"]');
@@ -120,7 +120,7 @@ describe('listCronEntries', () => {
     ['seldom', null, '["seldom"]', true],
     ['seldom', '["seldom"]', '["seldom"]', true],
     ['seldom', '["seldom"]', null, false],
-  ])('with %s, disabled %s, enabled %s is %s', async (key, disabled, enabled, expected) => {
+  ])('cron key %s (off: %s, on: %s) is enabled: %s', async (key, disabled, enabled, expected) => {
     if (disabled) await setting('cron_keys_disabled', disabled);
     if (enabled) await setting('cron_keys_enabled', enabled);
     expect((await entry(key))?.enabled).toBe(expected);
@@ -143,7 +143,7 @@ describe('listCronEntries', () => {
     expect(runs[0]?.id).toBe(withoutCronAt);
   });
 
-  test('returns pages of 50 in both directions', async () => {
+  test('returns pages of 50 cron entries in both directions', async () => {
     for (let n = 0; n < 120; n += 1)
       await cron(`key ${String(n).padStart(3, '0')}`, Date.now() - HOUR);
     const first = await listCronEntries(ctx, null);
@@ -223,7 +223,7 @@ describe('overdueSince', () => {
         await setting('cron_keys_disabled', '["hourly"]');
       },
     ],
-  ])('reports nothing when %s', async (_name, arrange) => {
+  ])('reports no overdue run when %s', async (_name, arrange) => {
     await arrange();
     await insertOldSuccess();
     expect((await entry('hourly'))?.overdueSince).toBeNull();
@@ -255,7 +255,7 @@ describe('overdueSince', () => {
           });
         },
       ],
-    ])('reports nothing when %s', async (_name, arrange) => {
+    ])('reports no overdue run when %s', async (_name, arrange) => {
       await insertCronProcess();
       await insertOldSuccess();
       await arrange();
@@ -271,7 +271,7 @@ describe('overdueSince', () => {
         'the last run finished before the run was due',
         { ...limited, finished_at: iso(lastHour() - 60_000) },
       ],
-    ])('reports the run when %s', async (_name, columns) => {
+    ])('reports the overdue run when %s', async (_name, columns) => {
       await insertCronProcess();
       await insertOldSuccess();
       await last(columns);
@@ -279,18 +279,18 @@ describe('overdueSince', () => {
     });
   });
 
-  test('reports the run for any preserve_job_records: GoodJob keeps cron jobs', async () => {
+  test('reports an overdue run for any preserve_job_records: cron jobs are kept', async () => {
     await insertCronProcess({ preserve_job_records: 'on_unhandled_error' });
     await insertOldSuccess();
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
   });
 
-  test('reports the run although no job has finished yet', async () => {
+  test('reports an overdue run although no job has finished yet', async () => {
     await insertCronProcess();
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
   });
 
-  test('reports no run that cleanup may have deleted, even if older failures remain', async () => {
+  test('ignores overdue runs that cleanup may have deleted, even if failures remain', async () => {
     await insertCronProcess();
     await insertJob(testConsole.client, { ...DISCARDED, finished_at: iso(Date.now() - 72 * HOUR) });
     await insertJob(testConsole.client, { ...SUCCEEDED, finished_at: iso(lastHour() + 1000) });
@@ -299,7 +299,7 @@ describe('overdueSince', () => {
     expect((await entry('hourly'))?.overdueSince).toBe(iso(lastHour()));
   });
 
-  test('reports no run older than a day while no stored success proves the retention', () => {
+  test('ignores overdue runs older than a day if no stored success proves retention', () => {
     const parsed = parseSchedule('0 0 1 1 *', 'UTC');
     if (typeof parsed === 'string') throw new Error(`The schedule is invalid: ${parsed}.`);
     const status = {
@@ -440,7 +440,7 @@ describe('changeCronKey with enqueue', () => {
       priority: 0,
       serialized_params: { queue_name: 'default', priority: null, locale: 'en', timezone: 'UTC' },
     });
-    // A key without a job of its own uses the newest job of the class.
+    // A key without jobs uses the newest job of its class.
     await changeCronKey(ctx, 'enqueue', 'seldom', file);
     expect(
       await readRow(testConsole.client, 'good_jobs', await newestJobId('seldom')),
@@ -517,7 +517,7 @@ describe('changeCronKey with enqueue', () => {
     ).toEqual([]);
   });
 
-  test('returns the reason of a refusal', async () => {
+  test('returns the code of each reason why a key cannot be enqueued', async () => {
     await setting('cron_keys_disabled', '["of_setting"]');
     expect(await changeCronKey(ctx, 'enqueue', 'of_setting', file)).toEqual({
       outcome: 'refused',

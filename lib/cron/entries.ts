@@ -29,7 +29,7 @@ import {
   type CronRow,
   NEXT_RUNS,
   type ScheduleView,
-  type Words,
+  type ScheduleWords,
 } from './types';
 
 /** A longer list is harder to read than the cron expression. */
@@ -45,7 +45,7 @@ export function describeSchedule({
   months,
   weekdays,
   dayAnd,
-}: CronFields): Words | null {
+}: CronFields): ScheduleWords | null {
   const everyDay = !monthdays && !months && !weekdays;
   if (seconds.length !== 1 || seconds[0] !== 0) {
     const every = stepOf(seconds, 60);
@@ -87,7 +87,7 @@ export function describeSchedule({
   return months.length <= MAX_LIST_LENGTH ? { kind: 'yearly', months, monthdays, times } : null;
 }
 
-function withinHour(minutes: number[] | null): Words | null {
+function withinHour(minutes: number[] | null): ScheduleWords | null {
   const every = minutes ? stepOf(minutes, 60) : 1;
   if (every !== null && (!minutes || minutes.length > 1)) return { kind: 'minutes', every };
   return minutes && minutes.length <= MAX_LIST_LENGTH
@@ -95,7 +95,9 @@ function withinHour(minutes: number[] | null): Words | null {
     : null;
 }
 
-/** The step of evenly spaced values from 0, where it divides `whole`; null: there is none. */
+/**
+ * Returns the step of values that are evenly spaced from 0, if it divides `whole`; otherwise null.
+ */
 function stepOf(values: number[], whole: number): number | null {
   const step = whole / values.length;
   return Number.isInteger(step) && values.every((value, index) => value === index * step)
@@ -106,8 +108,8 @@ function stepOf(values: number[], whole: number): number | null {
 const PAGE_SIZE = 50;
 
 /**
- * Returns one page of the cron keys that CRON_FILE, jobs or settings have, in the order of their
- * redacted names. `after` is the cursor: the redacted key before the page, null for the first page.
+ * Returns one page of the cron keys in CRON_FILE, jobs and settings, in the order of their redacted
+ * names. `after` is the cursor: the redacted key before the page, null for the first page.
  */
 export async function listCronEntries(ctx: Ctx, after: string | null): Promise<CronPage> {
   const file = readCronConfiguration();
@@ -185,7 +187,7 @@ export async function getCronEntry(
 interface OverdueCron {
   /** Enabled keys with a missing run; `since` is when it was due, in ISO 8601 UTC. */
   keys: { key: string; since: string }[];
-  /** More keys may be overdue: a standby cannot tell whether a cron process is alive. */
+  /** More keys may be overdue: on a standby it is unknown whether a cron process is alive. */
   unknownOnStandby: boolean;
 }
 
@@ -230,7 +232,7 @@ function allKeys(file: CronConfiguration, stored: StoredCron): string[] {
   ].sort(compareCodeUnits);
 }
 
-/** GoodJob counts only configured keys; without CRON_FILE any key may be one. */
+/** With CRON_FILE counts only its keys, as GoodJob does; without it, all keys. */
 function countKeys(
   file: CronConfiguration,
   stored: StoredCron,

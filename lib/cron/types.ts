@@ -7,7 +7,7 @@ import type { UnreadableReason } from './fugit/occurrences';
  * A common schedule in words; each kind is a message `cron.words.<kind>`. Times are `HH:MM`,
  * weekdays 0 (Sunday) to 6.
  */
-export type Words =
+export type ScheduleWords =
   | { kind: 'seconds' | 'minutes'; every: number }
   | { kind: 'hours'; every: number; minute: string }
   | { kind: 'hourly'; minutes: string[] }
@@ -30,10 +30,10 @@ export interface ScheduleView {
   text: string;
   /** The cron expression of a schedule in natural language; null: `text` is one. */
   asCron: string | null;
-  words: Words | null;
+  words: ScheduleWords | null;
   /** The time zone of the schedule; null: it could not be parsed. */
   zone: string | null;
-  /** The schedule names no zone, so `zone` is the app's. */
+  /** The schedule has no zone, so `zone` is the app's. */
   isAppZone: boolean;
   /** The schedule uses every nth week (`mon%2`). */
   hasWeekModulo: boolean;

@@ -13,10 +13,10 @@ it.each([
   '[0:1]={a,b}',
   '{"","a,b","日本語 の"}',
   String.raw`{"\\","\"","\\\""}`,
-])('parses %s like pg', (text) => {
+])('parses the array %s like pg', (text) => {
   expect(parseTextArray(text)).toEqual(pgParser(text));
 });
 
-it.each(['', '{', '{a', '{"a', 'a', '{a}}', '{a}b'])('rejects %j', (text) => {
+it.each(['', '{', '{a', '{"a', 'a', '{a}}', '{a}b'])('rejects the malformed array %j', (text) => {
   expect(() => parseTextArray(text)).toThrow('not a Postgres array');
 });

@@ -8,8 +8,8 @@ import pg from 'pg';
 import sql from 'sql-template-tag';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { testBinaries } from '../../test/harness/test-server';
+import { type EmbeddedPostgres, startPostgres } from '../../test/postgres/postgres';
 import { ConsoleError } from '../core/errors';
 import { connectionConfig, tlsFailureReason } from './connection';
 import { openDatabase } from './database';
@@ -224,7 +224,7 @@ describe('connectionConfig for a server without TLS', () => {
     ['prefer', 'plain'],
     ['require', 'tls_not_offered'],
     ['verify-full', 'tls_not_offered'],
-  ])('connects with sslmode=%s: %s', async (sslmode, expected) => {
+  ])('connects to a server without TLS with sslmode=%s: %s', async (sslmode, expected) => {
     expect(await outcome(withQuery(server, { sslmode }))).toBe(expected);
   });
 
@@ -497,7 +497,7 @@ describe.skipIf(!hasOpenssl)('connectionConfig for a server with TLS (needs open
     expect(errors.map(tlsFailureReason)).toEqual(['other', 'other']);
   });
 
-  test('describes a missing or invalid file in one sentence', async () => {
+  test('describes a missing or invalid certificate file in one sentence', async () => {
     await writeFile(file('garbage.pem'), 'garbage');
     const requireError = (query: Record<string, string>) =>
       settingError(withQuery(server, { sslmode: 'require', ...query }));
@@ -582,7 +582,7 @@ describe('connectionConfig', () => {
     ['postgres://name/db?hostaddr=10.0.0.1&sslmode=disable', { host: 'name' }],
     ['postgres:///db?hostaddr=10.0.0.1&sslmode=disable', { host: '10.0.0.1' }],
     ['postgres:///db?port=1&sslmode=disable', { host: 'localhost', port: 1 }],
-  ])('parses %s', async (url, expected) => {
+  ])('connectionConfig parses the URL %s', async (url, expected) => {
     expect(await connectionConfig(url, null)).toMatchObject({ ...expected, ssl: false });
   });
 
@@ -621,7 +621,7 @@ describe('connectionConfig', () => {
       'database_tls: sslmode in DATABASE_URL is "verify-ca", which needs the authority\'s ' +
         'certificate: set DATABASE_CA_FILE, or sslrootcert in DATABASE_URL.',
     ],
-  ])('rejects %s', async (url, sentence) => {
+  ])('connectionConfig rejects the URL %s', async (url, sentence) => {
     expect(await settingError(url)).toBe(sentence);
   });
 });
@@ -666,7 +666,7 @@ describe('tlsFailureReason', () => {
     [errorWith('ECONNREFUSED', 'connect ECONNREFUSED'), null],
     ['text', null],
     [undefined, null],
-  ])('returns for %s: %s', (error, reason) => {
+  ])('tlsFailureReason returns for %s: %s', (error, reason) => {
     expect(tlsFailureReason(error)).toBe(reason);
   });
 });

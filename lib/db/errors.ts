@@ -41,8 +41,8 @@ export const isClientTimeout = (error: unknown): boolean =>
   codeOf(error) === undefined && /Query read timeout/.test(messageOf(error));
 
 /**
- * Converts a database error to a ConsoleError. Returns errors that the caller's own code threw
- * inside a transaction unchanged.
+ * Converts a database error to a ConsoleError. Returns other errors unchanged, because the caller's
+ * own code threw them.
  */
 export function toConsoleError(error: unknown): unknown {
   if (error instanceof ConsoleError) return error;

@@ -39,7 +39,7 @@ it('detects a large value whose stored size is small', async () => {
   expect(await select('compressed', limitedJson(json))).toBeNull();
 });
 
-it('does not classify a value as large whose jsonb size exceeds its text', async () => {
+it('does not classify a value as large because its jsonb is larger than its text', async () => {
   const digits = JSON.stringify(new Array(21_000).fill(1));
   await store('digits', digits);
   expect(await select('digits', isLargeJson(json))).toBe(false);
@@ -55,7 +55,7 @@ it('distinguishes NULL and JSON null from large values', async () => {
   expect(await select('json null', limitedJson(json))).toBe('null');
 });
 
-it('truncates a text at a character and detects that it is large', async () => {
+it('truncates a large text between two characters and detects that it is large', async () => {
   await store('text', null, 'あ'.repeat(100));
   const body = sql`d.body`;
   expect(await select('text', limitedText(body, 10))).toBe('あ'.repeat(10));

@@ -9,9 +9,9 @@ import type { Cursor } from '../core/search-params';
 
 const NULL_TEXT = sql`NULL::text`;
 
-/** Maximum of one text for the first paint, a list or a search. */
+/** Size limit of one text for the first paint, a list or a search. */
 export const MAX_TEXT_BYTES = 64 * 1024;
-/** Maximum of one text for "Show all". */
+/** Size limit of one text for "Show all". */
 export const MAX_FULL_TEXT_BYTES = 2 * 1024 * 1024;
 /** A jsonb value with more stored bytes counts as large without being decompressed. */
 export const MAX_STORED_JSON_BYTES = 256 * 1024;
@@ -92,7 +92,7 @@ export function isLargeJson(json: Sql, maxBytes = MAX_TEXT_BYTES): Sql {
   return sql`(${json} IS NOT NULL AND (${limitedJson(json, maxBytes)}) IS NULL)`;
 }
 
-/** Bytes that an array element counts at least, because empty elements cost time too. */
+/** Minimum size that an array element counts as, because empty elements cost time too. */
 const BYTES_PER_ELEMENT = 16;
 const ELEMENT_BYTES_IN_MEMORY = 8;
 /** Arrays up to this stored size need no measuring: Postgres compresses at most 1 to 255. */

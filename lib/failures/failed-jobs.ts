@@ -3,7 +3,7 @@ import sql, { type Sql, empty, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
-import { cut } from '../core/text';
+import { truncateText } from '../core/text';
 import type { Tx } from '../db/database';
 import { LIBRARY_FRAME_PATTERN } from '../good-job/payload';
 import { isInState } from '../good-job/states';
@@ -331,7 +331,7 @@ async function countsOfExceptions(
       };
     }
     const { error, tooLarge } = jobs.get(row.sample ?? '') ?? redactWholeJob(false);
-    const redacted = cut(error?.split(SEPARATOR, 1)[0] ?? '', MAX_NAME_CHARS);
+    const redacted = truncateText(error?.split(SEPARATOR, 1)[0] ?? '', MAX_NAME_CHARS);
     const isChanged = redacted !== name || isCut(name);
     return { ...countsOf(row), name: redacted, isBare: bare, isCut: isChanged, tooLarge };
   });

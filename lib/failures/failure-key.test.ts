@@ -105,7 +105,7 @@ describe('normalizeError', () => {
     for (const error of errors) expect(normalizeError(error)).toBe(normal);
   });
 
-  it('keeps the text that distinguishes failures', () => {
+  it('normalizeError keeps the text that distinguishes failures', () => {
     const texts = [
       'A: x',
       'B: x',
@@ -168,7 +168,7 @@ describe('normalizeError', () => {
 });
 
 describe('normalizeFrame', () => {
-  it('removes the line number and the release folder', () => {
+  it('normalizeFrame removes the line number and the release folder', () => {
     expect(
       normalizeFrame("/srv/app/releases/20261123120000/app/jobs/x_job.rb:42:in `perform'"),
     ).toBe("/srv/app/releases/*/app/jobs/x_job.rb:in `perform'");

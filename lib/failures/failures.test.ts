@@ -172,7 +172,7 @@ describe('listFailures', () => {
     }
   });
 
-  it('filters by class', async () => {
+  it('filters failure groups by class', async () => {
     const page = await listFailures(
       testConsole.ctx(),
       filter('job_class=A&finished_since=7_days_ago&deep=1'),
@@ -186,7 +186,7 @@ describe('listFailures', () => {
     );
   });
 
-  it('reports how far it scanned when the time budget is used up', async () => {
+  it('reports how far the failures were scanned when the time budget is used up', async () => {
     const { client } = testConsole;
     await client.query(`INSERT INTO good_jobs (id, active_job_id, serialized_params, job_class,
       error, created_at, updated_at, performed_at, finished_at)
@@ -219,7 +219,7 @@ describe('the jobs of a group', () => {
   const deep = (query = ''): Promise<FailurePage> =>
     listFailures(testConsole.ctx(), filter(`finished_since=7_days_ago&deep=1${query}`));
 
-  it('lists by the link of a group exactly the jobs that a bulk action changes', async () => {
+  it('the link of a group lists exactly the jobs that a bulk action on it changes', async () => {
     const page = await deep();
     const groups = oracle('7_days_ago');
     for (const group of page.groups.slice(0, 12)) {
@@ -262,7 +262,7 @@ describe('the jobs of a group', () => {
     }
   });
 
-  it('matches no job for an unknown group and for an invalid term', async () => {
+  it('an unknown group and an invalid group term match no job', async () => {
     expect(
       await jobsOf(`q=${encodeURIComponent('failure:0123456789abcdef@2026-01-01T00:00:00Z')}`),
     ).toEqual([]);

@@ -1,5 +1,5 @@
 import type { NotUnderstood, Params } from '../core/search-params';
-import { cut, isFilterText } from '../core/text';
+import { truncateText, isFilterText } from '../core/text';
 
 /** The ranges of the page, named like the values of GoodJob's `finished_since`. */
 export const RANGE_NAMES = [
@@ -29,7 +29,7 @@ export const SPARK_BARS = 24;
 
 /** A job of a failure group. */
 export interface FailureSample extends Pick<FailureRow, 'id' | 'state' | 'at'> {
-  /** Redacted and cut; null for all but the newest sample of a group. */
+  /** Redacted and truncated; null for all but the newest sample of a group. */
   error: string | null;
 }
 
@@ -125,7 +125,7 @@ export function parseFailureFilter(params: Params): FailureFilter {
     const value = params.get(name);
     if (!value) return undefined;
     const result = parse(value);
-    if (result === undefined) notUnderstood.push({ name, value: cut(value, 80) });
+    if (result === undefined) notUnderstood.push({ name, value: truncateText(value, 80) });
     return result;
   };
   return {

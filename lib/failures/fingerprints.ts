@@ -120,7 +120,7 @@ const NAMES_WITH_NUMBER = [
   'EC2',
   'x509',
 ].join('|');
-/** Such a name, or a number. */
+/** A name of NAMES_WITH_NUMBER, or a number. */
 const NUMBER = new RegExp(
   [
     String.raw`\b(?:${NAMES_WITH_NUMBER})(?![\p{L}\p{Nd}])`,

@@ -1,6 +1,6 @@
 import 'server-only';
 import type { TextBudget } from '../core/steps';
-import { cut, timestampMs } from '../core/text';
+import { truncateText, timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import type { GoodJobTables } from '../good-job/tables';
 import { EXCERPT_MARGIN, failureRedactor, redaction } from '../redaction/redaction';
@@ -166,7 +166,7 @@ export async function redactSamples(
       queues: group.queues.map((queue) => rules.redactText(queue, secrets)),
       frame: frame && rules.excerpt(frame.text, frame.bounds),
       error: normalizeError(error ?? ''),
-      samples: [{ ...newest, error: error && cut(error, MAX_SAMPLE_CHARS) }, ...others],
+      samples: [{ ...newest, error: error && truncateText(error, MAX_SAMPLE_CHARS) }, ...others],
       tooLarge,
     });
     await budget.yieldIfDue();

@@ -69,7 +69,7 @@ test('redacts secrets of custom payload members in the error', async () => {
   expect(JSON.stringify(await list())).not.toContain(SECRET);
 });
 
-test('hides the beginning of an error that repeats an unread secret in the table by exception', async () => {
+test('the table by exception hides the start of an error with an unread secret', async () => {
   await insert(`${SECRET} refused: no`, { arguments: ['x'.repeat(70_000), { password: SECRET }] });
   await insert(`${SECRET} again: no`, { arguments: [{ password: SECRET }] });
   await insert('Net::ReadTimeout: no answer', { arguments: ['x'.repeat(70_000)] });

@@ -128,8 +128,8 @@ const clockRow = z.strictObject({
 });
 
 /**
- * Reads the clock of a page. If the limit of waiting jobs takes longer than SMALL_CHUNK_MS, `until`
- * is now, so that none of them is scanned.
+ * Reads the database's clock. If it takes longer than SMALL_CHUNK_MS to find the limit of waiting
+ * jobs, `until` is now, so that none of them is scanned.
  */
 async function readClock(
   tx: Tx,

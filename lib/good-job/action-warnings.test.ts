@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => testConsole.close());
 
 const MISSING_BATCH_ID = '00000000-0000-4000-8000-000000000000';
-/** A context without an app name; no callback is stored either. */
+/** A context without an app name, which no stored callback has either. */
 const contextWithoutAppName = () => testConsole.ctx({ app: { appName: null } });
 const insertBatchWith = (columns: Record<string, unknown> = {}) =>
   insertBatch(testConsole.client, columns);
@@ -53,7 +53,7 @@ it.each([
   ],
   ['on_finish, before it was enqueued', { on_finish: 'OnFinish', enqueued_at: null }, [{}], false],
   ['no callbacks', { on_finish: ' ' }, [{}], false],
-])('warns before a discard exactly if it is refused: %s', async (_, columns, members, refused) => {
+])('warns of a discard if and only if it is refused: %s', async (_, columns, members, refused) => {
   const id = await insertBatchWith(columns);
   const [first = ''] = await Promise.all(members.map((member) => insertMember(id, member)));
   expect(await getActionWarnings(contextWithoutAppName(), first)).toEqual(

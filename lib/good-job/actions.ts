@@ -4,7 +4,7 @@ import type { Tx } from '../db/database';
 import {
   type LockWait,
   batchLinks,
-  continueBatches,
+  runCompletionChecks,
   hasOpenJob,
   lockBatches,
   lockBatchesOrSkip,
@@ -12,7 +12,7 @@ import {
 import {
   type BatchEvent,
   RefusalError,
-  appName,
+  readAppName,
   batchCallbacksRow,
   callbackClass,
   callbackColumns,
@@ -269,7 +269,7 @@ async function discardMembers(
       ...changed.flatMap(({ batchCallbackId }) => batchCallbackId ?? []),
     ]),
   ];
-  if (batches.length > 0) await continueBatches(tx, tables, batches, { withDiscardedMember });
+  if (batches.length > 0) await runCompletionChecks(tx, tables, batches, { withDiscardedMember });
   return outcomesFor(jobs, changed);
 }
 
@@ -335,7 +335,7 @@ async function destroy(tx: Tx, tables: GoodJobTables, jobs: LockedJob[]): Promis
   return outcomesFor(jobs, changed);
 }
 
-/** Reasons, known before the action, why an action on the job would have no effect. */
+/** Returns the reasons why an action on the job would have no effect or be refused. */
 export async function actionWarnings(
   tx: Tx,
   tables: GoodJobTables,
@@ -401,7 +401,7 @@ async function hasUnknownApp(
     const hasCallback = eventsOf(batch, batch.id === batchId).some(
       (event) => callbackClass(batch, event) !== null,
     );
-    if (hasCallback && (await appName(tx, tables, batch.id)) === null) return true;
+    if (hasCallback && (await readAppName(tx, tables, batch.id)) === null) return true;
   }
   return false;
 }

@@ -2,7 +2,7 @@ import sql, { empty } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Tx } from '../db/database';
 import { eligibility, retry } from './actions';
-import { continueBatch, lockBatches } from './batches';
+import { runCompletionCheck, lockBatches } from './batches';
 import type { BatchEvent } from './callbacks';
 import { MAX_JOBS_PER_TRANSACTION, claimJobs } from './locks';
 import { clock } from './notify';
@@ -35,7 +35,7 @@ export const INITIAL_PROGRESS: BatchRetryProgress = { afterId: null, retried: 0,
  * cannot complete it.
  *
  * `discarded_at` stays if a member could not be retried. `onLocked` runs under the batch's lock
- * before any change. Throws Refusal `app_name_unknown`.
+ * before any change. Throws RefusalError `app_name_unknown`.
  */
 export async function retryBatchChunk(
   tx: Tx,
@@ -107,7 +107,7 @@ export async function countDiscarded(
 
 /**
  * Ends a batch retry after its members were retried; the caller holds the batch's lock. Returns the
- * events whose callback was enqueued; throws Refusal `app_name_unknown`.
+ * events whose callback was enqueued; throws RefusalError `app_name_unknown`.
  */
 export async function completeBatchRetry(
   tx: Tx,
@@ -116,7 +116,7 @@ export async function completeBatchRetry(
   options: { keepDiscardedAt: boolean },
 ): Promise<BatchEvent[]> {
   await resetBatch(tx, tables, batchId, options);
-  return continueBatch(tx, tables, batchId, { hasDiscardedMember: false });
+  return runCompletionCheck(tx, tables, batchId, { hasDiscardedMember: false });
 }
 
 /**

@@ -132,16 +132,16 @@ interface CompletionCheckOptions {
  * (`GoodJob::BatchRecord#_continue_discard_or_finish`). GoodJob's dashboard skips it, so a batch
  * whose last unfinished job is discarded there never finishes.
  *
- * The caller holds the batch's lock. Returns the events whose callback was enqueued; throws Refusal
- * `app_name_unknown`.
+ * The caller holds the batch's lock. Returns the events whose callback was enqueued; throws
+ * RefusalError `app_name_unknown`.
  */
-export async function continueBatch(
+export async function runCompletionCheck(
   tx: Tx,
   tables: GoodJobTables,
   batchId: string,
   options: CompletionCheckOptions,
 ): Promise<BatchEvent[]> {
-  return continueBatches(tx, tables, [batchId], {
+  return runCompletionChecks(tx, tables, [batchId], {
     withDiscardedMember: options.hasDiscardedMember ? [batchId] : [],
   });
 }
@@ -165,8 +165,8 @@ export const hasOpenJob = (
 export const CHECK_GRACE_SECONDS = 60;
 
 /**
- * Whether the completion check of the batch `b` is due and no worker will run it. `graceSeconds`:
- * nothing of the batch changed for that long; null if the caller holds its lock.
+ * Whether the completion check of the batch `b` is due and no worker will run it. `graceSeconds` is
+ * how long the batch must have been unchanged; null if the caller holds its lock.
  */
 export function isHanging(
   tables: GoodJobTables,
@@ -179,18 +179,18 @@ export function isHanging(
   const jobsDone = sql`b.enqueued_at IS NOT NULL
     AND b.${tables.jobsFinishedAt} IS NULL
     AND NOT ${hasOpenJob(tables, sql`j.batch_id = b.id`, isOpen)}`;
-  // Before GoodJob 4.3 this is never true: `finished_at` stands for `jobs_finished_at`.
+  // Never true before GoodJob 4.3, where `finished_at` is used as `jobs_finished_at`.
   const callbacksDone = sql`b.${tables.jobsFinishedAt} IS NOT NULL
     AND NOT ${hasOpenJob(tables, sql`j.batch_callback_id = b.id`, isOpen)}`;
   return sql`(b.finished_at IS NULL ${isQuiet} AND (${jobsDone} OR ${callbacksDone}))`;
 }
 
 /**
- * `continueBatch` for many batches. `withDiscardedMember`: ids of the batches of which a member was
- * just discarded. Each step is its own statement, so that it sees what was committed before the
- * lock.
+ * `continueBatch` for many batches. `withDiscardedMember`: ids of the batches with a member that
+ * was just discarded. Each step is a separate statement, so that it sees all changes committed
+ * before the lock.
  */
-export async function continueBatches(
+export async function runCompletionChecks(
   tx: Tx,
   tables: GoodJobTables,
   batchIds: string[],
@@ -298,7 +298,7 @@ const batchCheckRow = z.strictObject({ id: z.string(), hangs: z.boolean() });
  * is a `conflict`; one whose callbacks cannot be enqueued is `refused` without affecting the
  * others.
  */
-export async function checkBatches(
+export async function checkHangingBatches(
   tx: Tx,
   tables: GoodJobTables,
   ids: string[],
@@ -334,7 +334,7 @@ async function checkOrRefuse(
 ): Promise<Outcome> {
   await tx.execute(sql`SAVEPOINT batch_check`);
   try {
-    events.push(...(await continueBatch(tx, tables, id, { hasDiscardedMember: false })));
+    events.push(...(await runCompletionCheck(tx, tables, id, { hasDiscardedMember: false })));
     await tx.execute(sql`RELEASE SAVEPOINT batch_check`);
     return { id, outcome: 'done' };
   } catch (cause) {

@@ -30,7 +30,7 @@ export const batchCallbacksRow = z.strictObject({
 });
 export type BatchCallbacks = z.infer<typeof batchCallbacksRow>;
 
-/** Longer names of classes, queues, locales and time zones count as missing, in characters. */
+/** Longer names of classes, queues, locales and time zones are treated as missing. */
 const MAX_NAME_CHARACTERS = 1_000;
 const nameOrNull = (text: Sql): Sql =>
   sql`CASE WHEN left(${text}, ${MAX_NAME_CHARACTERS + 1}::int)
@@ -58,7 +58,7 @@ export function callbackClass(batch: BatchCallbacks, event: BatchEvent): string 
  * The app name for `gid://<app>/GoodJob::Batch/<id>`: the setting, else the name in a stored
  * callback job of this or any other batch, else null.
  */
-export async function appName(
+export async function readAppName(
   tx: Tx,
   tables: GoodJobTables,
   batchId: string,
@@ -155,8 +155,8 @@ export async function readStoredDefaults(
  * Enqueues callback jobs as `GoodJob::BatchRecord` does. Queue, priority, locale and time zone that
  * the class sets in Ruby come from its newest stored job.
  *
- * `now` is a result of clock(). Returns the queue of each job; throws Refusal `app_name_unknown`
- * before it enqueues any.
+ * `now` is a result of clock(). Returns the queue of each job; throws RefusalError
+ * `app_name_unknown` before it enqueues any.
  */
 export async function enqueueCallbacks(
   tx: Tx,

@@ -30,7 +30,7 @@ async function outcomeOf(action: JobAction, id: string): Promise<string | undefi
 }
 
 describe('changeJobs while a worker holds the job', () => {
-  it('locks a skiplocked job while its process holds its own advisory lock', async () => {
+  it('returns locked for a skiplocked job while the lock of its process is held', async () => {
     const worker = await testConsole.session();
     const processId = await insertProcess(testConsole.client, {
       lock_type: 0,
@@ -52,7 +52,7 @@ describe('changeJobs while a worker holds the job', () => {
     expect(await outcomeOf('discard', id)).toBe('done');
   });
 
-  it('locks a skiplocked job for five minutes after the last sign of life of its process', async () => {
+  it('returns locked for a skiplocked job if its process was seen in five minutes', async () => {
     for (const [ageMs, outcome] of [
       [0, 'locked'],
       [4 * 60_000 + 50_000, 'locked'],
@@ -88,7 +88,7 @@ describe('changeJobs while a worker holds the job', () => {
     expect(await outcomeOf('destroy', id)).toBe('locked');
   });
 
-  it.each([0, 2, null])('uses only the advisory lock if lock_type is %s', async (lockType) => {
+  it.each([0, 2, null])('checks only the advisory lock if lock_type is %s', async (lockType) => {
     const processId = await insertProcess(testConsole.client);
     const worker = await testConsole.session();
     for (const action of LOCKING_ACTIONS) {
@@ -167,7 +167,7 @@ it('changes no job if a batch stays locked for two seconds', async () => {
   expect(await outcomeOf('discard', member)).toBe('done');
 });
 
-it('checks for missing, locked, refused and conflict, and returns outcomes in id order', async () => {
+it('reports the first of missing, locked, refused and conflict for each id, in order', async () => {
   const worker = await testConsole.session();
   const missing = randomUUID();
   const lockedAndBad = await insertJob(testConsole.client, { serialized_params: null });

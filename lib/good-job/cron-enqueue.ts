@@ -41,7 +41,7 @@ export type CronEnqueueResult =
   | { outcome: 'done'; jobId: string; source: 'file' | 'last_job' }
   /** A job with this `cron_key` and `cron_at` exists (unique index). */
   | { outcome: 'unchanged' }
-  /** `no_source`: neither the file nor an earlier job says what to enqueue. */
+  /** `no_source`: neither the file nor an earlier job defines what to enqueue. */
   | { outcome: 'refused'; code: 'no_source' | RefusalCode };
 
 const lastJobRow = storedDefaultsRow.extend({

@@ -70,7 +70,7 @@ describe.each(TIMES)('rows with the time %s', (time) => {
       `INSERT INTO good_job_settings (created_at, updated_at, key, value)
        VALUES (now(), now(), 'cron_keys_disabled', '[]')`,
     );
-    // All non-null times, except for an execution's created_at, by which the pages find it.
+    // All non-null times except created_at of an execution, which the pages use to find it.
     const { rows } = await client.query<{ table: string; column: string }>(
       `SELECT table_name AS table, column_name AS column
          FROM information_schema.columns

@@ -11,7 +11,7 @@ import type { Outcome } from './types';
 const rowSnapshotRow = z.strictObject({
   /** ISO 8601 UTC, microseconds. */
   at: z.string(),
-  /** The first later transaction: a 64-bit number as text. */
+  /** The id of the first transaction after the snapshot: a 64-bit number as text. */
   txid: z.string(),
 });
 /** The cut-off of a bulk run: it skips rows added or changed after this moment. */
@@ -43,8 +43,8 @@ export function isUnchangedSince({ txid }: RowSnapshot): Sql {
 }
 
 /**
- * The condition at the time of the snapshot. Without it, "scheduled" or "created more than two
- * hours ago" would match other rows a minute later. Throws RangeError if the snapshot's time is
+ * The condition, evaluated at the time of the snapshot: "scheduled" or "created more than two hours
+ * ago" would match other rows a minute later. Throws RangeError if the snapshot's time is
  * malformed.
  */
 export function asOf(condition: Sql, { at }: RowSnapshot): Sql {
@@ -100,7 +100,7 @@ export function isProcessAlive(tables: GoodJobTables): Sql {
     ELSE false END`;
 }
 
-/** `isProcessAlive`, but true where a standby cannot tell. */
+/** `isProcessAlive`, but true where it is NULL on a standby. */
 export function mayProcessBeAlive(tables: GoodJobTables): Sql {
   return tables.schema.isStandby
     ? sql`(${isProcessAlive(tables)}) IS NOT FALSE`
@@ -108,7 +108,7 @@ export function mayProcessBeAlive(tables: GoodJobTables): Sql {
 }
 
 /**
- * Whether `locked_by_id` of the job `j` is the id of a live process; NULL if a standby cannot tell.
+ * Whether `locked_by_id` of the job `j` is the id of a live process; NULL if unknown on a standby.
  */
 function isHeldByLiveProcess(tables: GoodJobTables): Sql {
   const holder = sql`FROM ${tables.processes} p WHERE p.id = j.locked_by_id`;
@@ -243,7 +243,7 @@ export async function claimJobs(
 
 const liveProcessRow = z.strictObject({ id: z.string(), updatedAt: z.string() });
 
-/** The last sign of life of those processes that are alive. */
+/** Returns when each live process last updated its row, by id. */
 async function liveProcesses(
   tx: Tx,
   tables: GoodJobTables,
@@ -348,7 +348,7 @@ const TTL_MS = 5_000;
 
 const FEW_TTL_MS = 15_000;
 
-/** Scans a queue of a million jobs twice a minute. */
+/** TTL per millisecond that a scan took: a queue of a million jobs is scanned twice a minute. */
 const TTL_PER_QUERY_MS = 50;
 
 const MAX_TTL_MS = 30_000;

@@ -9,7 +9,7 @@ import {
   livePools,
   processStateOf,
   readProcessState,
-  threadsOf,
+  totalThreads,
 } from './processes';
 
 let testConsole: TestConsole;
@@ -61,7 +61,7 @@ it('keeps a process with an advisory lock alive while a session holds the lock',
   expect(await stateOf(id)).toBe('dead');
 });
 
-it('does not mistake the lock of another process or of a job for its own', async () => {
+it('does not mistake the lock of another process or of a job for that of the process', async () => {
   const id = await insertProcess(testConsole.client, { lock_type: 0 });
   const other = await insertProcess(testConsole.client, { lock_type: 0 });
   const worker = await testConsole.session();
@@ -121,7 +121,7 @@ it.each([
   '{"schedulers": {"a": 1}}',
   '{"schedulers": [null, 7, [], {"queues": {}}, "x"]}',
   '{"pid": {}, "memory": "much", "hostname": [], "database_connection_pool": 5}',
-])('parses the malformed state %s', async (state) => {
+])('parses the malformed process state %s', async (state) => {
   await insertProcess(testConsole.client, { state });
   const { db, tables } = testConsole.ctx();
   expect((await db.read((tx) => livePools(tx, tables))).pools).toEqual([]);
@@ -200,5 +200,5 @@ it('parses the state of a GoodJob 4.19 worker, and a scheduler that is only a na
     maxThreads: 2,
     activeThreads: null,
   });
-  expect(threadsOf(state.schedulers)).toEqual({ busy: null, total: 7 });
+  expect(totalThreads(state.schedulers)).toEqual({ busy: null, total: 7 });
 });

@@ -55,7 +55,7 @@ export interface ReportedState {
   otherKeys: string[];
 }
 
-/** Maximum of schedulers read; a worker has one for each part of its queue string. */
+/** Maximum number of schedulers read; a worker has one for each part of its queue string. */
 const MAX_SCHEDULERS = 100;
 const MAX_TEXT_CHARACTERS = 1_000;
 const MAX_OTHER_KEYS = 20;
@@ -190,7 +190,7 @@ function readScheduler(value: unknown): Scheduler {
 }
 
 /** Threads of all schedulers together; null if one does not report its number. */
-export function threadsOf(schedulers: readonly Scheduler[]): {
+export function totalThreads(schedulers: readonly Scheduler[]): {
   busy: number | null;
   total: number | null;
 } {
@@ -315,7 +315,7 @@ function toInteger(text: string): number {
  * The number of pools that serve this queue and their threads together; `threads` is null if a pool
  * does not report its number.
  */
-export function threadsFor(
+export function queueThreads(
   pools: readonly Pool[],
   queueName: string | null,
 ): { pools: number; threads: number | null } {
@@ -357,27 +357,27 @@ export const MAX_STATE_BYTES = 65_536;
 export const stateText = limitedJson(sql`p.state`, MAX_STATE_BYTES);
 
 const MAX_PROCESSES = 1_000;
-/** Maximum of all states together in bytes; processes beyond it count as non-reporting. */
+/** Maximum bytes of all states together; processes beyond it count as non-reporting. */
 const MAX_TOTAL_STATE_BYTES = 4 * 1024 * 1024;
 
 export interface LivePools {
   /** Pools of all processes that are alive, including stale ones. */
   pools: Pool[];
-  /** The same by process; `isKnown` is false if a standby cannot tell whether it is alive. */
+  /** The same by process; `isKnown` is false if a standby cannot determine whether it is alive. */
   byProcess: { id: string; pools: Pool[]; isKnown: boolean }[];
   processes: number;
   /** Processes that do not report which queues they serve. */
   nonReporting: number;
   /**
-   * Processes that may be alive, which a standby cannot determine; they are included in the other
-   * numbers.
+   * Processes of which a standby cannot determine whether they are alive; the other numbers include
+   * them.
    */
   unknown: number;
 }
 
 const livePoolRow = z.strictObject({
   id: z.string(),
-  /** False if a standby cannot tell whether the process is alive. */
+  /** False if a standby cannot determine whether the process is alive. */
   isKnown: z.boolean(),
   state: z.string().nullable(),
   /** Registered so recently that its schedulers may not have started. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parsePools, parseQueueString, servesQueue, threadsFor } from './processes';
+import { parsePools, parseQueueString, servesQueue, queueThreads } from './processes';
 
 const only = (...queues: string[]) => ({ kind: 'only', queues, ordered: false });
 
@@ -38,7 +38,7 @@ describe('parseQueueString, compared with GoodJob::Job.queue_parser', () => {
     // Unicode spaces are part of a name.
     ['a,\u3000b', only('a', '\u3000b')],
     ['キュー,Ａ', only('キュー', 'Ａ')],
-  ])('parses %j', (text, served) => {
+  ])('parses the queue string %j', (text, served) => {
     expect(parseQueueString(text)).toEqual(served);
   });
 
@@ -86,11 +86,11 @@ describe('parsePools, compared with GoodJob::MultiScheduler', () => {
     ['a: ', [['a', 5]]],
     ['a:2_0x', [['a', 20]]],
     ['a:many', [['a', 0]]],
-  ])('parses %j', (text, pools) => {
+  ])('parses the pool configuration %j', (text, pools) => {
     expect(parse(text)).toEqual(pools);
   });
 
-  it.each([';a', ':2;a'])('serves no queue by the nameless pool of %j', (text) => {
+  it.each([';a', ':2;a'])('the pool without a queue string in %j serves no queue', (text) => {
     const [nameless, named] = parsePools(text);
     expect(
       ['a', 'default', null].map((queue) => nameless && servesQueue(nameless.served, queue)),
@@ -98,11 +98,11 @@ describe('parsePools, compared with GoodJob::MultiScheduler', () => {
     expect(named && servesQueue(named.served, 'a')).toBe(true);
   });
 
-  it('sums the threads of the pools that serve the queue', () => {
+  it('sums the threads of the pools that serve a queue', () => {
     const pools = [...parsePools('a:2;-a:3;*'), ...parsePools('a', null)];
-    expect(threadsFor(pools, 'b')).toEqual({ pools: 2, threads: 8 });
-    expect(threadsFor(pools, 'a')).toEqual({ pools: 3, threads: null });
-    expect(threadsFor(parsePools('b'), 'a')).toEqual({ pools: 0, threads: 0 });
+    expect(queueThreads(pools, 'b')).toEqual({ pools: 2, threads: 8 });
+    expect(queueThreads(pools, 'a')).toEqual({ pools: 3, threads: null });
+    expect(queueThreads(parsePools('b'), 'a')).toEqual({ pools: 0, threads: 0 });
   });
 });
 

@@ -65,8 +65,8 @@ const limitedRow = z.strictObject({
 });
 
 /**
- * A row without values if a column is larger than `maxBytes`. `bytes`: the stored size of all
- * columns.
+ * Reads a row, without its values if a column is larger than `maxBytes`. `bytes` is the stored size
+ * of all columns.
  */
 async function readLimitedRow(
   tx: Tx,
@@ -190,7 +190,7 @@ export interface RawBatch {
  * A batch's columns with `serialized_properties` decoded as `properties`
  * (`GoodJob::BatchRecord#display_attributes`); null if the batch does not exist.
  */
-export async function rawBatch(
+export async function readRawBatch(
   tx: Tx,
   tables: GoodJobTables,
   id: string,

@@ -170,7 +170,7 @@ describe('changePause', () => {
     expect(rows[0]?.value.queues.toSorted()).toEqual(names.toSorted());
   });
 
-  it('waits for another session and keeps its changes', async () => {
+  it('a pause waits for another session and keeps its changes', async () => {
     await insertSetting('pauses', '{"queues": ["a"]}');
     const other = await testConsole.session();
     await other.query('BEGIN');
@@ -188,7 +188,7 @@ describe('changePause', () => {
     );
   });
 
-  it('returns locked after two seconds if another session holds the row', async () => {
+  it('a pause returns locked after two seconds if another session holds the row', async () => {
     await insertSetting('pauses', '{"queues": []}');
     const other = await testConsole.session();
     await other.query(`BEGIN; SELECT 1 FROM good_job_settings FOR UPDATE`);
@@ -196,7 +196,7 @@ describe('changePause', () => {
     await other.query('ROLLBACK');
   });
 
-  it('requires an administrator and a writable console', async () => {
+  it('a pause requires an administrator and a writable console', async () => {
     await expect(
       changePause(testConsole.ctx({ role: 'operator' }), 'pause', { queue: 'a' }),
     ).rejects.toMatchObject({ code: 'forbidden' });

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GoodJobProcess } from '../../test/harness/good-job-process';
-import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
 import { RUNNING, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
-import { waitForReplay, startStandby } from '../../test/harness/standby';
 import { testServerOptions } from '../../test/harness/test-server';
+import { type EmbeddedPostgres, startPostgres } from '../../test/postgres/postgres';
+import { waitForReplay, startStandby } from '../../test/postgres/standby';
 import { findAttention } from '../attention/queries';
 import { contextFor } from '../context/request-context';
 import type { Ctx } from '../context/types';
@@ -123,24 +123,24 @@ it('detects a standby as read-only and gives it its own identity', () => {
 });
 
 describe('a standby, for values that depend on an advisory lock', () => {
-  it('shows a live worker as unknown, not as dead', async () => {
+  it('a standby shows a live worker as unknown, not as dead', async () => {
     expect(await stateOf(onPrimary, worker.id)).toBe('live');
     expect(await stateOf(onStandby, worker.id)).toBe('unknown');
     const page = await listProcesses(onStandby, parseProcessFilter(new URLSearchParams()));
     expect(page.counts).toMatchObject({ unknown: { count: 1 }, live: { count: 1 } });
   });
 
-  it('does not mark a job as lost while a worker holds its advisory lock', async () => {
+  it('a standby does not mark a job as lost while a worker holds its advisory lock', async () => {
     expect(await lostRows(onPrimary)).toEqual([jobs.lost]);
     expect(await lostRows(onStandby)).toEqual([jobs.lost]);
   });
 
-  it('omits the number of processes from the navigation', async () => {
+  it('a standby omits the number of processes from the navigation', async () => {
     expect((await readNavigationCounts(onPrimary)).processes).toBe(2);
     expect((await readNavigationCounts(onStandby)).processes).toBeNull();
   });
 
-  it('shows the processes of the queue as unknown', async () => {
+  it('a standby shows the processes of a queue as unknown', async () => {
     const rows = async (ctx: Ctx) =>
       (await listQueues(ctx, parseQueueFilter(new URLSearchParams()))).rows;
     const standbyRow = (await rows(onStandby)).find(({ name }) => name === 'advisory');
@@ -149,7 +149,7 @@ describe('a standby, for values that depend on an advisory lock', () => {
     expect(primaryRow).toMatchObject({ processes: 1 });
   });
 
-  it('reports the check for hanging batches as unknown', async () => {
+  it('a standby reports the check for hanging batches as unknown', async () => {
     expect(await checkOf(onPrimary, 'hanging_batches')).toMatchObject({ result: 'found' });
     expect(await checkOf(onStandby, 'hanging_batches')).toEqual({
       kind: 'hanging_batches',
@@ -158,7 +158,7 @@ describe('a standby, for values that depend on an advisory lock', () => {
     });
   });
 
-  it('reports the check for lost jobs as unknown, not clear, if it finds none', async () => {
+  it('a standby reports the lost jobs check as unknown, not clear, if it finds none', async () => {
     await client.query('UPDATE good_job_processes SET updated_at = now() WHERE id = $1', [
       deadProcess,
     ]);
@@ -178,14 +178,14 @@ describe('a standby, for values that depend on an advisory lock', () => {
 });
 
 describe('a standby, for values that depend on `updated_at` and `locked_by_id`', () => {
-  it('shows a process without an advisory lock as on the primary', async () => {
+  it('a standby shows a process without an advisory lock like the primary', async () => {
     for (const ctx of [onPrimary, onStandby]) {
       expect(await stateOf(ctx, liveProcess)).toBe('live');
       expect(await stateOf(ctx, deadProcess)).toBe('dead');
     }
   });
 
-  it('finds the lost job of a skiplocked worker as on the primary', async () => {
+  it('a standby finds the lost job of a skiplocked worker like the primary', async () => {
     for (const ctx of [onPrimary, onStandby])
       expect(await checkOf(ctx, 'lost_jobs')).toMatchObject({
         result: 'found',
@@ -193,7 +193,7 @@ describe('a standby, for values that depend on `updated_at` and `locked_by_id`',
       });
   });
 
-  it('finds an unserved queue as on the primary', async () => {
+  it('a standby finds an unserved queue like the primary', async () => {
     for (const ctx of [onPrimary, onStandby])
       expect(await checkOf(ctx, 'unserved_queues')).toMatchObject({
         result: 'found',

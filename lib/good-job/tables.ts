@@ -29,7 +29,7 @@ export interface MissingMigration {
   kind: 'column' | 'index';
 }
 
-/** A row of which only the id is read. */
+/** A row from which only the id is read. */
 export const idRow = z.strictObject({ id: z.string() });
 
 export interface DetectedSchema {
@@ -172,6 +172,11 @@ const MIGRATIONS: (MissingMigration & {
     '4.18',
   ),
 ];
+
+/** Whether the database has the index that this migration of GoodJob adds. */
+export function hasIndex(tables: GoodJobTables, migration: `add_index_${string}`): boolean {
+  return !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
+}
 
 function column(migration: string, table: TableName, name: string, since: string) {
   return { migration, table, missing: `${table}.${name}`, since, kind: 'column' as const };

@@ -1,6 +1,6 @@
 /**
- * The six states in the order of the tabs. Tabs, badges, counts, filters and bulk use the same
- * rule.
+ * The six states in the order of the tabs. Tabs, badges, counts, filters and bulk actions derive
+ * them by the same rule.
  */
 export const JOB_STATES = [
   'scheduled',
@@ -12,7 +12,7 @@ export const JOB_STATES = [
 ] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
-/** Whether the text names a job state. */
+/** Whether the text is a job state. */
 export function isJobState(value: string): value is JobState {
   return (JOB_STATES as readonly string[]).includes(value);
 }
@@ -39,7 +39,7 @@ export type Outcome =
   /** The action does not apply to the row's current state. */
   | { id: string; outcome: 'conflict' }
   /**
-   * A worker or another session holds the row. `processSeenAt`: last sign of life of its process.
+   * A worker or another session holds the row. `processSeenAt`: when its process was last seen.
    */
   | { id: string; outcome: 'locked'; processId?: string; processSeenAt?: string }
   | { id: string; outcome: 'missing' }

@@ -52,7 +52,7 @@ describe('input schemas of Server Actions', () => {
     }
     expect(nameText.safeParse('a'.repeat(10_001)).success).toBe(false);
   });
-  it('finds no other string schema in modules with Server Actions', () => {
+  it('modules with Server Actions use no other string schema', () => {
     const lib = path.join(__dirname, '..');
     const actions = readdirSync(lib, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))

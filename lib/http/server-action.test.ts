@@ -42,7 +42,7 @@ describe('runAction', () => {
       expect(await statusOf(input, throws('unexpected')), JSON.stringify(input)).toEqual(UPDATED);
     expect(await statusOf({ a: 1 }, throws('bad_request'))).toEqual(UPDATED);
   });
-  it('does not change the status for other errors and results', async () => {
+  it('runAction keeps the HTTP status for other errors and for results', async () => {
     expect(await statusOf({ a: 1 }, throws('forbidden'))).toEqual(['forbidden', undefined]);
     expect(await statusOf({ a: 1 }, () => Promise.resolve(1))).toEqual(['ok', undefined]);
   });
@@ -54,7 +54,7 @@ describe('readForm', () => {
     for (const [name, value] of fields) data.append(name, value);
     return data;
   };
-  it('returns the fields of the action', () => {
+  it('readForm returns the fields of an action form', () => {
     const fields = readForm(
       form(['$ACTION_ID_4', ''], ['a', '1'], ['list', '2'], ['list', '3']),
       ['a', 'b'],
@@ -66,7 +66,7 @@ describe('readForm', () => {
       ['2', '3'],
     ]);
   });
-  it('returns null if a field is unknown, repeated or a file', () => {
+  it('readForm returns null if a field is unknown, repeated or a file', () => {
     for (const input of [
       form(['a', '1'], ['c', '2']),
       form(['a', '1'], ['a', '1']),

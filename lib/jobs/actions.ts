@@ -92,13 +92,13 @@ const previousState = z
  * The revealed JSON, or an error message. It is only part of the response: never of a URL, a cache
  * or a log.
  */
-export type Revealed = { text: string } | { problem: string };
+export type RevealResponse = { text: string } | { problem: string };
 
 /** Reveals the raw JSON of a job or an execution, for a form with or without JavaScript. */
 export async function revealAction(
-  previous: Revealed | null,
+  previous: RevealResponse | null,
   formData: FormData,
-): Promise<Revealed> {
+): Promise<RevealResponse> {
   const form = readForm(formData, ['job', 'execution', 'reason']);
   const isReadable = form !== null && previousState.safeParse(previous).success;
   const result = await runAction(

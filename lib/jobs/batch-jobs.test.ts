@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => console_.close());
 
-/** Creation times: one second apart, or all the same. */
+/** Inserts a batch whose jobs are created one second apart, or all at the same time. */
 async function largeBatch(step: '1 second' | '0 seconds', age = '1 day'): Promise<string> {
   const batch = await insertBatch(console_.client);
   await console_.client.query(
@@ -64,7 +64,7 @@ describe.each([
   ['0 seconds', '1 day'],
   ['0 seconds', '1 minute'],
 ] as const)('pages of a large batch whose jobs are %s apart, after %s', (step, age) => {
-  it('lists the same jobs as a scan of all members, after any change', async () => {
+  it('lists the same jobs of a batch as a scan of all members, after any change', async () => {
     const batch = await largeBatch(step, age);
     const start = await members(batch);
     const cursors = [
@@ -83,8 +83,8 @@ describe.each([
           const all = await members(batch, where);
           let expected = all.slice(0, LIMIT);
           if (cursor) {
-            // The row of the cursor may not match the filter, so the expected rows are on one side
-            // of it among all members.
+            // The cursor's row may not match the filter, so its position is looked up among all
+            // members.
             const every = await members(batch);
             const at = every.indexOf(cursor.id);
             const beside = new Set(

@@ -95,8 +95,8 @@ const orderFrom = (cursor: Cursor | null): Sql =>
     : sql`created_at DESC, ready_at DESC, id`;
 
 /**
- * Returns the condition for rows after a cursor. For a deleted row it repeats jobs of the same
- * time, to skip none.
+ * Returns the condition for rows after a cursor. If the cursor's row was deleted, jobs with its
+ * `created_at` are repeated, so that none is skipped.
  */
 function afterPlaceSql(cursor: Cursor, { createdAt, readyAt: ready }: BatchPlace): Sql {
   if (cursor.direction === 'after') {
@@ -115,7 +115,7 @@ function afterPlaceSql(cursor: Cursor, { createdAt, readyAt: ready }: BatchPlace
   return sql`j.created_at >= ${createdAt} AND ${tieBreak}`;
 }
 
-/** Tries three strategies, from the cheapest to the one that always has an answer. */
+/** Tries three strategies, from the cheapest to the one that always succeeds. */
 async function readBatchPage(query: MembersQuery): Promise<BatchJobPage> {
   const rows =
     (await readBesideCursor(query)) ??
@@ -150,12 +150,12 @@ async function readMembers(
   );
 }
 
-/** Jobs scanned next to a cursor for each row of the page. */
+/** Number of jobs scanned from the cursor on, for each row of the page. */
 const SCANNED_PER_ROW = 40;
 
 /**
- * Finds members among all jobs created next to the cursor, by index_good_jobs_on_created_at,
- * because jobs of one batch are mostly created together. Null if they do not fill the page.
+ * Scans the jobs of all batches from the cursor on by index_good_jobs_on_created_at, because the
+ * jobs of one batch are usually created together. Returns null if too few members are found.
  */
 async function readBesideCursor(query: MembersQuery): Promise<ReadJobRow[] | null> {
   const { tables, batchId, filter, match, start } = query;
@@ -165,7 +165,7 @@ async function readBesideCursor(query: MembersQuery): Promise<ReadJobRow[] | nul
   const range = isForwards
     ? sql`j.created_at <= ${createdAt} ORDER BY j.created_at DESC`
     : sql`j.created_at >= ${createdAt} ORDER BY j.created_at`;
-  // The scan may not have reached all jobs of its last `created_at`, so they are left out.
+  // The scan may end among jobs with the same `created_at`, so jobs with the last one are dropped.
   const isComplete = isForwards
     ? sql`created_at > (SELECT min(created_at) FROM beside)`
     : sql`created_at < (SELECT max(created_at) FROM beside)`;
@@ -186,8 +186,8 @@ async function readBesideCursor(query: MembersQuery): Promise<ReadJobRow[] | nul
 }
 
 /**
- * Reads all members up to a row that the page cannot reach beyond, which saves sorting most of
- * them. Null without such a row.
+ * Reads only the members up to `pageBound`, so that most members are not sorted. Returns null
+ * without a bound.
  */
 async function readUpToBound(query: MembersQuery): Promise<ReadJobRow[] | null> {
   const bound = await pageBound(query);
@@ -196,15 +196,15 @@ async function readUpToBound(query: MembersQuery): Promise<ReadJobRow[] | null> 
   return readMembers(query, allMembers(query), until);
 }
 
-/** Number of last written members that bound a page; they are mostly the newest. */
+/** Number of the most recently written members, usually the newest, that can bound a page. */
 const LAST_WRITTEN = 300;
 
 const boundRow = z.strictObject({ id: z.string(), createdAt: z.string(), readyAt: z.string() });
 type Bound = z.infer<typeof boundRow>;
 
 /**
- * Returns the last row of a page of the members written last; null if they fill no page.
- * index_good_jobs_on_batch_id, read backwards, has members in table order.
+ * Returns the last row of the page that the LAST_WRITTEN members alone would have; null if they do
+ * not fill it. A backward scan of index_good_jobs_on_batch_id returns the last written rows first.
  */
 async function pageBound({
   tx,
@@ -243,9 +243,9 @@ function untilSql({ id, createdAt, readyAt: ready }: Bound, direction: Cursor['d
 }
 
 /**
- * Selects all members by index_good_jobs_on_batch_id, which OFFSET 0 forces: other plans read jobs
- * of other batches. The state stays inside for the index of discarded jobs, and unused columns
- * would make the query 50% slower.
+ * Selects all members by index_good_jobs_on_batch_id; OFFSET 0 rules out plans that read jobs of
+ * other batches. The state is a condition of the subquery so that the index of discarded jobs can
+ * be used, and selecting unused columns would make the query 50% slower.
  */
 const allMembers = ({ tables, batchId, filter: { state, terms } }: MembersQuery): Sql => sql`
   SELECT id, created_at, ready_at
@@ -264,8 +264,8 @@ const FIRST_PART = 250;
 const memberRow = z.strictObject({ id: z.string(), at: z.string() });
 
 /**
- * Searches the next MAX_SEARCHED members with a recheck. The number of candidates does not change
- * where it ends.
+ * Searches the next MAX_SEARCHED members with a recheck. Where the search ends must not depend on
+ * the number of candidates, which would reveal hidden values.
  */
 async function searchBatch(query: MembersQuery): Promise<BatchJobPage> {
   const { tx, tables, batchId, filter, match, afterCursor, order } = query;
@@ -305,8 +305,8 @@ interface MemberSearch {
 }
 
 /**
- * Searches members in order, in growing parts, until `wanted` are found or the byte budget is used
- * up.
+ * Searches members in order and in growing chunks until `wanted` matches are found or the byte
+ * budget is used up.
  */
 async function searchMembers(
   { tx, tables, match }: MembersQuery,

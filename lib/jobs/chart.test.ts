@@ -59,12 +59,12 @@ it('charts the matches of a filter over a day and a week', async () => {
     (await chartJobs(console_.ctx(), condition, { range, by: 'class' }, NOW)).series
       .flatMap((one) => one.counts)
       .reduce((a, b) => a + b, 0);
-  // The current bucket also contains the part of the hour that is still to come.
+  // The current bucket extends into the future.
   expect(await total('day')).toBe(7);
   expect(await total('week', sql`j.error IS NOT NULL`)).toBe(2);
 });
 
-it('includes jobs without a queue and adds up all but the largest series', async () => {
+it('charts jobs without a queue, and the sum of all but the largest series', async () => {
   const { client } = console_;
   const ids = [];
   for (let n = 0; n < 12; n += 1)
@@ -101,7 +101,7 @@ it('extrapolates a large table from a sample and reports its size', async () => 
   );
 });
 
-it('parses an invalid request as the last hour by state', () => {
+it('parses an invalid chart request as the last hour by state', () => {
   expect(readChartRequest('week', 'class')).toEqual({ range: 'week', by: 'class' });
   for (const [range, by] of [
     ['toString', 'x'],

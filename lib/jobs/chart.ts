@@ -19,7 +19,7 @@ import {
 } from './recheck';
 import {
   CHART_RANGES,
-  CHART_SERIES,
+  MAX_CHART_SERIES,
   type Chart,
   type ChartRequest,
   type ChartSeries,
@@ -154,8 +154,8 @@ async function chartRechecked(
 }
 
 /**
- * Chooses a sample of about MAX_RECHECKED jobs of the range: a percentage of table pages, and one
- * of `oneOf` rows.
+ * Chooses a sample of about MAX_RECHECKED jobs in the range: a percentage of the table's pages, and
+ * one in `oneOf` of their rows.
  */
 async function rangeSample(
   tx: Tx,
@@ -195,12 +195,12 @@ function rankNames(rows: z.infer<typeof bucketRow>[]): BucketCount[] {
     ([a, ofA], [b, ofB]) => total(ofB) - total(ofA) || String(a).localeCompare(String(b)),
   );
   const others = new Map<number, number>();
-  for (const [, counts] of order.slice(CHART_SERIES))
+  for (const [, counts] of order.slice(MAX_CHART_SERIES))
     for (const [bucket, count] of counts) others.set(bucket, (others.get(bucket) ?? 0) + count);
   const asRows = (counts: Map<number, number>, rank: number | null, name: string | null) =>
     [...counts].map(([bucket, count]) => ({ bucket, count, rank, name, scanned: rows.length }));
   return [
-    ...order.slice(0, CHART_SERIES).flatMap(([name, counts], n) => asRows(counts, n + 1, name)),
+    ...order.slice(0, MAX_CHART_SERIES).flatMap(([name, counts], n) => asRows(counts, n + 1, name)),
     ...asRows(others, null, null),
   ];
 }
@@ -291,7 +291,7 @@ const bucketCountsSql = (
       FROM counted
      GROUP BY name
      ORDER BY rank
-     LIMIT ${CHART_SERIES})
+     LIMIT ${MAX_CHART_SERIES})
   SELECT counted.bucket, top.rank, top.name, sum(counted.count)::int AS count,
          (SELECT sum(count)::int FROM counted) AS scanned
     FROM counted
@@ -304,7 +304,7 @@ async function planCost(ctx: Ctx, statement: Sql): Promise<number> {
 }
 
 /**
- * Returns the percentage of the table that a number of pages is, with four digits; 100 for a
+ * Returns `maxPages` as a percentage of the table's pages, with four significant digits; 100 for a
  * smaller table.
  */
 async function samplePercent(tx: Tx, ctx: Ctx, maxPages: number): Promise<number> {
@@ -334,7 +334,7 @@ async function readWithinBudget<T>(
 function toSeries(rows: BucketCount[], buckets: number, factor: number): ChartSeries[] {
   const byRank = new Map<number, ChartSeries>();
   for (const { bucket, rank, name, count } of rows) {
-    const key = rank ?? CHART_SERIES + 1;
+    const key = rank ?? MAX_CHART_SERIES + 1;
     const series = byRank.get(key) ?? {
       name: name && redaction().redactText(name),
       other: rank === null,

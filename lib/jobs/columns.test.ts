@@ -20,11 +20,11 @@ it.each([
   ['nonsense', DEFAULT_COLUMNS.join()],
   ['args.,args,args.a..b,args.a b', DEFAULT_COLUMNS.join()],
   ['', DEFAULT_COLUMNS.join()],
-])('parses %s', (text, columns) => {
+])('parses the column selection "%s"', (text, columns) => {
   expect(parseColumns(text).join()).toBe(columns);
 });
 
-it('prints the columns that it parses, and null for the default', () => {
+it('prints selected columns in display order, and null for the default columns', () => {
   expect(printColumns(parseColumns('state,args.0.x'))).toBe('args.0.x,state');
   expect(printColumns(DEFAULT_COLUMNS)).toBeNull();
 });

@@ -11,7 +11,7 @@ import type { Count, JobCounts, StateCounts } from './types';
 
 /** Limits on the rows that a count reads of each part of the table. */
 export interface CountLimits {
-  /** The largest lower bound of a state, and the smallest estimate. */
+  /** The largest lower bound that is reported for a state, and the smallest estimate. */
   atLeast: number;
   /** Rows scanned without a filter. */
   scan: number;
@@ -40,7 +40,8 @@ export function exactOrAtLeast(isExact: boolean, count: number, limits: CountLim
 }
 
 /**
- * Adds counts; the sum is as certain as the least certain of them. A lower bound ignores estimates.
+ * Adds counts; the sum is as certain as the least certain of them. If it is only a lower bound,
+ * estimates are not added.
  */
 function addCounts(counts: readonly Count[], limits: CountLimits): Count {
   const total = (kinds: readonly Count['kind'][]) =>

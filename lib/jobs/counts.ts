@@ -7,9 +7,9 @@ import { ProcessCache, costTtl } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { refreshRunning, runningByIndex } from '../good-job/locks';
 import { stateOf } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import { JOB_STATES, type JobState } from '../good-job/types';
-import { isSlow } from '../search/conditions';
+import { isSlowTerm } from '../search/conditions';
 import { indexTerms, cachedSelection, selectTerm } from '../search/index-hints';
 import {
   COUNT_LIMITS,
@@ -33,7 +33,7 @@ import {
   redactedMatch,
   scannedJob,
 } from './recheck';
-import { type Count, type JobCounts, type StateCounts, countsOf } from './types';
+import { type Count, type JobCounts, type StateCounts, buildStateCounts } from './types';
 
 /** The jobs to count, and the limits. */
 interface CountScope {
@@ -74,16 +74,14 @@ interface PartCounts {
  */
 async function countParts(scope: CountScope): Promise<JobCounts> {
   const { tx, tables, filter, match, limits } = scope;
-  const hasDiscarded = !tables.schema.missingMigrations.some(
-    ({ migration }) => migration === 'add_index_good_jobs_discarded',
-  );
+  const hasDiscarded = hasIndex(tables, 'add_index_good_jobs_discarded');
   const listed = listedStates(filter);
   const all = await partsOf(scope, hasDiscarded, listed);
   const parts = all.filter(({ states }) => states.some((state) => listed.includes(state)));
   if (parts.length === 0)
     return jobCounts(
       filter,
-      countsOf(() => ({ kind: 'exact', count: 0 })),
+      buildStateCounts(() => ({ kind: 'exact', count: 0 })),
       { limits },
     );
   const { counts, partial } = match.needsRecheck
@@ -161,7 +159,7 @@ async function partsOf(
 async function scanParts(scope: CountScope, parts: readonly Part[]): Promise<PartCounts> {
   const { filter, match, limits } = scope;
   if (filter.terms.length === 0) return scanAllJobs(scope, parts);
-  const limit = filter.terms.some(isSlow) ? limits.textScan : limits.filteredScan;
+  const limit = filter.terms.some(isSlowTerm) ? limits.textScan : limits.filteredScan;
   return readParts(scope, parts, limit, sql`coalesce((${match.sql}), false)`);
 }
 
@@ -239,7 +237,7 @@ async function recheckParts(
   limit: number,
 ): Promise<PartCounts> {
   const budget = new SearchBudget();
-  // An equal share for each part, so that its end does not depend on the others.
+  // Each part gets an equal share, so that where its scan ends does not depend on the others.
   const maxBytes = Math.floor(MAX_SEARCHED_BYTES / Math.max(parts.length, 1));
   const scanned = await tx.query(
     scannedPartRow,
@@ -270,7 +268,7 @@ async function recheckParts(
   return result;
 }
 
-const NO_JOBS = countsOf(() => ({ kind: 'exact', count: 0 }));
+const NO_JOBS = buildStateCounts(() => ({ kind: 'exact', count: 0 }));
 const BUDGET_MS = 1_500;
 
 const cache = new ProcessCache<JobCounts>('job counts', {
@@ -299,7 +297,7 @@ function unknownOnTimeout(error: unknown): JobCounts {
   if (error instanceof ConsoleError && error.code === 'query_timeout')
     return jobCounts(
       { state: null, terms: [] },
-      countsOf(() => ({ kind: 'unknown' })),
+      buildStateCounts(() => ({ kind: 'unknown' })),
     );
   throw error;
 }
@@ -347,7 +345,7 @@ async function countRechecked(scope: CountScope, condition: Sql): Promise<JobCou
     [{ name: 'all', where: condition }],
     limits.textScan + 1,
   );
-  const tabs = countsOf((state) => {
+  const tabs = buildStateCounts((state) => {
     const count = counts.find((row) => row.state === state)?.count ?? 0;
     return exactOrAtLeast(partial.size === 0, count, limits);
   });
@@ -365,7 +363,7 @@ async function countByTerm(scope: CountScope, condition: Sql): Promise<JobCounts
        WHERE ${match.sql}
        GROUP BY 1`,
   );
-  const tabs = countsOf((state) => ({
+  const tabs = buildStateCounts((state) => ({
     kind: 'exact',
     count: rows.find((row) => row.state === state)?.count ?? 0,
   }));

@@ -21,7 +21,7 @@ import { loadColumns } from './rows';
 import { completeQuery } from './suggestions';
 import { parseColumns } from './types';
 
-/* Members of a payload other than `arguments`, which the application's own `serialize` writes. */
+/* Payload members that a job class adds in `serialize`, besides the standard ones. */
 
 const SECRET = 'zq7kxw9vjt3m';
 let console_: TestConsole;
@@ -34,8 +34,8 @@ afterEach(() => console_.client.query('TRUNCATE good_jobs, good_job_executions')
 const filterOf = (query: Record<string, string>) => parseJobFilter(new URLSearchParams(query));
 
 /**
- * Inserts a discarded job that repeats SECRET in all texts besides the payload member that names
- * it.
+ * Inserts a discarded job whose error, labels and other texts repeat SECRET. `payload` returns a
+ * payload that marks it as secret.
  */
 async function addJob(payload: (id: string) => string | null): Promise<string> {
   const id = randomUUID();
@@ -110,7 +110,7 @@ it('hides every text of a job whose custom members are too large to read', async
   expect(await outputsOf(id)).not.toContain(SECRET);
 });
 
-it('finds no repeat of a secret of a custom member by a search', async () => {
+it('a search does not find repeats of a secret in a custom member', async () => {
   await addJob((own) => serializedParams(own, { tenant_token: SECRET, arguments: [SECRET] }));
   for (const q of [SECRET.slice(0, 6), `error:${SECRET}`, `label:${SECRET.slice(0, 4)}*`]) {
     expect((await listJobs(console_.ctx(), filterOf({ q }))).rows, q).toEqual([]);
@@ -126,7 +126,7 @@ it('redacts nothing for ordinary custom members', async () => {
   expect(await outputsOf(id)).toContain(SECRET);
 });
 
-it('does not print a number of attempts with very many digits', async () => {
+it('does not print an attempt number with thousands of digits', async () => {
   const id = randomUUID();
   await insertJob(console_.client, { id, ...DISCARDED });
   for (const executions of ['1e131071', '0e-16383', '2', '1.5'])

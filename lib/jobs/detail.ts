@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AUDIT_EVENTS } from '../audit/recorder';
 import type { Ctx } from '../context/types';
 import { prettyJsonInSteps } from '../core/json';
-import { cut, toUtc, instantMs, isBlankSql, isTimestamp } from '../core/text';
+import { truncateText, toUtc, instantMs, isBlankSql, isTimestamp } from '../core/text';
 import type { Tx } from '../db/database';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { actionWarnings, eligibility } from '../good-job/actions';
@@ -15,7 +15,7 @@ import { stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import type { ActionWarnings } from '../good-job/types';
 import { REDACTION_MARKER } from '../redaction/redaction';
-import { enqueuedAtOf, executionNumber, smallParams } from './executions';
+import { enqueuedAtOf, executionNumber, limitedParamsSql } from './executions';
 import { jobRowColumns, readJobRow, rowFields } from './rows';
 import {
   MAX_ERROR_CHARS,
@@ -48,7 +48,7 @@ const detailRow = readJobRow.extend({
   batchCallbackId: z.string().nullable(),
   lockedById: z.string().nullable(),
   processSeenAt: z.string().nullable(),
-  /** Null if a standby cannot tell. */
+  /** Null on a standby that cannot see the worker's advisory lock. */
   held: z.boolean().nullable(),
   finished: z.boolean(),
   errorPresent: z.boolean(),
@@ -68,7 +68,7 @@ const MAX_COMPARED = 100;
  */
 const errorAttempt = (tables: GoodJobTables): Sql => sql`LEFT JOIN LATERAL (
   SELECT e.created_at, e.number
-    FROM (SELECT e.created_at, e.id, e.error, ${executionNumber(smallParams)} AS number
+    FROM (SELECT e.created_at, e.id, e.error, ${executionNumber(limitedParamsSql)} AS number
             FROM ${tables.executions} e
            WHERE e.active_job_id = j.id
            ORDER BY e.created_at DESC, e.id DESC
@@ -82,7 +82,7 @@ const errorAttempt = (tables: GoodJobTables): Sql => sql`LEFT JOIN LATERAL (
  * (GoodJob::Job#retry_job).
  */
 const firstAttempt = (tables: GoodJobTables): Sql => sql`LEFT JOIN LATERAL (
-  SELECT e.created_at, ${enqueuedAtOf(smallParams)} AS enqueued_at
+  SELECT e.created_at, ${enqueuedAtOf(limitedParamsSql)} AS enqueued_at
     FROM ${tables.executions} e
    WHERE e.active_job_id = j.id
    ORDER BY e.created_at, e.id
@@ -111,7 +111,7 @@ export async function getJob(
     withArguments: true,
   });
   const json = await argumentsJson(row.arguments, args);
-  const shortJson = json && cut(json, MAX_ARGUMENT_CHARS);
+  const shortJson = json && truncateText(json, MAX_ARGUMENT_CHARS);
   const error = texts.error ?? '';
   const { createdAt, scheduledAt, performedAt, finishedAt, cronAt } = row;
   const { batchCallbackId, lockedById, processSeenAt, held } = row;
@@ -119,7 +119,7 @@ export async function getJob(
     ...rowFields(row),
     ...shortNames(texts),
     ...(tooLarge ? { tooLarge } : {}),
-    error: texts.error && (all ? error : cut(error, MAX_ERROR_CHARS)),
+    error: texts.error && (all ? error : truncateText(error, MAX_ERROR_CHARS)),
     errorLength: error.length,
     errorAttempt: errorAttemptOf(row),
     firstEnqueuedAt: firstEnqueuedAt(row),
@@ -192,13 +192,13 @@ function firstEnqueuedAt({ firstStartedAt, firstEnqueuedText }: DetailRow): stri
 function shortNames(
   texts: Pick<RedactedTexts, 'jobClass' | 'queueName' | 'cronKey' | 'concurrencyKey' | 'labels'>,
 ) {
-  const truncate = (name: string | null) => name && cut(name, MAX_NAME_CHARS);
+  const truncate = (name: string | null) => name && truncateText(name, MAX_NAME_CHARS);
   return {
     jobClass: truncate(texts.jobClass),
     queueName: truncate(texts.queueName),
     cronKey: truncate(texts.cronKey),
     concurrencyKey: truncate(texts.concurrencyKey),
-    labels: texts.labels.slice(0, MAX_LABELS).map((label) => cut(label, MAX_NAME_CHARS)),
+    labels: texts.labels.slice(0, MAX_LABELS).map((label) => truncateText(label, MAX_NAME_CHARS)),
   };
 }
 
@@ -286,7 +286,7 @@ export type TimelineStep =
 const MAX_OWN_RETRY_SECONDS = 5;
 /** A job that is due later than this after its enqueue was scheduled for a time. */
 const MIN_SCHEDULED_SECONDS = 1;
-/** Shorter waits are left out. */
+/** Shorter waits are not listed. */
 const MIN_WAIT_SECONDS = 0.0005;
 
 const secondsBetween = (from: string, to: string) => (instantMs(to) - instantMs(from)) / 1000;
@@ -346,7 +346,7 @@ function attemptSteps(
     steps.push({ kind: isRetryByHand ? 'retried_by_hand' : 'enqueued', at: enqueuedAt });
   const from = previousEndedAt === null || isRetryByHand ? enqueuedAt : previousEndedAt;
   const kind = previousEndedAt !== null && !isRetryByHand ? 'backoff' : 'waited';
-  // The attempt's own wait is used if possible, so that the page shows one number for it.
+  // The attempt's recorded wait is preferred, so that the page shows a single number for it.
   const waitSeconds =
     (kind === 'waited' ? attempt.queueWait : null) ?? secondsBetween(from, attempt.createdAt);
   const dueAt = kind === 'waited' && attempt.queueWait !== null ? attempt.scheduledAt : null;

@@ -7,8 +7,8 @@ import {
   serializedParams,
 } from '@/test/harness/rows';
 import { TestConsole, lockKey } from '@/test/harness/test-console';
-import { listExecutions, markLostExecution, pageOfExecutions } from './executions';
-import { EXECUTIONS_SHOWN } from './types';
+import { listExecutions, markLostExecution, getExecutionPage } from './executions';
+import { EXECUTIONS_PER_PAGE } from './types';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('job_executions')));
@@ -64,7 +64,7 @@ it('marks the running execution as interrupted when the worker of the job is los
 
 it('pages through all executions of a job and links its first failure', async () => {
   const id = await insertJob(console_.client, DISCARDED);
-  const total = 2 * EXECUTIONS_SHOWN + 50;
+  const total = 2 * EXECUTIONS_PER_PAGE + 50;
   for (let number = 1; number <= total; number += 1)
     await execution(
       id,
@@ -77,7 +77,7 @@ it('pages through all executions of a job and links its first failure', async ()
   const starts: (string | null)[] = [];
   do {
     starts.push(from);
-    const page = await pageOfExecutions(ctx, id, { from });
+    const page = await getExecutionPage(ctx, id, { from });
     numbers.push(...page.rows.map(({ number }) => number));
     expect(page.firstFailure).toMatchObject({ number: 3 });
     expect(page.newer).toEqual(starts.length > 1 ? { from: starts.at(-2) } : null);
@@ -86,8 +86,8 @@ it('pages through all executions of a job and links its first failure', async ()
   expect(numbers).toEqual(Array.from({ length: total }, (_, n) => total - n));
   expect(starts).toHaveLength(3);
 
-  const first = await pageOfExecutions(ctx, id, {
-    from: (await pageOfExecutions(ctx, id)).firstFailure?.id ?? null,
+  const first = await getExecutionPage(ctx, id, {
+    from: (await getExecutionPage(ctx, id)).firstFailure?.id ?? null,
   });
   expect(first.rows.map(({ number }) => number)).toEqual([3, 2, 1]);
 });
@@ -95,6 +95,6 @@ it('pages through all executions of a job and links its first failure', async ()
 it('starts with the newest execution when the requested one does not exist', async () => {
   const id = await insertJob(console_.client, DISCARDED);
   await execution(id, 1, FAILED);
-  const page = await pageOfExecutions(console_.ctx(), id, { from: id });
+  const page = await getExecutionPage(console_.ctx(), id, { from: id });
   expect(page).toMatchObject({ rows: [{ number: 1 }], newer: null, older: null });
 });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Ctx } from '../context/types';
 import { parseJsonInSteps } from '../core/json';
 import type { TextBudget } from '../core/steps';
-import { cut } from '../core/text';
+import { truncateText } from '../core/text';
 import type { Tx } from '../db/database';
 import {
   MAX_FULL_TEXT_BYTES,
@@ -33,7 +33,7 @@ import {
   textWithinLimit,
 } from './texts';
 import {
-  EXECUTIONS_SHOWN,
+  EXECUTIONS_PER_PAGE,
   EXECUTION_STATES,
   type ExecutionPage,
   type ExecutionRow,
@@ -41,7 +41,7 @@ import {
 } from './types';
 
 /** The payload of the execution `e`, or NULL if it is large. */
-export const smallParams: Sql = sql`(
+export const limitedParamsSql: Sql = sql`(
   CASE WHEN pg_column_size(e.serialized_params) <= ${MAX_TEXT_BYTES}
        THEN e.serialized_params END)`;
 
@@ -103,7 +103,7 @@ interface ListOptions {
  * Returns a page of executions of a job, with links to the adjacent pages and to the first failure.
  * A `from` that does not exist gives the first page.
  */
-export async function pageOfExecutions(
+export async function getExecutionPage(
   ctx: Ctx,
   jobId: string,
   { from = null, wholeId = null }: ListOptions = {},
@@ -142,9 +142,9 @@ async function readLinks(
             FROM ${executions} e
            WHERE ${startsAt(ctx.tables, jobId, from)}
            ORDER BY e.created_at DESC, e.id DESC
-           LIMIT ${EXECUTIONS_SHOWN + 1}),
+           LIMIT ${EXECUTIONS_PER_PAGE + 1}),
         failed AS (
-          SELECT e.id, ${executionNumber(smallParams)} AS number
+          SELECT e.id, ${executionNumber(limitedParamsSql)} AS number
             FROM ${executions} e
            WHERE e.active_job_id = ${jobId} AND e.error IS NOT NULL
            ORDER BY e.created_at, e.id
@@ -155,8 +155,8 @@ async function readLinks(
                   WHERE n.active_job_id = ${jobId}
                     AND (n.created_at, n.id) > (start.created_at, start.id)
                   ORDER BY n.created_at, n.id
-                  LIMIT ${EXECUTIONS_SHOWN + 1}) AS newer,
-               CASE WHEN (SELECT count(*) FROM page) > ${EXECUTIONS_SHOWN}
+                  LIMIT ${EXECUTIONS_PER_PAGE + 1}) AS newer,
+               CASE WHEN (SELECT count(*) FROM page) > ${EXECUTIONS_PER_PAGE}
                     THEN (SELECT p.id FROM page p ORDER BY p.created_at, p.id LIMIT 1) END AS older,
                (SELECT id FROM failed) AS "failedId",
                (SELECT number FROM failed) AS "failedNumber"`,
@@ -165,7 +165,8 @@ async function readLinks(
   if (!row) return { newer: null, older: null, firstFailure: null };
   const { newer, older, failedId, failedNumber } = row;
   // The URL of the newest page has no `from`.
-  const newerFrom = newer.length > EXECUTIONS_SHOWN ? (newer[EXECUTIONS_SHOWN - 1] ?? null) : null;
+  const newerFrom =
+    newer.length > EXECUTIONS_PER_PAGE ? (newer[EXECUTIONS_PER_PAGE - 1] ?? null) : null;
   const number = failedNumber === null ? null : Number(failedNumber);
   return {
     newer: newer.length > 0 ? { from: newerFrom } : null,
@@ -298,10 +299,10 @@ function readExecutions(
              pg_column_size(e.serialized_params) AS "storedBytes"
         FROM ${ctx.tables.executions} e
         JOIN ${ctx.tables.jobs} j ON j.id = e.active_job_id
-       CROSS JOIN LATERAL (SELECT ${smallParams} AS params) p
+       CROSS JOIN LATERAL (SELECT ${limitedParamsSql} AS params) p
        WHERE ${where}
        ORDER BY e.created_at DESC, e.id DESC
-       LIMIT ${EXECUTIONS_SHOWN}`,
+       LIMIT ${EXECUTIONS_PER_PAGE}`,
   );
 }
 
@@ -374,7 +375,7 @@ class ExecutionRedactor {
     for (const frame of storedFrames) if (frame !== null) frames.push(await redactText(frame));
     const listedFrames = isWhole
       ? frames
-      : frames.slice(0, MAX_FRAMES).map((frame) => cut(frame, MAX_FRAME_CHARS));
+      : frames.slice(0, MAX_FRAMES).map((frame) => truncateText(frame, MAX_FRAME_CHARS));
     const isLonger =
       (error?.length ?? 0) > MAX_ERROR_CHARS ||
       frames.length > MAX_FRAMES ||
@@ -383,7 +384,7 @@ class ExecutionRedactor {
       ...row,
       number: row.number === null ? null : Number(row.number),
       enqueuedAt: row.enqueuedAt && (await redactText(row.enqueuedAt)),
-      error: isWhole ? error : error && cut(error, MAX_ERROR_CHARS),
+      error: isWhole ? error : error && truncateText(error, MAX_ERROR_CHARS),
       errorEvent: ERROR_EVENTS[row.errorEvent ?? -1] ?? null,
       isCut: !isWhole && isLonger,
       isWhole,

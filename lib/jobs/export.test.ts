@@ -27,7 +27,7 @@ const objects = async (query: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('NDJSON', () => {
-  it('NDJSON has one line per job with all of its values', async () => {
+  it('an NDJSON export has one line per job with all of its values', async () => {
     const id = '00000000-0000-4000-8000-000000000001';
     await insertJob(console_.client, {
       id,
@@ -57,7 +57,7 @@ describe('NDJSON', () => {
     });
   });
 
-  it('NDJSON has every job once in list order for any chunk size', async () => {
+  it('an NDJSON export has every job once in list order for any chunk size', async () => {
     await console_.client.query(`
       INSERT INTO good_jobs (id, active_job_id, queue_name, priority, job_class, serialized_params,
         scheduled_at, created_at, updated_at, finished_at, performed_at)
@@ -76,7 +76,7 @@ describe('NDJSON', () => {
     ['state=queued', { scheduled_at: '2099-01-01' }],
     ['', { created_at: new Date().toISOString() }],
   ])(
-    'neither repeats nor leaves out a job because another one has moved meanwhile: %s',
+    'an export neither repeats nor skips a job when another job moves in the list: %s',
     async (query, moved) => {
       const class_ = `Moving${query}`;
       await console_.client.query(
@@ -116,7 +116,7 @@ describe('NDJSON', () => {
     },
   );
 
-  it('NDJSON resumes a search that ended at its time budget', async () => {
+  it('an NDJSON export resumes a search that ended at its time budget', async () => {
     const hit = await insertJob(console_.client, {
       ...SUCCEEDED,
       created_at: '2020-01-01',
@@ -137,7 +137,7 @@ describe('NDJSON', () => {
 });
 
 describe('CSV', () => {
-  it('CSV is safe in a spreadsheet: a UTF-8 byte order mark, quotes and no formulas', async () => {
+  it('a CSV export has a UTF-8 byte order mark, quotes and no formulas', async () => {
     const id = await insertJob(console_.client, {
       ...DISCARDED,
       job_class: '=cmd|/c calc',
@@ -154,7 +154,7 @@ describe('CSV', () => {
     expect(text).toContain(`,' +1,`);
   });
 
-  it('CSV has only the header when no job matches', async () => {
+  it('a CSV export has only the header when no job matches', async () => {
     expect((await exported('q=class:NoSuchJob', 'csv')).split('\n').filter(Boolean)).toHaveLength(
       1,
     );

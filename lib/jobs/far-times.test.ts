@@ -45,7 +45,7 @@ it('renders the page of a job that is scheduled for the year 29999', async () =>
   expect(job && buildTimeline(job, [])).toMatchObject([{ kind: 'enqueued' }, { kind: 'due' }]);
 });
 
-it('links a group of failures that are retried in the year 29999 to its jobs', async () => {
+it('links a failure group whose next retry is in the year 29999 to its jobs', async () => {
   const id = await insertJob(console_.client, {
     error: 'RuntimeError: far',
     scheduled_at: FAR,

@@ -94,7 +94,7 @@ describe('parseJobFilter', () => {
       { name: 'q', value: 'statee:x', reason: 'field' },
     ]);
   });
-  it('returns the states that a list can have', () => {
+  it('returns the states that the jobs of a filter can have', () => {
     expect(listedStates(read('q=-state:succeeded,discarded'))).toEqual([
       'scheduled',
       'retried',
@@ -103,7 +103,7 @@ describe('parseJobFilter', () => {
     ]);
     expect(listedStates(read('state=running&q=state:queued'))).toEqual([]);
   });
-  it('sorts mixed states by the time field of the query', () => {
+  it('sorts a list of several states by the time field of the query', () => {
     expect(sortOf(read('q=finished:2026-11-15'))).toEqual({
       column: 'finished',
       direction: 'desc',
@@ -121,7 +121,7 @@ describe('parseJobFilter', () => {
       direction: 'asc',
     });
   });
-  it('removes a sort that the new tab does not support, and single terms', () => {
+  it('removes a sort that the new tab does not support, or one term of a filter', () => {
     const filter = read('state=queued&sort=priority&q=a b&label=x');
     expect(jobFilterParams(withState(filter, 'succeeded'))).toEqual({
       state: 'succeeded',

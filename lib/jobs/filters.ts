@@ -11,7 +11,7 @@ import {
   parseCursor,
   parseLimit,
 } from '../core/search-params';
-import { cut, isFilterText, isRowTime } from '../core/text';
+import { truncateText, isFilterText, isRowTime } from '../core/text';
 import type { Tx } from '../db/database';
 import { findGroupJobIds } from '../failures/queries';
 import type { GoodJobTables } from '../good-job/tables';
@@ -20,7 +20,7 @@ import { failureRedactor, redaction } from '../redaction/redaction';
 import { unescapeValue, batchIdCondition, jobIdCondition, likePattern } from '../search/conditions';
 import { parseQuery, printQuery, idsTerm, textTerm } from '../search/parser';
 import {
-  FINISHED_SINCE,
+  FINISHED_SINCE_SECONDS,
   type FailureTerm,
   type MatchTerm,
   type NotUnderstoodTerm,
@@ -117,7 +117,7 @@ export interface JobFilter {
 export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter {
   const notUnderstood: NotUnderstood[] = [];
   const reject = (name: string) =>
-    notUnderstood.push({ name, value: cut(params.get(name) ?? '', MAX_INVALID_CHARS) });
+    notUnderstood.push({ name, value: truncateText(params.get(name) ?? '', MAX_INVALID_CHARS) });
 
   const state = params.get('state') || null;
   if (state && !isJobState(state)) reject('state');
@@ -193,7 +193,9 @@ function readParam(param: TermParam, source: string): Term | null {
     case 'process_id':
       return source.length === 36 ? idsTerm('process', [source], common) : null;
     case 'finished_since': {
-      const secondsAgo = Object.hasOwn(FINISHED_SINCE, source) ? FINISHED_SINCE[source] : undefined;
+      const secondsAgo = Object.hasOwn(FINISHED_SINCE_SECONDS, source)
+        ? FINISHED_SINCE_SECONDS[source]
+        : undefined;
       return secondsAgo === undefined
         ? null
         : {
@@ -254,12 +256,18 @@ export function notUnderstoodOf(
 ): (NotUnderstood & { reason?: NotUnderstoodTerm['reason'] })[] {
   const ofTerms = filter.terms.flatMap((term) =>
     term.kind === 'not_understood'
-      ? [{ name: term.param, value: cut(term.source, MAX_DISPLAYED_CHARS), reason: term.reason }]
+      ? [
+          {
+            name: term.param,
+            value: truncateText(term.source, MAX_DISPLAYED_CHARS),
+            reason: term.reason,
+          },
+        ]
       : [],
   );
   const ofParams = filter.notUnderstood.map(({ name, value }) => ({
     name,
-    value: cut(value, MAX_DISPLAYED_CHARS),
+    value: truncateText(value, MAX_DISPLAYED_CHARS),
   }));
   return [...ofParams, ...ofTerms];
 }
@@ -394,7 +402,7 @@ interface ResolvedFilter {
 type IdText = TextTerm & { id: string };
 const isIdText = (term: Term): term is IdText => term.kind === 'text' && term.id !== null;
 
-/** What the texts of a filter are, in order. */
+/** The kind of each search text of a filter, in order. */
 const textKindsRow = z.strictObject({ kinds: z.array(z.enum(['id', 'batch', 'text'])) });
 
 /**

@@ -15,9 +15,9 @@ import { listJobs } from './list';
 import { completeQuery } from './suggestions';
 
 /*
- * A search for the beginning of a secret must give the same rows, numbers and end of the search as
- * one for a wrong text, however many jobs contain it: in the arguments and, as a repeat, in all
- * other columns.
+ * A search for the beginning of a secret must return the same rows and counts, and end at the same
+ * job, as a search for a wrong text, however many jobs contain the secret in their arguments or
+ * repeat it in other columns.
  */
 
 const SECRETS = { one: 'zq7kxw9vjt3m', some: 'hd5fyb2npc8q', most: 'vm3jwk6xtz4r' } as const;
@@ -206,7 +206,7 @@ describe('a hidden match changes no answer', () => {
       CREATE INDEX ON good_jobs USING gin ((serialized_params -> 'arguments') jsonb_path_ops);
       ANALYZE good_jobs`);
     const ctx = await console_.dropIndexes([], options);
-    // Indexes are cached for a minute, so this test needs tables of its own.
+    // Detected indexes are cached for a minute per schema identity, so this test needs its own.
     Object.assign(ctx.tables.schema, { identity: 'with indexes of texts' });
     for (const q of ['zq7k', 'vm3j']) {
       expect(await listJobs(ctx, parseJobFilter(new URLSearchParams({ q })))).toMatchObject({
@@ -227,7 +227,7 @@ describe('a hidden match changes no answer', () => {
   }, 600_000);
 });
 
-it('changes many jobs by a bulk action when their visible text matches', async () => {
+it('a bulk action counts all jobs with a visible match and requires a confirmation', async () => {
   const ctx = console_.ctx({ bulkOperatorLimit: 1_000_000 });
   const target = {
     kind: 'filter',

@@ -25,8 +25,8 @@ import { completeQuery } from './suggestions';
 import { parseColumns } from './types';
 
 /*
- * Jobs whose texts are larger than a list reads: a secret beyond the limit must be redacted before
- * it, and a search must report that they were not searched.
+ * Jobs with texts too large for a list to read: a secret after the limit must be redacted where it
+ * is repeated before the limit, and a search must report the job as unsearched.
  */
 
 const SECRET = 'zq7kxw9vjt3m';
@@ -113,7 +113,7 @@ describe('a secret beyond a size limit is redacted where it is repeated before t
     ['a queue of many characters', [], { ...repeats, queue_name: behind(5_000) }],
     ['a concurrency key of many characters', [], { ...repeats, concurrency_key: behind(5_000) }],
   ];
-  it.each(cases)('%s', async (name, args, columns) => {
+  it.each(cases)('redacts repeats of a secret in %s', async (name, args, columns) => {
     const job_class = `Cut${cases.findIndex(([other]) => other === name)}Job`;
     const id = await addJob(args, { ...columns, job_class });
     await insertExecution(console_.client, id, {
@@ -145,19 +145,22 @@ describe('a secret beyond a size limit is redacted where it is repeated before t
       { error_backtrace: [...new Array<string>(201).fill('a.rb:1'), `token=${SECRET}`] },
     ],
   ];
-  it.each(executions)('in an execution: %s', async (name, { arguments: args = [], ...columns }) => {
-    const job_class = `Execution${executions.findIndex(([other]) => other === name)}Job`;
-    const id = await addJob([], { ...DISCARDED, job_class });
-    await insertExecution(console_.client, id, {
-      error: `LoginError: ${SECRET} was refused`,
-      error_backtrace: [`app/login.rb:1:in '${SECRET}'`],
-      finished_at: new Date(),
-      ...columns,
-      serialized_params: serializedParams(id, { arguments: args }),
-    });
-    const all = await visibleTexts(id, job_class);
-    expect(all.split(SECRET).length - 1).toBe(0);
-  });
+  it.each(executions)(
+    'redacts a secret of a large execution: %s',
+    async (name, { arguments: args = [], ...columns }) => {
+      const job_class = `Execution${executions.findIndex(([other]) => other === name)}Job`;
+      const id = await addJob([], { ...DISCARDED, job_class });
+      await insertExecution(console_.client, id, {
+        error: `LoginError: ${SECRET} was refused`,
+        error_backtrace: [`app/login.rb:1:in '${SECRET}'`],
+        finished_at: new Date(),
+        ...columns,
+        serialized_params: serializedParams(id, { arguments: args }),
+      });
+      const all = await visibleTexts(id, job_class);
+      expect(all.split(SECRET).length - 1).toBe(0);
+    },
+  );
 });
 
 /** Text that Postgres cannot compress. */
@@ -174,7 +177,7 @@ describe('a job whose texts are too large to read', () => {
     ['base64', Buffer.from(SECRET).toString('base64')],
     ['HTML entities', [...SECRET].map((char) => `&#${char.charCodeAt(0)};`).join('')],
   ])(
-    'a label that repeats a hidden value in %s is hidden in the list of jobs',
+    'the job list hides a label that repeats a hidden value in the encoding %s',
     async (_, label) => {
       const id = await addJob([{ password: SECRET }], { labels: [label] });
       const { rows } = await listJobs(console_.ctx(), filterOf({ q: `id:${id}` }));
@@ -182,7 +185,7 @@ describe('a job whose texts are too large to read', () => {
     },
   );
 
-  it('reports in a list which text is too large, with its size', async () => {
+  it('the job list reports which text of a job is too large, and its size', async () => {
     const job_class = 'SizedJob';
     await addJob([{ note: filler(100_000) }], { job_class, created_at: '2026-01-03' });
     await addJob([], { job_class, ...DISCARDED, error: filler(70_000), created_at: '2026-01-02' });
@@ -212,7 +215,7 @@ describe('a job whose texts are too large to read', () => {
     expect(whole?.tooLarge).toBeUndefined();
   });
 
-  it('shows raw JSON up to 2 MB, and only its size beyond', async () => {
+  it('shows raw JSON of up to 2 MB, and only the size of larger JSON', async () => {
     const small = await addJob([filler(1_900_000)], { job_class: 'RawJob' });
     const large = await addJob([filler(2_200_000)], { job_class: 'RawJob' });
     expect(await getRawJob(console_.ctx(), small)).toHaveProperty('text');
@@ -277,7 +280,7 @@ describe('a search with large jobs', () => {
     ['concurrency key', { concurrency_key: filler(5_000) }],
     ['class', { job_class: `LongJob${'x'.repeat(5_000)}` }],
   ] as [string, Columns][])(
-    'reports a job with a %s that no list reads as unsearched',
+    'reports a job whose %s is too large for a list as unsearched',
     async (name, columns) => {
       const label = `long ${name}`;
       await addJob(['needle'], { labels: [label], ...columns });
@@ -371,7 +374,7 @@ describe('a search with large jobs', () => {
     }
   });
 
-  it('changes all jobs of many bytes by a bulk action, in windows limited by bytes', async () => {
+  it('a bulk action changes all jobs with large texts, in windows limited by bytes', async () => {
     const job_class = 'WindowsJob';
     for (let n = 0; n < 100; n += 1)
       await addJob([filler(50_000)], { job_class, ...DISCARDED, error: 'Timeout: needle' });
@@ -397,7 +400,7 @@ describe('a search with large jobs', () => {
     expect(rows).toEqual([{ open: 100 }]);
   });
 
-  it('changes searched jobs by a bulk action and reports those that it skips', async () => {
+  it('a bulk action changes searched jobs and reports unsearched ones', async () => {
     const job_class = 'BulkJob';
     const error = 'Timeout: needle';
     await addJob([{ note: filler(200_000) }], { job_class, ...DISCARDED, error });
@@ -423,7 +426,7 @@ describe('a search with large jobs', () => {
     expect(rows).toEqual([{ id: small }]);
   });
 
-  it('gives the same answers for a part of a secret in large jobs as for a missing text', async () => {
+  it('a search of large jobs is the same for part of a secret and for a missing text', async () => {
     const job_class = 'OracleJob';
     for (let n = 0; n < 4; n += 1)
       await addJob([{ password: SECRET, note: filler(n % 2 ? 2_200_000 : 70_000) }], {
@@ -462,7 +465,7 @@ describe('a search with large jobs', () => {
   }, 120_000);
 });
 
-it('completes no class, queue or label of more than 1,000 bytes', async () => {
+it('suggests no class, queue or label of more than 1,000 bytes', async () => {
   await addJob([], { job_class: `Completed${'x'.repeat(2_000)}`, labels: [filler(2_000)] });
   await addJob([], { job_class: 'CompletedJob', queue_name: filler(2_000), labels: ['short'] });
   for (const text of ['class:', 'class:Completed', 'queue:', 'label:']) {
@@ -557,7 +560,7 @@ describe('an export', () => {
     ]);
   });
 
-  it('limits the bytes of labels in a chunk like those of other texts', async () => {
+  it('an export limits the bytes of labels in a chunk like those of other texts', async () => {
     const job_class = 'LabelledJob';
     for (let n = 0; n < 40; n += 1) await addJob([], { job_class, labels: ['a'.repeat(200_000)] });
     let most = 0;
@@ -570,7 +573,7 @@ describe('an export', () => {
     expect(most).toBeLessThan(2_500_000);
   });
 
-  it('records the rows read so far when the client disconnects', async () => {
+  it('an export records the rows read so far when the client disconnects', async () => {
     const job_class = 'LeftJob';
     await addJob(['small'], { job_class });
     const chunks = exportJobs(console_.ctx(), filterOf({ job_class }), 'csv');

@@ -4,14 +4,14 @@ import { parseField } from '../search/parser';
 import {
   COMMA,
   FIELDS,
-  FINISHED_SINCE,
+  FINISHED_SINCE_SECONDS,
   type Field,
   MINUS,
   parseValues,
   quoteValue,
   tokenize,
 } from '../search/terms';
-import { type Count, type JobCounts, type JobPage, type JobRow, countsOf } from './types';
+import { type Count, type JobCounts, type JobPage, type JobRow, buildStateCounts } from './types';
 
 const PARAMS = { class: 'job_class', queue: 'queue_name' } as const;
 
@@ -65,7 +65,9 @@ export function filterParts(query: string): FilterPart[] {
     if (value.trim() === '') return [];
     if (name === 'q') return tokenize(value).map(({ text }) => partOf(text));
     if (name === 'state') return [{ kind: 'states', states: [value], isNegated: false }];
-    const seconds = Object.hasOwn(FINISHED_SINCE, value) ? FINISHED_SINCE[value] : undefined;
+    const seconds = Object.hasOwn(FINISHED_SINCE_SECONDS, value)
+      ? FINISHED_SINCE_SECONDS[value]
+      : undefined;
     if (name === 'finished_since' && seconds !== undefined)
       return [field('finished', `>=${seconds / HOUR_SECONDS}h`)];
     const fieldName = Object.hasOwn(FIELD_OF, name) ? FIELD_OF[name] : undefined;
@@ -121,7 +123,7 @@ export function reconcileCounts(counts: JobCounts, { state, page }: ListedPage):
       ? { kind: 'at_least', count: rows }
       : count;
   };
-  const tabs = countsOf((tab) =>
+  const tabs = buildStateCounts((tab) =>
     state === null || state === tab ? reconcile(counts.tabs[tab], tab) : counts.tabs[tab],
   );
   const list = reconcile(counts.list, state);

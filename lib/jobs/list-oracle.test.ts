@@ -8,8 +8,8 @@ import { parseJobFilter } from './filters';
 import { listJobs } from './list';
 
 /*
- * Compares every filter, and every pair of filters, with independent SQL: no condition, order or
- * page of the expectation comes from the code under test.
+ * Compares every filter, and every pair of filters, with independent SQL: the expected conditions,
+ * order and pages do not come from the code under test.
  */
 
 const T = Date.parse('2026-11-20T10:00:00Z');
@@ -81,7 +81,7 @@ beforeAll(async () => {
       Array.from({ length: 32 }, hex)
         .join('')
         .replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
-    // Many jobs share a timestamp, and some are a microsecond apart, so that pages break inside
+    // Many jobs share a timestamp, and some are a microsecond apart, so that a page can end between
     // them.
     const moment = () => at(pick([0, 0, 0, 60, 120, 3600]), pick([0, 0, 1, 123456, 123457]));
     const finished = random() < 0.55 ? moment() : null;
@@ -169,7 +169,7 @@ const hasExecution = (condition: string) => `EXISTS (
 const byId = (prefix: string) =>
   `(id::text LIKE '${prefix}%' OR active_job_id::text LIKE '${prefix}%')`;
 
-/** A filter as query parameters, and the equivalent SQL. The `q` of a pair is joined. */
+/** A filter as query parameters, and the equivalent SQL. A pair of filters has both `q` joined. */
 const FILTERS: [Record<string, string>, string][] = [
   [{}, 'true'],
   ...['scheduled', 'retried', 'queued', 'running', 'succeeded', 'discarded'].flatMap(
@@ -377,7 +377,7 @@ const statesOf = async (conditions: string[]) =>
     );
 
 describe('every filter', () => {
-  it.each(FILTERS)('%o', async (params, condition) => {
+  it.each(FILTERS)('pages through the jobs of the filter %o', async (params, condition) => {
     const expected = await oracle([condition], naturalOrder(await statesOf([condition]), params));
     const forwards = await pages({ ...params, limit: '7' }, 'next');
     expect(forwards.ids).toEqual(expected);
@@ -401,7 +401,7 @@ describe('every filter', () => {
 });
 
 describe('counts', () => {
-  it.each(FILTERS)('%o', async (params, condition) => {
+  it.each(FILTERS)('counts the jobs of the filter %o', async (params, condition) => {
     const { rows } = await console_.client.query<{ state: string; count: number }>(
       `SELECT ${STATE} AS state, count(*)::int FROM good_jobs WHERE ${condition} GROUP BY 1`,
     );
@@ -422,7 +422,7 @@ describe('counts', () => {
 
 describe('every two filters', () => {
   it.each(FILTERS.map((filter, n) => [n, filter] as const))(
-    '%i',
+    'combines filter %i with every later filter',
     async (n, [params, condition]) => {
       for (const [otherParams, otherCondition] of FILTERS.slice(n + 1)) {
         const taken = Object.keys(params).some((name) => name !== 'q' && name in otherParams);
@@ -450,7 +450,7 @@ describe('every sort', () => {
       [sort, by(keys, 'ASC')] as const,
       [`-${sort}`, by(keys, 'DESC')] as const,
     ]),
-  )('%s', async (sort, order) => {
+  )('pages through every state in the order %s', async (sort, order) => {
     const suits = SORTS.find(([column]) => column === sort.replace('-', ''))?.[2] ?? /./;
     for (const state of [
       null,
@@ -556,7 +556,7 @@ describe('pages', () => {
     'state=queued&sort=-priority',
     'q=請求',
     'queue_name=default&sort=scheduled',
-  ])('resume at the position of a deleted row: %s', async (query) => {
+  ])('pages resume at the position of a deleted row: %s', async (query) => {
     const params = Object.fromEntries(new URLSearchParams(query));
     const expected = (await pages(params, 'next')).ids;
     expect(

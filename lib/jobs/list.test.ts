@@ -33,7 +33,7 @@ beforeAll(async () => {
   ];
   for (let n = 0; n < 120; n += 1) {
     const shape = shapes[n % shapes.length];
-    // Half of the jobs share a timestamp, so that pages break inside it.
+    // Half of the jobs share a timestamp, so that a page can end between them.
     await insertJob(client, {
       batch_id: n % 3 ? batchId : null,
       job_class: n % 2 ? 'OddJob' : 'EvenJob',
@@ -106,7 +106,7 @@ describe.each([null, ...JOB_STATES])('state %s', (state) => {
     }
   });
 
-  it("lists the same jobs on the batch's own page", async () => {
+  it("lists the same jobs on the batch's page as in the job list", async () => {
     const { rows: members } = await console_.client.query<{ id: string }>(
       `SELECT id
          FROM good_jobs
@@ -126,7 +126,7 @@ describe.each([null, ...JOB_STATES])('state %s', (state) => {
   });
 });
 
-it('filters a batch by class', async () => {
+it('filters the jobs of a batch by class', async () => {
   const page = await listBatchJobs(
     console_.ctx(),
     batchId,
@@ -135,7 +135,7 @@ it('filters a batch by class', async () => {
   expect(new Set(page.rows.map((row) => row.jobClass))).toEqual(new Set(['OddJob']));
 });
 
-it('resumes by the time of a cursor only if its row was deleted', async () => {
+it("resumes at the cursor's stored time only if its row was deleted", async () => {
   const first = await listJobs(console_.ctx(), parseJobFilter(params('')));
   const cursor = first.next;
   if (!cursor) throw new Error('There must be a second page.');
@@ -213,7 +213,7 @@ it.each([
   ['label=レポート', (row: JobRow) => row.labels.includes('レポート')],
   ['cron_key=nightly', () => true],
   ['process_id=926ae407-2f45-4d04-92ad-41a82fd519fa', () => true],
-])('filters by %s', async (query, holds) => {
+])('filters the job list by %s', async (query, holds) => {
   const { client } = console_;
   const id = await insertJob(client, {
     labels: ['レポート', 'x'],

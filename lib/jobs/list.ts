@@ -9,7 +9,7 @@ import { refreshRunning, runningByIndex } from '../good-job/locks';
 import { stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { JOB_STATES, type JobState } from '../good-job/types';
-import { isSlow } from '../search/conditions';
+import { isSlowTerm } from '../search/conditions';
 import {
   type IndexTerm,
   type SelectedTerm,
@@ -356,7 +356,8 @@ class JobListReader<Stored extends ListedId, Item extends ListedId> {
     await tx.execute(sql`
       SET LOCAL enable_seqscan = on;
       SET LOCAL statement_timeout = ${raw(String(UNINDEXED_MS))}`);
-    if (!this.filter.terms.some(isSlow) && !this.match.needsRecheck) return this.read(tables.jobs);
+    if (!this.filter.terms.some(isSlowTerm) && !this.match.needsRecheck)
+      return this.read(tables.jobs);
     const scan = this.newScan();
     await scan.step(Math.max(UNINDEXED_WINDOW, wanted));
     return this.pageOf(scan);

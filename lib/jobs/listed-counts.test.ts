@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobState } from '../good-job/types';
 import { reconcileCounts } from './links';
-import { type Count, type JobCounts, type JobPage, type JobRow, countsOf } from './types';
+import { type Count, type JobCounts, type JobPage, type JobRow, buildStateCounts } from './types';
 
 const exact = (count: number): Count => ({ kind: 'exact', count });
 const atLeast = (count: number): Count => ({ kind: 'at_least', count });
@@ -11,7 +11,7 @@ const counts = (
   others: Count,
   list: Count,
   all = list,
-): JobCounts => ({ tabs: { ...countsOf(() => others), ...tabs }, all, list });
+): JobCounts => ({ tabs: { ...buildStateCounts(() => others), ...tabs }, all, list });
 
 const rows = (...states: JobState[]) =>
   states.map((state, n) => ({ id: String(n), state }) as unknown as JobRow);

@@ -71,7 +71,7 @@ describe('a missing permission is rejected before any statement', () => {
 });
 
 describe('the audit', () => {
-  test('records an action with its outcomes', async () => {
+  test('audits an action with its outcomes', async () => {
     const discarded = await insertJob(testConsole.client, DISCARDED);
     const unfinished = await insertJob(testConsole.client);
     await changeJobs(testConsole.ctx({ role: 'operator' }), 'retry', [discarded, unfinished]);
@@ -96,7 +96,7 @@ describe('the audit', () => {
     });
   });
 
-  test('writes the record and the change in one transaction', async () => {
+  test('writes the audit record and the change in one transaction', async () => {
     const batchId = await insertBatch(testConsole.client);
     const id = await insertJob(testConsole.client, { batch_id: batchId });
     await testConsole.client.query(
@@ -119,7 +119,7 @@ describe('the audit', () => {
     expect(await events(id)).toHaveLength(1);
   });
 
-  test('records a lock timeout as a failure', async () => {
+  test('audits a lock timeout as a failure', async () => {
     const id = await insertJob(testConsole.client);
     const other = await testConsole.session();
     await other.query('BEGIN');
@@ -133,7 +133,7 @@ describe('the audit', () => {
     ]);
   });
 
-  test("logs one line of JSON after the commit without the console's own schema", async () => {
+  test("logs the audit record as JSON after the commit without the console's schema", async () => {
     const bare = await TestConsole.open('no console schema', { consoleSchema: false });
     try {
       const print = vi.spyOn(console, 'log').mockImplementation(() => undefined);

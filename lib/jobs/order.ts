@@ -1,7 +1,7 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { Cursor } from '../core/search-params';
 import { readyAt } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import { type JobState } from '../good-job/types';
 import { compareTime } from '../search/conditions';
 import type { Term } from '../search/terms';
@@ -19,7 +19,8 @@ import {
 import { Column, FIRST_DIRECTION } from './types';
 
 /**
- * A part of a list that one index sorts. A list has several where NULL is sorted by another column.
+ * A part of a list that one index sorts. A list has several parts if rows whose sort column is NULL
+ * are sorted by another column.
  */
 interface Branch {
   where: Sql;
@@ -43,9 +44,6 @@ const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'runn
 const areAll = (states: readonly JobState[], allowed: readonly JobState[]) =>
   states.every((state) => allowed.includes(state));
 
-const hasMigration = (tables: GoodJobTables, migration: string): boolean =>
-  !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
-
 function singleKeyOrder(sort: Sort, column: Sql, indexed: boolean): ListOrder {
   return {
     ...sort,
@@ -67,7 +65,7 @@ export function listOrder(
       return singleKeyOrder(
         sort,
         sql`j.created_at`,
-        hasMigration(tables, 'add_index_good_jobs_created_at'),
+        hasIndex(tables, 'add_index_good_jobs_created_at'),
       );
     case 'performed': // No index, but there are few running jobs.
       return singleKeyOrder(sort, sql`j.performed_at`, false);
@@ -77,7 +75,7 @@ export function listOrder(
           sort,
           readyAt,
           areAll(states, UNFINISHED) ||
-            hasMigration(tables, 'add_index_good_jobs_scheduled_at_and_queue_name'),
+            hasIndex(tables, 'add_index_good_jobs_scheduled_at_and_queue_name'),
         ),
         branches: [
           { where: sql`j.scheduled_at IS NOT NULL`, keys: [sql`j.scheduled_at`] },
@@ -103,7 +101,7 @@ function finishedOrder(tables: GoodJobTables, sort: Sort, states: readonly JobSt
   else if (!states.some((state) => UNFINISHED.includes(state))) branches = [finished];
   const isIndexed =
     !branches.includes(unfinished) ||
-    hasMigration(tables, 'add_index_good_jobs_on_unfinished_or_errored');
+    hasIndex(tables, 'add_index_good_jobs_on_unfinished_or_errored');
   return {
     ...singleKeyOrder(sort, sql`coalesce(j.finished_at, 'infinity')`, isIndexed),
     branches,
@@ -113,7 +111,7 @@ function finishedOrder(tables: GoodJobTables, sort: Sort, states: readonly JobSt
 /** Uses index_good_jobs_on_priority_scheduled_at_unfinished. A NULL priority is sorted last. */
 function priorityOrder(tables: GoodJobTables, sort: Sort): ListOrder {
   const priority = sql`coalesce(j.priority, 2147483647)`;
-  const isIndexed = hasMigration(tables, 'add_index_good_jobs_priority_scheduled_at');
+  const isIndexed = hasIndex(tables, 'add_index_good_jobs_priority_scheduled_at');
   return {
     ...singleKeyOrder(sort, priority, isIndexed),
     keys: [priority, readyAt],
@@ -254,7 +252,7 @@ function indexPredicates(
   if (
     order.column === 'finished' &&
     areAll(states, ['discarded']) &&
-    hasMigration(tables, 'add_index_good_jobs_discarded')
+    hasIndex(tables, 'add_index_good_jobs_discarded')
   )
     predicates.push(sql`j.error IS NOT NULL`);
   if (order.column === 'created')

@@ -22,7 +22,7 @@ type RawTable = 'good_jobs' | 'good_job_executions';
 /** Stands for the size of a value that is too large to be decompressed and measured. */
 const UNMEASURED = 1_000_000_000;
 
-/** Approximates the text size of a jsonb value that is too large to print by its size in memory. */
+/** Approximates the size of a jsonb value as text, if it is too large to print, by its memory. */
 const bytesInMemory = (column: Sql) => sql`(
   SELECT CASE WHEN bytes > ${MAX_FULL_TEXT_BYTES}::int THEN bytes ELSE ${UNMEASURED} END
     FROM (SELECT pg_column_size(ARRAY[${column}]) AS bytes OFFSET 0) m)`;
@@ -47,8 +47,8 @@ const bytesRow = z.strictObject({ bytes: z.number() });
 const existsRow = z.strictObject({ exists: z.literal(1) });
 
 /**
- * Returns the bytes of a row as text, UNMEASURED or more if it is too large to measure; null
- * without such a row.
+ * Returns the bytes of a row as text, UNMEASURED or more if it is too large to measure; null if the
+ * row does not exist.
  */
 async function rawBytes(
   tx: Tx,

@@ -133,7 +133,7 @@ beforeAll(async () => {
       }),
     );
   }
-  // Enough other jobs to fill a page, but less than a window.
+  // Enough other jobs to fill a page, but fewer than a window.
   for (let k = 0; k < 60; k += 1) {
     const id = randomUUID();
     await insertJob(client, {

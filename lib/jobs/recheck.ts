@@ -29,16 +29,16 @@ import {
  * term that searches texts therefore selects candidates in SQL, and each candidate is matched again
  * on its redacted row.
  *
- * A job with a text of more than MAX_TEXT_BYTES is "large" and no SQL candidate. It is read whole
- * within the budget of the request or counted as unsearched, so neither number nor order depends on
- * a hidden value.
+ * A job with a text of more than MAX_TEXT_BYTES is "large" and never a candidate. It is read
+ * completely, or counted as unsearched once the budget of the request is spent, so neither the
+ * number nor the order of the results depends on a hidden value.
  */
 
-/** Charge for a large job that exceeded the budget, because Postgres printed it to measure it. */
+/** Bytes charged for a large job over the budget, because Postgres printed it to measure it. */
 const UNREAD_CHARGE_BYTES = 200_000;
 /** Bytes that one request may search, without the first kilobyte of each job. */
 export const MAX_SEARCHED_BYTES = 250_000;
-/** Large jobs that a search may read; a chart reads less, because it accompanies a list. */
+/** Bytes of large jobs that a search may read; a chart, which accompanies a list, reads less. */
 const MAX_LARGE_BYTES = 1_100_000;
 export const MAX_CHART_LARGE_BYTES = 250_000;
 const MAX_LARGE_JOBS = 8;
@@ -47,8 +47,8 @@ const CHUNK_ROWS = 200;
 const CHUNK_BYTES = 1_000_000;
 
 /**
- * Whether a term searches texts that redaction may change. Terms of whole names are compared in SQL
- * alone.
+ * Whether a term searches texts that redaction may change. Terms that match a whole name are
+ * compared in SQL only.
  */
 function needsRecheck(term: Term): term is UnderstoodTerm {
   if (redaction().isOff) return false;
@@ -380,8 +380,8 @@ export class RedactedMatch {
   }
 
   /**
-   * Reads a large job whole if the budget allows, and matches the first MAX_TEXT_BYTES of its
-   * redacted texts.
+   * Reads all texts of a large job if the budget allows, and matches them redacted; arguments are
+   * truncated to MAX_TEXT_BYTES characters.
    */
   private async readLarge<Row extends { id: string }>(
     tx: Tx,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Ctx } from '../context/types';
 import { type Json, memberOf, stringOf } from '../core/json';
 import { TextBudget } from '../core/steps';
-import { cut } from '../core/text';
+import { truncateText } from '../core/text';
 import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHeld } from '../good-job/locks';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
@@ -14,7 +14,7 @@ import type { GoodJobTables } from '../good-job/tables';
 import { JOB_STATES } from '../good-job/types';
 import { redaction } from '../redaction/redaction';
 import { arrayBytes, newJobBudget, redactTexts, storedTextColumns, storedTexts } from './texts';
-import { type Column, type ExtraValues, type JobRow, isPath, parseColumns } from './types';
+import { type Column, type ExtraValues, type JobRow, isArgumentPath, parseColumns } from './types';
 
 /** Maximum length of a text in a list. */
 const MAX_TEXT_CHARS = 300;
@@ -93,12 +93,12 @@ export async function redactRows(
 
 async function redactRow(row: ReadJobRow, budget: TextBudget): Promise<JobRow> {
   const { jobClass, queueName, labels, error, tooLarge } = await redactTexts(row, { budget });
-  const truncate = (text: string | null) => text && cut(text, MAX_TEXT_CHARS);
+  const truncate = (text: string | null) => text && truncateText(text, MAX_TEXT_CHARS);
   return {
     ...rowFields(row),
     jobClass: truncate(jobClass),
     queueName: truncate(queueName),
-    labels: labels.slice(0, MAX_LABELS).map((label) => cut(label, MAX_TEXT_CHARS)),
+    labels: labels.slice(0, MAX_LABELS).map((label) => truncateText(label, MAX_TEXT_CHARS)),
     error: truncate(error),
     ...(tooLarge ? { tooLarge } : {}),
   };
@@ -156,7 +156,7 @@ export async function loadColumns(
   columns: readonly Column[],
 ): Promise<JobRow[]> {
   const times = TIMES.filter((time) => columns.includes(time));
-  const paths = columns.filter(isPath);
+  const paths = columns.filter(isArgumentPath);
   const hasCron = columns.includes('cron');
   if ((times.length + paths.length === 0 && !hasCron) || rows.length === 0) return rows;
   // Redaction of one text depends on all texts of the job, so all are read.
@@ -185,7 +185,7 @@ export async function loadColumns(
     const extra: ExtraValues = {
       ...Object.fromEntries(times.map((time) => [time, storedRow?.[time] ?? null])),
       ...(hasCron
-        ? { cron: redacted?.cronKey ? cut(redacted.cronKey, MAX_VALUE_CHARS) : null }
+        ? { cron: redacted?.cronKey ? truncateText(redacted.cronKey, MAX_VALUE_CHARS) : null }
         : {}),
       ...Object.fromEntries(
         paths.map((column) => [
@@ -219,8 +219,8 @@ function printValue(json: Json | undefined): string | null {
   if (!json) return null;
   if (json.kind === 'array') return '[…]';
   if (json.kind === 'object')
-    return cut(stringOf(memberOf(json, '_aj_globalid')) ?? '{…}', MAX_VALUE_CHARS);
-  return cut(stringOf(json) ?? json.text, MAX_VALUE_CHARS);
+    return truncateText(stringOf(memberOf(json, '_aj_globalid')) ?? '{…}', MAX_VALUE_CHARS);
+  return truncateText(stringOf(json) ?? json.text, MAX_VALUE_CHARS);
 }
 
 /** The columns of a list. */
@@ -234,7 +234,7 @@ interface VisibleColumns {
 export function visibleColumns(text: string | null | undefined): VisibleColumns {
   const selected = parseColumns(text);
   const hidden = selected.filter(
-    (column) => isPath(column) && redaction().isSecretPath(column.split('.').slice(1)),
+    (column) => isArgumentPath(column) && redaction().isSecretPath(column.split('.').slice(1)),
   );
   return {
     columns:
@@ -252,7 +252,7 @@ export function visibleColumns(text: string | null | undefined): VisibleColumns 
 
 /** The arguments of a payload with more bytes in memory are not measured. */
 const MAX_PAYLOAD_BYTES = MAX_STORED_JSON_BYTES * 8;
-/** Bytes of each row that a search does not count, because a limit of rows bounds ordinary jobs. */
+/** First bytes of each row, which a search does not count: a row limit bounds ordinary jobs. */
 const FREE_BYTES = 1_024;
 const TEXT_COLUMNS = [
   'arguments',

@@ -5,7 +5,7 @@ import type { Ctx } from '../context/types';
 import { ProcessCache } from '../core/process-cache';
 import type { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import { JOB_STATES } from '../good-job/types';
 import { redaction } from '../redaction/redaction';
 import { SecretRegistry } from '../redaction/secret-registry';
@@ -122,13 +122,11 @@ function matching(values: string[], input: string): string[] {
 
 async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string[]> {
   const { tables } = ctx;
-  const has = (migration: string) =>
-    !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
   switch (field) {
     case 'state':
       return [...JOB_STATES];
     case 'class':
-      return has('add_index_good_jobs_job_class')
+      return hasIndex(tables, 'add_index_good_jobs_job_class')
         ? distinct(ctx, 'job_class', sql`true`, prefix)
         : sampled(ctx, field, sql`ARRAY[j.job_class]`);
     case 'queue':
@@ -137,7 +135,7 @@ async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string
       return distinct(
         ctx,
         'queue_name',
-        has('add_index_good_jobs_queue_name') ? sql`true` : sql`j.finished_at IS NULL`,
+        hasIndex(tables, 'add_index_good_jobs_queue_name') ? sql`true` : sql`j.finished_at IS NULL`,
         prefix,
       );
     case 'cron':
@@ -171,7 +169,7 @@ async function processIds({ db, tables }: Ctx): Promise<string[]> {
 
 interface Values {
   values: string[];
-  /** Whether these are all values. */
+  /** Whether these are all values of the column. */
   all: boolean;
 }
 

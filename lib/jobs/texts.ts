@@ -59,7 +59,7 @@ const STANDARD_MEMBERS =
 
 /**
  * Returns the payload members that a job class added in `serialize`, as JSON text; a payload that
- * is not an object counts as a whole. NULL without such members, '' above `maxBytes`.
+ * is not an object is returned unchanged. NULL without such members, '' above `maxBytes`.
  */
 export function customMembersText(
   maxBytes = MAX_TEXT_BYTES,
@@ -281,8 +281,8 @@ const hashAt = (text: string, at: number): number =>
 
 /**
  * Whether a name may repeat a secret of the arguments; if not, they need not be parsed. It compares
- * hashes of SHORTEST (4) characters. Always true for a name that may be an encoded value, and for
- * any name if the arguments contain `Basic` credentials.
+ * hashes of MIN_SECRET_LENGTH (4) characters. Always true for a name that may be an encoded value,
+ * and for any name if the arguments contain `Basic` credentials.
  */
 function mayRepeat(names: (string | null)[], stored: string): boolean {
   if (names.some((name) => name) && /\bbasic\b/i.test(stored)) return true;
@@ -312,18 +312,18 @@ export const arrayBytes = (array: Sql): Sql =>
     + ${ELEMENT_BYTES} * cardinality(${array}))`;
 
 /*
- * The redacted rows that a recheck matches again: from the stored texts of a job, as JSON, to an
- * input row of json_to_recordset.
+ * Converts the stored texts of a job (JSON) to the redacted row that a recheck matches again (an
+ * input row of json_to_recordset).
  */
 
 /**
  * Replaces a hidden value: no query can contain it, and jsonb prints it unescaped in any encoding.
  */
 const MARKER = '\u007F';
-/** Characters of the rows whose redacted texts one request caches: more than its list reads. */
+/** Characters of stored rows whose redacted texts one request caches; a list reads fewer. */
 const MAX_SHARED_CHARS = 3_000_000;
 
-/** The JSON that Postgres prints of a row with these columns; `readWhole` adds `bytes` to it. */
+/** The JSON that Postgres prints for a row with these columns; `readAllTexts` also has `bytes`. */
 const storedTextsJson = z.object(storedTexts.shape);
 
 const wholeTextsRow = z.strictObject({

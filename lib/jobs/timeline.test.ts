@@ -31,7 +31,7 @@ const attempt = (
   }) as ExecutionRow;
 const kinds = (steps: ReturnType<typeof buildTimeline>) => steps.map((step) => step.kind);
 
-it('lists enqueue, wait, attempts, back-off and finish', () => {
+it('the timeline lists enqueue, wait, attempts, back-off and finish', () => {
   const executions = [attempt(2, 3, 20, 21, 'succeeded'), attempt(1, 0, 2, 3, 'retried')];
   const steps = buildTimeline(
     job({ createdAt: at(3), performedAt: at(20), finishedAt: at(21), state: 'succeeded' }),
@@ -40,7 +40,7 @@ it('lists enqueue, wait, attempts, back-off and finish', () => {
   expect(kinds(steps)).toEqual(['enqueued', 'waited', 'attempt', 'backoff', 'attempt', 'finished']);
   expect(steps[3]).toMatchObject({ seconds: 17 });
 });
-it("distinguishes a user's retry from GoodJob's own", () => {
+it("the timeline distinguishes a user's retry from one by GoodJob", () => {
   const executions = [attempt(2, 30, 31, 32, 'discarded'), attempt(1, 0, 1, 2, 'discarded')];
   expect(
     kinds(
@@ -54,19 +54,19 @@ it('the timeline ends with the due time of a job that has not run', () => {
     'due',
   ]);
 });
-it('falls back to the column when the payload has no valid enqueue time', () => {
+it('the timeline uses scheduled_at when the payload has no valid enqueue time', () => {
   const odd = { ...attempt(1, 0, 1, 2, 'succeeded'), enqueuedAt: '<script>' };
   expect(buildTimeline(job({ finishedAt: at(2), state: 'succeeded' }), [odd])[0]).toMatchObject({
     kind: 'enqueued',
     at: at(0),
   });
 });
-it("uses the attempt's own wait", () => {
+it('the timeline shows the wait that the attempt recorded', () => {
   const one = { ...attempt(1, 0, 1, 2, 'succeeded'), queueWait: 0.6556 };
   const steps = buildTimeline(job({ finishedAt: at(2), state: 'succeeded' }), [one]);
   expect(steps[1]).toEqual({ kind: 'waited', at: at(0), seconds: 0.6556 });
 });
-it('lists the due time of a job that was scheduled for a time', () => {
+it('the timeline lists the due time of a job that was scheduled for later', () => {
   const one = { ...attempt(1, 0, 31, 32, 'succeeded'), scheduledAt: at(30), queueWait: 1 };
   const steps = buildTimeline(job({ finishedAt: at(32), state: 'succeeded' }), [one]);
   expect(steps.slice(0, 3)).toEqual([

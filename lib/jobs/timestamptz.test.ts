@@ -61,7 +61,7 @@ it.each([
   'state=queued&sort=priority',
   'state=queued&sort=-priority',
   'state=running',
-])('%s has the same pages whatever the type of its columns', async (query) => {
+])('the list %s has the same pages with timestamp and timestamptz columns', async (query) => {
   for (const console_ of Object.values(consoles)) {
     const whole = (await list(console_, query)).rows.map(({ id }) => id);
     const read: string[] = [];
@@ -81,7 +81,7 @@ it.each([
 });
 
 it.each(['timestamp', 'timestamptz'])(
-  'resumes by the time of a deleted row with an offset of Tokyo: %s',
+  "resumes at a deleted row's time with a Tokyo offset in columns of type %s",
   async (type) => {
     const page = await list(
       consoles[type] as TestConsole,

@@ -37,11 +37,11 @@ export const DEFAULT_COLUMNS: readonly Column[] = [
 export const COLUMNS_COOKIE = 'gjc_columns';
 
 /** Maximum number of argument paths; each reads the payload of every row. */
-export const MAX_PATHS = 3;
+export const MAX_ARGUMENT_PATHS = 3;
 const MAX_PATH_LENGTH = 120;
 
 /** Whether a column is a path of the arguments. */
-export const isPath = (column: string): column is `args.${string}` =>
+export const isArgumentPath = (column: string): column is `args.${string}` =>
   /^args(\.[^.,\s\0]{1,60}){1,6}$/.test(column) && column.length <= MAX_PATH_LENGTH;
 const isKnown = (column: string): column is FixedColumn =>
   (COLUMNS as readonly string[]).includes(column);
@@ -54,7 +54,7 @@ export function parseColumns(text: string | null | undefined): readonly Column[]
   const names = (text ?? '').split(',').map((name) => name.trim());
   const columns = sortColumns([
     ...COLUMNS.filter((name) => names.includes(name)),
-    ...[...new Set(names.filter(isPath))].slice(0, MAX_PATHS),
+    ...[...new Set(names.filter(isArgumentPath))].slice(0, MAX_ARGUMENT_PATHS),
   ]);
   return columns.length > 0 ? columns : DEFAULT_COLUMNS;
 }
@@ -160,7 +160,7 @@ export type Count =
 export type StateCounts = Record<JobState, Count>;
 
 /** Builds a record of counts for all states. */
-export const countsOf = (countOf: (state: JobState) => Count): StateCounts => ({
+export const buildStateCounts = (countOf: (state: JobState) => Count): StateCounts => ({
   scheduled: countOf('scheduled'),
   retried: countOf('retried'),
   queued: countOf('queued'),
@@ -213,7 +213,7 @@ export interface JobDetail extends JobRow {
 export type RawText = { text: string } | { tooLarge: number | null };
 
 /** Executions per page. */
-export const EXECUTIONS_SHOWN = 100;
+export const EXECUTIONS_PER_PAGE = 100;
 
 /** The first failed execution of a job. */
 export interface FirstFailure {
@@ -305,7 +305,7 @@ export interface Chart {
   accuracy: { kind: 'exact' } | { kind: 'sample'; rows: number } | { kind: 'unknown' };
 }
 
-export const CHART_SERIES = 8;
+export const MAX_CHART_SERIES = 8;
 
 /**
  * The viewer's chart settings. They are a cookie, so that the server's first paint reserves space

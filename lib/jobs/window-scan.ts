@@ -47,7 +47,7 @@ const STEP_ROWS = 4_000;
  * speed.
  */
 const ROWS_PER_MS = 100;
-/** A search with a recheck ends by time only after this multiple of its budget. */
+/** A search with a recheck has a time limit of this multiple of its budget. */
 const SLOW_FACTOR = 3;
 const MIN_SLOW_MS = 1_500;
 /**
@@ -324,9 +324,9 @@ export class WindowScan<Stored extends ListedId, Item extends ListedId> {
   }
 
   /**
-   * Scans and rechecks windows until a limit of rows or bytes. Time ends it only in a slow
-   * database: the page shows how far the search got, and the duration of a recheck depends on
-   * hidden values.
+   * Scans and rechecks windows up to a limit of rows or bytes. A time limit applies only in a slow
+   * database, because the page shows how far the search got and the duration of a recheck depends
+   * on hidden values.
    */
   async scanWithRecheck(budgetMs: number): Promise<void> {
     await this.recheckRows(

@@ -56,7 +56,7 @@ describe('job metrics', () => {
     expect(omitted).toBe(0);
   });
 
-  it('escapes queue names, so that they cannot add lines', async () => {
+  it('escapes queue names, so that they cannot add lines to /metrics', async () => {
     const lines = (await text()).split('\n');
     expect(lines).toContain('good_job_jobs{state="discarded"} 1');
     expect(lines).toContain('good_job_queue_jobs{queue="mail",state="queued"} 3');
@@ -70,7 +70,7 @@ describe('job metrics', () => {
     expect(lines.some((line) => line.startsWith('evil'))).toBe(false);
   });
 
-  it('limits the queues with series and counts the omitted ones', async () => {
+  it('limits the number of queues with series and counts the omitted queues', async () => {
     const crowded = await TestConsole.open('metrics of many queues');
     for (let n = 0; n < MAX_QUEUES + 5; n += 1)
       await insertJob(crowded.client, { queue_name: `q${String(n).padStart(4, '0')}` });

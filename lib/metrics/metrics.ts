@@ -4,7 +4,7 @@ import sql, { type Sql, join } from 'sql-template-tag';
 import { z } from 'zod';
 import { listStalledRuns } from '../bulk/adoption';
 import { env } from '../config/environment';
-import { database, detected } from '../context/detection';
+import { database, loadDetection } from '../context/detection';
 import { redactNames } from '../context/redact-names';
 import { contextFor } from '../context/request-context';
 import type { Ctx } from '../context/types';
@@ -12,7 +12,7 @@ import { ConsoleError } from '../core/errors';
 import { timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { runningByIndex } from '../good-job/locks';
-import { GoodJobTables } from '../good-job/tables';
+import { GoodJobTables, hasIndex } from '../good-job/tables';
 import { JOB_STATES, type JobState } from '../good-job/types';
 import { countTabs } from '../jobs/counts';
 import { parseJobFilter } from '../jobs/filters';
@@ -42,7 +42,7 @@ export interface Recorder {
   text(): Promise<{ contentType: string; body: string }>;
 }
 
-/** Queues with series of their own; limited, because the names come from job data. */
+/** Maximum number of queues that have series; limited, because the names come from job data. */
 export const MAX_QUEUES = 100;
 /** Characters (UTF-16 code units) of a queue name with series. */
 export const MAX_QUEUE_NAME = 200;
@@ -234,7 +234,9 @@ async function countWaiting(tx: Tx, { tables }: Ctx, queues: string[]): Promise<
 }
 
 const otherRow = z.strictObject({
-  /** The state of the part that counted the jobs. */
+  /**
+   * The state whose subquery counted the jobs; the one for `succeeded` also counts discarded jobs.
+   */
   part: z.enum(JOB_STATES),
   queue: z.string().nullable(),
   state: z.enum(JOB_STATES),
@@ -243,9 +245,7 @@ const otherRow = z.strictObject({
 
 /** Running, discarded and succeeded jobs; a state with more than COUNT_LIMIT jobs is omitted. */
 async function countOthers(tx: Tx, { tables }: Ctx, queues: string[]): Promise<QueueNumber[]> {
-  const hasDiscardedIndex = !tables.schema.missingMigrations.some(
-    ({ migration }) => migration === 'add_index_good_jobs_discarded',
-  );
+  const hasDiscardedIndex = hasIndex(tables, 'add_index_good_jobs_discarded');
   const isRunning = sql`
     ${await runningByIndex(tx, tables)}
     AND j.finished_at IS NULL
@@ -353,7 +353,7 @@ function cachedJobText(context: () => Promise<Ctx>): () => Promise<string> {
 
 /** The metrics contain only numbers and queue names, so the role `viewer` is sufficient. */
 async function systemCtx(): Promise<Ctx> {
-  const { schema, consoleSchema } = await detected();
+  const { schema, consoleSchema } = await loadDetection();
   if (schema.problem) throw new ConsoleError(schema.problem);
   const tables = new GoodJobTables(schema, {
     appName: null,

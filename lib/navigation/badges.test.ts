@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { DISCARDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { maxAgeMs } from '../context/request-context';
-import { freshBadges, lastBadges } from './counts';
+import { freshBadges, cachedBadges } from './counts';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
@@ -20,10 +20,10 @@ it('returns fresh counts after a write and caches them for the next viewer', asy
     attention: { severity: 'warning' },
   });
   await testConsole.client.query('DELETE FROM good_jobs');
-  expect(await lastBadges(testConsole.ctx())).toMatchObject(discarded(1));
+  expect(await cachedBadges(testConsole.ctx())).toMatchObject(discarded(1));
   const fresh = await freshBadges(ctx);
   expect(fresh).toMatchObject(discarded(0));
-  expect(await lastBadges(testConsole.ctx())).toEqual(fresh);
+  expect(await cachedBadges(testConsole.ctx())).toEqual(fresh);
 });
 
 it('parses the maximum age of counts from Cache-Control', () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, insertBatch, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { navigationCounts, readNavigationCounts } from './counts';
+import { cachedNavigationCounts, readNavigationCounts } from './counts';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
@@ -52,6 +52,6 @@ it('estimates large tables and never waits for the cache', async () => {
   expect(counts.jobs).toMatchObject({ kind: 'estimate' });
   expect(counts.jobs).toMatchObject({ count: expect.closeTo(12_003, -3) as number });
   expect(counts.discarded).toEqual({ kind: 'at_least', count: 10_000 });
-  expect(await navigationCounts(testConsole.ctx())).toBeNull();
-  await expect.poll(() => navigationCounts(testConsole.ctx())).toEqual(counts);
+  expect(await cachedNavigationCounts(testConsole.ctx())).toBeNull();
+  await expect.poll(() => cachedNavigationCounts(testConsole.ctx())).toEqual(counts);
 });

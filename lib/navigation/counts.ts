@@ -4,7 +4,7 @@ import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 import {
   type AttentionCount,
-  attentionCount,
+  cachedAttentionCount,
   countFindings,
   getAttention,
 } from '../attention/queries';
@@ -44,7 +44,7 @@ const cache = new ProcessCache<NavigationCounts>('navigation', {
  * Returns the cached counts without waiting; null: there are none yet. Expired ones start a new
  * count in the background.
  */
-export async function navigationCounts(ctx: Ctx): Promise<NavigationCounts | null> {
+export async function cachedNavigationCounts(ctx: Ctx): Promise<NavigationCounts | null> {
   const counts = await cache.latest(
     ctx.tables.schema.identity,
     '',
@@ -124,9 +124,9 @@ function toCount(count: number, estimate: number | null): Count {
 
 /** The counts and the findings in the navigation. */
 export interface Badges {
-  /** Null: unknown yet. */
+  /** Null: not known yet. */
   counts: NavigationCounts | null;
-  /** Null: no findings; undefined: unknown yet. */
+  /** Null: no findings; undefined: not known yet. */
   attention?: AttentionCount | null;
 }
 
@@ -134,8 +134,11 @@ export interface Badges {
 const ATTENTION_WAIT_MS = 2_000;
 
 /** Returns the cached badges without waiting. */
-export async function lastBadges(ctx: Ctx): Promise<Badges> {
-  const [counts, attention] = await Promise.all([navigationCounts(ctx), attentionCount(ctx)]);
+export async function cachedBadges(ctx: Ctx): Promise<Badges> {
+  const [counts, attention] = await Promise.all([
+    cachedNavigationCounts(ctx),
+    cachedAttentionCount(ctx),
+  ]);
   return { counts, attention };
 }
 

@@ -51,8 +51,8 @@ function toCount(count: number, isComplete: boolean): Count {
 }
 
 /**
- * Returns the pauses of GoodJob's setting `pauses` with the jobs that each holds back, names
- * redacted. Counts that time out are `unknown`.
+ * Returns the pauses of GoodJob's setting `pauses` with the jobs that each prevents from running,
+ * names redacted. Counts that time out are `unknown`.
  */
 export async function listPauses(ctx: Ctx): Promise<PauseList> {
   const stored = await ctx.db.read((tx) => readPauses(tx, ctx.tables));

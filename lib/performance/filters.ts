@@ -1,5 +1,5 @@
 import type { NotUnderstood, Params } from '../core/search-params';
-import { cut, isTimestamp } from '../core/text';
+import { truncateText, isTimestamp } from '../core/text';
 
 /** The time ranges of the performance page, in seconds. */
 export const RANGES = { hour: 3_600, day: 86_400, week: 604_800, fortnight: 1_209_600 } as const;
@@ -29,7 +29,7 @@ export const HISTOGRAM = [
 export type Percentiles = [number | null, number | null, number | null];
 
 /** Executions of one class, one queue, or all. Times are in seconds. */
-export interface Figures {
+export interface ExecutionStats {
   name: string | null;
   /** Executions that started in the period; extrapolated from a sample. */
   executions: number;
@@ -72,9 +72,9 @@ export interface Period {
 /** The measurements of one period. */
 export interface Measurement {
   accuracy: Accuracy;
-  total: Figures | null;
-  classes: Figures[];
-  queues: Figures[];
+  total: ExecutionStats | null;
+  classes: ExecutionStats[];
+  queues: ExecutionStats[];
   /** Executions per bucket of HISTOGRAM; the last one holds slower executions. */
   histogram: number[];
   /** Run time in seconds per class and bar of the chart. */
@@ -121,7 +121,7 @@ function parseInstant(value: string, offset: string): string | null {
 export function parsePerformanceFilter(params: Params): PerformanceFilter {
   const notUnderstood: NotUnderstood[] = [];
   const reject = (name: string) =>
-    notUnderstood.push({ name, value: cut(params.get(name) ?? '', 80) });
+    notUnderstood.push({ name, value: truncateText(params.get(name) ?? '', 80) });
   const rangeParam = params.get('range') || 'day';
   const range = isRangeName(rangeParam) ? rangeParam : null;
   if (!range) reject('range');

@@ -5,7 +5,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import {
-  type Figures,
+  type ExecutionStats,
   type Percentiles,
   HISTOGRAM,
   type Period,
@@ -63,15 +63,15 @@ afterAll(() => testConsole.close());
 const RUN = 'extract(epoch FROM coalesce(duration, finished_at - created_at))::float8';
 const WAIT = 'greatest(extract(epoch FROM created_at - scheduled_at)::float8, 0)';
 
-/** The figures by SQL without samples, rounded. */
+/** Computes the expected figures in SQL without sampling, rounded. */
 async function expectedFigures(
   period: Period,
   by: 'job_class' | 'queue_name' | null,
   where = 'true',
-): Promise<Figures[]> {
+): Promise<ExecutionStats[]> {
   const percentiles = (of: string) =>
     `ARRAY[${[0.5, 0.95, 0.99].map((p) => `percentile_cont(${p}) WITHIN GROUP (ORDER BY ${of})`).join()}]::float8[]`;
-  const { rows } = await testConsole.client.query<Figures>(
+  const { rows } = await testConsole.client.query<ExecutionStats>(
     `SELECT ${by ?? 'NULL'} AS name,
             count(*)::int AS executions,
             count(error)::int AS failures,
@@ -90,14 +90,14 @@ async function expectedFigures(
   );
   return rows.map(roundFigures).sort(byName);
 }
-const byName = (a: Figures, b: Figures) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1);
+const byName = (a: ExecutionStats, b: ExecutionStats) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1);
 const round = (value: number | null) => (value === null ? null : Number(value.toPrecision(9)));
 const roundAll = ([p50, p95, p99]: Percentiles): Percentiles => [
   round(p50),
   round(p95),
   round(p99),
 ];
-function roundFigures(row: Figures): Figures {
+function roundFigures(row: ExecutionStats): ExecutionStats {
   const { name, executions, failures } = row;
   return {
     name,
@@ -111,7 +111,7 @@ function roundFigures(row: Figures): Figures {
     wait: roundAll(row.wait),
   };
 }
-const normalize = (rows: Figures[]) => rows.map(roundFigures).sort(byName);
+const normalize = (rows: ExecutionStats[]) => rows.map(roundFigures).sort(byName);
 
 describe('measure', () => {
   it('returns the figures of the period and of the preceding one', async () => {
@@ -307,8 +307,8 @@ it('links executions to their jobs, including retried ones that succeeded', asyn
   await client.query(`DELETE FROM good_job_executions WHERE job_class = 'Flaky'`);
 });
 
-describe('isKnownClass', () => {
-  it('returns true for classes of jobs and of executions whose jobs were deleted', async () => {
+describe('classExists', () => {
+  it('classExists finds classes of jobs and of executions whose jobs were deleted', async () => {
     await insertJob(testConsole.client, { job_class: 'Of::JobAlone' });
     const ctx = testConsole.ctx();
     expect(await classExists(ctx, 'Of::JobAlone')).toBe(true);
@@ -358,7 +358,7 @@ function advancePastIndexTtl(): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
 }
 
-it('works without GoodJob’s index and suggests one', async () => {
+it('measures without GoodJob’s index on executions and suggests one', async () => {
   const { client } = testConsole;
   await client.query('DROP INDEX index_good_job_executions_on_process_id_and_created_at');
   await client.query('ANALYZE good_job_executions');

@@ -10,7 +10,7 @@ import { REDACTION_MARKER, redactName } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
 import {
   BUCKETS,
-  type Figures,
+  type ExecutionStats,
   HISTOGRAM,
   type Measurement,
   type Percentiles,
@@ -20,7 +20,7 @@ import {
   RANGES,
   type SlowExecution,
 } from './filters';
-import { accuracyOf, missingIndex, sourceOf } from './source';
+import { accuracyOf, missingIndex, selectExecutions } from './source';
 
 /** Executions to scan in a period and in the preceding one; each costs about 8 µs. */
 const TARGET = 20_000;
@@ -200,7 +200,7 @@ async function measurePeriod(tx: Tx, ctx: Ctx, options: MeasureOptions): Promise
     ${RUN} AS run,
     ${WAIT} AS wait ${ids}`;
   await tx.execute(sql`SET LOCAL work_mem = '32MB'`);
-  const { rows, share } = await sourceOf(tx, ctx.tables, {
+  const { rows, share } = await selectExecutions(tx, ctx.tables, {
     period,
     buckets,
     target,
@@ -338,7 +338,7 @@ const NONE: Percentiles = [null, null, null];
 function toFigures(
   { kind: _kind, executions, failures, total, run, wait, ...rest }: FiguresRow,
   share: number,
-): Figures {
+): ExecutionStats {
   return {
     ...rest,
     name: redactName(rest.name),

@@ -92,7 +92,7 @@ async function indexesOf(tx: Tx, tables: GoodJobTables): Promise<Indexes> {
 const processesRow = z.strictObject({
   /** Processes that ever ran an execution, at most MAX_PROCESSES + 1. */
   all: z.number(),
-  /** Those with an execution in the period; null: there are none. */
+  /** The processes with an execution in the period; null: there are none. */
   ids: z.array(z.string()).nullable(),
 });
 
@@ -259,7 +259,7 @@ async function byPages(
 /**
  * Returns a query for all executions of a period, or for a sample if there are more than `target`.
  */
-export async function sourceOf(
+export async function selectExecutions(
   tx: Tx,
   tables: GoodJobTables,
   options: SourceOptions,

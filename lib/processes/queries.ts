@@ -13,7 +13,7 @@ import {
   parseCursor,
   toPage,
 } from '../core/search-params';
-import { cut, isFilterText } from '../core/text';
+import { truncateText, isFilterText } from '../core/text';
 import type { Tx } from '../db/database';
 import { type Order, afterCursorSql, orderBySql } from '../db/text-limit';
 import {
@@ -26,7 +26,7 @@ import {
   readProcessState,
   servesQueue,
   stateText,
-  threadsOf,
+  totalThreads,
 } from '../good-job/processes';
 import type { GoodJobTables } from '../good-job/tables';
 import type { Count } from '../jobs/types';
@@ -51,16 +51,17 @@ export function parseProcessFilter(params: Params): ProcessFilter {
   const queueName = params.get('queue_name') || null;
   const cursor = parseCursor(params);
   const notUnderstood: NotUnderstood[] = [];
-  if (state && !isState(state)) notUnderstood.push({ name: 'state', value: cut(state, 80) });
+  if (state && !isState(state))
+    notUnderstood.push({ name: 'state', value: truncateText(state, 80) });
   if (queueName && !isFilterText(queueName))
     notUnderstood.push({
       name: 'queue_name',
-      value: cut(queueName.replaceAll('\0', '\uFFFD'), 80),
+      value: truncateText(queueName.replaceAll('\0', '\uFFFD'), 80),
     });
   if (cursor === 'not_understood')
     notUnderstood.push({
       name: 'after_id',
-      value: cut(params.get('after_id') ?? params.get('before_id') ?? '', 80),
+      value: truncateText(params.get('after_id') ?? params.get('before_id') ?? '', 80),
     });
   return {
     state: state && isState(state) ? state : null,
@@ -298,7 +299,7 @@ function toRow(
           queues: redactOptional(scheduler.queues),
         })),
     },
-    threads: state ? threadsOf(state.schedulers) : { busy: null, total: null },
+    threads: state ? totalThreads(state.schedulers) : { busy: null, total: null },
     running:
       running > RUNNING_COUNT_LIMIT
         ? { kind: 'at_least', count: RUNNING_COUNT_LIMIT }

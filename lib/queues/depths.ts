@@ -5,7 +5,7 @@ import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, isMeasurable, listedName } from '../db/text-limit';
 import { runningByIndex } from '../good-job/locks';
 import { readyAt } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import type { QueueRow } from './filters';
 
@@ -15,7 +15,7 @@ export type Depth = Pick<QueueRow, 'ready' | 'scheduled' | 'retried' | 'running'
 const MAX_COUNT = 10_000;
 /** Index entries to count in all queues together. */
 const ENTRY_LIMIT = 300_000;
-/** The count limit of one queue, however many queues there are. */
+/** Minimum of the count limit of each queue, however many queues share ENTRY_LIMIT. */
 const MIN_COUNT = 200;
 
 /** Jobs of a queue; `unset` jobs have no `scheduled_at`. */
@@ -180,9 +180,7 @@ export interface QueueHeads {
  * index_good_jobs_on_queue_name. The transaction must be `byIndexOnly` and `inIndexOrder`.
  */
 export async function readQueueHeads(tx: Tx, tables: GoodJobTables): Promise<QueueHeads> {
-  const onlyOpen = tables.schema.missingMigrations.some(
-    ({ migration }) => migration === 'add_index_good_jobs_queue_name',
-  );
+  const onlyOpen = !hasIndex(tables, 'add_index_good_jobs_queue_name');
   const openRows = await scanOpenQueues(tx, tables);
   const all = onlyOpen ? { names: [], tooLong: 0, more: false } : await scanAllQueues(tx, tables);
   const open = openRows.flatMap(({ name, oldestReadyAt }) =>

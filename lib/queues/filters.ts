@@ -1,5 +1,5 @@
 import type { NotUnderstood, Params } from '../core/search-params';
-import { cut, isFilterText } from '../core/text';
+import { truncateText, isFilterText } from '../core/text';
 import type { Count } from '../jobs/types';
 
 /** The time ranges of the queues page, in seconds. */
@@ -79,8 +79,9 @@ export function parseQueueFilter(params: Params): QueueFilter {
   const range = params.get('range') || DEFAULT_RANGE;
   const name = params.get('queue_name')?.trim() ?? '';
   const notUnderstood: NotUnderstood[] = [];
-  if (!isRange(range)) notUnderstood.push({ name: 'range', value: cut(range, 80) });
-  if (!isFilterText(name)) notUnderstood.push({ name: 'queue_name', value: cut(name, 80) });
+  if (!isRange(range)) notUnderstood.push({ name: 'range', value: truncateText(range, 80) });
+  if (!isFilterText(name))
+    notUnderstood.push({ name: 'queue_name', value: truncateText(name, 80) });
   return { range: isRange(range) ? range : DEFAULT_RANGE, name: name || null, notUnderstood };
 }
 

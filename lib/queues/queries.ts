@@ -9,10 +9,10 @@ import { timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
 import { refreshRunning } from '../good-job/locks';
-import { type LivePools, livePools, servesQueue, threadsFor } from '../good-job/processes';
+import { type LivePools, livePools, servesQueue, queueThreads } from '../good-job/processes';
 import { pausedQueues } from '../good-job/settings';
 import { readyAt } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import { type Depth, type QueueHeads, queueDepths, readQueueHead, readQueueHeads } from './depths';
 import {
@@ -35,7 +35,7 @@ interface Flow {
  * it.
  */
 const PARTS = 60;
-/** Queues with the most jobs first. */
+/** Maximum number of queues, those with the most finished jobs first. */
 const MAX_QUEUES = 2_000;
 /** Jobs to scan in all parts together. */
 const SCAN_LIMIT = 12_000;
@@ -206,7 +206,8 @@ const isListed = ({ name }: { name: string | null }) =>
   name === null || Buffer.byteLength(name) <= MAX_NAME_BYTES;
 
 /**
- * The jobs to scan per part within `scanLimit`; what small parts leave unused goes to large ones.
+ * The number of jobs to scan per part within `scanLimit`. Large parts use what small parts leave of
+ * the limit.
  */
 function sampleSize(totals: number[], scanLimit: number): number {
   let remaining = scanLimit;
@@ -228,13 +229,7 @@ async function countDiscarded(
   range: Range,
   isSample: boolean,
 ): Promise<Map<string | null, Count> | null> {
-  if (
-    !isSample ||
-    tables.schema.missingMigrations.some(
-      ({ migration }) => migration === 'add_index_good_jobs_discarded',
-    )
-  )
-    return null;
+  if (!isSample || !hasIndex(tables, 'add_index_good_jobs_discarded')) return null;
   const rows = await tx.query(
     discardedRow,
     sql`
@@ -277,8 +272,8 @@ const pages = new ProcessCache<QueuesPage>('queue pages', {
 });
 
 /**
- * Returns the queues that have jobs, are named by a live process or are paused, the most urgent
- * first. Cached; an invalid filter returns an empty page.
+ * Returns the queues that have jobs, occur in the queue string of a live process or are paused, the
+ * most urgent first. Cached; an invalid filter returns an empty page.
  */
 export async function listQueues(ctx: Ctx, filter: QueueFilter): Promise<QueuesPage> {
   const { range, name, notUnderstood } = filter;
@@ -415,7 +410,7 @@ function entryFactory({
       oldestReadyAt,
       paused: name !== null && pausedNames.has(name),
       processes: isUnknown ? null : processes.length,
-      threads: isUnknown ? null : threadsFor(live.pools, name).threads,
+      threads: isUnknown ? null : queueThreads(live.pools, name).threads,
       // A process that does not report its queues may serve this one.
       unserved: processes.length === 0 && live.nonReporting === 0 && oldestReadyAt !== null,
     };

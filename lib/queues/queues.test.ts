@@ -94,7 +94,7 @@ test('returns the oldest ready job, ignoring running and scheduled ones', async 
   expect(queues.get('idle')?.oldestReadyAt).toBeNull();
 });
 
-test('lists jobs without a queue in a row that only pools without a list of queues serve', async () => {
+test('only pools without a list of queue names serve the row of jobs without a queue', async () => {
   await insertJob(testConsole.client, { queue_name: null });
   await insertProcess(testConsole.client, { state: schedulers(['a', 2], ['-b', 3]) });
   expect((await readQueues()).get(null)).toMatchObject({
@@ -122,7 +122,7 @@ describe('the processes of a queue', () => {
     const queues = await readQueues();
     expect(queues.get('a')).toMatchObject({ processes: 1, threads: 5, unserved: false });
     expect(queues.get('b')).toMatchObject({ processes: 2, threads: 7 });
-    // A queue that only a worker names is listed too.
+    // A queue without jobs is listed if the queue string of a worker contains it.
     expect(queues.get('named')).toMatchObject({ ready: exact(0), processes: 3, threads: 8 });
   });
 

@@ -23,8 +23,8 @@ import type { SecretRegistry } from './secret-registry';
 
 /*
  * Hides the values in JSON that a secret key, a name-value pair or a job class rule selects, and
- * the secrets inside its strings. Hidden values go to the registry; `json-transform.ts` hides their
- * repeats in a second pass.
+ * the secrets inside its strings. Hidden values are added to the registry; `json-transform.ts`
+ * hides their repeats in a second pass.
  */
 
 /** The path of a job's arguments in each kind of JSON; null: it has none. */
@@ -57,7 +57,7 @@ const VALUE_KEY = multilineRegExp('i')`
     value|values|val|v|content|contents|data|text|default|current|old|new|from|to|before|after|was
     |is|input|(?:old|new|field|attribute|header|param|variable|string)_?value
   )$`;
-/** Positional arguments that name the next argument. */
+/** Positional arguments that are the name of the next argument. */
 const ARGUMENT_NAMES = multilineRegExp('')`
   ^(?:
     password|passwd|passphrase|secret|token|authorization|credentials?|api_(?:key|token|secret)
@@ -189,7 +189,7 @@ export class JsonRedactor implements JsonVisitor<Context> {
     };
   }
 
-  /** Key names and class names stay, unless they contain a secret. */
+  /** Keeps key names and class names, unless they contain a secret. */
   private *redactMetadata(value: Json): Steps<Json | undefined> {
     if (value.kind !== 'scalar') return undefined;
     const name = stringOf(value);
@@ -296,8 +296,8 @@ export class JsonRedactor implements JsonVisitor<Context> {
   }
 
   /**
-   * The marker for a whole value. Its scalars, and its keys that look like credentials, go to the
-   * registry.
+   * The marker for a whole value. Its scalars, and its keys that look like credentials, are added
+   * to the registry.
    */
   private *hideWhole(root: Json, name: string): Steps<Json> {
     const { secrets, marker, keys } = this.settings;

@@ -148,7 +148,7 @@ describe('redactJsonInSteps', () => {
     ],
     ['a string of 2 MB', JSON.stringify([{ token: SECRET }, words(2_000_000)])],
     ['numbers', JSON.stringify([{ token: 482133 }, '482134 '.repeat(280_000)])],
-  ])('takes many short steps for %s', (_, text) => {
+  ])('redacts %s in many short steps', (_, text) => {
     runToEnd(steps(JSON.stringify([{ token: SECRET }, 'warm up'])));
     const { count, longestMs } = longestStep(steps(text));
     expect(count).toBeGreaterThan(20);

@@ -23,7 +23,7 @@ export interface JsonVisitor<Context> {
 export interface ChildContext<Context> {
   item(index: number): Context;
   entry(key: string, value: Json): Context;
-  /** The replacement of a key. Without this method keys stay. */
+  /** The replacement of a key. Without this method keys are unchanged. */
   key?(key: string): Steps<string>;
 }
 

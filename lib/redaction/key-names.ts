@@ -193,7 +193,7 @@ const MAYBE_SECRET = new RegExp(
 
 const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
 
-/** The lower-case words of a name, with numbers as words of their own. */
+/** The lower-case words of a name, with each number as a separate word. */
 export function splitWords(name: string): string[] {
   if (/^[a-z]+$/.test(name)) return [name];
   const isLowerAscii = /^[a-z0-9_.-]*$/.test(name);

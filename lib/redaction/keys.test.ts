@@ -5,7 +5,7 @@ import { GlobSet, matchesGlob } from './path-rules';
 describe('GlobSet', () => {
   const matchesByRegExp = (pattern: string, text: string) =>
     new RegExp(`^${pattern.replaceAll(/[.]/g, '\\.').replaceAll('*', '[^]*')}$`).test(text);
-  it('matches the same texts as the equivalent regular expression', () => {
+  it('GlobSet matches the same texts as the equivalent regular expression', () => {
     const patterns = ['a*a', '*a*', 'a*b*c', '*ab*ab*', '**', 'a**b', 'a', '*b', 'ab*', '*a*b*a*'];
     const texts = ['', 'a', 'aa', 'ab', 'aba', 'abab', 'abc', 'acb', 'aXbXc', 'b', 'ba', 'abba'];
     for (const pattern of patterns)
@@ -35,7 +35,7 @@ describe('GlobSet', () => {
 });
 
 describe('SecretNameMatcher.forText', () => {
-  it('matches each distinct name once', () => {
+  it('a matcher for one text matches each distinct name once', () => {
     const names = Array.from(
       { length: 12_000 },
       (_, n) => `token_${n.toString(36).replaceAll(/\d/g, 'x')}q`,

@@ -177,7 +177,7 @@ describe('Redaction', () => {
     const pieces = [...STRUCTURE, ...SPACED];
     expect(await slowPieces({ pieces, length: TEXT_LENGTH })).toEqual([]);
   }, 600_000);
-  it('redacts repeats of each keyword of its tables in linear time', async () => {
+  it('redacts repeats of each keyword of the redaction rules in linear time', async () => {
     expect(await slowPieces({ pieces: KEYWORDS, length: SHORTER_LENGTH })).toEqual([]);
   }, 600_000);
 });
@@ -292,7 +292,7 @@ describe('SecretRegistry', () => {
 describe('redactJson of too deeply nested JSON', () => {
   const rules = new Redaction();
   const deep = (depth: number, inner: string) => `${'['.repeat(depth)}${inner}${']'.repeat(depth)}`;
-  it('hides every string, number and key that could repeat an unread value', () => {
+  it('hides all strings, numbers and keys that could repeat a too deeply nested value', () => {
     const record = '{"note":"hunter2Zq9x","n":482133,"hunter2Zq9x":1,"ok":true,"a":"b"}';
     const text = `[${record},${deep(600, '{"token":"hunter2Zq9x"}')}]`;
     const redacted = compactJson(rules.redactJson(parseJson(text), { kind: 'arguments' }));
@@ -300,7 +300,7 @@ describe('redactJson of too deeply nested JSON', () => {
     expect(redacted).not.toContain('482133');
     expect(redacted).toContain('"a":"b"');
   });
-  it('keeps the class, the ids and the times of a job', () => {
+  it('keeps the class, ids and times of a job with too deeply nested arguments', () => {
     const id = '11111111-2222-4333-8444-555555555555';
     const payload =
       `{"job_class":"DeepJob","queue_name":"hunter2Zq9x","job_id":"${id}",` +
@@ -313,7 +313,7 @@ describe('redactJson of too deeply nested JSON', () => {
     for (const part of [id, '2026-11-20T10:00:00.123456', 'DeepJob', '"arguments":'])
       expect(redacted).toContain(part);
   });
-  it.each([5_000, 100_000, 500_000])('does not overflow the stack at a depth of %i', (depth) => {
+  it.each([5_000, 100_000, 500_000])('redacts JSON of depth %i without stack overflow', (depth) => {
     const nested = `${'{"a":['.repeat(depth)}1${']}'.repeat(depth)}`;
     expect(compactJson(rules.redactJson(parseJson(`[${nested}]`)))).toContain('[REDACTED]');
   });

@@ -149,7 +149,7 @@ describe('isDefaultSecretName', () => {
     'jwt',
     'csrf',
     'ｐａｓｓｗｏｒｄ',
-  ])('is true for %s', (name) => expect(isDefaultSecretName(name)).toBe(true));
+  ])('isDefaultSecretName is true for %s', (name) => expect(isDefaultSecretName(name)).toBe(true));
   it.each([
     'tokenize_count',
     'tokenizer',
@@ -232,7 +232,9 @@ describe('isDefaultSecretName', () => {
     'locked_by_id',
     'session_at',
     '',
-  ])('is false for %s', (name) => expect(isDefaultSecretName(name)).toBe(false));
+  ])('isDefaultSecretName is false for %s', (name) =>
+    expect(isDefaultSecretName(name)).toBe(false),
+  );
 });
 
 const SECRET = 'hunter2Zq9x';
@@ -345,7 +347,7 @@ describe('redactText', () => {
     '378282246310005',
     'BAh7CEkiCGdpZAY6BkVUSSIdZ2lkOi8vYXBwL1VzZXIvMQ--ab0c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c',
     'glpat-abcdefghij1234567890',
-  ])('recognizes %s by its shape', (secret) =>
+  ])('recognizes the secret %s by its shape', (secret) =>
     expect(rules.redactText(`failed with ${secret} there`)).toBe(
       `failed with ${REDACTION_MARKER} there`,
     ),
@@ -571,7 +573,7 @@ describe('readRedaction', () => {
     [{ REDACT_KEYS: '*' }, 'REDACT_KEYS'],
     [{ REDACT_EXCEPT: '/x/' }, 'REDACT_EXCEPT'],
     [{ REDACT_FILE: '/nowhere/x.yml' }, 'REDACT_FILE'],
-  ])('rejects %o', (source, variable) => {
+  ])('rejects the redaction settings %o', (source, variable) => {
     expect(() => readRedaction(source)).toThrow(RedactionConfigError);
     expect(() => readRedaction(source)).toThrow(new RegExp(`^${variable} `));
   });

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { DEFAULT_CONFIG, type RedactionConfig } from '../config/redaction-rules';
 import { type Json, type Redactor, compactJson, memberOf, parseJson, stringOf } from '../core/json';
 import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
-import { cut, escapeBidi } from '../core/text';
+import { truncateText, escapeBidi } from '../core/text';
 import { type ARGUMENTS_PATH, JsonRedactor } from './json-redactor';
 import { hideRepeats } from './json-transform';
 import { SecretNameMatcher } from './key-names';
@@ -95,7 +95,7 @@ export class Redaction {
   ): string {
     const redacted = secrets ? this.redactText(text, secrets) : this.redactText(text);
     const isComplete = this.isOff || text.length < read;
-    return cut(isComplete ? redacted : redacted.slice(0, -EXCERPT_MARGIN / 2), maxChars);
+    return truncateText(isComplete ? redacted : redacted.slice(0, -EXCERPT_MARGIN / 2), maxChars);
   }
 
   /**
@@ -300,7 +300,7 @@ export interface FailureRedactor {
   redact(text: string): string;
   /**
    * A keyed hash in hex, the same on every server. It prevents guessing words that only the job's
-   * arguments hide, which `redact` cannot know.
+   * arguments reveal as secret, which `redact` cannot detect.
    */
   sign(text: string): string;
 }

@@ -40,7 +40,7 @@ describe('repeats in base64 with line breaks', () => {
     },
   );
 
-  it('hides all lines of a long value', () => {
+  it('hides all base64 lines of a long value', () => {
     const value = `${SECRET}${'aB3dE5gH7j'.repeat(15)}`;
     const encoded = lines(base64(value), 60, '\n');
     expect(redactBeside(value, `got ${encoded}\n, and more`)).toBe(
@@ -77,7 +77,7 @@ describe('repeats in base64 of an escaped value', () => {
 
 describe('repeats of a value with an emoji', () => {
   it.each([15, 16, 17, 18, 19, 20, 21, 22])(
-    'hides base64 and hexadecimal of an emoji at %i',
+    'hides base64 and hexadecimal of a value with an emoji at offset %i',
     (at) => {
       const value = `${'aB3dE5gH7jK9mN1pQ2rS4tU6'.slice(0, at)}😀${SECRET}`;
       for (const encoding of ['base64', 'base64url', 'hex'] as const)
@@ -124,7 +124,7 @@ describe('repeats of a hidden number', () => {
   ])('hides a number of six digits in %s', (text) =>
     expect(redactBeside('482133', text)).toBe(text.replace('482133', REDACTION_MARKER)),
   );
-  it.each(['1482133', '4821330', 'a1482133b', '48213'])('keeps the other number in %s', (text) =>
+  it.each(['1482133', '4821330', 'a1482133b', '48213'])('keeps another number in %s', (text) =>
     expect(redactBeside('482133', text)).toBe(text),
   );
   it('hides a number of four or five digits only as a whole word', () => {

@@ -3,7 +3,7 @@ import sql, { type Sql, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import { parseJson, parseJsonInSteps } from '../core/json';
 import { TextBudget } from '../core/steps';
-import { cut } from '../core/text';
+import { truncateText } from '../core/text';
 import type { Tx } from '../db/database';
 import { isLargeText, limitedJson, limitedText } from '../db/text-limit';
 import { REDACTION_MARKER, redaction } from './redaction';
@@ -193,7 +193,7 @@ export function redactBatchTexts(
   return {
     description: isUnread
       ? REDACTION_MARKER
-      : description && cut(redactText(description) ?? '', maxDescriptionLength),
+      : description && truncateText(redactText(description) ?? '', maxDescriptionLength),
     onFinish: redactCallback(stored.onFinish),
     onSuccess: redactCallback(stored.onSuccess),
     onDiscard: redactCallback(stored.onDiscard),

@@ -43,7 +43,7 @@ describe('YAML below a secret name', () => {
       JSON.stringify([{ yaml: `password: >-\n  ${REDACTION_MARKER}\nuser: bob` }]),
     );
   });
-  it('hides the items of a list', () => {
+  it('hides the items of a YAML list below a secret name', () => {
     expect(rules.redactText(`tokens:\n- ${SECRET}\n- x${SECRET}\nuser: bob`)).toBe(
       `tokens:\n${REDACTION_MARKER}\nuser: bob`,
     );
@@ -65,7 +65,9 @@ describe('a value on the next line', () => {
     `Your token:\n\n  ${SECRET}\n\nThank you`,
     `Authorization:\n${SECRET}`,
     `Password:\nAb3=${SECRET}`,
-  ])('is hidden in %j', (text) => expect(rules.redactText(text)).not.toContain(SECRET));
+  ])('hides a value on the next line in %j', (text) =>
+    expect(rules.redactText(text)).not.toContain(SECRET),
+  );
   it('keeps a value on the next line if it is the next setting', () => {
     for (const text of ['password:\nuser: bob', 'PASSWORD=\nUSER=bob', 'token:\n"user": "bob"'])
       expect(rules.redactText(text)).toBe(text);
@@ -99,7 +101,7 @@ describe('escaped quotes and separators', () => {
     `\\u{22}password\\u{22}:\\u{22}${SECRET}\\u{22}`,
     `p\\u0061ssword=${SECRET}`,
     `password\\u003a ${SECRET}`,
-  ])('do not reveal the value in %s', (text) =>
+  ])('hides the value next to escaped quotes and separators in %s', (text) =>
     expect(rules.redactText(text)).not.toContain(SECRET),
   );
   it('keeps the text next to a value with escaped separators', () =>
@@ -139,7 +141,7 @@ describe('a repeat of a hidden value', () => {
     'in JSON twice': JSON.stringify(JSON.stringify(value)),
     'in unicode escapes': entities(value, (code) => `\\u${code.toString(16).padStart(4, '0')}`),
   });
-  it.each(Object.entries(repeatsOf(secret)))('is hidden %s', (_, repeat) => {
+  it.each(Object.entries(repeatsOf(secret)))('hides a repeat of a secret: %s', (_, repeat) => {
     const secrets = new SecretRegistry();
     secrets.add(secret);
     const redacted = rules.redactText(`before ${repeat} after`, secrets);
@@ -150,7 +152,7 @@ describe('a repeat of a hidden value', () => {
     ['', 'u', 'us', 'user:', 'user:x', '日本'].flatMap((before) =>
       ['', ':', ' z', 'é12'].map((after) => [before, after]),
     ),
-  )('is hidden in the base64 of a text with the value between %j and %j', (before, after) => {
+  )('hides a repeat in the base64 of a text with the value between %j and %j', (before, after) => {
     for (const value of [
       SECRET,
       'abc123',
@@ -342,7 +344,9 @@ describe('harmless values of secret names', () => {
     'Key (card_token_id)=(17) is not present',
     'session_id=8842',
     'session_id: 8842',
-  ])('are kept in the text %s', (text) => expect(rules.redactText(text)).toBe(text));
+  ])('keeps the harmless value of a secret name in the text %s', (text) =>
+    expect(rules.redactText(text)).toBe(text),
+  );
   it.each([
     [{ tokens: 1500 }],
     [{ sessions: 3, cards: 12 }],
@@ -350,7 +354,9 @@ describe('harmless values of secret names', () => {
     [{ auth: 'failed' }],
     [{ session: 'expired' }],
     [{ session_id: 8842 }],
-  ])('are kept in the JSON %j', (value) => expect(json([value])).toBe(JSON.stringify([value])));
+  ])('keeps the harmless value of a secret name in the JSON %j', (value) =>
+    expect(json([value])).toBe(JSON.stringify([value])),
+  );
   it.each([
     `Key (session_id)=(${SECRET}${mixed(20)}) already exists.`,
     `Key (tax_id)=(882345678) already exists.`,
@@ -366,7 +372,7 @@ describe('harmless values of secret names', () => {
     `next_access_token=${SECRET}`,
     `password='${SECRET}'`,
     "method `x' got password='correct'",
-  ])('do not include the secret in %s', (text) =>
+  ])('hides the secret in %s, although it resembles a harmless value', (text) =>
     expect(rules.redactText(text)).toContain(REDACTION_MARKER),
   );
 });

@@ -113,7 +113,7 @@ describe('an ordinary word inside a hidden value', () => {
     ['secret', 'Mozilla/5.0 us-east-1 10.20.30.40 v1.2.3 16384kB hunter2Zq9x', 'us-east-1'],
     ['secret', '{"kind":"Invoice","step":3,"key":"hunter2Zq9x"}', 'Invoice'],
     ['secret', { address_line_1: 'hunter2Zq9x', addressLine2: 'x' }, 'address_line_1'],
-  ])('is kept in other arguments: %s %j: %s', (key, value, word) => {
+  ])('keeps an ordinary word of a hidden value elsewhere: %s %j: %s', (key, value, word) => {
     expect(redact([{ [key]: value }, { note: `at ${word} now` }])).toContain(`at ${word} now`);
   });
 

@@ -50,7 +50,7 @@ describe('column lists with values', () => {
       `INSERT INTO users (email, password)\n        VALUES\n        ('a', '${WORD}')`,
       `INSERT INTO users (email, password)\n        VALUES\n        ('a', '${REDACTION_MARKER}')`,
     ],
-  ])('have the value of a secret column hidden: %s', (text, redacted) =>
+  ])('hides the value of a secret column: %s', (text, redacted) =>
     expect(redact(text)).toBe(redacted),
   );
   it('hides all values if their number differs from the number of columns', () =>
@@ -62,7 +62,7 @@ describe('column lists with values', () => {
     'Key (session_id)=(8842) already exists.',
     `Key (${columnList})=(${valueList}) already exists.`,
     'Key (tenant_id, lower(name::text))=(4, invoices) already exists.',
-  ])('are kept without a secret column: %s', (text) => expect(redact(text)).toBe(text));
+  ])('keeps column lists without a secret column: %s', (text) => expect(redact(text)).toBe(text));
 });
 
 describe('a value at a distance from its name', () => {
@@ -98,7 +98,7 @@ describe('a value at a distance from its name', () => {
     `password: # comment\n  ${WORD}`,
     `password: #${WORD}\n  x`,
     `password: !${WORD}\n`,
-  ])('is hidden after a YAML tag, an anchor or a comment: %j', (text) =>
+  ])('hides a value after a YAML tag, an anchor or a comment: %j', (text) =>
     expect(redact(text)).not.toContain(WORD),
   );
   it.each([
@@ -114,7 +114,7 @@ describe('a value at a distance from its name', () => {
     `**Password:**\n\n\`\`\`\n${WORD}\n\`\`\``,
     `Password:\n\`\`\`text\nfirst\n${WORD}\n\`\`\`\n`,
     `Password:\n> ${WORD}`,
-  ])('is hidden after Markdown: %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('hides a value after Markdown: %j', (text) => expect(redact(text)).not.toContain(WORD));
   it.each([
     `Password<br>${WORD}`,
     `Password:<br/>${WORD}`,
@@ -129,7 +129,7 @@ describe('a value at a distance from its name', () => {
     `Password:&nbsp;${WORD}`,
     `Password&lt;br&gt;${WORD}`,
     `<div>Password:</div><div><code>${WORD}</code></div>`,
-  ])('is hidden after HTML: %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('hides a value after HTML: %j', (text) => expect(redact(text)).not.toContain(WORD));
   it.each([
     `? password\n: ${WORD}`,
     `? password\n: |\n  ${WORD}`,
@@ -137,7 +137,7 @@ describe('a value at a distance from its name', () => {
     `db:\n  ? password # comment\n  : ${WORD}`,
     `? password\n:\n  ${WORD}`,
     `Password\n: ${WORD}`,
-  ])('is hidden after an explicit YAML key: %j', (text) =>
+  ])('hides a value after an explicit YAML key: %j', (text) =>
     expect(redact(text)).not.toContain(WORD),
   );
   it('a value at a distance ends with the line, the element or the YAML block', () => {
@@ -155,7 +155,9 @@ describe('a value at a distance from its name', () => {
     'Forgot your password?<br>Click here',
     '**Password** is too short',
     'password:\nuser: bob',
-  ])('is not the text after a sentence: %j', (text) => expect(redact(text)).toBe(text));
+  ])('keeps the text after a secret name without a value: %j', (text) =>
+    expect(redact(text)).toBe(text),
+  );
 });
 
 describe('Basic credentials', () => {
@@ -177,13 +179,15 @@ describe('Basic credentials', () => {
     `Basic <${credentials}>`,
     `Basic\u00a0${credentials}`,
     `Basic%09${credentials}`,
-  ])('are hidden in %j', (text) => expect(redact(text)).not.toContain(credentials));
+  ])('hides the Basic credentials in %j', (text) =>
+    expect(redact(text)).not.toContain(credentials),
+  );
   it.each([
     `["Bearer", "${WORD}"]`,
     `Bearer: ${WORD}`,
     `Bearer "${WORD}"`,
     `bearer\t\t\t\t\t\t${WORD}`,
-  ])('are hidden like the Bearer token in %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('hides the Bearer token in %j', (text) => expect(redact(text)).not.toContain(WORD));
 });
 
 describe('tokens inside words', () => {
@@ -242,7 +246,7 @@ describe('a JSON Web Key in a text', () => {
     `kty=RSA&n=public-n&d=${WORD}`,
     `jwk[kty]=RSA&jwk[n]=public-n&jwk[d]=${WORD}`,
     `{\\"kty\\" : \\"RSA\\", \\"n\\" : \\"public-n\\", \\"d\\" : \\"${WORD}\\"}`,
-  ])('has its private members hidden: %j', (text) => {
+  ])('hides the private members of a JSON Web Key: %j', (text) => {
     expect(redact(text)).not.toContain(WORD);
     expect(redact(text)).toContain('public-n');
   });
@@ -261,7 +265,9 @@ describe('a tag with a secret name', () => {
     `<password value="${WORD}"/>`,
     `<PASSWORD>${WORD}</PASSWORD>`,
     `<password>${WORD}</Password>`,
-  ])('has its content hidden: %j', (text) => expect(redact(text)).not.toContain(WORD));
+  ])('hides the content of a tag with a secret name: %j', (text) =>
+    expect(redact(text)).not.toContain(WORD),
+  );
   it('keeps the text next to the content of a tag with a secret name', () => {
     expect(redact(`<a><password type="a>b">${WORD}</password><b>c</b></a>`)).toBe(
       `<a><password type="a>b">${REDACTION_MARKER}</password><b>c</b></a>`,
@@ -317,7 +323,7 @@ describe('a text without a secret', () => {
     'docker run -p 8080:80 app',
     'ssh -p 2222 host',
     'mkdir -p /srv/app',
-  ])('is kept: %s', (text) => expect(redact(text)).toBe(text));
+  ])('keeps a text without a secret: %s', (text) => expect(redact(text)).toBe(text));
   it.each([
     [`sshpass -p ${WORD} ssh -p 2222 host`, `sshpass -p ${REDACTION_MARKER} ssh -p 2222 host`],
     [
@@ -328,7 +334,9 @@ describe('a text without a secret', () => {
       `mysql -u root -p${WORD} db && mkdir -p/tmp/x`,
       `mysql -u root -p${REDACTION_MARKER} db && mkdir -p/tmp/x`,
     ],
-  ])('is kept around the secret in %s', (text, redacted) => expect(redact(text)).toBe(redacted));
+  ])('keeps the text around the secret in %s', (text, redacted) =>
+    expect(redact(text)).toBe(redacted),
+  );
   it.each([
     `invalid token ${UUID}`,
     `the API key provided was ${UUID}`,
@@ -345,7 +353,7 @@ describe('a text without a secret', () => {
     `password: 3 attempts ${SECRET}`,
     `Bearer ${SECRET}`,
     `Bearer abcdefgh==`,
-  ])('is not confused with the secret in %s', (text) =>
+  ])('hides the secret in %s, which resembles a text without one', (text) =>
     expect(redact(text)).toContain(REDACTION_MARKER),
   );
 });

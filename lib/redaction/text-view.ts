@@ -4,7 +4,7 @@ import { isAsciiDigit, isBase64, isLetterOrDigit } from './scan';
 /*
  * Views of a text: raw, and with its escapes decoded up to MAX_DECODINGS times. Decodes JSON (`\"`,
  * `\u003d`), Ruby and JavaScript (`\x22`, `\u{22}`), URLs (`%3D`) and HTML (`&quot;`, `&#34;`,
- * `&#x22;`) in any mixture, so that rules need not know escapes. A view is never longer than the
+ * `&#x22;`) in any mixture, so that rules need not handle escapes. A view is never longer than the
  * text, and is built in one pass.
  */
 

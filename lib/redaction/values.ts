@@ -15,7 +15,7 @@ const LINE_END = /[\r\n\u2028\u2029]/g;
 const QUOTED_LINE_END = /["'`\r\n]/g;
 /** The fence of a Markdown code block. */
 const FENCE = /(?:`{3,}|~{3,})/y;
-/** Markup around a value on a line of its own: quotes, list markers, emphasis, tags. */
+/** Markup around a value that is alone on its line: quotes, list markers, emphasis, tags. */
 const MARKS_BEFORE =
   /(?:[>*+-] {1,4}|[*_]{1,3}|["'`]|<(?:b|i|u|p|em|td|dd|div|span|code|pre|strong)(?: [^<>]{0,100})?>){0,4}/iy;
 const MARKS_AFTER = /(?:<\/[a-z]{1,10}>|<br ?\/?>|["'`*_,;]){1,6}$/i;
@@ -206,8 +206,8 @@ function withoutMarks(text: string, from: number, to: number): Span {
 const isItem = (text: string, line: number): boolean => execFrom(ITEM, text, line) !== null;
 
 /**
- * The indentation that lines of the value must exceed. Only the last name of a line gets here, so
- * lines are read once.
+ * The indentation that lines of the value must exceed. Called only for the last name of a line, so
+ * that lines are read once.
  */
 function indentOfKey(text: string, keyFrom: number): number {
   let line = keyFrom;

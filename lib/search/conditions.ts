@@ -149,7 +149,7 @@ export function plainCondition(
 }
 
 /** Whether a term reads texts of unbounded length or another table. */
-export function isSlow(term: Term): boolean {
+export function isSlowTerm(term: Term): boolean {
   return (
     term.kind === 'text' ||
     term.kind === 'argument' ||

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
 import { listedName } from '../db/text-limit';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import type { JobState } from '../good-job/types';
 import {
   idCondition,
@@ -18,13 +18,13 @@ import type { IdsTerm, MatchTerm, Term, TimeTerm } from './terms';
 /** Maximum number of distinct values of a column that `looseScan` reads. */
 export const MAX_VALUES = 1_000;
 
-/** Jobs in a sample. A GIN index cannot be scanned in order, so the newest jobs stand for all. */
+/** Jobs in a sample. A GIN index cannot be scanned in order, so the newest jobs are sampled. */
 const SAMPLE_JOBS = 3_000;
 
 /** Maximum number of labels of one job in a sample. */
 const MAX_LABELS_PER_JOB = 100;
 
-/** A job whose array is stored in more bytes is left out of the sample. */
+/** The labels of a job are not sampled if their stored array is larger. */
 const MAX_ARRAY_BYTES = 8_192;
 
 /** Null for a value that is too long to be listed. */
@@ -32,8 +32,8 @@ const distinctValueRow = z.strictObject({ value: z.string().nullable() });
 
 /**
  * Reads distinct values of an indexed column by a loose index scan, one index probe for each value.
- * The read must be `byIndexOnly`. `more` says whether values are missing; `tooLong` is the number
- * of values too long to be listed.
+ * The read must be `byIndexOnly`. `more` is true if values are missing; `tooLong` is the number of
+ * values too long to be listed.
  */
 export async function looseScan(
   tx: Tx,
@@ -80,9 +80,7 @@ export async function sampleValues(
   tables: GoodJobTables,
   values: Sql,
 ): Promise<ValueWithJobs[]> {
-  const lacksCreatedAtIndex = tables.schema.missingMigrations.some(
-    ({ migration }) => migration === 'add_index_good_jobs_created_at',
-  );
+  const lacksCreatedAtIndex = !hasIndex(tables, 'add_index_good_jobs_created_at');
   const newest = lacksCreatedAtIndex
     ? sql`WHERE j.finished_at IS NOT NULL ORDER BY j.finished_at DESC`
     : sql`ORDER BY j.created_at DESC`;
@@ -117,7 +115,7 @@ export type ValueWithJobs = z.infer<typeof valueWithJobsRow>;
 export interface IndexTerm {
   /** Cache key: equal for equal terms. */
   key: string;
-  /** SQL condition on the alias `j`, complete for the index. */
+  /** SQL condition on the alias `j` that the index answers completely. */
   condition: Sql;
   /** Counting stops here: a term with more rows is not selective. */
   limit: number;
@@ -133,9 +131,6 @@ const MAX_COUNTED_ENTRIES = 100_000;
 const MAX_COUNTED_ROWS = 5_000;
 
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
-
-const hasMigration = (tables: GoodJobTables, migration: string): boolean =>
-  !tables.schema.missingMigrations.some((missing) => missing.migration === migration);
 
 /**
  * Returns the terms that an index of GoodJob's own schema can answer, except the index of `column`,
@@ -158,7 +153,7 @@ export function indexTerms(
   if (
     areAll('discarded') &&
     column !== 'finished' &&
-    hasMigration(tables, 'add_index_good_jobs_discarded')
+    hasIndex(tables, 'add_index_good_jobs_discarded')
   )
     result.push({
       key: 'discarded',
@@ -182,10 +177,10 @@ function indexTermOf(tables: GoodJobTables, column: string, term: Term): IndexTe
 }
 
 function timeIndexTerm(tables: GoodJobTables, { field, bounds }: TimeTerm): IndexTerm | null {
-  const hasIndex =
+  const isIndexed =
     field === 'finished' ||
-    (field === 'created' && hasMigration(tables, 'add_index_good_jobs_created_at'));
-  if (!hasIndex) return null;
+    (field === 'created' && hasIndex(tables, 'add_index_good_jobs_created_at'));
+  if (!isIndexed) return null;
   return {
     key: JSON.stringify([field, bounds]),
     condition: join(
@@ -205,9 +200,9 @@ function matchIndexTerm(tables: GoodJobTables, term: MatchTerm): IndexTerm | nul
     condition,
     limit,
   });
-  if (term.field === 'class' && hasMigration(tables, 'add_index_good_jobs_job_class'))
+  if (term.field === 'class' && hasIndex(tables, 'add_index_good_jobs_job_class'))
     return indexTerm(sql`j.job_class = ANY(${values}::text[])`);
-  if (term.field === 'queue' && hasMigration(tables, 'add_index_good_jobs_queue_name'))
+  if (term.field === 'queue' && hasIndex(tables, 'add_index_good_jobs_queue_name'))
     return indexTerm(sql`j.queue_name = ANY(${values}::text[])`);
   if (term.field === 'cron') return indexTerm(sql`j.cron_key = ANY(${values}::text[])`);
   return term.field === 'label'
@@ -249,7 +244,7 @@ function idsIndexTerm(tables: GoodJobTables, { field, values }: IdsTerm): IndexT
   };
 }
 
-/** Recent row counts of terms. They choose how a list is read, never which rows it has. */
+/** Recent row counts of terms. They decide how a list is read, never which rows it has. */
 const countCache = new ProcessCache<number>('index term counts', {
   ttlMs: 15_000,
   maxEntries: 1_000,
@@ -274,7 +269,7 @@ function mostSelective(
 }
 
 /**
- * Returns the most selective term by the cached counts. `all` says whether every term has a cached
+ * Returns the most selective term by the cached counts. `all` is true if every term has a cached
  * count.
  */
 export function cachedSelection(

@@ -97,7 +97,7 @@ describe('parseQuery', () => {
     ['a\\*b', ['a*b']],
     ['"a\\\\"*b', ['a\\', 'b']],
     ['*', ['', '']],
-  ])('parses the stars of the word %s as wildcards', (query, parts) =>
+  ])('distinguishes wildcards from literal stars in the word %s', (query, parts) =>
     expect(firstTerm(query)).toMatchObject({ kind: 'text', parts, id: null }),
   );
   it('recognizes words that may be an id', () => {
@@ -181,7 +181,7 @@ describe('parseQuery', () => {
       }),
     );
   });
-  it('parses the output of quote() as the same text', () => {
+  it('parses the output of quoteText() as the same text', () => {
     fc.assert(
       fc.property(
         fc

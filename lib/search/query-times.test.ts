@@ -43,7 +43,7 @@ describe('a day without an offset', () => {
       TOKYO,
       'created:2026-11-30T10:00:30.5+09:00..2026-11-30+09:00',
     ],
-  ])('is printed with offsets: %s in %s as %s', (query, zone, written) => {
+  ])('adds offsets to the query %s in %s: %s', (query, zone, written) => {
     expect(addOffsets(query, zone)).toBe(written);
     expect(parseQuery(query, zone)).toEqual(parseQuery(written));
     expect(addOffsets(written, NEW_YORK)).toBeNull();

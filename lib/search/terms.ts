@@ -57,7 +57,7 @@ interface Value {
 
 const emptyValue = (): Value => ({ text: '', pattern: '', parts: [''], quoted: false });
 
-/** Appends a character; `star` says how to read a `*`. */
+/** Appends a character; `star` is the interpretation of a `*`. */
 function addToParts(parts: string[], char: string, star: 'wildcard' | 'escaped' | 'quoted'): void {
   const last = parts.length - 1;
   const part = parts[last] ?? '';
@@ -147,7 +147,7 @@ export type TermParam = (typeof TERM_PARAMS)[number];
 export const ZONE_PARAM = 'time_zone';
 
 /** GoodJob's `finished_since` (JobsFilter#finished_since), in seconds. */
-export const FINISHED_SINCE: Record<string, number> = {
+export const FINISHED_SINCE_SECONDS: Record<string, number> = {
   '1_hour_ago': 3_600,
   '3_hours_ago': 10_800,
   '24_hours_ago': 86_400,

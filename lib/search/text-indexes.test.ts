@@ -73,7 +73,7 @@ it.each([
   ['請求書', 'index_good_jobs_on_arguments_text'],
   ['error:Timeout', 'index_good_jobs_on_error_text'],
   ['args.0.x:1', 'index_good_jobs_on_arguments '],
-])('recommends an index for %s without one', async (q, index) => {
+])('recommends the missing index for the search %s', async (q, index) => {
   const page = await list(plain, q);
   expect(page.rows).toEqual([]);
   expect(page.partial).toMatchObject({ scanned: 20 });
@@ -92,7 +92,7 @@ it.each([
   'args.0.invoice_id:1e999999',
   'args.0.invoice_id:-1E+99999',
   'args.0.invoice_id:1e5,12345678901234567890',
-])('searches for %s although it would be a huge number', async (q) => {
+])('searches for the huge number %s without an error', async (q) => {
   expect((await list(indexed, q)).rows.map(({ id }) => id)).toEqual(
     q.includes(',') ? [jobIds.number] : [],
   );

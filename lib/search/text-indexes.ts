@@ -2,7 +2,7 @@ import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import { ProcessCache } from '../core/process-cache';
 import type { Tx } from '../db/database';
-import { type GoodJobTables, quoteIdentifier } from '../good-job/tables';
+import { type GoodJobTables, quoteIdentifier, hasIndex } from '../good-job/tables';
 import {
   containsSql,
   anyOf,
@@ -290,12 +290,7 @@ async function byTrigrams(
   { parts }: TextTerm,
   args: TextIndexes['arguments'] & Sql,
 ): Promise<(IndexTerm & { hasNewestLabelsOnly: boolean }) | null> {
-  if (
-    tables.schema.missingMigrations.some(
-      ({ migration }) => migration === 'add_index_good_jobs_job_class',
-    )
-  )
-    return null;
+  if (!hasIndex(tables, 'add_index_good_jobs_job_class')) return null;
   const has = ({ value }: { value: string }) => includesParts(value, parts);
   const classNames = await looseScan(tx, tables, 'job_class', sql`true`, '', MAX_VALUES);
   if (classNames.more) return null;

@@ -208,7 +208,7 @@ describe('createRevocationTable without write access', () => {
   });
 });
 
-it('stores only digests and times', async () => {
+it('the revocation table stores only digests and times', async () => {
   await store.write([revocation('a')]);
   const columns = await database.db.read((tx) =>
     tx.query(

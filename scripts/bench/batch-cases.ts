@@ -3,15 +3,15 @@ import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batche
 import { getBatchStatus, getSmallBatchStatus } from '../../lib/batches/status';
 import { parseBatchFilter } from '../../lib/batches/types';
 import type { Ctx } from '../../lib/context/types';
-import { continueBatch } from '../../lib/good-job/batches';
-import { appName, enqueueCallback } from '../../lib/good-job/callbacks';
+import { runCompletionCheck } from '../../lib/good-job/batches';
+import { readAppName, enqueueCallback } from '../../lib/good-job/callbacks';
 import type { GoodJobTables } from '../../lib/good-job/tables';
 import { listBatchJobs } from '../../lib/jobs/batch-jobs';
 import { getJob } from '../../lib/jobs/detail';
 import { listExecutions } from '../../lib/jobs/executions';
 import { parseJobFilter } from '../../lib/jobs/filters';
 import { listCallbackJobs } from '../../lib/jobs/rows';
-import { type BatchSubject, findSubjects } from './batch-subjects';
+import { type MeasuredBatch, findMeasuredBatches } from './batch-subjects';
 import type { Case, Group, Target, WritePlan } from './cases';
 
 /** The value in app/(console)/batches/[id]/page.tsx. */
@@ -63,12 +63,12 @@ function pageCase(name: string, id: string, query: string, targets: Target[]): C
   };
 }
 
-function subjectName({ nominal, age, flavour }: BatchSubject): string {
+function subjectName({ nominal, age, flavour }: MeasuredBatch): string {
   const suffix = flavour === 'bulk' ? ', one created_at' : '';
   return `${nominal.toLocaleString('en')} jobs, ${age}${suffix}`;
 }
 
-function casesOf(batch: BatchSubject): Case[] {
+function casesOf(batch: MeasuredBatch): Case[] {
   const { id, nominal, flavour, jobClass } = batch;
   if (nominal === 10) return [pageCase(SMALL, id, '', [{ p50AtMost: 25 }, WITHIN_SQL])];
   const name = subjectName(batch);
@@ -99,7 +99,7 @@ async function listCase(
   client: pg.Client,
   tables: GoodJobTables,
   name: string,
-  batches: BatchSubject[],
+  batches: MeasuredBatch[],
 ): Promise<Case[]> {
   const newest = batches
     .map(({ createdAt }) => createdAt)
@@ -126,7 +126,7 @@ async function listCase(
 }
 
 /** The statements of an action on the last unfinished job, a batch retry and a batch completion. */
-function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
+function writesOn({ id, nominal, age }: MeasuredBatch): WritePlan[] {
   const name = `${nominal} jobs, ${age}`;
   const callbacks = {
     id,
@@ -139,7 +139,7 @@ function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
   return [
     {
       name: `completion check, ${name}`,
-      run: (tx, tables) => continueBatch(tx, tables, id, { hasDiscardedMember: true }),
+      run: (tx, tables) => runCompletionCheck(tx, tables, id, { hasDiscardedMember: true }),
     },
     {
       name: `callback, ${name}`,
@@ -158,7 +158,7 @@ function writesOn({ id, nominal, age }: BatchSubject): WritePlan[] {
       run: (tx, tables) =>
         enqueueCallback(tx, tables, callbacks, 'finish', 'NoSuchJob', new Date().toISOString()),
     },
-    { name: `app name, ${name}`, run: (tx, tables) => appName(tx, tables, id) },
+    { name: `app name, ${name}`, run: (tx, tables) => readAppName(tx, tables, id) },
   ];
 }
 
@@ -173,7 +173,7 @@ const EXPECTED_SUBJECTS = [
 ];
 
 /** One sentence for each expected batch that the database does not have. */
-function missingSubjects(batches: BatchSubject[]): string[] {
+function missingSubjects(batches: MeasuredBatch[]): string[] {
   const existingSubjects = new Set(
     batches.map(
       ({ nominal, age, flavour }) =>
@@ -186,8 +186,8 @@ function missingSubjects(batches: BatchSubject[]): string[] {
 }
 
 export async function batchGroup(client: pg.Client, tables: GoodJobTables): Promise<Group> {
-  const { batches, jobs, totalJobs } = await findSubjects(client, tables);
-  const large = (age: BatchSubject['age']) =>
+  const { batches, jobs, totalJobs } = await findMeasuredBatches(client, tables);
+  const large = (age: MeasuredBatch['age']) =>
     batches.filter((batch) => batch.age === age && batch.nominal > 10);
   return {
     cases: [

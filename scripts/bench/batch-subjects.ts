@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { GoodJobTables } from '../../lib/good-job/tables';
 
-/** A batch that cases measure, with the values they need. */
-export interface BatchSubject {
+/** A batch that the bench measures, with the values that its cases need. */
+export interface MeasuredBatch {
   /** The nominal size; the actual size is between half and double that. */
   nominal: 10 | 10_000 | 100_000;
   age: 'recent' | 'old';
@@ -17,7 +17,7 @@ export interface BatchSubject {
 }
 
 interface Subjects {
-  batches: BatchSubject[];
+  batches: MeasuredBatch[];
   /** Jobs for the job page: a succeeded one, and a discarded one with several executions. */
   jobs: { kind: 'succeeded' | 'discarded'; id: string; executions: number }[];
   totalJobs: number;
@@ -34,8 +34,8 @@ interface Candidate {
   last: string;
 }
 
-type Nominal = BatchSubject['nominal'];
-type Kind = Pick<BatchSubject, 'age' | 'flavour'>;
+type Nominal = MeasuredBatch['nominal'];
+type Kind = Pick<MeasuredBatch, 'age' | 'flavour'>;
 type Query = <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
 
 /** The kinds of batches to find for each nominal size. */
@@ -100,9 +100,9 @@ async function findBatches(
   tables: GoodJobTables,
   nominal: Nominal,
   oldBefore: string | undefined,
-): Promise<BatchSubject[]> {
+): Promise<MeasuredBatch[]> {
   const candidates = await findCandidates(query, tables, nominal);
-  const subjects: BatchSubject[] = [];
+  const subjects: MeasuredBatch[] = [];
   for (const { age, flavour } of KINDS[nominal]) {
     const candidate = candidates.find(({ first, last }) => {
       const candidateAge = oldBefore !== undefined && last < oldBefore ? 'old' : 'recent';
@@ -145,7 +145,10 @@ async function findJob(
 }
 
 /** Finds batches and jobs for the cases in an existing database; omits what does not exist. */
-export async function findSubjects(client: pg.Client, tables: GoodJobTables): Promise<Subjects> {
+export async function findMeasuredBatches(
+  client: pg.Client,
+  tables: GoodJobTables,
+): Promise<Subjects> {
   const jobs = tables.jobs.sql;
   const query: Query = async <Row extends pg.QueryResultRow>(
     text: string,
@@ -159,7 +162,7 @@ export async function findSubjects(client: pg.Client, tables: GoodJobTables): Pr
      LIMIT 1`,
   );
   const [total] = await query<{ n: string }>(`SELECT count(*) AS n FROM ${jobs}`);
-  const batches: BatchSubject[] = [];
+  const batches: MeasuredBatch[] = [];
   for (const nominal of [10, 10_000, 100_000] as const)
     batches.push(...(await findBatches(query, tables, nominal, border?.at)));
   const succeeded = 'finished_at IS NOT NULL AND error IS NULL';

@@ -5,9 +5,9 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { createRun } from '../../lib/bulk/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
-import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
+import { type EmbeddedPostgres, startPostgres } from '../../test/postgres/postgres';
 import { STRATEGIES, type Strategy } from '../../test/races/good-job-worker';
-import { Racer } from '../../test/races/racer';
+import { RaceProcess } from '../../test/races/racer';
 import { insertRaceRows } from '../../test/races/stage';
 import { cloneDatabase, openWritingContext, releaseRuns, withClient } from './database';
 import { fill } from './fill';
@@ -94,7 +94,7 @@ async function measureRun(
   strategy: Strategy | null,
 ): Promise<BulkResult> {
   const { url } = await cloneDatabase(server, 'bulk');
-  const workers: Racer[] = [];
+  const workers: RaceProcess[] = [];
   const web = await startConsole(url);
   try {
     return await withClient(url, async (client) => {
@@ -104,7 +104,7 @@ async function measureRun(
       await fetchConsole(`${web.origin}/jobs?state=discarded`).then((response) => response.text());
       if (strategy)
         for (let n = 0; n < WORKERS; n += 1)
-          workers.push(new Racer('worker', { url, strategy, number: n, sabotage: false }));
+          workers.push(new RaceProcess('worker', { url, strategy, number: n, sabotage: false }));
       await Promise.all(workers.map((worker) => worker.ready));
       const { runId, jobs } = await createAbandonedRun(url, client);
       const memory = watchMemory(web.pid);
@@ -135,7 +135,8 @@ const selectNumber = async (client: pg.Client, statement: string) =>
   Number(Object.values((await client.query<Record<string, string>>(statement)).rows[0] ?? {})[0]);
 
 /**
- * Replaces the row trigger of the races by a cheaper statement trigger for the console's changes.
+ * Replaces the row trigger of test/races with a cheaper statement trigger for the console's
+ * changes.
  */
 const LOG_OF_CONSOLE = `
   DROP TRIGGER job_changed ON good_jobs;

@@ -20,7 +20,7 @@ export interface Case {
   targets: Target[];
 }
 
-/** The target of a case in ms. `p95Over` names another case of the same run. */
+/** The target of a case in ms. `p95Over` is the name of another case of the same run. */
 export type Target =
   | { p50AtMost: number }
   | { p95AtMost: number }

@@ -4,7 +4,7 @@ import { contextFor } from '../../lib/context/request-context';
 import type { Ctx } from '../../lib/context/types';
 import { openDatabase } from '../../lib/db/database';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
-import type { EmbeddedPostgres } from '../../test/harness/postgres';
+import type { EmbeddedPostgres } from '../../test/postgres/postgres';
 
 const APPLICATION = 'good_job_console_bench';
 

@@ -108,7 +108,9 @@ const SLICE = `
   first >= $1::timestamp + $3 * $2::float8 * interval '1 second'
   AND first < $1::timestamp + ($4 + 1) * $2::float8 * interval '1 second'`;
 
-/** The jobs to create. `done` says whether a job of a large batch is finished, null for others. */
+/**
+ * The jobs to create. `done` is whether a job of a large batch is finished; null for other jobs.
+ */
 const PLAN = `
   SELECT
     n AS seed,
@@ -217,7 +219,7 @@ const PAYLOAD = `
     'scheduled_at', NULL
   )`;
 
-/** An index into `count` values, of which the first ones are more frequent. */
+/** A pseudo-random index into `count` values that favours low indexes. */
 const skewedIndex = (count: number, dice: number) =>
   `1 + (${count} * power(pg_temp.dice(kin, ${dice}) / 2147483648.0, 2))::int % ${count}`;
 
@@ -240,7 +242,7 @@ const NAMED_JOBS = `
   FROM judged
   ORDER BY created_at`;
 
-/** Named jobs with the intervals until and of their last run. */
+/** Named jobs with the intervals `wait` (before their last run) and `run` (its duration). */
 const TIMED_JOBS = `
   SELECT *,
     (

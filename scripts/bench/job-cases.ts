@@ -8,7 +8,7 @@ import { type JobFilter, isUnderstood, parseJobFilter } from '../../lib/jobs/fil
 import { listJobs } from '../../lib/jobs/list';
 import { completeQuery } from '../../lib/jobs/suggestions';
 import { readChartRequest } from '../../lib/jobs/types';
-import { FINISHED_SINCE } from '../../lib/search/terms';
+import { FINISHED_SINCE_SECONDS } from '../../lib/search/terms';
 import type { Case, Group, Target } from './cases';
 
 /** For lists that an index of GoodJob's schema covers. */
@@ -30,7 +30,7 @@ function parseFilter(query: Record<string, string>): JobFilter {
 /** The shortest value of finished_since for which this database, filled some time ago, has jobs. */
 function recentSpan(secondsOld: number): string {
   return (
-    Object.entries(FINISHED_SINCE).find(
+    Object.entries(FINISHED_SINCE_SECONDS).find(
       ([, seconds]) => seconds > 2 * secondsOld && seconds > 3_600,
     )?.[0] ?? '7_days_ago'
   );

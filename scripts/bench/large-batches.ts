@@ -3,14 +3,17 @@ export interface LargeBatch {
   size: number;
   /** Hours between its first job and the fill. */
   ageHours: number;
-  /** From its first to its last job; 0 as with perform_all_later: all have the same created_at. */
+  /**
+   * Seconds from its first to its last job; with 0 all have the same created_at, as with
+   * perform_all_later.
+   */
   seconds: number;
   /** Share of finished jobs, 0 to 1. */
   done: number;
 }
 
 const RECENT_HOURS = 3;
-/** Half of a database of a million jobs is newer. */
+/** Half of the jobs in a database of a million jobs are newer. */
 const OLD_HOURS = 12 * 24;
 
 /** The large batches for a database of that many jobs, each at most a tenth of it. */

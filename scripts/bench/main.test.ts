@@ -12,7 +12,7 @@ function bench(...args: string[]) {
 }
 
 describe('npm run bench', () => {
-  it('prints every option with --help', () => {
+  it('npm run bench prints every option with --help', () => {
     const { status, stdout, stderr } = bench('--help');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const source = readFileSync('scripts/bench/main.ts', 'utf8');
@@ -25,7 +25,7 @@ describe('npm run bench', () => {
     [['--frobnicate'], `Unknown option '--frobnicate'`],
     [['--jobs'], `Option '--jobs <value>' argument missing`],
     [['a.b'], `Unexpected argument 'a.b'`],
-  ])('prints one sentence and exits 1 for %j', (args, sentence) => {
+  ])('npm run bench prints one sentence and exits with 1 for %j', (args, sentence) => {
     const { status, stdout, stderr } = bench(...args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^[^\n]+\.\n$/);

@@ -9,7 +9,7 @@ import type { Ctx } from '../../lib/context/types';
 import { connectionConfig } from '../../lib/db/connection';
 import { type Database, openDatabase } from '../../lib/db/database';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
-import { startPostgres } from '../../test/harness/postgres';
+import { startPostgres } from '../../test/postgres/postgres';
 import { benchBulk } from './bulk';
 import { GROUPS, type Group } from './cases';
 import { explain } from './explain';

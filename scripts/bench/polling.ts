@@ -5,7 +5,7 @@ import pg from 'pg';
 import { setUpConsoleSchema } from '../../lib/console-schema/setup';
 import { openDatabase } from '../../lib/db/database';
 import { jobFilterParams, parseJobFilter } from '../../lib/jobs/filters';
-import { startPostgres } from '../../test/harness/postgres';
+import { startPostgres } from '../../test/postgres/postgres';
 import { fill } from './fill';
 import { HttpClient, percentile } from './measure';
 import { type Statement, countStatements, resetStatements, totalCalls } from './pg-stat-statements';

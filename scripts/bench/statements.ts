@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { startPostgres } from '../../test/harness/postgres';
-import { waitForReplay, startStandby } from '../../test/harness/standby';
+import { startPostgres } from '../../test/postgres/postgres';
+import { waitForReplay, startStandby } from '../../test/postgres/standby';
 import { fill } from './fill';
 import { HttpClient } from './measure';
 import {

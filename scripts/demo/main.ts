@@ -5,8 +5,8 @@ import { type Env, readEnv } from '../../lib/config/environment';
 import { setUpConsoleSchema } from '../../lib/console-schema/setup';
 import { ConsoleError } from '../../lib/core/errors';
 import { openDatabase } from '../../lib/db/database';
-import { freePort } from '../../test/harness/free-port';
-import { type EmbeddedPostgres, startPostgres } from '../../test/harness/postgres';
+import { freePort } from '../../test/postgres/free-port';
+import { type EmbeddedPostgres, startPostgres } from '../../test/postgres/postgres';
 import { type Child, startChild } from './children';
 import { DEMO_APP } from './data/active-job';
 import { insertDemoAudit } from './data/audit';
@@ -110,7 +110,7 @@ async function createConsoleSchema(env: Env): Promise<void> {
     await db.migrate((tx) => setUpConsoleSchema(tx));
     await db.write((tx) => insertDemoAudit(tx, env.databaseSchema));
   } catch (error) {
-    // The console works without its schema; it prints the audit then.
+    // Without its schema the console still works and prints the audit records.
     if (!(error instanceof ConsoleError && error.code === 'no_permission')) throw error;
     console.log(
       `This role may not create the schema ${CONSOLE_SCHEMA}: ` +

@@ -11,7 +11,7 @@ import { type Database, openDatabase } from '../../lib/db/database';
 import { stateOf } from '../../lib/good-job/states';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { goodJobDatabase } from '../../test/harness/good-job-database';
-import { testDatabase } from '../../test/harness/postgres';
+import { testDatabase } from '../../test/harness/test-server';
 import { DEMO_BATCHES } from './data/batches';
 import { DEMO_JOBS, demoRows } from './data/demo-data';
 import { asQuery, connect } from './database';
@@ -242,7 +242,7 @@ describe('the demo batches', () => {
 });
 
 describe('seedDemo', () => {
-  test('creates the same rows for the same time', () => {
+  test('demoRows returns the same rows for the same time', () => {
     const now = Date.UTC(2026, 10, 23, 6, 30) * 1000;
     const first = demoRows(now);
     const second = demoRows(now);
@@ -252,7 +252,7 @@ describe('seedDemo', () => {
     expect(demoRows(now + 13 * 3_600_000_000).jobs.length).toBe(DEMO_JOBS);
   }, 120_000);
 
-  test('keeps recent rows and recreates old ones', async () => {
+  test('seedDemo keeps recent rows and recreates old ones', async () => {
     const sum = () =>
       query(
         sql`SELECT count(*)::int AS n,
@@ -273,7 +273,7 @@ describe('seedDemo', () => {
     expect(await count(sql`good_jobs`)).toBe(DEMO_JOBS + SOURCE_JOBS);
   }, 120_000);
 
-  test('refuses tables that it did not create', async () => {
+  test('seedDemo refuses tables that it did not create', async () => {
     const foreign = await goodJobDatabase('demo foreign', {
       sql: [
         `INSERT INTO good_job_settings (created_at, updated_at, key)

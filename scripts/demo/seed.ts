@@ -58,7 +58,10 @@ export async function seedDemo(
 /** Rows by table name. */
 const sourceRows = z.record(z.string(), z.array(z.looseObject({ created_at: z.string() })));
 
-/** Inserts the batch of the source view, with which the batch page is compared. */
+/**
+ * Inserts the batch whose page in GoodJob's dashboard was recorded, to compare the console's page
+ * with it.
+ */
 async function insertSourceBatch(client: pg.ClientBase, schema: string): Promise<void> {
   const text = await readFile(
     new URL('../../test/fixtures/source-batch-rows.json', import.meta.url),

@@ -21,8 +21,8 @@ function toPattern(name) {
 }
 
 /**
- * Returns the option of the rule: what to use instead of each word, and the allowed names. As an
- * option it is a part of ESLint's cache key, so that a new word is looked for everywhere.
+ * Returns the option of the rule: what to use instead of each word, and the allowed names. ESLint's
+ * cache key includes options, so a new word is checked in unchanged files too.
  */
 export function readBannedWords(glossary) {
   const replacements = {};

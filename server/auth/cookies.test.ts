@@ -68,7 +68,7 @@ describe('createCookieJar', () => {
     );
     expect(jarOf('http://ops.example.com').session).toBe('gjc_session');
   });
-  it('names the cookies of each base path differently', () => {
+  it('uses different cookie names for each base path', () => {
     const jars = ['', '/ops', '/ops/good_job', '/sign_in_x'].map((basePath) =>
       jarOf('https://ops.example.com', basePath),
     );

@@ -1,4 +1,7 @@
-/** A bounded set of keys with expiry (ms since 1970). Evicts the keys that expire first. */
+/**
+ * A bounded set of keys that expire (ms since 1970). When it is full, evicts the keys that expire
+ * first.
+ */
 export class ExpiringSet {
   readonly #ends = new Map<string, number>();
   constructor(private readonly max: number) {}

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { isSafeUrl } from '../../lib/config/authentication';
 import { EnvError } from '../../lib/config/values';
 
-/** The keys are unavailable, which says nothing about the token. */
+/** The keys are unavailable, which does not make the token invalid. */
 export class KeysUnreachableError extends Error {}
 /** The token's key id does not exist or is malformed. */
 class UnknownKey extends Error {}
@@ -134,7 +134,7 @@ function fromPemUrl(template: string): JWTVerifyGetKey {
     cache.set(name, cached);
     if (cached.refreshAt > Date.now()) return cached.key;
     return fetchKeyOnce(name).catch((error: unknown) => {
-      // Use the stale key: the fetch failed, but nothing says that the key is invalid.
+      // Use the stale key: a failed fetch does not mean that the key is invalid.
       if (!(error instanceof KeysUnreachableError) || Date.now() - cached.fetchedAt > STALE_MS)
         throw error;
       cached.refreshAt = Date.now() + RETRY_MS;

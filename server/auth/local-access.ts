@@ -19,7 +19,10 @@ export const START_PATH = '/auth/start';
 const MAX_WRONG_TOKENS = 30;
 const MAX_FORM_BYTES = 8_000;
 const COOKIE = 'gjc_local_';
-/** With one name. A page at another port can set some, which must not hide the genuine cookie. */
+/**
+ * Maximum cookies of one name. A page at another port can set some, which must not hide the genuine
+ * one.
+ */
 const MAX_COOKIES = 8;
 
 const LOCAL_IDENTITY: Identity = {

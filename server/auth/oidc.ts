@@ -14,7 +14,7 @@ import { safeReturnPath, withReturnPath } from './return-path';
 import { Revocations, createKeyDigest } from './revocations';
 import { type Sealer, createSealer } from './sealed-cookie';
 import { type SessionOrigin, Sessions } from './session';
-import type { AuthRefused, AuthResponse, Authentication, Authenticator } from './types';
+import type { AuthRefusal, AuthResponse, Authentication, Authenticator } from './types';
 
 /** Maximum duration of a sign-in at the provider. */
 const SIGN_IN_MS = 600_000;
@@ -29,8 +29,8 @@ interface PendingSignIn {
   returnTo: string;
 }
 
-const PROVIDER_UNREACHABLE: AuthRefused = { code: 'provider_unreachable', status: 503 };
-const SIGN_IN_REFUSED: AuthRefused = { code: 'sign_in_refused', status: 403 };
+const PROVIDER_UNREACHABLE: AuthRefusal = { code: 'provider_unreachable', status: 503 };
+const SIGN_IN_REFUSED: AuthRefusal = { code: 'sign_in_refused', status: 403 };
 
 export interface OidcParts {
   signInLimit: SignInLimit;
@@ -111,8 +111,8 @@ export class OidcAuthenticator implements Authenticator {
   }
 
   /**
-   * Returns the sign-in that this callback completes, once each, or why there is none:
-   * `sign_in_lost` is harmless (expired cookie), the others may be an attack. A number is the
+   * Returns the pending sign-in that this callback completes, only once for each, or why there is
+   * none: `sign_in_lost` is harmless (expired cookie), the others may be an attack. A number is the
    * seconds to wait, because the next step calls the provider.
    */
   private async takePendingSignIn(
@@ -274,7 +274,7 @@ function errorCodeOf(error: unknown): string {
 }
 
 /** Logs the error code, never the provider's text, which may come from the URL. */
-function refusalOf(error: unknown): AuthRefused {
+function refusalOf(error: unknown): AuthRefusal {
   const code = errorCodeOf(error);
   const details = error instanceof client.ResponseBodyError ? ` (${error.error.slice(0, 60)})` : '';
   console.error(`Sign-in failed: ${code}${details}`);

@@ -1,7 +1,7 @@
 import * as client from 'openid-client';
 import type { OidcConfig } from '../../lib/config/authentication';
 
-/** The provider is unreachable, which says nothing about the viewer. */
+/** The provider is unreachable, which is not a failure of the viewer to sign in. */
 export class ProviderUnreachableError extends Error {}
 
 const TIMEOUT_S = 10;

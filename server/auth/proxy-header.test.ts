@@ -52,7 +52,7 @@ describe('AUTH_MODE=proxy-header', () => {
           await viewerOf({ 'X-Forwarded-Groups': Buffer.from(`ops,${group}`).toString('latin1') }),
         ).toBe('operator:alice::');
   });
-  it('refuses a user without a role and names the user only in the audit', async () => {
+  it('refuses a user without a role and records the name only in the audit', async () => {
     const { audits } = await captureOutput(async () => {
       const answer = await gateway.send(
         '/jobs',

@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ProxyHeaderConfig } from '../../lib/config/authentication';
 import { MAX_GROUPS, safeName } from './name-text';
 import { headerValues, removeHeader, decodeUtf8, trimBlanks } from './one-header';
-import type { Authentication, AuthRefused, Authenticator } from './types';
+import type { Authentication, AuthRefusal, Authenticator } from './types';
 
 const parseName = (value: string | undefined) =>
   safeName(trimBlanks(decodeUtf8(value ?? '') ?? '\0'));
 const digest = (text: string) => createHash('sha256').update(text).digest();
-const refuse = (code: (AuthRefused & { status: 401 })['code']): Authentication => ({
+const refuse = (code: (AuthRefusal & { status: 401 })['code']): Authentication => ({
   kind: 'refused',
   refused: { code, status: 401 },
 });

@@ -426,7 +426,7 @@ describe('JWT_KEYS', () => {
     '/nowhere',
     'text',
     rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  ])('rejects the setting %s', (setting) =>
+  ])('rejects the JWT_KEYS setting %s', (setting) =>
     expect(() => readKeys(setting)).toThrow(/^JWT_KEYS must be [^\n]+\.$/),
   );
 });

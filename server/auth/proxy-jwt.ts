@@ -10,7 +10,7 @@ import type { ProxyJwtConfig } from '../../lib/config/authentication';
 import { identityOf } from './claims';
 import { KeysUnreachableError, readKeys } from './jwt-keys';
 import { headerValues, removeHeader } from './one-header';
-import type { AuthRefused, Authentication, Authenticator } from './types';
+import type { AuthRefusal, Authentication, Authenticator } from './types';
 
 const MAX_TOKEN_LENGTH = 32_768;
 /** Allowed clock difference in seconds. */
@@ -19,8 +19,8 @@ const TOLERANCE_S = 5;
 const COMPACT =
   /^[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,16384}={0,2}\.[A-Za-z0-9_-]{1,2048}={0,2}$/;
 
-const refuse = (refused: AuthRefused): Authentication => ({ kind: 'refused', refused });
-const BAD: AuthRefused = { code: 'bad_token', status: 401 };
+const refuse = (refused: AuthRefusal): Authentication => ({ kind: 'refused', refused });
+const BAD: AuthRefusal = { code: 'bad_token', status: 401 };
 
 class ClaimMismatch extends Error {}
 

@@ -3,7 +3,7 @@ import { safeReturnPath, withReturnPath } from './return-path';
 
 describe('safeReturnPath', () => {
   it.each(['/jobs', '/', '/jobs?q=%E8%AB%8B&state=x', '/batches/1?a=//b', '/performance/A::B'])(
-    'accepts %s',
+    'accepts the return path %s',
     (path) => expect(safeReturnPath(path, '')).toBe(path),
   );
   it.each([
@@ -31,7 +31,9 @@ describe('safeReturnPath', () => {
     '/api/jobs',
     `/${'a'.repeat(3_000)}`,
     null,
-  ])('replaces %s with the root', (path) => expect(safeReturnPath(path, '')).toBe('/'));
+  ])('replaces the unsafe return path %s with the root', (path) =>
+    expect(safeReturnPath(path, '')).toBe('/'),
+  );
   it.each([
     '/jobs',
     '/ops',
@@ -39,7 +41,7 @@ describe('safeReturnPath', () => {
     '/ops/good_job/../x',
     '/ops/good_job/%2e%2e/x',
     '/ops/good_job/./../../x',
-  ])('replaces %s outside of the base path', (path) =>
+  ])('replaces the return path %s outside of the base path', (path) =>
     expect(safeReturnPath(path, '/ops/good_job')).toBe('/ops/good_job'),
   );
   it('accepts a path below the base path', () =>

@@ -44,7 +44,7 @@ describe('Revocations', () => {
     expect(store.reads.length).toBe(1);
   });
 
-  it('reads at most every five seconds, even while the database fails', async () => {
+  it('reads revocations at most every five seconds, even while the database fails', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const store = new SlowStore();
     const revocations = new Revocations(store);
@@ -61,7 +61,7 @@ describe('Revocations', () => {
     expect(await second).toBe(true);
   });
 
-  it('reads again when the clock is set back', async () => {
+  it('reads the revocations again when the clock is set back', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const store = new SlowStore();
     const revocations = new Revocations(store);

@@ -13,7 +13,7 @@ const row = (key: string, expiresAtMs: number, fields: Partial<Revocation> = {})
 const inMs = (ms: number) => Date.now() + ms;
 
 describe('RevokedKeys', () => {
-  it('evicts above its limit and then revokes sessions it may have evicted', () => {
+  it('evicts revocations above its limit, then revokes all sessions they may cover', () => {
     const keys = new RevokedKeys(10);
     for (let n = 1; n <= 10; n += 1) keys.add(row(String(n), inMs(n * 60_000)));
     expect(keys.mayBeEvicted(inMs(60_000))).toBe(false);
@@ -25,13 +25,13 @@ describe('RevokedKeys', () => {
     expect(keys.mayBeEvicted(inMs(90_000))).toBe(false);
     expect(keys.mayBeEvicted(eleventh)).toBe(false);
   });
-  it('evicts expired keys first, without revoking other sessions', () => {
+  it('evicts expired revocations first, without revoking other sessions', () => {
     const keys = new RevokedKeys(10);
     for (let n = 1; n <= 10; n += 1) keys.add(row(String(n), inMs(n === 1 ? -1 : n * 60_000)));
     keys.add(row('11', inMs(60_000)));
     expect(keys.mayBeEvicted(inMs(0))).toBe(false);
   });
-  it('prunes expired keys', () => {
+  it('prunes expired revocations', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const keys = new RevokedKeys();
     keys.add(row('a', inMs(60_000)));

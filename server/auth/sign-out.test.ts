@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { detectConsoleSchema } from '../../lib/console-schema/setup';
 import { openDatabase } from '../../lib/db/database';
 import { type RevocationStore, createRevocationTable } from '../../lib/sessions/revocation';
-import { freePort } from '../../test/harness/free-port';
 import { type TestGateway, openGateway, captureOutput } from '../../test/harness/gateway';
 import {
   CLIENT,
@@ -13,6 +12,7 @@ import {
   startProvider,
 } from '../../test/harness/oidc-provider';
 import { TestConsole } from '../../test/harness/test-console';
+import { freePort } from '../../test/postgres/free-port';
 
 /* Two servers behind one address, with one provider and one database. */
 
@@ -164,7 +164,7 @@ describe('signing out', () => {
     expect(read).toHaveBeenCalledTimes(2);
   });
 
-  it('signing out applies to this server only if the schema is read-only', async () => {
+  it('signing out ends the session on this server alone if the schema is read-only', async () => {
     await first.close();
     first = await startServer(Number(new URL(origin).port), storeOn(database.db, true));
     const browser = await signIn();

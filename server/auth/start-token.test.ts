@@ -284,7 +284,7 @@ describe('LocalSessions', () => {
   const limits = { idleMs: 1_000, maxMs: 5_000 };
   const sessions = () => new LocalSessions(limits, () => clock);
 
-  it('ends a session after the idle time, which only activity restarts', () => {
+  it('ends a local session after the idle time, which only activity restarts', () => {
     const open = sessions();
     const id = open.start();
     clock += 900;
@@ -315,7 +315,7 @@ describe('LocalSessions', () => {
     expect(open.has(ids[1] ?? '', true)).toBe(false);
   });
 
-  it('rejects unknown ids', () => {
+  it('LocalSessions rejects unknown ids', () => {
     const open = sessions();
     open.start();
     for (const id of ['', 'x', '__proto__']) expect(open.has(id, true)).toBe(false);

@@ -6,7 +6,7 @@ import { isPrivateFolder, readPrivateFile } from './private-folder';
 
 /** Lifetime of a token. */
 export const TOKEN_MS = 600_000;
-/** Per server, including expired tokens, for which the page has its own message. */
+/** Maximum per server, including expired tokens, which the page distinguishes from unknown ones. */
 const MAX_TOKENS = 16;
 const MAX_USED = 100;
 /** Minimum time between checks of the folder. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Identity } from '../../lib/auth/roles';
 
 /** Why authentication failed; message keys `gateway.<code>`. */
-export type AuthRefused =
+export type AuthRefusal =
   | {
       code:
         | 'no_identity'
@@ -30,7 +30,7 @@ export type Authentication =
       /** A cookie to send with the response. */
       setCookie?: string;
     }
-  | { kind: 'refused'; refused: AuthRefused }
+  | { kind: 'refused'; refused: AuthRefusal }
   /** Not signed in; a page request is redirected to `location`. */
   | { kind: 'sign_in'; location: string };
 
@@ -46,7 +46,7 @@ export interface Authenticator {
 /** The response of an auth endpoint, which the gateway sends. */
 export type AuthResponse =
   | { kind: 'redirect'; location: string; cookies: string[] }
-  | { kind: 'refused'; refused: AuthRefused; cookies: string[] }
+  | { kind: 'refused'; refused: AuthRefusal; cookies: string[] }
   /** Rate limit of requests to the provider. `seconds` until the next one is allowed. */
   | { kind: 'wait'; seconds: number; cookies: string[] }
   /** A JSON response for the provider. */

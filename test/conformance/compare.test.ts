@@ -145,7 +145,7 @@ describe('compare', () => {
     ).toHaveLength(1);
   });
 
-  it('reports nanoseconds, a null instead of a missing key, and the last digit of a large number', () => {
+  it('reports a difference in nanoseconds, in the last digit, or between null and no key', () => {
     expect(
       compareChangedParams('retry_job/discarded', {
         enqueued_at: '2026-11-23T12:44:43.123456789Z',

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Stage } from './replay';
+import { ReplayDatabase } from './replay';
 import { type Vector, readVectors } from './vector';
-import { verdictOn } from './verdict';
+import { checkVector } from './verdict';
 
 /*
  * `npm run test:conformance` replays all recordings; these tests ensure that it detects
  * differences.
  */
 
-let stage: Stage;
+let stage: ReplayDatabase;
 let vectors: Vector[];
 beforeAll(async () => {
   [stage, vectors] = await Promise.all([
-    Stage.open('conformance'),
+    ReplayDatabase.open('conformance'),
     readVectors(new URL('vectors.jsonl.gz', import.meta.url)),
   ]);
 });
@@ -23,7 +23,7 @@ const findVector = (name: string, strategy = 'advisory') => {
   if (!vector) throw new Error(`There is no vector ${name}.`);
   return vector;
 };
-const kindOf = async (vector: Vector) => (await verdictOn(vector, stage)).kind;
+const kindOf = async (vector: Vector) => (await checkVector(vector, stage)).kind;
 
 it('reports a difference in rows, notifications, outcomes or errors', async () => {
   const vector = findVector('retry_job/discarded');
@@ -65,19 +65,19 @@ it('requires a flagged recording to follow the rules', async () => {
 
 it('reports a wrong or missing flag that the recording reveals', async () => {
   expect(
-    await verdictOn({ ...findVector('retry_job/discarded'), stricter: true }, stage),
+    await checkVector({ ...findVector('retry_job/discarded'), stricter: true }, stage),
   ).toMatchObject({
     kind: 'excepted',
     reason: expect.stringContaining('the flag stricter is wrong'),
   });
   const lockedJob = { ...findVector('reschedule_job/running', 'skiplocked'), stricter: false };
-  expect(await verdictOn(lockedJob, stage)).toMatchObject({
+  expect(await checkVector(lockedJob, stage)).toMatchObject({
     kind: 'excepted',
     reason: expect.stringContaining('the flag is missing, stricter'),
   });
   expect(await kindOf({ ...lockedJob, lock_strategy: 'hybrid' })).toBe('differing');
   const hanging = { ...findVector('discard_job/special/batch_last_unfinished'), defect: false };
-  expect(await verdictOn(hanging, stage)).toMatchObject({
+  expect(await checkVector(hanging, stage)).toMatchObject({
     kind: 'excepted',
     reason: expect.stringContaining('the flag is missing, defect'),
   });
@@ -122,7 +122,7 @@ it('refuses an unknown bulk action, like GoodJob', async () => {
   ).toBe('differing');
 });
 
-it('treats a process as dead by the shifted times of the recording', async () => {
+it('decides whether a process is dead by the shifted times of the recording', async () => {
   const vector = findVector('reschedule_job/running', 'skiplocked');
   expect(await kindOf(vector)).toBe('excepted');
   const dead = vector.before.good_job_processes.map((row) => ({

@@ -10,11 +10,11 @@ import {
   microseconds,
 } from './vector';
 
-/** Replaces a time column that has the database's time during the action. */
+/** Placeholder for the database's time during the action, in a time column. */
 export const NOW = Symbol('the time of the action');
-/** Replaces a time in a payload: the same with nine decimals, the last three zeros. */
+/** Placeholder for the same time in a payload: nine decimals, of which the last three are zeros. */
 export const PAYLOAD_NOW = Symbol('the time of the action, nine decimals');
-/** Replaces an id that the action created; the same everywhere in a row. */
+/** Placeholder for an id that the action created; the same id everywhere in a row. */
 export const NEW_ID = Symbol('a new id');
 type Marker = typeof NOW | typeof PAYLOAD_NOW | typeof NEW_ID;
 

@@ -129,7 +129,7 @@ describe('situationOf and recordedApp for vectors that are not recorded', () => 
     return { ...vector, http: { status: 303, ...vector.http, params } };
   };
 
-  it('derives the settings of another app', () => {
+  it('recordedApp derives the settings of another app', () => {
     expect(recordedApp(vectors)).toEqual(README_APP);
     const otherVectors = JSON.parse(
       JSON.stringify(
@@ -147,7 +147,7 @@ describe('situationOf and recordedApp for vectors that are not recorded', () => 
     expect(recordedApp([])).toEqual(README_APP);
   });
 
-  it('handles unknown bulk actions, invalid ids and parameters that are not filters', () => {
+  it('situationOf handles unknown bulk actions, invalid ids and non-filter parameters', () => {
     expect(situationOf(bulkVector({ mass_action: 'force_discard', job_ids: ['x'] }))).toMatchObject(
       {
         unknownBulk: 'force_discard',
@@ -213,7 +213,7 @@ describe('situationOf and recordedApp for vectors that are not recorded', () => 
     ).toEqual(['usesOwnTabs']);
   });
 
-  it('finds the key of a cron entry enqueued twice at the same time', () => {
+  it('situationOf finds the key of a cron entry enqueued twice at the same time', () => {
     const vector = findVector('cron_enqueue/every_minute');
     const enqueued = {
       ...vector,

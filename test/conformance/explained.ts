@@ -8,9 +8,9 @@ import { type Json, type Row, type Vector, microseconds } from './vector';
 import type { Deviation } from './ways';
 
 /*
- * The flags of a recording are set by hand and may be wrong. A recording that differs from the
- * rules must equal them in every column once they are changed by known deviations of GoodJob
- * (GOODJOB.md).
+ * Checks the flags of a recording, which are set by hand and may be wrong. If a recording differs
+ * from the rules, then the rules together with known deviations of GoodJob (GOODJOB.md) must give
+ * the same value in every column.
  */
 
 /** The deviations that are possible in this situation. */

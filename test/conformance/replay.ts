@@ -21,7 +21,7 @@ import { type Rows, microseconds, shiftRows, shiftTime } from './vector';
 const END = 'end of the action';
 
 /** A database with its sessions, on which vectors are replayed one after the other. */
-export class Stage {
+export class ReplayDatabase {
   private readonly received: string[] = [];
   private onEnd: (() => void) | undefined;
 
@@ -41,14 +41,14 @@ export class Stage {
   }
 
   /** Creates a database named after `name`. */
-  static async open(name: string, app: RecordedApp = README_APP): Promise<Stage> {
+  static async open(name: string, app: RecordedApp = README_APP): Promise<ReplayDatabase> {
     const console = await TestConsole.open(name);
     const listener = await console.session();
     await listener.query('LISTEN good_job');
     const context = (dequeueQuerySort: Situation['dequeueQuerySort']) =>
       console.ctx({ app: { ...app, dequeueQuerySort } });
     const contexts = { created_at: context('created_at'), scheduled_at: context('scheduled_at') };
-    return new Stage(
+    return new ReplayDatabase(
       console,
       console.client,
       listener,

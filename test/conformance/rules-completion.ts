@@ -1,10 +1,10 @@
 import { LosslessNumber } from 'lossless-json';
 import { type Expected, type ExpectedRow, NEW_ID, NOW, PAYLOAD_NOW, isObject } from './expectation';
-import type { World } from './rules';
+import type { RuleState } from './rules';
 
 /** Applies the rules of GOODJOB.md for the completion check of a batch. */
 export function completionCheck(
-  world: World,
+  world: RuleState,
   batchId: string,
   { hasDiscardedMember }: { hasDiscardedMember: boolean },
 ): void {
@@ -35,7 +35,11 @@ export function completionCheck(
     setNow('finished_at');
 }
 
-function enqueue(world: World, batch: ExpectedRow, event: 'discard' | 'success' | 'finish'): void {
+function enqueue(
+  world: RuleState,
+  batch: ExpectedRow,
+  event: 'discard' | 'success' | 'finish',
+): void {
   const jobClass = batch[`on_${event}`];
   if (typeof jobClass !== 'string' || jobClass.trim() === '') return;
   const stored = newestPayload(world, jobClass);
@@ -89,7 +93,7 @@ function enqueue(world: World, batch: ExpectedRow, event: 'discard' | 'success' 
   world.queues.add(queue);
 }
 
-function newestPayload(world: World, jobClass: string): { [key: string]: Expected } {
+function newestPayload(world: RuleState, jobClass: string): { [key: string]: Expected } {
   const age = (job: ExpectedRow) => (job.created_at === NOW ? '~' : String(job.created_at));
   const [newest] = world.rows.good_jobs
     .filter((job) => job.job_class === jobClass)

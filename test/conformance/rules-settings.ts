@@ -8,13 +8,13 @@ import {
   PAYLOAD_NOW,
   isObject,
 } from './expectation';
-import type { World } from './rules';
+import type { RuleState } from './rules';
 import { type SettingCall, findEnqueuedJob } from './setting-situation';
 
 const LISTS = { queue: 'queues', job_class: 'job_classes', label: 'labels' } as const;
 
 /** Applies the rules of GOODJOB.md for pauses and cron keys; returns the outcome. */
-export function changeSetting(world: World, call: SettingCall): OutcomeName {
+export function changeSetting(world: RuleState, call: SettingCall): OutcomeName {
   if ('target' in call) return changePauses(world, call.action, call.target);
   if (!call.file.entries.has(call.key) && !isKnown(world, call.key)) return 'missing';
   if (call.action === 'enqueue') return enqueue(world, call);
@@ -32,7 +32,7 @@ export function changeSetting(world: World, call: SettingCall): OutcomeName {
 }
 
 function changePauses(
-  world: World,
+  world: RuleState,
   action: 'pause' | 'unpause',
   target: Partial<Record<keyof typeof LISTS, string>>,
 ): OutcomeName {
@@ -62,11 +62,11 @@ function changePauses(
   return 'done';
 }
 
-function setting({ rows }: World, key: string): ExpectedRow | undefined {
+function setting({ rows }: RuleState, key: string): ExpectedRow | undefined {
   return rows.good_job_settings.find((row) => row.key === key);
 }
 
-function insertSetting({ rows }: World, key: string, value: Expected): void {
+function insertSetting({ rows }: RuleState, key: string, value: Expected): void {
   rows.good_job_settings.push({ id: NEW_ID, key, value, created_at: NOW, updated_at: NOW });
 }
 
@@ -74,7 +74,7 @@ function write(row: ExpectedRow, value: Expected): void {
   if (value !== row.value) Object.assign(row, { value, updated_at: NOW });
 }
 
-/** The list itself if it contains the name. */
+/** Returns the list with the name; the same list if it already contains the name. */
 function withName(list: Expected | undefined, name: string): Expected {
   const names = list as Expected[];
   return names.includes(name) ? names : [...names, name];
@@ -85,7 +85,7 @@ function without(list: Expected | undefined, name: string): Expected {
   return names.includes(name) ? names.filter((listed) => listed !== name) : names;
 }
 
-function isKnown(world: World, key: string): boolean {
+function isKnown(world: RuleState, key: string): boolean {
   const isListed = ['cron_keys_enabled', 'cron_keys_disabled'].some((name) => {
     const value = setting(world, name)?.value;
     return Array.isArray(value) && value.includes(key);
@@ -94,7 +94,7 @@ function isKnown(world: World, key: string): boolean {
 }
 
 function enqueue(
-  world: World,
+  world: RuleState,
   { key, file, cronAt }: Extract<SettingCall, { key: string }>,
 ): OutcomeName {
   const job = file.entries.get(key)?.job;

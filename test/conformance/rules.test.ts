@@ -6,14 +6,14 @@ import { situationOf } from './situation';
 import { flagsOf, readVectors } from './vector';
 
 /*
- * The rules give the expectation of flagged vectors, so they must give what GoodJob did for all
- * vectors without a flag.
+ * The rules supply the expectation for flagged vectors, so for every other vector they must
+ * reproduce what GoodJob did.
  */
 const unflagged = (await readVectors(new URL('vectors.jsonl.gz', import.meta.url))).filter(
   (vector) => flagsOf(vector).length === 0,
 );
 
-it('the rules give the recorded result for every vector without a flag', () => {
+it('the rules reproduce the recorded result of every vector without a flag', () => {
   let compared = 0;
   for (const vector of unflagged) {
     const situation = situationOf(vector);

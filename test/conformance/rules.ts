@@ -28,7 +28,7 @@ import {
  */
 
 /** The state that the rules change. */
-export interface World {
+export interface RuleState {
   rows: ExpectedRows;
   queues: Set<string>;
   vector: Vector;
@@ -49,7 +49,7 @@ export function applyRules(
   start: Rows = vector.before,
   deviations: ReadonlySet<Deviation> = new Set(),
 ): Expectation {
-  const world: World = {
+  const world: RuleState = {
     rows: copyRows(start),
     queues: new Set(),
     vector,
@@ -66,7 +66,7 @@ function copyRows(rows: Rows): ExpectedRows {
   ) as ExpectedRows;
 }
 
-function actOn(world: World, id: string): OutcomeName {
+function actOn(world: RuleState, id: string): OutcomeName {
   const { action, setting, unknownBulk } = world.situation;
   if (unknownBulk !== null) return 'refused';
   if (setting) return changeSetting(world, setting);
@@ -74,7 +74,7 @@ function actOn(world: World, id: string): OutcomeName {
   return action === 'batch_retry' ? retryBatch(world, id) : actOnJob(world, action, id);
 }
 
-function actOnJob(world: World, action: JobAction, id: string): OutcomeName {
+function actOnJob(world: RuleState, action: JobAction, id: string): OutcomeName {
   const job = world.rows.good_jobs.find((row) => row.id === id);
   const outcome = job ? eligibility(world, action, job) : 'missing';
   if (outcome || !job) return outcome ?? 'missing';
@@ -115,7 +115,7 @@ function actOnJob(world: World, action: JobAction, id: string): OutcomeName {
 }
 
 /** The outcome that prevents the action, by the checks in GOODJOB.md's order; else null. */
-function eligibility(world: World, action: JobAction, job: ExpectedRow): OutcomeName | null {
+function eligibility(world: RuleState, action: JobAction, job: ExpectedRow): OutcomeName | null {
   if (action !== 'force_discard' && isHeld(world, job)) return 'locked';
   const isFinished = job.finished_at !== null && job.finished_at !== undefined;
   switch (action) {
@@ -132,7 +132,7 @@ function eligibility(world: World, action: JobAction, job: ExpectedRow): Outcome
   }
 }
 
-function isHeld({ vector, situation, deviations }: World, job: ExpectedRow): boolean {
+function isHeld({ vector, situation, deviations }: RuleState, job: ExpectedRow): boolean {
   if (deviations.has('ignoresLocks')) return false;
   if (situation.heldJobs.includes(String(job.id))) return true;
   return (
@@ -165,7 +165,7 @@ function hasValidTypes(params: Expected | undefined): params is { [key: string]:
   );
 }
 
-function retry(world: World, job: ExpectedRow): void {
+function retry(world: RuleState, job: ExpectedRow): void {
   const params = job.serialized_params as { [key: string]: Expected };
   const queue =
     typeof params.queue_name === 'string' && /\S/.test(params.queue_name)
@@ -209,7 +209,7 @@ function haltRetry(job: ExpectedRow): OutcomeName {
   return 'done';
 }
 
-function retryBatch(world: World, id: string): OutcomeName {
+function retryBatch(world: RuleState, id: string): OutcomeName {
   const batch = world.rows.good_job_batches.find((row) => row.id === id);
   if (!batch) return 'missing';
   const discarded = world.rows.good_jobs.filter(

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { recordedApp } from './recorded-app';
-import { Stage } from './replay';
+import { ReplayDatabase } from './replay';
 import { readVectors } from './vector';
-import { type Verdict, verdictOn } from './verdict';
+import { type Verdict, checkVector } from './verdict';
 
 /*
  * npm run test:conformance: replays recordings of GoodJob on the console's actions. VECTORS=path
@@ -25,7 +25,7 @@ const vectors = await readVectors(file).catch((error: unknown) => {
 const verdicts = new Array<Verdict | undefined>(vectors.length);
 const app = recordedApp(vectors);
 const stages = await Promise.all(
-  Array.from({ length: STAGES }, (_, index) => Stage.open(`conformance ${index}`, app)),
+  Array.from({ length: STAGES }, (_, index) => ReplayDatabase.open(`conformance ${index}`, app)),
 );
 let next = 0;
 await Promise.all(
@@ -34,7 +34,7 @@ await Promise.all(
       const index = next;
       next += 1;
       const vector = vectors[index];
-      if (vector) verdicts[index] = await verdictOn(vector, stage);
+      if (vector) verdicts[index] = await checkVector(vector, stage);
     }
     await stage.close();
   }),

@@ -2,7 +2,7 @@ import { compare } from './compare';
 import { exceptionFor } from './exceptions';
 import { type Expectation, recordedExpectation } from './expectation';
 import { explainDeviations, recordedOutcomes } from './explained';
-import type { Stage } from './replay';
+import type { ReplayDatabase } from './replay';
 import { applyRules } from './rules';
 import { type Situation, situationOf } from './situation';
 import { type Vector, flagsOf } from './vector';
@@ -16,7 +16,7 @@ export type Verdict =
   | { kind: 'differing'; differences: string[] };
 
 /** Replays one vector and compares the result with its expectation. */
-export async function verdictOn(vector: Vector, stage: Stage): Promise<Verdict> {
+export async function checkVector(vector: Vector, stage: ReplayDatabase): Promise<Verdict> {
   try {
     const situation = situationOf(vector, stage.app);
     if (!situation) return { kind: 'not built' };
@@ -49,7 +49,7 @@ async function differencesFrom(
   getExpectation: () => Expectation,
   vector: Vector,
   situation: Situation,
-  stage: Stage,
+  stage: ReplayDatabase,
 ): Promise<string[]> {
   try {
     const expectation = getExpectation();

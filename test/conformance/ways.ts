@@ -67,7 +67,8 @@ export function rewriteArguments({ after }: Vector, job: ExpectedRow): Expected 
 }
 
 /**
- * A text that is equal for times of the same instant: older Rails wrote fewer decimals and no zone.
+ * Serializes a value so that times of the same instant are equal, because older Rails versions
+ * wrote fewer decimals and no zone.
  */
 function normalizeTimes(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(normalizeTimes).join()}]`;
@@ -95,7 +96,7 @@ export function rewriteProperties({ after }: Vector, batch: ExpectedRow): Expect
     : (batch.serialized_properties ?? null);
 }
 
-/** A text that is equal for objects with the same entries in any order. */
+/** Serializes a value so that objects with the same entries in any order are equal. */
 function sortKeys(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(sortKeys).join()}]`;
   if (!isObject<Json>(value)) return stringify(value) ?? '';

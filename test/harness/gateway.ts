@@ -19,7 +19,7 @@ export interface ForwardedRequest {
   body: string;
 }
 
-export interface GatewayAnswer {
+export interface GatewayResponse {
   status: number;
   headers: IncomingMessage['headers'];
   body: string;
@@ -39,7 +39,7 @@ export interface TestGateway {
   /** With AUTH_MODE=none the session cookie, which `send` adds unless a Cookie is passed. */
   cookie: string;
   startTokens: StartTokens;
-  send(path: string, options?: RequestOptions): Promise<GatewayAnswer>;
+  send(path: string, options?: RequestOptions): Promise<GatewayResponse>;
   /** Sends raw bytes. `status` is that of the first response, 0 if there was none. */
   raw(text: string): Promise<{ status: number; text: string; seen: ForwardedRequest | null }>;
   close(): Promise<void>;
@@ -66,7 +66,7 @@ function sendRequest(
   port: number,
   path: string,
   { method = 'GET', headers, body = '' }: RequestOptions,
-): Promise<Omit<GatewayAnswer, 'seen'>> {
+): Promise<Omit<GatewayResponse, 'seen'>> {
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, path, method, agent: false, headers };
     const request = httpRequest(options, (response) => {

@@ -1,4 +1,4 @@
-import { startPostgres } from './postgres';
+import { startPostgres } from '../postgres/postgres';
 import { testServerOptions } from './test-server';
 
 /**

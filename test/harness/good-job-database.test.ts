@@ -53,7 +53,7 @@ function escapeCopyText(value: string | null): string {
 }
 
 describe('goodJobDatabase', () => {
-  test('creates the tables of GoodJob 4.19.2 and runs further statements', async () => {
+  test('goodJobDatabase creates the tables of GoodJob 4.19.2 and runs the given SQL', async () => {
     const { client } = await open('schema', {
       sql: [`ALTER TABLE good_jobs DROP COLUMN lock_type`],
     });
@@ -73,7 +73,7 @@ describe('goodJobDatabase', () => {
     ]);
   });
 
-  test('creates the tables in a schema of any name', async () => {
+  test('goodJobDatabase creates the tables in a schema of any name', async () => {
     const schema = 'Jobs "$&" background';
     const { client, database } = await open('other schema', {
       schema,
@@ -94,14 +94,14 @@ describe('goodJobDatabase', () => {
     expect(settings.rows).toEqual([{ n: 1 + dumpRows('good_job_settings').rows.length }]);
   });
 
-  test('drops its database when a statement fails', async () => {
+  test('goodJobDatabase drops its database when a statement fails', async () => {
     await expect(
       goodJobDatabase('broken', { sql: ['SELECT nothing_of_that_name'] }),
     ).rejects.toThrow('nothing_of_that_name');
   });
 });
 
-test('loadSourceBatch inserts the rows of the source view', async () => {
+test('loadSourceBatch inserts the rows behind the recorded batch page', async () => {
   const { client, database } = await open('source batch');
   await loadSourceBatch(database.url);
   const { rows: batches } = await client.query(
@@ -134,7 +134,7 @@ test('loadSourceBatch inserts the rows of the source view', async () => {
 });
 
 describe('loadGjReal', () => {
-  test('loads every value exactly', async () => {
+  test('loadGjReal loads every value exactly', async () => {
     const { client, database } = await open('gj real');
     const startedAt = Date.now();
     await loadGjReal(database.url);

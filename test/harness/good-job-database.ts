@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import pg from 'pg';
-import { testDatabase } from './postgres';
+import { testDatabase } from './test-server';
 
 const FIXTURES = new URL('../fixtures/', import.meta.url);
 
@@ -53,8 +53,8 @@ export async function goodJobDatabase(
 }
 
 /**
- * Inserts the batch of the source view with its jobs and executions. Postgres parses the JSON,
- * because JSON.parse would change large numbers in arguments.
+ * Inserts the batch of the recorded GoodJob page with its jobs and executions. Postgres parses the
+ * JSON, because JSON.parse would change large numbers in arguments.
  */
 export async function loadSourceBatch(url: string, schema = 'public'): Promise<void> {
   const text = await readFile(new URL('source-batch-rows.json', FIXTURES), 'utf8');

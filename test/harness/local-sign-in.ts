@@ -27,7 +27,7 @@ export async function signInLocally(
   return cookie;
 }
 
-/** The link file that the server named in its output; null if it has named none yet. */
+/** The path of the link file that the server printed; null if it has not printed one yet. */
 export function findLinkFile(output: string): string | null {
   return /The link to open it is in the file ([^"\n]+)/.exec(output)?.[1] ?? null;
 }

@@ -4,8 +4,8 @@ import { chown, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { freePort } from './free-port';
-import { serverAccount, serverEnvironment, temporaryFolders } from './postgres-account';
+import { serverAccount, serverEnvironment, temporaryFolders } from '../postgres/account';
+import { freePort } from '../postgres/free-port';
 
 export interface PgBouncer {
   port: number;

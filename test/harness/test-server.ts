@@ -1,9 +1,17 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { StartOptions } from './postgres';
+import pg from 'pg';
+import {
+  type EmbeddedPostgres,
+  type StartOptions,
+  createDatabase,
+  startPostgres,
+  withClient,
+} from '../postgres/postgres';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const OLDER_VERSIONS: Record<string, string> = { 14: '14.23.0-beta.17' };
@@ -62,4 +70,34 @@ export async function testServerOptions(): Promise<StartOptions> {
     },
     binaries,
   };
+}
+
+let ownServer: Promise<EmbeddedPostgres> | undefined;
+
+/** Outside of a Vitest run there is no shared server, so this process starts its own. */
+async function ownServerUrl(): Promise<string> {
+  ownServer ??= testServerOptions().then(startPostgres);
+  return (await ownServer).url;
+}
+
+/**
+ * Creates a database with a unique name, on the server of TEST_DATABASE_URL or else on the embedded
+ * server of the test run. drop() also closes open connections.
+ */
+export async function testDatabase(name: string): Promise<{ url: string; drop(): Promise<void> }> {
+  const server =
+    process.env.TEST_DATABASE_URL || process.env.GJC_TEST_SERVER_URL || (await ownServerUrl());
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .slice(0, 40);
+  const database = `gjc_${slug}_${randomBytes(4).toString('hex')}`;
+  const url = await createDatabase(server, database).catch((error: Error) => {
+    const where = process.env.TEST_DATABASE_URL
+      ? 'the server of TEST_DATABASE_URL'
+      : 'the embedded server';
+    throw new Error(`A test database could not be created on ${where}: ${error.message}`);
+  });
+  const drop = `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`;
+  return { url, drop: () => withClient(server, async (client) => void (await client.query(drop))) };
 }

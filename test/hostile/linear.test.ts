@@ -94,7 +94,7 @@ const NAMES = [
 
 describe('hostile texts of 1 MB', () => {
   it.each(NAMES)(
-    'the reader "%s" finishes each within 2 s',
+    'the reader "%s" reads each hostile text of 1 MB within 2 s',
     async (name) => {
       const reader = readers.find((info) => info.name === name);
       expect(reader, 'a reader of this name').toBeDefined();

@@ -8,7 +8,7 @@ import type { Task, Times } from './measure-worker';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A reader as the worker describes it: which texts it is to be tested with. */
+/** What the worker reports about a reader: its name and the texts with which to test it. */
 export interface ReaderInfo {
   name: string;
   readsJson: boolean;

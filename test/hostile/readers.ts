@@ -3,7 +3,7 @@ import { printAudit } from '../../lib/audit/recorder';
 import { parseAuditFilter } from '../../lib/audit-log/filters';
 import { compactJson, memberOf, parseJson, prettyJson, stringOf } from '../../lib/core/json';
 import { zonedToUtc } from '../../lib/core/locale';
-import { isBlankText, cut, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
+import { isBlankText, truncateText, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
 import { parseCronFile } from '../../lib/cron/cron-file';
 import { describeSchedule } from '../../lib/cron/entries';
 import { parseCron } from '../../lib/cron/fugit/cron-expression';
@@ -17,8 +17,8 @@ import {
   parseQueueString,
   readProcessState,
   servesQueue,
-  threadsFor,
-  threadsOf,
+  queueThreads,
+  totalThreads,
 } from '../../lib/good-job/processes';
 import { csvLines, ndjsonLine } from '../../lib/http/export-format';
 import { parseJobFilter } from '../../lib/jobs/filters';
@@ -90,7 +90,7 @@ const processState = (text: string) =>
 
 const failureRedactor = {
   redact: (text: string) => text,
-  sign: (text: string) => cut(text, 16),
+  sign: (text: string) => truncateText(text, 16),
 };
 
 /** All readers by name. */
@@ -214,17 +214,17 @@ export const READERS: Record<string, Reader> = {
     read: (text) => {
       const pools = parsePools(text);
       servesQueue(parseQueueString(text), text);
-      return threadsFor(pools, 'default');
+      return queueThreads(pools, 'default');
     },
   },
   'process state': {
     maxLength: MAX_TEXT_BYTES,
-    read: (text) => threadsOf(readProcessState(processState(text)).schedulers),
+    read: (text) => totalThreads(readProcessState(processState(text)).schedulers),
     json: (json) => readProcessState(json),
   },
   'text helpers': {
     read: (text) => [
-      cut(text, text.length - 1),
+      truncateText(text, text.length - 1),
       isTimestamp(text),
       isUuid(text),
       isFilterText(text),
@@ -246,7 +246,7 @@ export const READERS: Record<string, Reader> = {
       }
     },
   },
-  // Operators write this file, not jobs, so one entry of a realistic size is enough.
+  // Operators write this file and jobs cannot, so one entry of a realistic size is enough.
   'cron file': {
     read: (text) => {
       try {

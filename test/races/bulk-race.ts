@@ -3,7 +3,7 @@ import { MIGRATIONS } from '../../lib/console-schema/setup';
 import { goodJobDatabase } from '../harness/good-job-database';
 import { BULK_VIOLATIONS, findViolations, readActivity } from './checks';
 import type { Strategy } from './good-job-worker';
-import { Racer } from './racer';
+import { RaceProcess } from './racer';
 import { connect, insertRaceRows } from './stage';
 
 /*
@@ -53,23 +53,24 @@ export async function bulkRace(strategy: Strategy): Promise<BulkRaceResult> {
   ];
   const database = await goodJobDatabase(`bulk race ${strategy}`, { sql: consoleSchema });
   const client = await connect(database.url, 'good_job_race');
-  const racers: Racer[] = [];
+  const racers: RaceProcess[] = [];
   try {
     await insertRaceRows(client);
     await client.query(BULK_JOBS);
     const workers = Array.from(
       { length: WORKERS },
-      (_, number) => new Racer('worker', { url: database.url, strategy, number, sabotage: false }),
+      (_, number) =>
+        new RaceProcess('worker', { url: database.url, strategy, number, sabotage: false }),
     );
     racers.push(...workers);
     await Promise.all(workers.map((worker) => worker.ready));
     const startedAt = Date.now();
     const runs = [
-      new Racer('bulk-runner', {
+      new RaceProcess('bulk-runner', {
         url: database.url,
         start: { action: 'retry', query: 'state=discarded&job_class=BulkJob' },
       }),
-      new Racer('bulk-runner', {
+      new RaceProcess('bulk-runner', {
         url: database.url,
         start: { action: 'discard', query: 'q=class:RaceJob queue:reports' },
       }),

@@ -4,7 +4,7 @@ import { openDatabase } from '../../lib/db/database';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { changeJobs } from '../../lib/jobs/mutations';
 import { actWithoutLocks } from './sabotage';
-import { CONSOLE, connect, listenToRace, racerOptions } from './stage';
+import { CONSOLE, connect, listenForSignals, raceProcessOptions } from './stage';
 
 /*
  * A simulated operator who discards, retries and reschedules random jobs and jobs that workers are
@@ -15,8 +15,8 @@ export const ACTIONS = ['discard', 'retry', 'reschedule'] as const;
 export type RaceAction = (typeof ACTIONS)[number];
 
 /**
- * Queries for the jobs on which an action collides with a worker; clients leave callback jobs
- * alone.
+ * Queries for the jobs on which an action collides with a worker. Clients do not act on callback
+ * jobs.
  */
 const CONTENDED_JOBS: Record<RaceAction, string[]> = {
   discard: [
@@ -54,8 +54,8 @@ const MAX_IDS = 8;
 /** Short pauses, so that the workers get their share of two cores. */
 const PAUSE_MS = 10;
 
-const { url, sabotage } = racerOptions();
-const race = listenToRace();
+const { url, sabotage } = raceProcessOptions();
+const race = listenForSignals();
 
 const log = await connect(url, `${CONSOLE}_log`);
 const db = openDatabase({ url, caFile: null, poolSize: 1, applicationName: CONSOLE });

@@ -4,7 +4,7 @@ import { MIGRATIONS } from '../../lib/console-schema/setup';
 import { goodJobDatabase } from '../harness/good-job-database';
 import { type RaceActivity, findViolations, missingActivity, readActivity } from './checks';
 import type { Strategy } from './good-job-worker';
-import { Racer } from './racer';
+import { RaceProcess } from './racer';
 import { connect, insertRaceRows } from './stage';
 
 const WORKERS = 4;
@@ -39,13 +39,13 @@ export async function race(
   ];
   const database = await goodJobDatabase(`races ${strategy}`, { sql: consoleSchema });
   const client = await connect(database.url, 'good_job_race');
-  const racers: Racer[] = [];
+  const racers: RaceProcess[] = [];
   try {
     await insertRaceRows(client);
     const start = (program: 'worker' | 'client', count: number) =>
       Array.from(
         { length: count },
-        (_, number) => new Racer(program, { url: database.url, strategy, number, sabotage }),
+        (_, number) => new RaceProcess(program, { url: database.url, strategy, number, sabotage }),
       );
     // Clients start first, because they need longer and the workers would finish the due jobs
     // meanwhile.

@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { BulkRunnerOptions } from './bulk-runner';
-import type { RacerOptions, Signal } from './stage';
+import type { RaceProcessOptions, Signal } from './stage';
 
 /** A child process with the same module loaders as this one. */
-export class Racer {
+export class RaceProcess {
   private readonly child: ChildProcess;
   /** Resolves with the first message of the process. */
   readonly ready: Promise<unknown>;
@@ -15,7 +15,7 @@ export class Racer {
 
   constructor(
     program: 'worker' | 'client' | 'bulk-runner',
-    options: RacerOptions | BulkRunnerOptions,
+    options: RaceProcessOptions | BulkRunnerOptions,
   ) {
     this.child = fork(fileURLToPath(new URL(`${program}.ts`, import.meta.url)), [
       JSON.stringify(options),

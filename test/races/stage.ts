@@ -3,8 +3,7 @@ import type { Strategy } from './good-job-worker';
 
 /*
  * The database of one race: 2,000 jobs, most of them in batches with callbacks, and the schema
- * `race_log`. Workers log there on connections of their own, and triggers log every change of a
- * row.
+ * `race_log`. Workers write to it on separate connections, and triggers log every change of a row.
  */
 
 export const JOBS = 2000;
@@ -128,7 +127,7 @@ export async function insertRaceRows(client: pg.Client): Promise<void> {
 }
 
 /** The first argument of a worker or client process, as JSON. */
-export interface RacerOptions {
+export interface RaceProcessOptions {
   url: string;
   strategy: Strategy;
   /** The index among the processes of its kind. */
@@ -141,12 +140,12 @@ export interface RacerOptions {
 export type Signal = 'drain' | 'stop';
 
 /** The options in this process's first argument. */
-export function racerOptions(): RacerOptions {
-  return JSON.parse(process.argv[2] ?? '{}') as RacerOptions;
+export function raceProcessOptions(): RaceProcessOptions {
+  return JSON.parse(process.argv[2] ?? '{}') as RaceProcessOptions;
 }
 
 /** An object whose `signal` is always the last signal sent to this process. */
-export function listenToRace(): { signal?: Signal } {
+export function listenForSignals(): { signal?: Signal } {
   const race: { signal?: Signal } = {};
   process.on('message', (message: Signal) => {
     race.signal = message;

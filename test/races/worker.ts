@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { insert } from './good-job-record';
 import { performNext } from './good-job-worker';
-import { WORKER, connect, listenToRace, racerOptions } from './stage';
+import { WORKER, connect, listenForSignals, raceProcessOptions } from './stage';
 
 /* A simulated GoodJob worker: a row in good_job_processes, a heartbeat, and two threads. */
 
@@ -10,9 +10,9 @@ const THREADS = 2;
 const HEARTBEAT_MS = 1000;
 const POLL_MS = 20;
 
-const { url, strategy, number } = racerOptions();
+const { url, strategy, number } = raceProcessOptions();
 const processId = randomUUID();
-const race = listenToRace();
+const race = listenForSignals();
 
 const control = await connect(url, WORKER);
 const now = () => new Date().toISOString();

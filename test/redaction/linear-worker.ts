@@ -12,7 +12,7 @@ export interface LinearWork {
 
 export interface LinearReport {
   piece: string;
-  /** The name of the case. */
+  /** Milliseconds of CPU time; undefined in the message before the measurement. */
   name: string;
   /** Milliseconds of CPU time; undefined: the measurement begins now. */
   ms?: number;

@@ -1,6 +1,6 @@
-import { missingPage } from '../guard';
+import { renderMissingPage } from '../guard';
 
 /** Handles unknown paths, because Next would render its not-found page along with every page. */
 export default function UnknownAddressPage() {
-  return missingPage();
+  return renderMissingPage();
 }

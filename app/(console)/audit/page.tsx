@@ -3,8 +3,8 @@ import { redirect } from 'next/navigation';
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { AuditFilterForm } from '@/components/audit/audit-filter-form';
 import { AuditList } from '@/components/audit/audit-list';
-import { PageSizes } from '@/components/jobs/page-sizes';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { PageSizeLinks } from '@/components/jobs/page-sizes';
+import { InvalidConditions } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
 import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
@@ -26,7 +26,7 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
     const zone = await getTimeZone();
     const filter = parseAuditFilter(pageParams, zone);
     const params = auditFilterParams(filter, zone);
-    // The form sends times of the viewer's zone; the URL must mean the same to others.
+    // The form sends times without an offset; a shared URL needs one to mean the same to others.
     if (hasLocalTimes(pageParams) && filter.notUnderstood.length === 0)
       redirect(`/audit?${new URLSearchParams(params)}`);
     const [page, viewers] = await Promise.all([listAudit(ctx, filter), listViewers(ctx)]);
@@ -42,7 +42,7 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
         ) : (
           <>
             <AuditFilterForm key={JSON.stringify(params)} filter={filter} viewers={viewers} />
-            <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/audit" />
+            <InvalidConditions chips={filter.notUnderstood} clearHref="/audit" />
             <div className="mb-2 flex flex-wrap items-center justify-end gap-x-4 gap-y-1">
               <span className="flex items-center gap-1 text-[13px] text-soft">
                 {t('export')}
@@ -58,7 +58,7 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
                   </a>
                 ))}
               </span>
-              <PageSizes path="/audit" params={params} />
+              <PageSizeLinks path="/audit" params={params} />
             </div>
             <AuditList
               key={JSON.stringify(withCursor)}

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { BatchList } from '@/components/batches/batch-list';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { Tabs } from '@/components/tabs';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
 import { BATCH_STATES, batchFilterParams, parseBatchFilter } from '@/lib/batches/types';
@@ -33,7 +33,7 @@ export default async function BatchesPage({ searchParams }: { searchParams: Page
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('batches.title')}</h1>
         <Tabs label={t('jobs.tabs')} tabs={tabs} />
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/batches" />
+        <InvalidConditions chips={filter.notUnderstood} clearHref="/batches" />
         <BatchList
           key={JSON.stringify(filter)}
           endpoint={`/api/batches?${new URLSearchParams(batchFilterParams(filter, filter.cursor))}`}

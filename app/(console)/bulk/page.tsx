@@ -1,7 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { PolledRunList, NoRuns } from '@/components/bulk/polled-run-list';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';
@@ -11,7 +11,7 @@ import {
   paramsOf,
   parseCursor,
 } from '@/lib/core/search-params';
-import { cut } from '@/lib/core/text';
+import { truncateText } from '@/lib/core/text';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -29,7 +29,10 @@ export default async function BulkPage({ searchParams }: { searchParams: PageSea
         ? [
             {
               name: 'after_id',
-              value: cut(pageParams.get('after_id') ?? pageParams.get('before_id') ?? '', 80),
+              value: truncateText(
+                pageParams.get('after_id') ?? pageParams.get('before_id') ?? '',
+                80,
+              ),
             },
           ]
         : [];
@@ -38,7 +41,7 @@ export default async function BulkPage({ searchParams }: { searchParams: PageSea
     return (
       <>
         <h1 className="mb-3 text-xl font-semibold">{t('title')}</h1>
-        <NotUnderstoodChips chips={notUnderstood} clearHref="/bulk" />
+        <InvalidConditions chips={notUnderstood} clearHref="/bulk" />
         {!ctx.bulkRuns && <Banner tone="info">{t('needsSchema')}</Banner>}
         {ctx.bulkRuns && notUnderstood.length > 0 && <NoRuns text={t('empty')} />}
         {ctx.bulkRuns && notUnderstood.length === 0 && (

@@ -5,7 +5,7 @@ import { getTranslations } from 'next-intl/server';
 import { DiscardTable } from '@/components/failures/discard-table';
 import { FailureList } from '@/components/failures/failure-list';
 import { FailureScanNote } from '@/components/failures/scan-note';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { RangeLinks } from '@/components/range-links';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/context/request-context';
@@ -46,7 +46,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
             current: filter.by === by,
           }))}
         />
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref={PATH} />
+        <InvalidConditions chips={filter.notUnderstood} clearHref={PATH} />
         <div className="mb-2 flex flex-wrap items-center gap-x-4 gap-y-1.5">
           {filter.by === 'failure' && (
             <RangeLinks

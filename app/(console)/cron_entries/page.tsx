@@ -4,7 +4,7 @@ import { CronList } from '@/components/cron/cron-list';
 import { CronResultBanner } from '@/components/cron/cron-result-banner';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
-import { cut } from '@/lib/core/text';
+import { truncateText } from '@/lib/core/text';
 import { listCronEntries } from '@/lib/cron/entries';
 import { guardPage } from '../guard';
 
@@ -22,7 +22,8 @@ export default async function CronEntriesPage({
     const ctx = await requireCtx();
     const t = await getTranslations('cron');
     const after = pageParams.get('after');
-    const params = after === null ? '' : `?${new URLSearchParams({ after: cut(after, 1000) })}`;
+    const params =
+      after === null ? '' : `?${new URLSearchParams({ after: truncateText(after, 1000) })}`;
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>

@@ -2,7 +2,7 @@ import type { Metadata } from 'next';
 import { cookies } from 'next/headers';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
-import { PartFailure } from '@/components/failure';
+import { SectionError } from '@/components/failure';
 import { ColumnMenu } from '@/components/jobs/column-menu';
 import { EmptyJobs } from '@/components/jobs/empty-jobs';
 import { ExportLinks } from '@/components/jobs/export-links';
@@ -15,7 +15,7 @@ import { type ChipTerm, toChip } from '@/components/jobs/query-terms';
 import { SortSelect } from '@/components/jobs/sort-select';
 import { StateTabs } from '@/components/jobs/state-tabs';
 import type { ListPage } from '@/components/jobs/use-polling-rows';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { SearchHelp } from '@/components/search/search-help';
@@ -24,7 +24,7 @@ import { Banner } from '@/components/ui/banner';
 import { env } from '@/lib/config/environment';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
-import { cut } from '@/lib/core/text';
+import { truncateText } from '@/lib/core/text';
 import { JOB_STATES } from '@/lib/good-job/types';
 import {
   type JobFilter,
@@ -85,7 +85,7 @@ function problemTerms(
       ? [
           {
             name: term.param,
-            value: cut(term.source, 80),
+            value: truncateText(term.source, 80),
             explanation: explain(term.reason),
             href: filterHref(withoutTerm(filter, term)),
           },
@@ -102,7 +102,7 @@ function problemParams(filter: JobFilter) {
   };
   return filter.notUnderstood.map(({ name, value }) => ({
     name,
-    value: cut(value, 80),
+    value: truncateText(value, 80),
     href: hrefWithoutProblem(name),
   }));
 }
@@ -143,7 +143,7 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
           <SearchHelp />
         </SearchBox>
         <SearchForm {...search} />
-        <NotUnderstoodChips
+        <InvalidConditions
           chips={problemParams(filter)}
           terms={problemTerms(filter, explain)}
           clearHref={PATH}
@@ -163,7 +163,7 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
         {page ? (
           <FilteredJobs filter={filter} columns={columns} page={page} countQuery={query} />
         ) : (
-          <PartFailure code="query_timeout" />
+          <SectionError code="query_timeout" />
         )}
         {hasValidFilter && page && page.rows.length > 0 && (
           <div className="mt-2 flex justify-end">

@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
 import { Totals } from '@/components/performance/totals';
@@ -32,7 +32,7 @@ export default async function PerformancePage({
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref={PATH} />
+        <InvalidConditions chips={filter.notUnderstood} clearHref={PATH} />
         {performance && (
           <MeasuredPeriod filter={filter} performance={performance} path={PATH}>
             <Totals performance={performance} jobClass={null} />

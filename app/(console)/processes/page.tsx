@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { ProcessList } from '@/components/processes/process-list';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, cursorParams, paramsOf } from '@/lib/core/search-params';
@@ -27,7 +27,7 @@ export default async function ProcessesPage({ searchParams }: { searchParams: Pa
     const initial = await listProcesses(ctx, filter);
     const params = processFilterParams(filter);
     const cursor = filter.cursor ? cursorParams(filter.cursor) : {};
-    // Without JavaScript the page itself has the raw state of one process.
+    // Without JavaScript the page itself renders the raw state of one process.
     const rawId = pageParams.get('raw') ?? '';
     const raw =
       isUuid(rawId) && initial.rows.some(({ id }) => id === rawId)
@@ -36,7 +36,7 @@ export default async function ProcessesPage({ searchParams }: { searchParams: Pa
     return (
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/processes" />
+        <InvalidConditions chips={filter.notUnderstood} clearHref="/processes" />
         {hasValidFilter && (
           <ProcessList
             key={JSON.stringify(filter)}

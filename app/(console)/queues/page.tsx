@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
 import { Tabs } from '@/components/tabs';
@@ -33,7 +33,7 @@ export default async function QueuesPage({ searchParams }: { searchParams: PageS
       <>
         <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
         <Tabs label={t('range')} tabs={tabs} />
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref="/queues" />
+        <InvalidConditions chips={filter.notUnderstood} clearHref="/queues" />
         {hasValidFilter && (
           <>
             <QueueFilterForm filter={filter} />

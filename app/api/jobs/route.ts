@@ -7,7 +7,7 @@ import { listJobs } from '@/lib/jobs/list';
 import { visibleColumns, loadColumns } from '@/lib/jobs/rows';
 import { readChartRequest } from '@/lib/jobs/types';
 
-/** The list and the parts named in `include`, so that a poll is one request. */
+/** Returns the list and the parts listed in `include`, so that a poll is one request. */
 export async function GET(request: Request): Promise<Response> {
   const params = paramsOfRequest(request);
   const filter = parseJobFilter(params);

@@ -1,9 +1,12 @@
 import { jsonResponse } from '@/app/api/answer-json';
-import { freshBadges, lastBadges } from '@/lib/navigation/counts';
+import { freshBadges, cachedBadges } from '@/lib/navigation/counts';
 
-/** The navigation counts that other endpoints send in a header; recounted for `max-age`. */
+/**
+ * The navigation counts, which other responses carry in a header. A request with `max-age` counts
+ * again; others get the last known counts.
+ */
 export async function GET(): Promise<Response> {
   return jsonResponse(async (ctx) =>
-    Number.isFinite(ctx.maxAgeMs) ? freshBadges(ctx) : lastBadges(ctx),
+    Number.isFinite(ctx.maxAgeMs) ? freshBadges(ctx) : cachedBadges(ctx),
   );
 }

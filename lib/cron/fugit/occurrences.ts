@@ -356,7 +356,7 @@ export interface ParsedSchedule {
   /** The cron expression of natural language; null: the schedule is one already. */
   asCron: string | null;
   schedule: Schedule;
-  /** The schedule names no zone, so the app's applies. */
+  /** The schedule has no zone, so the app's applies. */
   isAppZone: boolean;
   /** The schedule uses every nth week (`mon%2`), which et-orbi 1.4 counts from another week. */
   hasWeekModulo: boolean;

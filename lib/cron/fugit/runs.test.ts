@@ -26,7 +26,7 @@ const next = (text: string, from: string, zone?: string) =>
 const chain = (text: string, from: string, count: number, zone?: string) =>
   nextRuns(parse(text, zone).schedule, at(from), count).map((run) => iso(run));
 
-// The cases of fugit's own tests; in UTC unless they name a zone.
+// The cases of fugit's own tests; in UTC unless they contain a zone.
 test.each([
   ['5 0 * * *', '2017-01-02T12:00', '2017-01-03T00:05:00Z'],
   ['15 14 1 * *', '2017-01-02T12:00', '2017-02-01T14:15:00Z'],
@@ -73,7 +73,7 @@ test.each([
   ['0 9 * * * +09:00', '2026-11-23T23:00Z', 'America/New_York', '2026-11-24T00:00:00Z'],
   ['0 9 * * * -0330', '2026-11-24T00:00Z', 'UTC', '2026-11-24T12:30:00Z'],
   ['every day at noon', '2026-11-24T00:00Z', 'Eastern Time (US & Canada)', '2026-11-24T17:00:00Z'],
-])('finds the next run of %s after %s in an app in %s', (cron, from, zone, expected) =>
+])('finds the next run of %s after %s if the app’s zone is %s', (cron, from, zone, expected) =>
   expect(next(cron, from, zone)).toBe(expected),
 );
 

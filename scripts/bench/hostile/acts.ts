@@ -8,19 +8,19 @@ import type { BulkTarget } from '../../../lib/bulk/types';
 import type { Ctx } from '../../../lib/context/types';
 import { releaseRuns } from '../database';
 import { formFields } from '../html-form';
-import type { Answer, HostileClient } from './client';
-import type { Subject } from './plant';
+import type { TimedResponse, HostileClient } from './client';
+import type { MeasuredRows } from './plant';
 
 /** An action on hostile rows. `run` returns the measured response; null if there is no form. */
 interface Action {
   name: string;
-  /** The response is a file, of which the time to the first byte counts. */
+  /** The response is a file, so the time to the first byte is measured. */
   streams?: true;
-  run: (client: HostileClient) => Promise<Answer | null>;
+  run: (client: HostileClient) => Promise<TimedResponse | null>;
 }
 
 /** The actions of a viewer, submitted with the forms of the confirmation pages. */
-export function actionsFor({ jobs, byState, batch }: Subject): Action[] {
+export function actionsFor({ jobs, byState, batch }: MeasuredRows): Action[] {
   const ofJob = (action: string, id: string | undefined): Action[] =>
     id === undefined
       ? []
@@ -61,7 +61,7 @@ async function submit(
   path: string,
   values: Record<string, string>,
   marker = 'name="reason"',
-): Promise<Answer | null> {
+): Promise<TimedResponse | null> {
   const page = await client.get(path);
   if (page.status !== 200) return page;
   const form = /<form[^>]*method="POST"[^>]*>.*?<\/form>|<form[^>]*>.*?<\/form>/gis;

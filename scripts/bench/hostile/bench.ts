@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { type EmbeddedPostgres, startPostgres } from '../../../test/harness/postgres';
 import { coreTexts } from '../../../test/hostile/texts';
+import { type EmbeddedPostgres, startPostgres } from '../../../test/postgres/postgres';
 import { cloneDatabase, openWritingContext, withClient } from '../database';
 import { fill } from '../fill';
 import { fillAudit } from '../fill-audit';
@@ -11,7 +11,7 @@ import { type ExportMemory, measureExports } from './export-memory';
 import { type GrowthResult, measureGrowth } from './growth';
 import { type GroupOptions, type GroupResult, measureGroup } from './measure-group';
 import { pagesOf } from './pages';
-import type { Subject } from './plant';
+import type { MeasuredRows } from './plant';
 import { missedLines, robustnessText, writeRobustness } from './report';
 
 /*
@@ -24,7 +24,10 @@ const DOCUMENT = path.resolve('docs', 'robustness.md');
 
 interface HostileOptions {
   quick: boolean;
-  /** Matches readers, row groups, pages and actions by name; the document is not written then. */
+  /**
+   * Measures only readers, row groups, pages and actions with a matching name, and does not write
+   * the document.
+   */
   only: string | null;
 }
 
@@ -127,7 +130,7 @@ function selectGroups(growth: GrowthResult, quick: boolean, only: RegExp | null)
 function pageNames(): string[] {
   const id = randomUUID();
   const byState = { discarded: [id, id], queued: [id], scheduled: [id], succeeded: [id] };
-  const subject: Subject = {
+  const subject: MeasuredRows = {
     name: '',
     jobs: [id],
     batch: id,
@@ -157,7 +160,7 @@ function combine(name: string, groups: RowGroup[]): RowGroup {
   return {
     name,
     plant: async (client) => {
-      const subjects: Subject[] = [];
+      const subjects: MeasuredRows[] = [];
       for (const group of groups) subjects.push(await group.plant(client));
       const [first] = subjects;
       if (!first) throw new Error(`${name} has no rows.`);

@@ -7,7 +7,7 @@ import { createMemoryReader } from '../server-memory';
 export type ConsoleServer = Awaited<ReturnType<typeof startConsole>>;
 
 /** A response, incomplete if it timed out. */
-export interface Answer {
+export interface TimedResponse {
   /** null after a timeout. */
   status: number | null;
   ms: number;
@@ -17,7 +17,7 @@ export interface Answer {
 }
 
 /** After this time the server counts as blocked. */
-export const ANSWER_LIMIT_MS = 15_000;
+export const RESPONSE_LIMIT_MS = 15_000;
 const PROBE_EVERY_MS = 10;
 const MEMORY_EVERY_MS = 50;
 
@@ -33,12 +33,12 @@ export class HostileClient {
 
   constructor(private readonly server: ConsoleServer) {}
 
-  get(path: string): Promise<Answer> {
+  get(path: string): Promise<TimedResponse> {
     return this.send({ path }, this.agent);
   }
 
   /** Sends a form as a browser without JavaScript does. */
-  post(path: string, fields: [string, string][]): Promise<Answer> {
+  post(path: string, fields: [string, string][]): Promise<TimedResponse> {
     const boundary = '----hostile';
     const parts = fields.map(
       ([name, value]) =>
@@ -72,7 +72,7 @@ export class HostileClient {
     this.probes.destroy();
   }
 
-  private send({ path, body }: Send, agent: Agent): Promise<Answer> {
+  private send({ path, body }: Send, agent: Agent): Promise<TimedResponse> {
     const { origin } = this.server;
     return new Promise((resolve) => {
       const started = performance.now();
@@ -109,7 +109,7 @@ export class HostileClient {
       });
       const timer = setTimeout(
         () => clientRequest.destroy(new Error('The request timed out.')),
-        ANSWER_LIMIT_MS,
+        RESPONSE_LIMIT_MS,
       );
       clientRequest.on('error', () => end(null));
       clientRequest.end(body?.content);
@@ -127,7 +127,7 @@ export async function withLoopDelay<T>(
   const probing = (async () => {
     while (running) {
       const ms = await client.probe();
-      loopMs = Math.max(loopMs, ms ?? ANSWER_LIMIT_MS);
+      loopMs = Math.max(loopMs, ms ?? RESPONSE_LIMIT_MS);
       await sleep(PROBE_EVERY_MS);
     }
   })();

@@ -1,18 +1,18 @@
 import type pg from 'pg';
 import { HOSTILE_JSON, type HostileText, textOf } from '../../../test/hostile/texts';
 import {
-  type PlantedJob,
-  type Subject,
+  type HostileJob,
+  type MeasuredRows,
   type Values,
-  plantAudit,
-  plantJobs,
-  plantProcess,
+  insertHostileAudit,
+  insertHostileJobs,
+  insertHostileProcess,
 } from './plant';
 
 /** A group of hostile rows with which every page is measured. */
 export interface RowGroup {
   name: string;
-  plant: (client: pg.Client) => Promise<Subject>;
+  plant: (client: pg.Client) => Promise<MeasuredRows>;
 }
 
 /** A hostile text of one length, without characters that Postgres rejects. */
@@ -56,13 +56,13 @@ const prefixOf = (text: string, length: number) => Buffer.from(text.slice(0, len
 function jobColumnGroup(
   name: string,
   rotation: TextRotation,
-  job: (text: string, n: number) => PlantedJob,
+  job: (text: string, n: number) => HostileJob,
 ): RowGroup {
   return {
     name,
     plant: async (client) => {
       const texts = rotation.next();
-      const subject = await plantJobs(
+      const subject = await insertHostileJobs(
         client,
         name,
         texts.map(({ text }, n) => job(text, n)),
@@ -82,8 +82,9 @@ function batchColumnGroup(
     name,
     plant: async (client) => {
       const texts = rotation.next();
-      let subject: Subject | undefined;
-      for (const { text } of texts) subject = await plantJobs(client, name, [{}, {}], column(text));
+      let subject: MeasuredRows | undefined;
+      for (const { text } of texts)
+        subject = await insertHostileJobs(client, name, [{}, {}], column(text));
       if (!subject) throw new Error(`No text for ${name}.`);
       return { ...subject, texts: texts.map((text) => text.name) };
     },
@@ -134,7 +135,7 @@ const jobGroups = (rotation: TextRotation): RowGroup[] => [
     columns: { labels: [text, ...Array.from({ length: 30 }, (_, n) => prefixOf(text, 40 + n))] },
   })),
   jobColumnGroup('queue_name, job_class, cron_key, concurrency_key', rotation, (text, n) => {
-    // Some fit into a URL, for the pages of a class, queue and cron key.
+    // Some names are short enough for a URL, for the pages of a class, queue and cron key.
     const name = n % 4 === 0 ? prefixOf(text, 200) : text;
     return {
       columns: {
@@ -186,9 +187,9 @@ function processGroup(rotation: TextRotation): RowGroup {
     name: 'processes.state',
     plant: async (client) => {
       const texts = rotation.next();
-      const subject = await plantJobs(client, 'processes.state', [{}, {}, {}, {}, {}, {}]);
+      const subject = await insertHostileJobs(client, 'processes.state', [{}, {}, {}, {}, {}, {}]);
       for (const { text } of texts)
-        subject.process = await plantProcess(
+        subject.process = await insertHostileProcess(
           client,
           json({
             hostname: text,
@@ -208,7 +209,7 @@ function settingGroup(rotation: TextRotation): RowGroup {
     name: 'settings.value',
     plant: async (client) => {
       const texts = rotation.next();
-      const subject = await plantJobs(client, 'settings.value', [{}, {}, {}, {}, {}, {}]);
+      const subject = await insertHostileJobs(client, 'settings.value', [{}, {}, {}, {}, {}, {}]);
       const names = texts.map(({ text }) => prefixOf(text, 40_000));
       await upsertPauses(client, json({ queues: names, job_classes: names, labels: names }));
       return { ...subject, texts: texts.map((text) => text.name) };
@@ -221,14 +222,23 @@ function auditGroup(rotation: TextRotation): RowGroup {
     name: 'audit_events: reason, viewer, target_name, details, before, after',
     plant: async (client) => {
       const texts = rotation.next();
-      const subject = await plantJobs(client, 'audit_events', [{}, {}, {}, {}, {}, {}]);
+      const subject = await insertHostileJobs(client, 'audit_events', [{}, {}, {}, {}, {}, {}]);
       const [job = ''] = subject.jobs;
       for (const { text } of texts) {
         const details = json({ filter: text, [prefixOf(text, 1_000)]: text });
         const state = json({ [job]: { error: text, queue_name: text, labels: [text] } });
-        await plantAudit(client, job, { reason: text, details, before: state, after: state });
+        await insertHostileAudit(client, job, {
+          reason: text,
+          details,
+          before: state,
+          after: state,
+        });
         const short = prefixOf(text, 60_000);
-        await plantAudit(client, job, { viewer: short, viewer_name: short, target_name: short });
+        await insertHostileAudit(client, job, {
+          viewer: short,
+          viewer_name: short,
+          target_name: short,
+        });
       }
       return { ...subject, texts: texts.map((text) => text.name) };
     },
@@ -266,18 +276,21 @@ function structuredArguments(n: number): string {
   return `[${make?.(/ in (?:array|object)$/.test(name) ? 10_000 : 60_000) ?? 'null'}]`;
 }
 
-function sample(name: string, jobs: () => PlantedJob[]): RowGroup {
+function sample(name: string, jobs: () => HostileJob[]): RowGroup {
   return {
     name,
-    plant: async (client) => ({ ...(await plantJobs(client, name, jobs())), texts: [name] }),
+    plant: async (client) => ({
+      ...(await insertHostileJobs(client, name, jobs())),
+      texts: [name],
+    }),
   };
 }
 /** The same job in every state, so that every action has one. */
-const repeatForStates = (job: PlantedJob): PlantedJob[] => Array.from({ length: 6 }, () => job);
+const repeatForStates = (job: HostileJob): HostileJob[] => Array.from({ length: 6 }, () => job);
 
 /** Rows that once blocked a server, and the largest ones. */
 export function sampleGroups(): RowGroup[] {
-  const createJobs = (count: number, job: (n: number) => PlantedJob) =>
+  const createJobs = (count: number, job: (n: number) => HostileJob) =>
     Array.from({ length: count }, (_, n) => job(n));
   return [
     sample('argument of 200 kB of `)=`', () =>

@@ -1,4 +1,4 @@
-import type { EmbeddedPostgres } from '../../../test/harness/postgres';
+import type { EmbeddedPostgres } from '../../../test/postgres/postgres';
 import { fill } from '../fill';
 import { fetchConsole, startConsole } from '../server';
 import { watchMemory } from './client';

@@ -16,7 +16,7 @@ const SCREEN_LENGTHS = [32_768, 131_072];
 const LENGTHS = [65_536, 131_072, 262_144, 524_288, 1_048_576];
 const RUNS = 5;
 const MAX_GROWTH = 2.6;
-/** For four times the text; more than this is not linear. */
+/** Factor of the time for four times the text; a larger factor is not linear. */
 const SUSPECT_GROWTH = 6;
 /** Below this time garbage collection dominates; superlinear growth exceeds it at a longer text. */
 const NOISE_MS = 30;
@@ -45,7 +45,7 @@ export interface GrowthRow {
 
 export interface GrowthResult {
   rows: GrowthRow[];
-  /** The slowest texts of the redactors, worst first, with which columns are filled. */
+  /** The texts that were slowest in the redactors, slowest first; columns are filled with them. */
   worstTexts: HostileText[];
 }
 
@@ -158,7 +158,10 @@ function withinLimit(lengths: number[], { maxLength }: ReaderInfo): number[] {
   return reached.length >= 2 ? reached : [maxLength >> 1, maxLength];
 }
 
-/** Measures each doubling; a missed one twice more, because the machine has other load. */
+/**
+ * Measures each doubling, and up to two more times if it misses the target, because other load on
+ * the machine may have slowed it down.
+ */
 async function measureText(
   worker: ReaderWorker,
   reader: ReaderInfo,

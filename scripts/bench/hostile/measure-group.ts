@@ -4,8 +4,8 @@ import type { Ctx } from '../../../lib/context/types';
 import { startConsole } from '../server';
 import { actionsFor, measureBulk } from './acts';
 import {
-  ANSWER_LIMIT_MS,
-  type Answer,
+  RESPONSE_LIMIT_MS,
+  type TimedResponse,
   type ConsoleServer,
   HostileClient,
   watchMemory,
@@ -13,12 +13,12 @@ import {
 } from './client';
 import type { RowGroup } from './columns';
 import { type Page, pagesOf } from './pages';
-import { type Subject, readNames } from './plant';
+import { type MeasuredRows, readNames } from './plant';
 
 /** Targets of every response with hostile rows. */
 export const TARGETS = {
   answerMs: 1_000,
-  /** More than on the same page with ordinary rows. */
+  /** Delay in addition to that of the same page with ordinary rows. */
   loopMs: 100,
   memoryMb: 200,
   /** An export of EXPORTED_JOBS ordinary jobs. */
@@ -63,7 +63,7 @@ export interface GroupOptions {
 /** Longer than the TTL of every cache of the server. */
 const CACHE_MS = 11_000;
 const SAMPLE_EVERY_MS = 25;
-/** Pages per group that are measured again after a close miss. */
+/** Pages per group that are measured again after they narrowly missed a target. */
 const MAX_RETRIES = 6;
 const PROGRESS_EVERY = 40;
 /** A group ends early after this many timeouts. */
@@ -71,7 +71,7 @@ const MAX_TIMEOUTS = 2;
 const RECOVERY_MS = 60_000;
 
 /** Returns ordinary rows of a filled database as a subject. */
-async function ordinarySubject(client: pg.Client): Promise<Subject> {
+async function ordinarySubject(client: pg.Client): Promise<MeasuredRows> {
   const findIds = async (where: string) => {
     const result = await client.query<{ id: string }>(
       `SELECT id
@@ -184,7 +184,7 @@ class GroupRun {
     private readonly options: GroupOptions,
   ) {}
 
-  async measure(name: string, subject: Subject, url: string): Promise<GroupResult> {
+  async measure(name: string, subject: MeasuredRows, url: string): Promise<GroupResult> {
     const { only, log } = this.options;
     const memory = watchMemory(this.server.pid);
     const initialMemory = memory.peak();
@@ -231,18 +231,21 @@ class GroupRun {
     };
   }
 
-  /** False after several timeouts, or one of a minute. */
+  /**
+   * False after more than MAX_TIMEOUTS timeouts, or after one from which the server did not
+   * recover.
+   */
   private isResponsive(): boolean {
     return this.timeouts <= MAX_TIMEOUTS;
   }
 
   private async measurePage(
     name: string,
-    send: () => Promise<Answer | null>,
+    send: () => Promise<TimedResponse | null>,
     page: Partial<Page> = {},
   ): Promise<void> {
     let time = await this.measureOnce(name, send, page);
-    // The machine has other load: measure a close miss once more with expired caches.
+    // Other load on the machine may cause a narrow miss: measure it again with expired caches.
     const isClose = time.status === 200 && time.ms < 2 * TARGETS.answerMs && time.loopMs < 500;
     const isRetryable = page.path !== undefined && isClose && this.retries < MAX_RETRIES;
     if (time.missed.length > 0 && isRetryable) {
@@ -263,7 +266,7 @@ class GroupRun {
 
   private async measureOnce(
     name: string,
-    send: () => Promise<Answer | null>,
+    send: () => Promise<TimedResponse | null>,
     { streams }: Partial<Page>,
   ): Promise<PageTime> {
     const initialCount = await this.countStatements();
@@ -273,7 +276,7 @@ class GroupRun {
     const missed: string[] = [];
     const above = loopMs - (this.baseline.get(name) ?? 0);
     if (result === null) missed.push('the page has no form');
-    else if (result.status === null) missed.push(`timeout of ${ANSWER_LIMIT_MS / 1000} s`);
+    else if (result.status === null) missed.push(`timeout of ${RESPONSE_LIMIT_MS / 1000} s`);
     else {
       if (result.status >= 500) missed.push(`status ${result.status}`);
       if (ms > TARGETS.answerMs) missed.push(`${Math.round(ms)} ms`);

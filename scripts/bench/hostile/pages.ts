@@ -1,10 +1,10 @@
-import type { Subject } from './plant';
+import type { MeasuredRows } from './plant';
 
 /** One request: a page, poll, search, count, completion, export or raw view. */
 export interface Page {
   name: string;
   path: string;
-  /** The response is a file, of which the time to the first byte counts. */
+  /** The response is a file, so the time to the first byte is measured. */
   streams?: true;
 }
 
@@ -30,7 +30,7 @@ const SEARCHES: Record<string, string> = {
 };
 
 /** All pages of the console for these rows. */
-export function pagesOf(subject: Subject): Page[] {
+export function pagesOf(subject: MeasuredRows): Page[] {
   const { batch } = subject;
   const batchQuery = { q: `batch:${batch}` };
   return [
@@ -104,7 +104,7 @@ function lists(batchQuery: Record<string, string>): Page[] {
   ];
 }
 
-function searches({ batch, jobs, queue, jobClass }: Subject): Page[] {
+function searches({ batch, jobs, queue, jobClass }: MeasuredRows): Page[] {
   return [
     ...Object.entries(SEARCHES).flatMap(([name, q]): Page[] => [
       { name: `search: ${name}`, path: withQuery('/jobs', { q }) },
@@ -135,7 +135,7 @@ function completions(): Page[] {
 }
 
 /** The pages of the first jobs, which have different texts. */
-function jobPages({ jobs, executions }: Subject): Page[] {
+function jobPages({ jobs, executions }: MeasuredRows): Page[] {
   return jobs.slice(0, 4).flatMap((id, n): Page[] => [
     { name: '/jobs/:id', path: `/jobs/${id}` },
     { name: '/jobs/:id, all', path: `/jobs/${id}?all=1` },

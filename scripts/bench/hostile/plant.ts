@@ -4,7 +4,7 @@ import { codeOf } from '../../../lib/core/errors';
 import { serializedParams } from '../../../test/harness/rows';
 
 /** The rows that a group of measurements uses. */
-export interface Subject {
+export interface MeasuredRows {
   name: string;
   /** Job ids, the jobs with hostile texts first. */
   jobs: string[];
@@ -27,11 +27,11 @@ export interface Subject {
 export type Values = Record<string, unknown>;
 
 /** A job with hostile columns; `args` is the JSON text of its arguments. */
-export interface PlantedJob {
+export interface HostileJob {
   columns?: Values;
   args?: string;
   execution?: Values;
-  state?: keyof Subject['byState'];
+  state?: keyof MeasuredRows['byState'];
 }
 
 const STATES = ['discarded', 'queued', 'retried', 'succeeded', 'scheduled', 'running'] as const;
@@ -103,7 +103,7 @@ function timestampsFor(state: (typeof STATES)[number], secondsAgo: number): Valu
 
 async function insertHostileJob(
   client: pg.Client,
-  { args, columns = {} }: PlantedJob,
+  { args, columns = {} }: HostileJob,
   fixed: Values,
 ): Promise<string> {
   const id = randomUUID();
@@ -126,7 +126,7 @@ async function insertHostileJob(
 async function insertHostileExecution(
   client: pg.Client,
   jobId: string,
-  job: PlantedJob,
+  job: HostileJob,
 ): Promise<string> {
   const id = randomUUID();
   const now = new Date().toISOString();
@@ -147,14 +147,14 @@ async function insertHostileExecution(
 }
 
 /** Inserts the jobs as the newest ones, in one batch, each with an execution. */
-export async function plantJobs(
+export async function insertHostileJobs(
   client: pg.Client,
   name: string,
-  jobs: PlantedJob[],
+  jobs: HostileJob[],
   batch: Values = {},
-): Promise<Subject> {
+): Promise<MeasuredRows> {
   const batchId = randomUUID();
-  const subject: Subject = {
+  const subject: MeasuredRows = {
     name,
     jobs: [],
     batch: batchId,
@@ -198,7 +198,7 @@ function withArguments(payload: string, args: string): string {
 }
 
 /** Reads the stored names of the rows for filters, if they fit into a URL. */
-export async function readNames(client: pg.Client, subject: Subject): Promise<void> {
+export async function readNames(client: pg.Client, subject: MeasuredRows): Promise<void> {
   const { rows } = await client.query<Record<'cron' | 'class' | 'queue', string | null>>(
     `SELECT cron_key AS cron, job_class AS class, queue_name AS queue
      FROM good_jobs
@@ -215,7 +215,7 @@ export async function readNames(client: pg.Client, subject: Subject): Promise<vo
 }
 
 /** Inserts a process with a current heartbeat and this state. */
-export async function plantProcess(client: pg.Client, state: string): Promise<string> {
+export async function insertHostileProcess(client: pg.Client, state: string): Promise<string> {
   const id = randomUUID();
   const now = new Date().toISOString();
   await insert(client, 'good_job_processes', { id, state, created_at: now, updated_at: now });
@@ -223,7 +223,11 @@ export async function plantProcess(client: pg.Client, state: string): Promise<st
 }
 
 /** Inserts an audit record of the job with hostile `values`. */
-export async function plantAudit(client: pg.Client, job: string, values: Values): Promise<void> {
+export async function insertHostileAudit(
+  client: pg.Client,
+  job: string,
+  values: Values,
+): Promise<void> {
   await client.query('BEGIN');
   await insertLongest(
     client,

@@ -42,7 +42,7 @@ interface BatchPlan {
   callbackPriority?: number;
   /** The jobs by state; their order is random. */
   members: { count: number; job: Omit<JobPlan, 'jobClass' | 'at' | 'batchId'> }[];
-  /** Default: it is enqueued right after its jobs were added. */
+  /** The app never enqueued the batch; default: it did so right after adding the jobs. */
   neverEnqueued?: boolean;
   /** No worker ran the completion check after the last job. */
   hangs?: boolean;

@@ -61,7 +61,7 @@ export function isDue(entry: CronEntry, minute: Micros): boolean {
 /** Adds the jobs that cron has enqueued; the demo worker enqueues those of later minutes. */
 export function addCronHistory(context: DemoContext): void {
   for (const entry of CRON_ENTRIES) {
-    // Later jobs are the demo worker's to enqueue, or would not have finished.
+    // Jobs after this time would not have finished yet, or the demo worker enqueues them.
     const until = context.now - (entry.disabledFor ?? 0) - 3 * MINUTE;
     const first = context.now - entry.history;
     for (let minute = first - (first % MINUTE) + MINUTE; minute < until; minute += MINUTE) {

@@ -9,7 +9,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** Returns a number from 0 until before 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   float(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -22,7 +22,7 @@ export class Random {
     return low + this.float() * (high - low);
   }
 
-  /** Returns an integer; both bounds are possible. */
+  /** Returns an integer between `low` and `high`, both inclusive. */
   int(low: number, high: number): number {
     return low + Math.floor(this.float() * (high - low + 1));
   }
@@ -46,7 +46,7 @@ export class Random {
     return this.pick(items);
   }
 
-  /** Returns a log-normal number, as durations are distributed. */
+  /** Returns a log-normally distributed number, like the durations of real jobs. */
   skewed(median: number): number {
     const normal =
       Math.sqrt(-2 * Math.log(1 - this.float())) * Math.cos(2 * Math.PI * this.float());

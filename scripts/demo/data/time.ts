@@ -40,7 +40,7 @@ function tokyoWeekday(at: Micros): number {
   return (Math.floor((at + TOKYO) / DAY) + 4) % 7;
 }
 
-/** The rate of new jobs at an hour in Tokyo, relative to a night. */
+/** The rate of new jobs at an hour of the day in Tokyo, relative to the rate at night. */
 function weekdayActivity(hour: number): number {
   if (hour === 12) return 8;
   if (hour >= 9 && hour < 19) return 12;

@@ -15,7 +15,7 @@ import { WakeSignal } from './wake-signal';
  */
 
 const HEARTBEAT_MS = 10_000;
-/** Finds jobs that become due or were rescheduled without a notification. */
+/** Polling finds jobs that became due or were rescheduled without a notification. */
 const POLL_MS = 1_000;
 
 interface CapsuleOptions {

@@ -26,9 +26,12 @@ const TICK_MS = 1_000;
 const JOB_PROBABILITY = 0.6;
 const BATCH_EVERY_TICKS = 240;
 const FIRST_BATCH_AT_TICK = 45;
-/** Above this number of unfinished jobs only jobs that the demo's pauses do not hold are added. */
+/**
+ * Above this number of unfinished jobs, only jobs that the demo's own pauses do not affect are
+ * added.
+ */
 const MANY_UNFINISHED = 1_800;
-/** Above this number nothing is added, because a user has paused more. */
+/** Above this number no jobs are added: a user must have paused more queues or classes. */
 const MAX_UNFINISHED = 2_500;
 /** Finished jobs outside of batches; older ones are deleted, as GoodJob's cleanup would. */
 const MAX_FINISHED = 27_500;

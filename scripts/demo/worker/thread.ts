@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { z } from 'zod';
-import { continueBatch, lockBatches } from '../../../lib/good-job/batches';
+import { runCompletionCheck, lockBatches } from '../../../lib/good-job/batches';
 import { advisoryKey } from '../../../lib/good-job/locks';
 import { clock, notify, payloadTime } from '../../../lib/good-job/notify';
 import { isPaused } from '../../../lib/good-job/settings';
@@ -75,11 +75,11 @@ export async function performNext(thread: Thread): Promise<PerformResult> {
     await inTransaction(client, async (tx) => {
       await lockBatches(tx, batchIds);
       if (job.batchId)
-        await continueBatch(tx, tables, job.batchId, {
+        await runCompletionCheck(tx, tables, job.batchId, {
           hasDiscardedMember: outcome === 'discarded',
         });
       if (job.batchCallbackId)
-        await continueBatch(tx, tables, job.batchCallbackId, { hasDiscardedMember: false });
+        await runCompletionCheck(tx, tables, job.batchCallbackId, { hasDiscardedMember: false });
     });
   }
   return outcome === 'succeeded' ? 'succeeded' : 'errored';

@@ -6,13 +6,13 @@ import { submitRepair } from '@/lib/attention/actions';
 import { readRepairTarget } from '@/lib/attention/types';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
-import { guardPage, missingPage } from '../../guard';
+import { guardPage, renderMissingPage } from '../../guard';
 
 /** Confirms a repair without JavaScript. */
 export default async function RepairPage({ searchParams }: { searchParams: PageSearchParams }) {
   const pageParams = paramsOf(await searchParams);
   const target = readRepairTarget(pageParams);
-  if (!target) return missingPage();
+  if (!target) return renderMissingPage();
   const jobId =
     pageParams.get('back') === 'job' && target.repair === 'release_jobs' && target.ids?.[0];
   return guardPage(async () => {

@@ -7,7 +7,7 @@ import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
 import { FilterChips } from '@/components/jobs/filter-chips';
 import { JobList } from '@/components/jobs/job-list';
 import { JobResultBanner } from '@/components/jobs/job-result-banner';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { historyOf } from '@/lib/audit-log/queries';
 import { getBatch, getRawBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
@@ -26,7 +26,7 @@ import {
   parseJobFilter,
 } from '@/lib/jobs/filters';
 import { listCallbackJobs } from '@/lib/jobs/rows';
-import { guardPage, renderSection, missingPage } from '../../guard';
+import { guardPage, renderSection, renderMissingPage } from '../../guard';
 import { type IdParams, titleWithId } from '../../page-title';
 import { queryZone } from '../../query-zone';
 
@@ -48,7 +48,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
   const { id } = await params;
   const rawParams = await searchParams;
   const pageParams = paramsOf(rawParams);
-  if (!isUuid(id)) return missingPage();
+  if (!isUuid(id)) return renderMissingPage();
   return guardPage(async () => {
     const zone = await queryZone(`/batches/${id}`, rawParams);
     const ctx = await requireCtx();
@@ -69,7 +69,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
       renderSection(() => renderBatchedJobs(ctx, id, filter)),
       renderSection(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
     ]);
-    if (!batch) return missingPage();
+    if (!batch) return renderMissingPage();
     const showsAllAttributes =
       pageParams.get('attributes') === 'all' && batch.attributes.json === null;
     const attributes = (showsAllAttributes ? await getRawBatch(ctx, id) : null) ?? batch.attributes;
@@ -91,7 +91,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
           </h2>
           <BatchJobsFilter batchId={id} filter={filter} />
           <FilterChips filter={filter} path={`/batches/${id}`} />
-          <NotUnderstoodChips chips={notUnderstoodOf(filter)} clearHref={`/batches/${id}`} />
+          <InvalidConditions chips={notUnderstoodOf(filter)} clearHref={`/batches/${id}`} />
           {jobs}
         </section>
         <section aria-labelledby="history" className="mt-6">

@@ -3,14 +3,14 @@ import { getTranslations } from 'next-intl/server';
 import { AbsoluteTime } from '@/components/absolute-time';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { RunView } from '@/components/bulk/run-view';
-import { Samples } from '@/components/bulk/samples';
+import { OutcomeSamples } from '@/components/bulk/samples';
 import { TargetText } from '@/components/bulk/target-text';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';
 import { ERROR_CODES } from '@/lib/core/errors';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
-import { guardRowPage, missingPage } from '../../guard';
+import { guardRowPage, renderMissingPage } from '../../guard';
 import { type IdParams, titleWithId } from '../../page-title';
 
 interface Props {
@@ -22,7 +22,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return titleWithId((await getTranslations('bulk'))('title'), params);
 }
 
-/** Failed outcomes of a control without JavaScript. */
+/** Why a control (pause, resume, cancel) failed, as its redirect without JavaScript returns it. */
 const FAILED_OUTCOMES = ['conflict', 'missing'] as const;
 
 export default async function BulkRunPage({ params, searchParams }: Props) {
@@ -31,7 +31,7 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
     const ctx = await requireCtx();
     const t = await getTranslations();
     const [run, samples] = await Promise.all([getRun(ctx, id), listSamples(ctx, id)]);
-    if (!run) return missingPage();
+    if (!run) return renderMissingPage();
     const failedOutcome = FAILED_OUTCOMES.find((name) => name === outcome);
     const error = ERROR_CODES.find((code) => code === outcome);
     return (
@@ -96,7 +96,7 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
           {samples.length === 0 ? (
             <p className="mt-1 text-soft">{t('bulk.noneNotDone')}</p>
           ) : (
-            <Samples counts={run.counts} samples={samples} />
+            <OutcomeSamples counts={run.counts} samples={samples} />
           )}
         </section>
       </>

@@ -8,7 +8,7 @@ import { ListCount } from '@/components/jobs/list-count';
 import { PollParts } from '@/components/jobs/poll-parts';
 import { toChip } from '@/components/jobs/query-terms';
 import { StateTabs } from '@/components/jobs/state-tabs';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { JsonBlock } from '@/components/ui/json-block';
@@ -27,7 +27,7 @@ import {
   withState,
 } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/list';
-import { guardPage, renderSection, missingPage } from '../../guard';
+import { guardPage, renderSection, renderMissingPage } from '../../guard';
 import { queryZone } from '../../query-zone';
 
 interface Props {
@@ -45,7 +45,7 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
   const key = keyOfSegment((await params).key);
   const rawParams = await searchParams;
   const pageParams = paramsOf(rawParams);
-  if (key === null) return missingPage();
+  if (key === null) return renderMissingPage();
   return guardPage(async () => {
     const zone = await queryZone(`/cron_entries/${encodeURIComponent(key)}`, rawParams);
     const ctx = await requireCtx();
@@ -54,7 +54,7 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
       getCronEntry(ctx, key, t('none')),
       renderSection(() => renderJobs(ctx, key, pageParams, zone)),
     ]);
-    if (!entry) return missingPage();
+    if (!entry) return renderMissingPage();
     return (
       <>
         <CronHeader initial={entry} />
@@ -111,7 +111,7 @@ async function renderJobs(ctx: Ctx, key: string, pageParams: Params, zone: strin
     <PollParts initial={hasValidFilter ? page : null}>
       <SearchBox {...search} />
       <SearchForm {...search} />
-      <NotUnderstoodChips
+      <InvalidConditions
         chips={problems.filter((problem) => !problem.explanation)}
         terms={problems.filter((problem) => problem.explanation)}
         clearHref={path}

@@ -23,12 +23,12 @@ import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
 import { getJob, getJobVersion } from '@/lib/jobs/detail';
-import { markLostExecution, pageOfExecutions } from '@/lib/jobs/executions';
+import { markLostExecution, getExecutionPage } from '@/lib/jobs/executions';
 import { isBlankName } from '@/lib/jobs/links';
 import { getRawJob } from '@/lib/jobs/raw';
 import type { ExecutionRow, JobDetail } from '@/lib/jobs/types';
 import { REDACTION_MARKER } from '@/lib/redaction/redaction';
-import { guardRowPage, renderSection, missingPage } from '../../guard';
+import { guardRowPage, renderSection, renderMissingPage } from '../../guard';
 import { type IdParams, titleWithId } from '../../page-title';
 
 const containsRedactedText = (job: JobDetail, executions: ExecutionRow[]) =>
@@ -62,14 +62,14 @@ export default async function JobPage({ params, searchParams }: Props) {
     const from = isUuid(fromParam) ? fromParam : null;
     // Read before the data, so that a change in between triggers a refresh.
     const version = await getJobVersion(ctx, id);
-    if (!version) return missingPage();
+    if (!version) return renderMissingPage();
     const [job, page, raw, history] = await Promise.all([
       getJob(ctx, id, { all: allParam === '1' }),
-      pageOfExecutions(ctx, id, { from, wholeId: isUuid(allParam) ? allParam : null }),
+      getExecutionPage(ctx, id, { from, wholeId: isUuid(allParam) ? allParam : null }),
       pageParams.get('raw') === '1' ? getRawJob(ctx, id) : null,
       renderSection(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
-    if (!job) return missingPage();
+    if (!job) return renderMissingPage();
     const executions = { ...page, rows: markLostExecution(page.rows, job.lostWorker) };
     return (
       <>

@@ -6,7 +6,7 @@ import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isFilterText } from '@/lib/core/text';
 import { PAUSE_KINDS } from '@/lib/good-job/types';
 import { submitPause } from '@/lib/pauses/actions';
-import { guardPage, missingPage } from '../../guard';
+import { guardPage, renderMissingPage } from '../../guard';
 
 interface Props {
   params: Promise<{ action: string }>;
@@ -14,7 +14,7 @@ interface Props {
 }
 
 /**
- * Confirms a pause or its end without JavaScript. `type` and `value` are GoodJob's own parameters.
+ * Confirms a pause or unpause without JavaScript. `type` and `value` are GoodJob's own parameters.
  */
 export default async function PauseActionPage({ params, searchParams }: Props) {
   const name = (await params).action;
@@ -27,7 +27,7 @@ export default async function PauseActionPage({ params, searchParams }: Props) {
     value.trim() === '' ||
     !isFilterText(value)
   )
-    return missingPage();
+    return renderMissingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('pauses');

@@ -3,7 +3,7 @@ import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { Breadcrumb } from '@/components/breadcrumb';
-import { NotUnderstoodChips } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/not-understood';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
 import { Slowest } from '@/components/performance/slowest';
@@ -12,10 +12,10 @@ import { buttonClass } from '@/components/ui/button';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { setResponseStatus } from '@/lib/core/shared-state';
-import { cut, isFilterText } from '@/lib/core/text';
+import { truncateText, isFilterText } from '@/lib/core/text';
 import { parsePerformanceFilter } from '@/lib/performance/filters';
 import { classExists, measure } from '@/lib/performance/queries';
-import { guardPage, missingPage } from '../../guard';
+import { guardPage, renderMissingPage } from '../../guard';
 import { MeasuredPeriod } from '../measured-period';
 
 interface Props {
@@ -35,7 +35,7 @@ function parseClass(encoded: string): string | null {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const t = await getTranslations('performance');
-  const name = cut(parseClass((await params).class) ?? '', 80);
+  const name = truncateText(parseClass((await params).class) ?? '', 80);
   return { title: `${name} · ${t('title')}` };
 }
 
@@ -43,7 +43,7 @@ export default async function ClassPage({ params, searchParams }: Props) {
   const { class: encoded } = await params;
   const pageParams = paramsOf(await searchParams);
   const jobClass = parseClass(encoded);
-  if (jobClass === null) return missingPage();
+  if (jobClass === null) return renderMissingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('performance');
@@ -59,7 +59,7 @@ export default async function ClassPage({ params, searchParams }: Props) {
       <>
         <Breadcrumb items={[{ href: '/performance', text: t('title') }]} current={jobClass} />
         <ClassHead name={jobClass} />
-        <NotUnderstoodChips chips={filter.notUnderstood} clearHref={path} />
+        <InvalidConditions chips={filter.notUnderstood} clearHref={path} />
         {performance && (
           <MeasuredPeriod filter={filter} performance={performance} path={path}>
             <Totals performance={performance} jobClass={jobClass} />

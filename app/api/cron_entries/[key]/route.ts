@@ -2,7 +2,7 @@ import { jsonResponse } from '@/app/api/answer-json';
 import { isFilterText } from '@/lib/core/text';
 import { getCronEntry } from '@/lib/cron/entries';
 
-/** Next decodes the segment of a route, unlike that of a page. */
+/** No decoding: Next decodes the segment of a route handler, but not that of a page. */
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ key: string }> },

@@ -11,7 +11,7 @@ import { previewBulk } from '@/lib/bulk/preview';
 import { CONFIRM_ABOVE } from '@/lib/bulk/types';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
-import { guardRowPage, missingPage } from '../../../guard';
+import { guardRowPage, renderMissingPage } from '../../../guard';
 import type { IdParams } from '../../../page-title';
 
 interface Props {
@@ -26,7 +26,7 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
     const ctx = await requireCtx();
     const t = await getTranslations();
     const batch = await getBatchRow(ctx, id);
-    if (!batch) return missingPage();
+    if (!batch) return renderMissingPage();
     const preview = (await isLargeRetry(ctx, id))
       ? await previewBulk(ctx, 'batch_retry', { kind: 'batch', batchId: id })
       : null;

@@ -7,7 +7,7 @@ import { submitCron } from '@/lib/cron/actions';
 import { getCronEntry } from '@/lib/cron/entries';
 import { CRON_ACTIONS } from '@/lib/cron/mutations';
 import { keyOfSegment } from '@/lib/cron/types';
-import { guardPage, missingPage } from '../../../guard';
+import { guardPage, renderMissingPage } from '../../../guard';
 
 /** Confirms an action on a cron key without JavaScript. */
 export default async function CronActionPage({
@@ -18,11 +18,11 @@ export default async function CronActionPage({
   const { key: segment, action: name } = await params;
   const key = keyOfSegment(segment);
   const action = CRON_ACTIONS.find((candidate) => candidate === name);
-  if (key === null || !action) return missingPage();
+  if (key === null || !action) return renderMissingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const [t, entry] = await Promise.all([getTranslations('cron'), getCronEntry(ctx, key)]);
-    if (!entry) return missingPage();
+    if (!entry) return renderMissingPage();
     const { cannotEnqueue } = entry.row;
     return (
       <ConfirmPage

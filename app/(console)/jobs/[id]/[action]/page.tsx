@@ -10,7 +10,7 @@ import { isTimestamp, isUuid } from '@/lib/core/text';
 import { JOB_ACTIONS } from '@/lib/good-job/types';
 import { submitJobAction } from '@/lib/jobs/actions';
 import { getActionWarnings, getJob } from '@/lib/jobs/detail';
-import { guardPage, missingPage } from '../../../guard';
+import { guardPage, renderMissingPage } from '../../../guard';
 
 /** Confirms an action on a job without JavaScript. */
 export default async function JobActionPage({
@@ -23,7 +23,7 @@ export default async function JobActionPage({
   const { id, action: name } = await params;
   const past = paramsOf(await searchParams).get('past');
   const action = JOB_ACTIONS.find((candidate) => candidate === name);
-  if (!isUuid(id) || !action) return missingPage();
+  if (!isUuid(id) || !action) return renderMissingPage();
   return guardPage(async () => {
     const ctx = await requireCtx();
     const [t, zone, job, warnings] = await Promise.all([
@@ -32,7 +32,7 @@ export default async function JobActionPage({
       getJob(ctx, id),
       getActionWarnings(ctx, id),
     ]);
-    if (!job) return missingPage();
+    if (!job) return renderMissingPage();
     const warning = warnings[action];
     const pastTime = past !== null && isTimestamp(past) ? past : null;
     const suggestedMs = pastTime ? Date.parse(pastTime) : Date.now() + 3_600_000;

@@ -13,7 +13,7 @@ import { getJob } from '@/lib/jobs/detail';
 import { listExecutions } from '@/lib/jobs/executions';
 import { isBlankName } from '@/lib/jobs/links';
 import { DOWNLOAD_PARTS } from '@/lib/jobs/raw';
-import { guardRowPage, missingPage } from '../../../guard';
+import { guardRowPage, renderMissingPage } from '../../../guard';
 
 const MAX_ATTEMPTS = 20;
 
@@ -26,7 +26,7 @@ export default async function RevealPage({ params }: { params: Promise<{ id: str
   return guardRowPage(params, async (id) => {
     const ctx = await requireCtx();
     const [t, job] = await Promise.all([getTranslations(), getJob(ctx, id)]);
-    if (!job) return missingPage();
+    if (!job) return renderMissingPage();
     const denial = denialsOf(ctx)['argument.reveal'];
     const executions = denial ? [] : (await listExecutions(ctx, id)).slice(0, MAX_ATTEMPTS);
     const attemptSelect = executions.length > 0 && <AttemptSelect executions={executions} />;

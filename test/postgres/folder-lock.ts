@@ -24,7 +24,10 @@ function currentHost(): string {
   return [os.hostname(), boot, emptyOnError(() => readlinkSync('/proc/self/ns/pid'))].join(' ');
 }
 
-/** Distinguishes a process from a later one with the same pid; '' if that is unknown. */
+/**
+ * The start time of a process, which distinguishes it from a later one with the same pid; '' if it
+ * is unknown.
+ */
 function startedAt(pid: number): string {
   if (process.platform !== 'linux')
     return (

@@ -4,10 +4,10 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { serverEnvironment } from './account';
+import type { Binaries } from './binaries';
+import type { ServerFolder } from './folder';
 import { isAlive } from './folder-lock';
-import { serverEnvironment } from './postgres-account';
-import type { Binaries } from './postgres-binaries';
-import type { ServerFolder } from './postgres-folder';
 
 /** `fast` closes connections and flushes; `immediate` simulates a crash with recovery. */
 export type StopMode = 'fast' | 'immediate';

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Account, serverEnvironment } from './postgres-account';
-import type { Binaries } from './postgres-binaries';
-import type { ServerFolder } from './postgres-folder';
+import { type Account, serverEnvironment } from './account';
+import type { Binaries } from './binaries';
+import type { ServerFolder } from './folder';
 
 const PASSWORD_FILE = 'superuser-password';
 

@@ -32,7 +32,7 @@ function isInUse(port: number): Promise<boolean> {
 export async function freePort(preferred = 0): Promise<number> {
   const last = preferred === 0 ? 0 : Math.min(preferred + 100, 65_535);
   for (let port = preferred; port <= last; port++) {
-    // macOS allows listening on 127.0.0.1 beside a program that listens on all addresses.
+    // macOS allows listening on 127.0.0.1 while another program listens on all addresses.
     if (port !== 0 && (await isInUse(port))) continue;
     const availablePort = await tryListen(port);
     if (availablePort) return availablePort;

@@ -20,12 +20,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type EmbeddedPostgres, type StartOptions, startPostgres, testDatabase } from './postgres';
-import { canTraverse, serverAccount } from './postgres-account';
-import { testBinaries } from './test-server';
+import { testBinaries, testDatabase } from '../harness/test-server';
+import { canTraverse, serverAccount } from './account';
+import { type EmbeddedPostgres, type StartOptions, startPostgres } from './postgres';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-const CHILD = fileURLToPath(new URL('postgres-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 const isRoot = process.getuid?.() === 0;
 const binaries = testBinaries();
 const settings = { fsync: 'off' };
@@ -322,7 +322,7 @@ test('startPostgres works in a private folder without install scripts', async ()
   else expect(second.dataDir).toBe(options.dataDir);
 });
 
-test('startPostgres names the missing package if no binaries are installed', async () => {
+test('startPostgres reports the missing package if no binaries are installed', async () => {
   const folder = await createScratchFolder();
   await mkdir(path.join(folder, 'node_modules'));
   await expect(start({ binaries: folder })).rejects.toThrow(

@@ -13,8 +13,8 @@ import {
   stat,
 } from 'node:fs/promises';
 import path from 'node:path';
+import { type Account, canUse, isRoot, serverAccount, temporaryFolders } from './account';
 import { readLockOwner, acquireLock } from './folder-lock';
-import { type Account, canUse, isRoot, serverAccount, temporaryFolders } from './postgres-account';
 import { stopOrphanedPostmaster } from './postmaster';
 
 const TEMPORARY_PREFIX = 'good-job-console-temporary-';

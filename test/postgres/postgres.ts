@@ -1,12 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { rmSync, statSync, truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { findBinaries } from './binaries';
+import { ensureData } from './data';
+import { type ServerFolder, claimFolder } from './folder';
 import { freePort } from './free-port';
-import { findBinaries } from './postgres-binaries';
-import { ensureData } from './postgres-data';
-import { type ServerFolder, claimFolder } from './postgres-folder';
 import {
   type Launch,
   type StopMode,
@@ -16,7 +15,6 @@ import {
   stopOrphanedPostmaster,
   launchPostmaster,
 } from './postmaster';
-import { testServerOptions } from './test-server';
 
 export interface EmbeddedPostgres {
   /** Database and superuser `postgres`; does not change on a restart. */
@@ -111,7 +109,10 @@ async function launch(first: Launch, anotherPort: () => Promise<number>): Promis
   }
 }
 
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  url: string,
+  use: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000 });
   client.on('error', () => {});
   await client.connect();
@@ -129,7 +130,7 @@ function databaseUrl(server: string, name: string): string {
 }
 
 /** Uses template0, because the user's template1 may contain tables or have another encoding. */
-async function createDatabase(server: string, name: string): Promise<string> {
+export async function createDatabase(server: string, name: string): Promise<string> {
   const sql = `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8'`;
   await withClient(server, (client) => client.query(sql)).catch((error: { code?: string }) => {
     if (error.code !== '42P04') throw error;
@@ -194,34 +195,4 @@ export async function startPostgres(options: StartOptions = {}): Promise<Embedde
     await releaseFolder();
     throw error;
   }
-}
-
-let ownServer: Promise<EmbeddedPostgres> | undefined;
-
-/** Outside of a Vitest run there is no shared server, so this process starts its own. */
-async function ownServerUrl(): Promise<string> {
-  ownServer ??= testServerOptions().then(startPostgres);
-  return (await ownServer).url;
-}
-
-/**
- * Creates a database with a unique name, on the server of TEST_DATABASE_URL or else on the embedded
- * server of the test run. drop() also closes open connections.
- */
-export async function testDatabase(name: string): Promise<{ url: string; drop(): Promise<void> }> {
-  const server =
-    process.env.TEST_DATABASE_URL || process.env.GJC_TEST_SERVER_URL || (await ownServerUrl());
-  const slug = name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '_')
-    .slice(0, 40);
-  const database = `gjc_${slug}_${randomBytes(4).toString('hex')}`;
-  const url = await createDatabase(server, database).catch((error: Error) => {
-    const where = process.env.TEST_DATABASE_URL
-      ? 'the server of TEST_DATABASE_URL'
-      : 'the embedded server';
-    throw new Error(`A test database could not be created on ${where}: ${error.message}`);
-  });
-  const drop = `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`;
-  return { url, drop: () => withClient(server, async (client) => void (await client.query(drop))) };
 }

@@ -12,7 +12,7 @@ import {
 } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { type Account, runsAs, temporaryFolders } from './postgres-account';
+import { type Account, runsAs, temporaryFolders } from './account';
 
 export interface Binaries {
   initdb: string;
