@@ -226,7 +226,7 @@ test(
           ),
       );
       expect(sizes.length).toBeGreaterThan(5);
-      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(187_000);
+      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(188_000);
     }
   },
 );
