@@ -41,7 +41,8 @@ export async function fetchJson<T>(url: string, signal?: AbortSignal): Promise<T
       ((await response.json().catch(() => ({}))) as { error?: string }).error ?? 'unexpected',
     );
   // During an update the data may have another shape than this page reads.
-  if (response.headers.get(RELEASE_HEADER) !== process.env.CONSOLE_RELEASE)
+  const release = response.headers.get(RELEASE_HEADER);
+  if (release !== null && release !== process.env.CONSOLE_RELEASE)
     throw new Error('console_updated');
   const badges = response.headers.get('x-console-badges');
   if (badges) publish(JSON.parse(badges) as Badges);

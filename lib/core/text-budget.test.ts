@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { TextBudget } from './steps';
+
+afterEach(() => vi.restoreAllMocks());
 
 it('rejects bytes beyond the limit without using up the rest of the budget', () => {
   const budget = new TextBudget({ maxBytes: 100_000, maxMs: 60_000 });
@@ -37,4 +39,26 @@ it('lets timers run during a long loop that yields', async () => {
     await budget.yieldIfDue();
   }
   expect(hasRun).toBe(true);
+});
+
+it('does not count the time that a request waits for the database', async () => {
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const budget = new TextBudget({ maxBytes: 100_000, maxMs: 200 });
+  const query = async () => {
+    now += 10_000;
+    return 'rows';
+  };
+  expect(await budget.waitFor(Promise.resolve().then(query))).toBe('rows');
+  expect(budget.isExhausted).toBe(false);
+  now += 201;
+  expect(budget.isExhausted).toBe(true);
+});
+
+it('remembers that a text did not fit', () => {
+  const budget = new TextBudget({ maxBytes: 10_000, maxMs: 60_000 });
+  budget.spend(9_000);
+  expect(budget.hasRejected).toBe(false);
+  budget.spend(9_000);
+  expect(budget.hasRejected).toBe(true);
 });

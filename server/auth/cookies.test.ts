@@ -76,6 +76,17 @@ describe('createCookieJar', () => {
     for (const jar of jars)
       for (const other of jars) expect(jar.isSignIn(other.signIn('abcdefgh'))).toBe(jar === other);
   });
+  it('does not clear a planted cookie whose name cannot be printed in Set-Cookie', () => {
+    const jar = jarOf('http://ops.example.com');
+    for (const name of [
+      'gjc_sign_in_a b',
+      'gjc_sign_in_é',
+      'gjc_sign_in_',
+      'gjc_sign_in_123456789',
+    ])
+      expect(jar.isSignIn(name), name).toBe(false);
+    expect(jar.clear(jar.signIn('abcdefgh'))).toMatch(/^gjc_sign_in_abcdefgh=; Max-Age=0/);
+  });
   it('hides the cookies of every console from the pages', () => {
     const request = {
       headers: {
