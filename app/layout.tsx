@@ -6,13 +6,16 @@ import { ClientMessages } from '@/components/i18n/client-messages';
 import { Providers } from '@/components/providers';
 import { NoSignInWarning } from '@/components/shell/open-bar';
 import { env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { applicationName } from '@/lib/core/href';
 import { PREFERENCES } from '@/lib/core/locale';
 import './globals.css';
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations('app');
+  const name = applicationName(currentApplication()) ?? t('name');
   return {
-    title: { default: t('name'), template: `%s – ${t('name')}` },
+    title: { default: name, template: `%s – ${name}` },
     robots: { index: false, follow: false },
   };
 }
@@ -31,7 +34,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
       <body>
         <NoSignInWarning />
         <ClientMessages locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
-          <Providers basePath={env().basePath} minPollSeconds={env().liveFloorSeconds}>
+          <Providers application={currentApplication()} minPollSeconds={env().liveFloorSeconds}>
             {children}
           </Providers>
         </ClientMessages>

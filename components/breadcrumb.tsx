@@ -1,5 +1,5 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { Link } from './link';
 
 export function Breadcrumb({
   items,
@@ -11,7 +11,7 @@ export function Breadcrumb({
   const t = useTranslations('common');
   return (
     <nav aria-label={t('breadcrumb')}>
-      <ol className="flex flex-wrap items-center gap-x-2 text-[13px]">
+      <ol className="flex flex-wrap items-center gap-x-2 text-sm">
         {items.map(({ href, text }) => (
           <li key={href} className="flex items-center gap-2">
             <Link href={href} prefetch={false} className="text-accent">

@@ -2,6 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
+import { EnvironmentName } from './environment-name';
 import { useReasonRequired } from './permissions';
 import { usePausePolling } from './polling/polling-provider';
 import { ReasonField } from './reason-field';
@@ -67,6 +68,7 @@ export function ConfirmDialog({
   return (
     <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
       <form onSubmit={(event) => void submit(event)}>
+        <EnvironmentName />
         <h2 id={heading} className="text-lg font-semibold any-break">
           {title}
         </h2>

@@ -1,9 +1,9 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Denial } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
 import { ActionForm } from './action-form';
+import { Link } from './link';
 import { ReasonField } from './reason-field';
 import { Banner } from './ui/banner';
 import { Button, buttonClass } from './ui/button';

@@ -1,5 +1,5 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { Link } from './link';
 import { buttonClass } from './ui/button';
 
 export function NotFound() {

@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { NotUnderstood } from '@/lib/core/search-params';
+import { Link } from './link';
 import { Banner } from './ui/banner';
 
 interface Problem extends NotUnderstood {
@@ -53,7 +53,7 @@ function Problems({
           key={`${name} ${value}`}
           className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-canvas px-2 py-0.5"
         >
-          <span className="text-[13px] any-break">
+          <span className="text-sm any-break">
             <span className="font-mono">
               {name === 'q'
                 ? t('notUnderstoodTerm', { value })

@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type Cursor, cursorParams } from '@/lib/core/search-params';
+import { Link } from './link';
 import { buttonClass } from './ui/button';
 
 /** Links to the first, previous and next page; they are keyset cursors, so they can be shared. */

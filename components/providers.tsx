@@ -2,17 +2,20 @@
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import type { Application } from '@/lib/core/href';
+import { ApplicationProvider } from './application';
 import { ConsoleUpdated } from './console-updated';
 import { PollingProvider } from './polling/polling-provider';
+import { ToastProvider } from './toasts';
 import { MissingScriptProvider } from './ui/lazy-script';
 
 /** The contexts of all client components. */
 export function Providers({
-  basePath,
+  application,
   minPollSeconds,
   children,
 }: {
-  basePath: string;
+  application: Application;
   minPollSeconds: number;
   children: ReactNode;
 }) {
@@ -22,9 +25,13 @@ export function Providers({
   );
   return (
     <QueryClientProvider client={client}>
-      <PollingProvider basePath={basePath} minSeconds={minPollSeconds}>
-        <MissingScriptProvider value={<ConsoleUpdated />}>{children}</MissingScriptProvider>
-      </PollingProvider>
+      <ApplicationProvider value={application}>
+        <PollingProvider minSeconds={minPollSeconds}>
+          <MissingScriptProvider value={<ConsoleUpdated />}>
+            <ToastProvider>{children}</ToastProvider>
+          </MissingScriptProvider>
+        </PollingProvider>
+      </ApplicationProvider>
     </QueryClientProvider>
   );
 }

@@ -1,4 +1,4 @@
-import Link from 'next/link';
+import { Link } from './link';
 
 /** A choice among a few values, as links; the current one is marked. */
 export function RangeLinks({
@@ -18,7 +18,7 @@ export function RangeLinks({
               prefetch={false}
               aria-current={current ? 'true' : undefined}
               className={
-                'block px-2.5 py-1 text-[13px] whitespace-nowrap no-underline -outline-offset-2 ' +
+                'block px-2.5 py-1 text-sm whitespace-nowrap no-underline -outline-offset-2 ' +
                 (current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken')
               }
             >

@@ -3,10 +3,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import type { RawText } from '@/lib/jobs/types';
+import { useHref } from './application';
 import { CopyButton } from './copy-button';
 import { fetchJson } from './fetch-json';
 import { useSizeText } from './jobs/too-large';
-import { usePolling } from './polling/polling-provider';
 import { Button } from './ui/button';
 import { JsonBlock } from './ui/json-block';
 
@@ -33,10 +33,10 @@ export function RawTextBlock({ raw, label }: { raw: RawText; label: string }) {
 /** Raw JSON, fetched on render. `path` is the endpoint without the base path. */
 export function RawJson({ path, label }: { path: string; label: string }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const { data, error, refetch } = useQuery({
     queryKey: [path],
-    queryFn: () => fetchJson<string | RawText>(basePath + path),
+    queryFn: () => fetchJson<string | RawText>(href(path)),
     staleTime: 0,
   });
   if (data !== undefined)

@@ -6,7 +6,7 @@ export function ReasonField({ required }: { required: boolean }) {
   const t = useTranslations('actions.reason');
   return (
     <label className="mt-3 block">
-      <span className="block text-[13px] text-soft">{t(required ? 'required' : 'label')}</span>
+      <span className="block text-sm text-soft">{t(required ? 'required' : 'label')}</span>
       <textarea
         name="reason"
         rows={2}

@@ -1,4 +1,4 @@
-import Link from 'next/link';
+import { Link } from './link';
 
 /** Links that choose a value of a filter; the current one is marked. */
 export function Tabs({

@@ -19,7 +19,7 @@ export default function ErrorPage({
       <h1 className="text-xl font-semibold">{t('title')}</h1>
       <p className="mt-3">{t(code ?? 'unexpected')}</p>
       {error.digest && (
-        <p className="mt-2 text-[13px] text-soft">{t('reference', { id: error.digest })}</p>
+        <p className="mt-2 text-sm text-soft">{t('reference', { id: error.digest })}</p>
       )}
       <Button
         className="mt-4"

@@ -4,6 +4,7 @@ import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { Attention, RepairTarget } from '@/lib/attention/types';
 import { AbsoluteTime } from '../absolute-time';
+import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { useLastOutcome } from '../outcomes';
@@ -20,7 +21,8 @@ import { RepairOutcome } from './repair-outcome';
 export function AttentionView({ initial }: { initial: Attention }) {
   const t = useTranslations('attention');
   const errors = useTranslations('errors');
-  const { basePath, refresh } = usePolling();
+  const href = useHref();
+  const { refresh } = usePolling();
   const [repairTarget, setRepairTarget] = useState<RepairTarget | null>(null);
   const { outcome: lastRepair, show, drop } = useLastOutcome<RepairAttempt>();
   const outcome = useRef<HTMLDivElement>(null);
@@ -32,7 +34,7 @@ export function AttentionView({ initial }: { initial: Attention }) {
     dataUpdatedAt,
   } = usePollingQuery({
     key: ['attention'],
-    fetch: (signal) => fetchJson<Attention>(`${basePath}/api/attention`, signal),
+    fetch: (signal) => fetchJson<Attention>(href('/api/attention'), signal),
     initial,
   });
   const findings = data.checks.flatMap((check) =>
@@ -41,7 +43,7 @@ export function AttentionView({ initial }: { initial: Attention }) {
   const hasUnknown = data.checks.some(({ result }) => result === 'unknown');
   return (
     <>
-      <p className="mb-3 text-[13px] text-soft">
+      <p className="mb-3 text-sm text-soft">
         {t.rich('checkedAt', { time: () => <AbsoluteTime iso={data.checkedAt} /> })}
       </p>
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}

@@ -14,7 +14,7 @@ export function CheckResults({ checks }: { checks: Check[] }) {
   if (checksWithoutFinding.length === 0) return null;
   return (
     <section aria-labelledby="checked" className="mt-6">
-      <h2 id="checked" className="mb-1.5 text-[13px] font-semibold text-soft">
+      <h2 id="checked" className="mb-1.5 text-sm font-semibold text-soft">
         {t('checked')}
       </h2>
       <ul className="grid gap-x-6 gap-y-1 sm:grid-cols-2 xl:grid-cols-3">
@@ -23,7 +23,7 @@ export function CheckResults({ checks }: { checks: Check[] }) {
             key={check.kind}
             data-check={check.kind}
             data-result={check.result}
-            className="flex items-start gap-1.5 text-[13px]"
+            className="flex items-start gap-1.5 text-sm"
           >
             <Icon
               name={check.result === 'clear' ? 'succeeded' : 'help'}

@@ -1,8 +1,8 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { Finding, FindingKind, RepairTarget } from '@/lib/attention/types';
+import { Link } from '../link';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { FindingItems } from './finding-items';
@@ -61,7 +61,7 @@ export function FindingSection({
             })}
           </span>
           {since && (
-            <span className="text-[13px] text-soft">
+            <span className="text-sm text-soft">
               {t.rich('since', { time: () => <RelativeTime iso={since} /> })}
             </span>
           )}

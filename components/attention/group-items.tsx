@@ -1,6 +1,5 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type {
   DiscardedCallback,
@@ -11,6 +10,7 @@ import type {
   WaitingQueue,
 } from '@/lib/attention/types';
 import type { Count } from '@/lib/jobs/types';
+import { Link } from '../link';
 import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';

@@ -20,7 +20,7 @@ export function Item({
       <div className="min-w-0 flex-1 basis-72">
         <div className="min-w-0 any-break">{children}</div>
         {facts && (
-          <div className="mt-0.5 flex flex-wrap gap-x-4 gap-y-0.5 text-[13px] text-soft any-break">
+          <div className="mt-0.5 flex flex-wrap gap-x-4 gap-y-0.5 text-sm text-soft any-break">
             {facts}
           </div>
         )}

@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { RepairTarget } from '@/lib/attention/types';
+import { Link } from '../link';
 
 /** Describes the effect of a repair and its target. */
 export function RepairEffect({ target }: { target: RepairTarget }) {
@@ -33,7 +33,7 @@ function TargetText({ target }: { target: RepairTarget }) {
           <Link
             href={`/${repair === 'check_batches' ? 'batches' : 'jobs'}/${id}`}
             prefetch={false}
-            className="font-mono text-[13px] break-all"
+            className="font-mono text-sm break-all"
           >
             {id}
           </Link>

@@ -1,8 +1,8 @@
 'use client';
 
 import { type RepairTarget, repairParams } from '@/lib/attention/types';
+import { useHref } from '../application';
 import { useDenials } from '../permissions';
-import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { DeniedButton } from './denied-button';
 import { REPAIR_PERMISSIONS } from './repair-rules';
@@ -25,7 +25,7 @@ export function RepairLink({
   backToJob?: boolean;
   onRepair: (target: RepairTarget) => void;
 }) {
-  const { basePath } = usePolling();
+  const href = useHref();
   const denial = useDenials()[REPAIR_PERMISSIONS[target.repair]];
   const className = buttonClass(primary ? 'primary' : 'plain');
   if (denial)
@@ -41,7 +41,7 @@ export function RepairLink({
   });
   return (
     <a
-      href={`${basePath}/attention/repair?${params}`}
+      href={href(`/attention/repair?${params}`)}
       className={className}
       onClick={(event) => {
         event.preventDefault();

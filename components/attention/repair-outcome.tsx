@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { Repair, RepairResult } from '@/lib/attention/types';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { Icon } from '../ui/icon';
 
@@ -48,7 +48,7 @@ export function RepairOutcome({
                 <Link
                   href={`/${repair === 'check_batches' ? 'batches' : 'jobs'}/${row.id}`}
                   prefetch={false}
-                  className="font-mono text-[13px] break-all"
+                  className="font-mono text-sm break-all"
                 >
                   {row.id}
                 </Link>{' '}

@@ -1,6 +1,5 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type {
   HangingBatch,
@@ -12,15 +11,14 @@ import type {
 import type { StalledRun } from '@/lib/bulk/types';
 import { BatchDescription } from '../batches/batch-description';
 import { CopyButton } from '../copy-button';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
 
 type OnRepair = (target: RepairTarget) => void;
-const renderCode = (chunks: React.ReactNode) => (
-  <code className="font-mono text-[13px]">{chunks}</code>
-);
+const renderCode = (chunks: React.ReactNode) => <code className="font-mono text-sm">{chunks}</code>;
 
 function Since({ iso }: { iso: string | null }) {
   const t = useTranslations('attention');

@@ -13,18 +13,18 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
     return ISO.test(text) ? (
       <AbsoluteTime iso={text} />
     ) : (
-      <span className="font-mono text-[12.5px] whitespace-pre-wrap any-break">{text}</span>
+      <span className="font-mono text-xs whitespace-pre-wrap any-break">{text}</span>
     );
   };
   return changes.map(({ id, isDeleted, fields }) => (
     <div key={id} className="mt-2">
-      <p className="text-[13px]">
+      <p className="text-sm">
         <span className="font-mono break-all">{id}</span>
         {isDeleted && <span className="text-danger"> {t('deleted')}</span>}
       </p>
       <table
         aria-label={t('changesOf', { id })}
-        className="mt-1 w-full table-fixed border-collapse text-[13px] max-sm:[&_time]:whitespace-normal"
+        className="mt-1 w-full table-fixed border-collapse text-sm max-sm:[&_time]:whitespace-normal"
       >
         <thead className="text-left text-soft">
           <tr>
@@ -46,7 +46,7 @@ export function AuditChanges({ changes }: { changes: RowChange[] }) {
             <tr key={name} className="border-t border-line align-top">
               <th
                 scope="row"
-                className="py-0.5 pr-3 text-left font-mono text-[12.5px] font-normal any-break"
+                className="py-0.5 pr-3 text-left font-mono text-xs font-normal any-break"
               >
                 {name || t('wholeRow')}
               </th>

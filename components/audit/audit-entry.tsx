@@ -1,9 +1,9 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { type AuditRow, MAX_ROWS, omitsRows } from '@/lib/audit/types';
 import { escapeBidi } from '@/lib/core/text';
 import { AbsoluteTime } from '../absolute-time';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { AuditChanges } from './audit-changes';
 import { AuditTarget } from './audit-target';
@@ -51,7 +51,7 @@ export function AuditEntry({
           >
             {escapeBidi(row.viewer)}
           </Link>{' '}
-          <span className="text-[13px] text-soft">
+          <span className="text-sm text-soft">
             {[row.viewerName, row.viewerEmail]
               .filter((text) => text && text !== row.viewer)
               .join(' ')}{' '}
@@ -63,7 +63,7 @@ export function AuditEntry({
           <AuditTarget row={row} self={self} />
           {row.reason !== null && (
             <p className="whitespace-pre-wrap any-break">
-              <span className="text-[13px] text-soft">{t('audit.reason')}</span> {row.reason}
+              <span className="text-sm text-soft">{t('audit.reason')}</span> {row.reason}
             </p>
           )}
         </div>
@@ -71,10 +71,10 @@ export function AuditEntry({
           <p className="flex flex-wrap items-center gap-x-2">
             <OutcomeBadge outcome={row.outcome} />
             {!(row.outcome === 'done' && row.counts.done === 1) && (
-              <span className="text-[13px]">{counts.join(' · ')}</span>
+              <span className="text-sm">{counts.join(' · ')}</span>
             )}
           </p>
-          {row.error !== null && <p className="mt-0.5 text-[13px]">{codeText(t, row.error)}</p>}
+          {row.error !== null && <p className="mt-0.5 text-sm">{codeText(t, row.error)}</p>}
           {note}
         </div>
       </div>
@@ -98,9 +98,9 @@ function Details({ row }: { row: AuditRow }) {
   const t = useTranslations('audit');
   return (
     <details className="mt-0.5">
-      <summary className="w-fit text-[13px] text-soft">{t('showDetails')}</summary>
+      <summary className="w-fit text-sm text-soft">{t('showDetails')}</summary>
       <div className="mt-1 rounded-md bg-sunken px-3 py-2">
-        <p className="text-[13px]">
+        <p className="text-sm">
           <span className="text-soft">{t('requestId')}</span>{' '}
           <Link
             href={`/audit?${new URLSearchParams({ request_id: row.requestId })}`}
@@ -112,16 +112,14 @@ function Details({ row }: { row: AuditRow }) {
         </p>
         {row.targetIds.length > 3 && row.targetType === 'job' && <AuditTarget row={row} all />}
         <AuditChanges changes={row.changes} />
-        {row.tooLarge && <p className="mt-1 text-[13px] text-soft">{t('tooLarge')}</p>}
+        {row.tooLarge && <p className="mt-1 text-sm text-soft">{t('tooLarge')}</p>}
         {omitsRows(row) && (
-          <p className="mt-1 text-[13px] text-soft">{t('noChanges', { number: MAX_ROWS })}</p>
+          <p className="mt-1 text-sm text-soft">{t('noChanges', { number: MAX_ROWS })}</p>
         )}
         {row.details !== null && (
           <>
-            <p className="mt-2 text-[13px] text-soft">{t('otherDetails')}</p>
-            <pre className="font-mono text-[12.5px] whitespace-pre-wrap any-break">
-              {row.details}
-            </pre>
+            <p className="mt-2 text-sm text-soft">{t('otherDetails')}</p>
+            <pre className="font-mono text-xs whitespace-pre-wrap any-break">{row.details}</pre>
           </>
         )}
       </div>

@@ -1,15 +1,16 @@
-import Link from 'next/link';
 import { useTimeZone, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { AUDIT_OUTCOMES } from '@/lib/audit/types';
 import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit-log/filters';
-import { env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import { PAGE_SIZE } from '@/lib/core/search-params';
+import { Link } from '../link';
 import { Button, buttonClass } from '../ui/button';
 
 const field = (label: string, control: ReactNode) => (
   <label className="flex min-w-0 flex-col gap-0.5">
-    <span className="text-[13px] text-soft">{label}</span>
+    <span className="text-sm text-soft">{label}</span>
     {control}
   </label>
 );
@@ -52,7 +53,7 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
   const { viewer, action, outcome, target, requestId, from, to, limit } = filter;
   return (
     <form
-      action={`${env().basePath}/audit`}
+      action={href(currentApplication(), '/audit')}
       aria-label={t('audit.filter.label')}
       className={
         'mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 ' +

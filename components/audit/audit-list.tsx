@@ -4,9 +4,9 @@ import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import type { AuditRow } from '@/lib/audit/types';
 import type { Page } from '@/lib/core/search-params';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
 import { Pager } from '../pager';
-import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { AUDIT_GRID, AuditEntry } from './audit-entry';
@@ -21,7 +21,7 @@ interface Props {
 /** A page of the audit log. Only the first page polls: older records rarely change. */
 export function AuditList({ endpoint, initial, params, empty }: Props) {
   const t = useTranslations('audit');
-  const { basePath } = usePolling();
+  const href = useHref();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const {
@@ -30,7 +30,7 @@ export function AuditList({ endpoint, initial, params, empty }: Props) {
     dataUpdatedAt,
   } = usePollingQuery({
     key: [endpoint],
-    fetch: (signal) => fetchJson<Page<AuditRow>>(basePath + endpoint, signal),
+    fetch: (signal) => fetchJson<Page<AuditRow>>(href(endpoint), signal),
     initial,
     enabled: onScreen && initial.previous === null,
   });
@@ -44,7 +44,7 @@ export function AuditList({ endpoint, initial, params, empty }: Props) {
         <div className="rounded-md border border-line">
           <div
             aria-hidden="true"
-            className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${AUDIT_GRID}`}
+            className={`border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft max-lg:hidden ${AUDIT_GRID}`}
           >
             <div>{t('when')}</div>
             <div>{t('who')}</div>

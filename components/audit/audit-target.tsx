@@ -1,8 +1,8 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { AuditRow } from '@/lib/audit/types';
 import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 
 /** Number of ids in a record before it is expanded. */
@@ -16,7 +16,7 @@ const NAMED_PATHS = {
   cron_key: (name: string) => `/cron_entries/${encodeURIComponent(name)}`,
 } as const;
 
-const LINK_CLASS = 'font-mono text-[13px] break-all text-accent';
+const LINK_CLASS = 'font-mono text-sm break-all text-accent';
 
 /**
  * The target of an audit record, linked. `self` is the id of the page that shows the record, so it
@@ -67,12 +67,12 @@ export function AuditTarget({
           </Link>
         ))}
       {ids.length > visibleIds.length && type === 'job' && (
-        <span className="text-[13px] text-soft">
+        <span className="text-sm text-soft">
           {t('more', { number: count(ids.length - visibleIds.length) })}
         </span>
       )}
       {bulkRun !== null && bulkRun !== ids[0] && (
-        <Link href={`/bulk/${bulkRun}`} prefetch={false} className="block text-[13px] text-accent">
+        <Link href={`/bulk/${bulkRun}`} prefetch={false} className="block text-sm text-accent">
           {t('bulkRun')}
         </Link>
       )}
@@ -93,7 +93,7 @@ function FilterText({ filter, batchId }: { filter: string; batchId: string | nul
       >
         {t(hasConditions || batchId ? 'matching' : 'everyJob')}
       </Link>
-      {batchId && <span className="block font-mono text-[12.5px] break-all">{batchId}</span>}
+      {batchId && <span className="block font-mono text-xs break-all">{batchId}</span>}
       <FilterParts query={filter} />
     </span>
   );

@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { History as Records, HistoryRow } from '@/lib/audit/types';
+import { Link } from '../link';
 import { AuditEntry } from './audit-entry';
 
 /** The audit records of one job or batch, newest first; null without the console's schema. */
@@ -33,7 +33,7 @@ export function History({ id, history }: { id: string; history: Records | null }
           ))}
         </ul>
       )}
-      <p className="mt-1 flex flex-wrap gap-x-4 text-[13px]">
+      <p className="mt-1 flex flex-wrap gap-x-4 text-sm">
         {rows.length > 0 && (
           <Link href={`/audit?target=${id}`} prefetch={false} className="text-accent">
             {t('history.all')}
@@ -59,7 +59,7 @@ function Sample({ sample: { outcome, code } }: { sample: NonNullable<HistoryRow[
       ? t(`outcomes.refused.${code}` as never)
       : null;
   return (
-    <p className="mt-0.5 text-[13px]">
+    <p className="mt-0.5 text-sm">
       {refusal ?? t('audit.history.sample', { outcome: outcomeName })}
     </p>
   );

@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { BatchAttributes as Attributes } from '@/lib/batches/types';
 import { CopyButton } from '../copy-button';
+import { Link } from '../link';
 import { useByteSize } from '../too-large';
 import { buttonClass } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';

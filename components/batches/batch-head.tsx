@@ -4,11 +4,13 @@ import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { BatchRow, BatchStatus } from '@/lib/batches/types';
+import { useHref } from '../application';
 import { Breadcrumb } from '../breadcrumb';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
+import { LiveControl } from '../polling/live-control';
 import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
@@ -30,7 +32,8 @@ export function BatchHeader({
   initial: BatchStatus | null;
 }) {
   const t = useTranslations();
-  const { basePath, refresh } = usePolling();
+  const href = useHref();
+  const { refresh } = usePolling();
   const denial = useDenials()['batch.retry'];
   const [isDialogOpen, setDialogOpen] = useState(false);
   const { outcome: result, show, drop } = useLastOutcome<BatchActionResult>();
@@ -40,7 +43,7 @@ export function BatchHeader({
   const { data, error, dataUpdatedAt } = usePollingQuery({
     key: ['batch-status', initialBatch.id],
     fetch: (signal) =>
-      fetchJson<BatchStatus>(`${basePath}/api/batches/${initialBatch.id}/status`, signal),
+      fetchJson<BatchStatus>(href(`/api/batches/${initialBatch.id}/status`), signal),
     initial: initial ?? undefined,
     // A finished batch changes only when a user acts on it.
     enabled: (status) =>
@@ -62,10 +65,11 @@ export function BatchHeader({
             <BatchDescription batch={batch} />
           </h1>
           <BatchStateBadge batch={batch} stalled={data?.stalled === true} />
+          <LiveControl />
         </div>
         {isRetryOffered && (
           <a
-            href={`${basePath}/batches/${batch.id}/retry`}
+            href={href(`/batches/${batch.id}/retry`)}
             aria-disabled={denial ? true : undefined}
             title={denial && t(`actions.why.${denial}`)}
             className={buttonClass('primary')}

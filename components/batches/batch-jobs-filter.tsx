@@ -1,8 +1,9 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import { JOB_STATES } from '@/lib/good-job/types';
 import { type JobFilter, paramValue } from '@/lib/jobs/filters';
+import { Link } from '../link';
 import { Button, buttonClass } from '../ui/button';
 
 /** Filters the jobs of a batch: a plain GET form, so that it works without JavaScript. */
@@ -10,12 +11,12 @@ export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: 
   const t = useTranslations();
   return (
     <form
-      action={`${env().basePath}/batches/${batchId}#batched-jobs`}
+      action={href(currentApplication(), `/batches/${batchId}#batched-jobs`)}
       aria-label={t('filter.label')}
       className="mb-3 flex flex-wrap items-end gap-2"
     >
       <label className="flex flex-col gap-0.5">
-        <span className="text-[13px] text-soft">{t('jobs.state')}</span>
+        <span className="text-sm text-soft">{t('jobs.state')}</span>
         <select name="state" defaultValue={filter.state ?? ''} className="control">
           <option value="">{t('states.all')}</option>
           {JOB_STATES.map((state) => (
@@ -26,7 +27,7 @@ export function BatchJobsFilter({ batchId, filter }: { batchId: string; filter: 
         </select>
       </label>
       <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
-        <span className="text-[13px] text-soft">{t('jobs.class')}</span>
+        <span className="text-sm text-soft">{t('jobs.class')}</span>
         <input
           name="job_class"
           defaultValue={paramValue(filter, 'job_class') ?? ''}

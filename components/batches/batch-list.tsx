@@ -1,12 +1,12 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useState } from 'react';
 import type { BatchListRow } from '@/lib/batches/types';
 import type { Page } from '@/lib/core/search-params';
 import { Dismissible } from '../dismissible';
 import { STATE_CLASSES } from '../jobs/state-badge';
+import { Link } from '../link';
 import { useAnnounceOutcome } from '../outcomes';
 import { Pager } from '../pager';
 import { usePolling } from '../polling/polling-provider';
@@ -58,7 +58,7 @@ export function BatchList({ endpoint, initial, page, label, empty }: Props) {
       <div className="rounded-md border border-line">
         <div
           aria-hidden="true"
-          className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${GRID}`}
+          className={`border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft max-lg:hidden ${GRID}`}
         >
           <div>{t('description')}</div>
           <div>{t('progress')}</div>
@@ -147,17 +147,17 @@ function NameCell({ batch }: { batch: BatchListRow }) {
       >
         <BatchDescription batch={batch} />
       </Link>
-      <span className="font-mono text-[12px] break-all text-soft">{batch.id}</span>
+      <span className="font-mono text-xs break-all text-soft">{batch.id}</span>
       <span className="mt-1 flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
         <BatchStateBadge batch={batch} stalled={batch.stalled} />
         {batch.hangs && (
-          <span className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn">
+          <span className="inline-flex items-center gap-1 text-sm whitespace-nowrap text-warn">
             <Icon name="lost" className="size-3.5" />
             {t('hangs')}
           </span>
         )}
         {batch.onFinish && (
-          <span className="max-w-full min-w-0 font-mono text-[12.5px] break-words text-soft any-break">
+          <span className="max-w-full min-w-0 font-mono text-xs break-words text-soft any-break">
             {t('onFinish')}: {batch.onFinish}
           </span>
         )}
@@ -169,7 +169,7 @@ function NameCell({ batch }: { batch: BatchListRow }) {
 function TimeCell({ label, iso }: { label: string; iso: string | null }) {
   const t = useTranslations('time');
   return (
-    <div className="flex gap-2 text-[13px] lg:block">
+    <div className="flex gap-2 text-sm lg:block">
       <dt className="w-20 shrink-0 text-soft lg:sr-only">{label}</dt>
       <dd>{iso ? <RelativeTime iso={iso} /> : <span className="text-soft">{t('never')}</span>}</dd>
     </div>
@@ -188,13 +188,13 @@ function ProgressCell({ batch }: { batch: BatchListRow }) {
   return (
     <>
       <ProgressBar progress={progress} />
-      <p className="mt-1 text-[13px]">
+      <p className="mt-1 text-sm">
         {t('batches.doneOf', {
           done: count(states.succeeded + states.discarded),
           total: count(total),
         })}
       </p>
-      <ul className="flex flex-wrap gap-x-2 text-[12.5px]">
+      <ul className="flex flex-wrap gap-x-2 text-xs">
         {PROGRESS_ORDER.filter((state) => states[state] > 0).map((state) => (
           <li
             key={state}

@@ -3,8 +3,9 @@
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { BatchRow } from '@/lib/batches/types';
+import { useHref } from '../application';
 import { useDenials } from '../permissions';
-import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { usePausePolling } from '../polling/polling-provider';
 import { Menu } from '../ui/menu';
 import { type BatchActionResult, RetryDialog } from './retry-dialog';
 
@@ -19,7 +20,7 @@ export function BatchMenu({
   onDone: (result: BatchActionResult) => void;
 }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const denial = useDenials()['batch.retry'];
   const [open, setOpen] = useState(false);
   const [isDialogOpen, setDialogOpen] = useState(false);
@@ -30,7 +31,7 @@ export function BatchMenu({
     <>
       <Menu
         label={t('batches.menu', { id: batch.id })}
-        href={`${basePath}/batches/${batch.id}${reason ? '' : '/retry'}`}
+        href={href(`/batches/${batch.id}${reason ? '' : '/retry'}`)}
         open={open}
         onOpenChange={setOpen}
         trigger={trigger}

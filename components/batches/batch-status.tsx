@@ -1,11 +1,11 @@
 'use client';
 
-import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { BatchRow, BatchStatus, StuckCause } from '@/lib/batches/types';
 import { AbsoluteTime, useAbsoluteTime } from '../absolute-time';
+import { useHref } from '../application';
 import { STATE_CLASSES } from '../jobs/state-badge';
-import { usePolling } from '../polling/polling-provider';
+import { Link } from '../link';
 import { useCount, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
@@ -25,7 +25,7 @@ export function BatchStatusPanel({
   status: BatchStatus | null;
 }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   if (!status)
     return (
       <div
@@ -33,7 +33,7 @@ export function BatchStatusPanel({
         aria-busy="true"
       >
         <span className="js-only">{t('batch.counting')}</span>
-        <a href={`${basePath}/batches/${batch.id}?counts=1`} className="no-js-only">
+        <a href={href(`/batches/${batch.id}?counts=1`)} className="no-js-only">
           {t('batch.countWithoutScript')}
         </a>
       </div>
@@ -147,7 +147,7 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
             total: count(total),
           })}
         </span>
-        <span className="text-[13px] text-soft">
+        <span className="text-sm text-soft">
           {status.finishedShare === null
             ? t('batch.canGrow')
             : t('batch.percent', {
@@ -167,7 +167,7 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
               href={`/batches/${batch.id}?state=${state}#batched-jobs`}
               prefetch={false}
               className={
-                'inline-flex items-center gap-1 rounded px-1.5 py-0.5 text-[13px] whitespace-nowrap ' +
+                'inline-flex items-center gap-1 rounded px-1.5 py-0.5 text-sm whitespace-nowrap ' +
                 'no-underline hover:underline ' +
                 (states[state] > 0 ? STATE_CLASSES[state].badge : 'text-soft')
               }
@@ -191,7 +191,7 @@ function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
     : 0;
   if (status.elapsed === null) return null;
   return (
-    <dl className="mt-2.5 flex flex-wrap gap-x-6 gap-y-1 text-[13px]">
+    <dl className="mt-2.5 flex flex-wrap gap-x-6 gap-y-1 text-sm">
       <div className="flex gap-1.5">
         <dt className="text-soft">{t(finishedAt ? 'took' : 'elapsed')}</dt>
         <dd>{duration(status.elapsed)}</dd>

@@ -1,6 +1,5 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type RefObject, useState } from 'react';
 import type { BatchRetryResult } from '@/lib/batches/mutations';
@@ -12,6 +11,7 @@ import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
 import { type ConfirmResult, ConfirmDialog } from '../confirm-dialog';
 import { OutcomeLine } from '../jobs/outcome-text';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { RetryEffect } from './retry-effect';
 
@@ -116,7 +116,7 @@ export function BatchOutcome({ result }: { result: BatchActionResult }) {
           <ul className="list-disc pl-5">
             {skipped.map((job) => (
               <li key={job.id}>
-                <Link href={`/jobs/${job.id}`} className="font-mono text-[13px] break-all">
+                <Link href={`/jobs/${job.id}`} className="font-mono text-sm break-all">
                   {job.id}
                 </Link>{' '}
                 {job.outcome === 'refused' && t(`outcomes.refused.${job.code}`)}

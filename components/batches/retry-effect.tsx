@@ -23,7 +23,7 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
         )}
       </p>
       {callbacks.length > 0 && (
-        <ul className="mt-1 list-disc pl-5 font-mono text-[13px]">
+        <ul className="mt-1 list-disc pl-5 font-mono text-sm">
           {callbacks.map(([event, name]) => (
             <li key={event} className="any-break">
               {event}: {name}
@@ -35,11 +35,11 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
         </ul>
       )}
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
-        <span className="block text-[13px] text-soft">{t('actions.targetBatch')}</span>
+        <span className="block text-sm text-soft">{t('actions.targetBatch')}</span>
         <span className="block font-semibold any-break">
           <BatchDescription batch={batch} />
         </span>
-        <span className="block font-mono text-[12.5px] break-all text-soft">{batch.id}</span>
+        <span className="block font-mono text-xs break-all text-soft">{batch.id}</span>
       </p>
     </>
   );

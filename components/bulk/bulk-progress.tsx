@@ -1,13 +1,13 @@
 'use client';
 
 import { useQuery } from '@tanstack/react-query';
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
 import { type BulkRun, processedCount } from '@/lib/bulk/types';
 import { escapeBidi } from '@/lib/core/text';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
-import { usePolling } from '../polling/polling-provider';
+import { Link } from '../link';
 import { RefreshNote } from '../polling/refresh-note';
 import { useCount, useDuration } from '../quantities';
 import { StackedBar } from '../ui/stacked-bar';
@@ -32,7 +32,7 @@ interface Props {
 /** A bulk run: progress, rate, remaining time, outcomes and controls. */
 export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const {
     data: run,
     error,
@@ -40,7 +40,7 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
     refetch,
   } = useQuery({
     queryKey: ['bulk', id],
-    queryFn: () => fetchJson<BulkRun>(`${basePath}/api/bulk/${id}`),
+    queryFn: () => fetchJson<BulkRun>(href(`/api/bulk/${id}`)),
     initialData: initial,
     staleTime: 500,
     refetchInterval: ({ state }) => pollInterval(state.data),
@@ -117,7 +117,7 @@ function Progress({ run }: { run: BulkRun }) {
       />
       <p
         role={run.state === 'running' ? undefined : 'status'}
-        className="mt-1 flex flex-wrap gap-x-4 text-[13px]"
+        className="mt-1 flex flex-wrap gap-x-4 text-sm"
       >
         <span>{label}</span>
         {perSecond > 0 && <span>{t('rate', { number: count(Math.round(perSecond)) })}</span>}

@@ -3,8 +3,8 @@
 import { useRef } from 'react';
 import type { BulkRun } from '@/lib/bulk/types';
 import type { Page } from '@/lib/core/search-params';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
-import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { RunList } from './run-list';
@@ -29,7 +29,7 @@ export function PolledRunList({
   label: string;
   empty: string;
 }) {
-  const { basePath } = usePolling();
+  const href = useHref();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
   const endpoint = `/api/bulk${query ? `?${query}` : ''}`;
@@ -39,7 +39,7 @@ export function PolledRunList({
     dataUpdatedAt,
   } = usePollingQuery<Page<BulkRun>>({
     key: [endpoint],
-    fetch: (signal) => fetchJson<Page<BulkRun>>(basePath + endpoint, signal),
+    fetch: (signal) => fetchJson<Page<BulkRun>>(href(endpoint), signal),
     initial,
     enabled: onScreen,
   });

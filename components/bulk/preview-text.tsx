@@ -62,7 +62,7 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
         />
       )}
       {lines.length > 0 && (
-        <ul className="mt-1.5 list-disc pl-5 text-[13px]">
+        <ul className="mt-1.5 list-disc pl-5 text-sm">
           {lines.map((line) => (
             <li key={line}>{line}</li>
           ))}
@@ -70,11 +70,11 @@ export function PreviewText({ action, preview }: { action: BulkAction; preview: 
       )}
       {others.length > 0 && states && (
         <>
-          <p className="mt-2 text-[13px]">{t('bulk.otherStates')}</p>
+          <p className="mt-2 text-sm">{t('bulk.otherStates')}</p>
           <StateCounts label={t('bulk.otherStates')} states={others} counts={states} more={more} />
         </>
       )}
-      <p className="mt-1.5 text-[13px] text-soft">
+      <p className="mt-1.5 text-sm text-soft">
         {t.rich('bulk.cutOff', { at: () => <AbsoluteTime iso={preview.cutOff.at} /> })}
       </p>
     </div>

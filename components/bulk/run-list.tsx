@@ -1,10 +1,10 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type BulkRun, processedCount } from '@/lib/bulk/types';
 import type { Page } from '@/lib/core/search-params';
 import { escapeBidi } from '@/lib/core/text';
 import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
+import { Link } from '../link';
 import { Pager } from '../pager';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
@@ -34,9 +34,9 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
                 {t(`names.${run.action}`)}
               </Link>
               <RunTarget run={run} />
-              <p className="text-[13px]">{t('startedBy', { viewer: escapeBidi(run.viewer) })}</p>
+              <p className="text-sm">{t('startedBy', { viewer: escapeBidi(run.viewer) })}</p>
             </div>
-            <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
+            <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
               <span>
                 {t('progress', {
                   done: count(processedCount(run.counts)),
@@ -62,7 +62,7 @@ function RunTarget({ run: { target, filter, batchId } }: { run: BulkRun }) {
   const parts = target === 'filter' ? (filter ?? '') : '';
   const isEverything = target === 'filter' && !batchId && filterParts(parts).length === 0;
   return (
-    <div className="text-[13px] text-soft">
+    <div className="text-sm text-soft">
       {target === 'ids' && t('selectedRows')}
       {isEverything && t('allJobs')}
       {batchId && (

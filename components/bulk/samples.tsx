@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type BulkSample, OUTCOMES, type OutcomeCounts, MAX_SAMPLES } from '@/lib/bulk/types';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 
 /** The first MAX_SAMPLES jobs of each outcome other than `done`, linked. */
@@ -25,10 +25,10 @@ export function OutcomeSamples({
                 {t(`bulk.outcomes.${outcome}`)} {count(total)}
               </summary>
               {outcome !== 'done' && outcome !== 'refused' && (
-                <p className="mt-1 text-[13px]">{t(`bulk.hints.${outcome}`)}</p>
+                <p className="mt-1 text-sm">{t(`bulk.hints.${outcome}`)}</p>
               )}
               {total > MAX_SAMPLES && (
-                <p className="mt-1 text-[13px] text-soft">
+                <p className="mt-1 text-sm text-soft">
                   {t('bulk.firstOf', { number: count(MAX_SAMPLES) })}
                 </p>
               )}
@@ -38,7 +38,7 @@ export function OutcomeSamples({
                     <Link
                       href={`/jobs/${jobId}`}
                       prefetch={false}
-                      className="font-mono text-[13px] break-all text-accent"
+                      className="font-mono text-sm break-all text-accent"
                     >
                       {jobId}
                     </Link>

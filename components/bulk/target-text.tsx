@@ -1,8 +1,8 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { BulkTarget } from '@/lib/bulk/types';
 import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 
 /** The target of a bulk action: the selected rows, a filter or a batch. */
@@ -26,7 +26,7 @@ export function TargetText({
   const href = `${batchId ? `/batches/${batchId}` : '/jobs'}${filter ? `?${filter}` : ''}`;
   return (
     <div className="mt-3 rounded-md bg-sunken px-3 py-2">
-      <p className="text-[13px] text-soft">{t('target')}</p>
+      <p className="text-sm text-soft">{t('target')}</p>
       {target === 'ids' && <p>{t('selectedJobs', { count: selected, number: count(selected) })}</p>}
       {target === 'batch' && <p>{t('discardedOfBatch')}</p>}
       {target === 'filter' && (
@@ -35,7 +35,7 @@ export function TargetText({
           <FilterParts query={filter ?? ''} />
         </>
       )}
-      {batchId && <p className="font-mono text-[12.5px] break-all text-soft">{batchId}</p>}
+      {batchId && <p className="font-mono text-xs break-all text-soft">{batchId}</p>}
       {links && target !== 'ids' && (
         <p className="mt-1">
           <Link

@@ -48,8 +48,8 @@ export function BarChart({
   return (
     <figure aria-label={title} className="min-w-0 rounded-md border border-line px-3 py-2">
       <figcaption className="flex flex-wrap items-center gap-x-3">
-        <span className="text-[13px] font-semibold">{title}</span>
-        <span aria-live="polite" className="text-[13px] text-soft">
+        <span className="text-sm font-semibold">{title}</span>
+        <span aria-live="polite" className="text-sm text-soft">
           {hover !== null && labels[hover]}
         </span>
         <Button
@@ -66,7 +66,7 @@ export function BarChart({
           <Suspense fallback={<div className="h-[170px]" />}>
             <BarPlot labels={labels} series={series} format={format} onHover={setHover} />
           </Suspense>
-          <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-[12.5px]">
+          <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-xs">
             {series.map(({ name, style, values }) => (
               <li key={name} className="flex max-w-full min-w-0 items-center gap-1.5">
                 <span className={`size-2.5 shrink-0 rounded-sm ${style.swatch}`} />
@@ -78,7 +78,7 @@ export function BarChart({
         </div>
       )}
       <div className={isTable ? '' : 'no-js-only'}>{children}</div>
-      {note && <p className="mt-1 text-[12.5px] text-soft">{note}</p>}
+      {note && <p className="mt-1 text-xs text-soft">{note}</p>}
     </figure>
   );
 }

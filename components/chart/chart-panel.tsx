@@ -12,10 +12,11 @@ import {
   type ChartRange,
   isChartRange,
 } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';
-import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { usePausePolling } from '../polling/polling-provider';
 import { useOnScreen } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
 import { searchHref } from '../search/search-href';
@@ -44,14 +45,14 @@ export interface ChartPanelProps {
 /** The chart of the filter, refetched by the list's poll while it is on screen. */
 function useChart(query: string, { range, by }: ChartChoice, onScreen: boolean) {
   const client = useQueryClient();
-  const { basePath } = usePolling();
+  const href = useHref();
   const chartParams = { range, by };
   const params = new URLSearchParams(query);
   for (const [name, value] of Object.entries(chartParams)) params.append(name, value);
   const path = `/api/jobs/chart?${params}`;
   const response = useQuery({
     queryKey: [path],
-    queryFn: ({ signal }) => fetchJson<Chart>(basePath + path, signal),
+    queryFn: ({ signal }) => fetchJson<Chart>(href(path), signal),
     staleTime: MIN_AGE_MS[range],
     placeholderData: (previous) => previous,
   });
@@ -204,7 +205,7 @@ function ChartControls({
   const t = useTranslations('chart');
   const formatCount = useCount();
   return (
-    <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
+    <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
       <Choice
         label={t('range')}
         value={choice.range}
@@ -248,7 +249,7 @@ function FilterRange({
   const t = useTranslations('chart');
   const clock = useClock(range);
   return (
-    <p className="flex flex-wrap items-center gap-x-2 text-[13px]">
+    <p className="flex flex-wrap items-center gap-x-2 text-sm">
       {Number.isFinite(from) &&
         Number.isFinite(to) &&
         t('selected', { from: clock(from), to: clock(to) })}
@@ -302,7 +303,7 @@ function Plot({ chart, range, names, count, filterRange, selection, isPlaceholde
           />
         </Suspense>
       </div>
-      <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-[12.5px]">
+      <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-xs">
         {chart.series.map((series, n) => (
           <li key={n} className="flex max-w-full min-w-0 items-center gap-1.5">
             <span

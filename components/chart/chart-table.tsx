@@ -31,7 +31,7 @@ export function ChartTable({
   const cellClass = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={t('asTable')}>
-      <table className="w-full border-collapse text-[13px]">
+      <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{t('title')}</caption>
         <thead>
           <tr className="border-b border-line text-soft">

@@ -15,11 +15,11 @@ export function CronEffect({
     <>
       <dl className="mt-2">
         <dt className="sr-only">{t('key')}</dt>
-        <dd className="font-mono text-[13px] break-all">{row.key}</dd>
+        <dd className="font-mono text-sm break-all">{row.key}</dd>
         {row.jobClass && (
           <>
             <dt className="sr-only">{t('class')}</dt>
-            <dd className="font-mono text-[13px] break-all text-soft">{row.jobClass}</dd>
+            <dd className="font-mono text-sm break-all text-soft">{row.jobClass}</dd>
           </>
         )}
       </dl>

@@ -1,18 +1,20 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
 import type { CronAction } from '@/lib/cron/mutations';
 import type { CronDetail, CronRow } from '@/lib/cron/types';
 import { AbsoluteTime } from '../absolute-time';
+import { useHref } from '../application';
 import { Breadcrumb } from '../breadcrumb';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
+import { Link } from '../link';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
+import { LiveControl } from '../polling/live-control';
 import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
@@ -34,7 +36,8 @@ import {
 /** The header of a cron entry's page: description, schedule, runs and actions. */
 export function CronHeader({ initial }: { initial: CronDetail }) {
   const t = useTranslations();
-  const { basePath, refresh } = usePolling();
+  const href = useHref();
+  const { refresh } = usePolling();
   const head = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(head);
   const path = `/cron_entries/${encodeURIComponent(initial.row.key)}`;
@@ -44,7 +47,7 @@ export function CronHeader({ initial }: { initial: CronDetail }) {
     dataUpdatedAt,
   } = usePollingQuery({
     key: [`/api${path}`],
-    fetch: (signal) => fetchJson<CronDetail>(`${basePath}/api${path}`, signal),
+    fetch: (signal) => fetchJson<CronDetail>(href(`/api${path}`), signal),
     initial,
     enabled: onScreen,
   });
@@ -67,13 +70,14 @@ export function CronHeader({ initial }: { initial: CronDetail }) {
             {row.key}
           </h1>
           <CronStateBadge row={row} hasCronFile={hasCronFile} />
+          <LiveControl />
         </div>
         <CronActionLinks row={row} path={path} onAction={openDialog} />
       </div>
       {row.description && <p className="mt-1 max-w-prose any-break">{row.description}</p>}
       <CronNotes row={row} hasCronFile={hasCronFile} />
       {row.cannotEnqueue && (
-        <p className="text-[13px] text-soft">{t(`cron.refused.${row.cannotEnqueue}`)}</p>
+        <p className="text-sm text-soft">{t(`cron.refused.${row.cannotEnqueue}`)}</p>
       )}
       {cronProcesses === 0 && (
         <div className="mt-2">
@@ -108,7 +112,7 @@ function CronActionLinks({
   onAction: (action: CronAction) => void;
 }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const denials = useDenials();
   return (
     <ul id="actions" className="flex flex-wrap gap-2">
@@ -117,7 +121,7 @@ function CronActionLinks({
         return (
           <li key={action}>
             <a
-              href={`${basePath}${path}/${action}`}
+              href={href(`${path}/${action}`)}
               aria-disabled={reason ? true : undefined}
               title={reason ? t(reason) : undefined}
               className={buttonClass()}
@@ -146,9 +150,7 @@ function CronFacts({ row, nextRuns }: { row: CronRow; nextRuns: string[] }) {
       }
     >
       <dt className="text-soft">{t('cron.class')}</dt>
-      <dd className="min-w-0 font-mono text-[13px] any-break">
-        {row.jobClass ?? t('jobs.noClass')}
-      </dd>
+      <dd className="min-w-0 font-mono text-sm any-break">{row.jobClass ?? t('jobs.noClass')}</dd>
       <dt className="text-soft">{t('cron.schedule')}</dt>
       <dd className="min-w-0">
         {row.schedule ? (
@@ -187,7 +189,7 @@ function NextRuns({ nextRuns, isEnabled }: { nextRuns: string[]; isEnabled: bool
   if (nextRuns.length === 0) return <span className="text-soft">{t('noNextRuns')}</span>;
   return (
     <>
-      {!isEnabled && <p className="text-[13px] text-warn">{t('ifEnabled')}</p>}
+      {!isEnabled && <p className="text-sm text-warn">{t('ifEnabled')}</p>}
       <ol aria-label={t('nextRuns')} className="flex flex-wrap gap-x-5">
         {nextRuns.map((at, n) => (
           <li key={at} className="whitespace-nowrap">

@@ -1,12 +1,12 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useState } from 'react';
 import type { CronPage, CronRow } from '@/lib/cron/types';
 import { Dismissible } from '../dismissible';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
+import { Link } from '../link';
 import { useAnnounceOutcome } from '../outcomes';
 import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
@@ -58,7 +58,7 @@ export function CronList({ endpoint, initial }: { endpoint: string; initial: Cro
         </div>
       ) : (
         <>
-          <p className="mb-2 text-[13px] text-soft">
+          <p className="mb-2 text-sm text-soft">
             {t('totals', { enabled: count(data.enabled), disabled: count(data.disabled) })}{' '}
             {data.notInFile > 0 && t('totalNotInFile', { count: count(data.notInFile) })}{' '}
             {data.more && t('more')}
@@ -97,7 +97,7 @@ function ColumnHeads() {
   return (
     <div
       aria-hidden="true"
-      className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-xl:hidden ${GRID}`}
+      className={`border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft max-xl:hidden ${GRID}`}
     >
       <div>{t('key')}</div>
       <div>{t('class')}</div>
@@ -137,12 +137,12 @@ function Entry({
           >
             {row.key}
           </Link>
-          {row.description && <p className="text-[13px] any-break text-soft">{row.description}</p>}
+          {row.description && <p className="text-sm any-break text-soft">{row.description}</p>}
           <CronNotes row={row} hasCronFile={hasCronFile} />
         </div>
         <Cell name={t('cron.class')}>
           {row.jobClass ? (
-            <span className="font-mono text-[13px] any-break">
+            <span className="font-mono text-sm any-break">
               <RubyClassName name={row.jobClass} />
             </span>
           ) : (
@@ -153,7 +153,7 @@ function Entry({
           {row.schedule ? (
             <ScheduleText schedule={row.schedule} />
           ) : (
-            <span className="text-[13px] text-soft">{t('cron.noSchedule')}</span>
+            <span className="text-sm text-soft">{t('cron.noSchedule')}</span>
           )}
         </Cell>
         <RunCells row={row} />
@@ -192,15 +192,13 @@ function RunCells({ row }: { row: CronRow }) {
         ) : (
           <span className="text-soft">{t('time.never')}</span>
         )}
-        {row.nextAt && !row.enabled && (
-          <p className="text-[13px] text-soft">{t('cron.onceEnabled')}</p>
-        )}
+        {row.nextAt && !row.enabled && <p className="text-sm text-soft">{t('cron.onceEnabled')}</p>}
       </Cell>
       <Cell name={t('cron.last')}>
         {lastRun ? (
           <span className="flex flex-col items-start gap-0.5">
             <StateBadge state={lastRun.state} />
-            <Link href={`/jobs/${lastRun.id}`} prefetch={false} className="text-[13px] text-accent">
+            <Link href={`/jobs/${lastRun.id}`} prefetch={false} className="text-sm text-accent">
               <RelativeTime iso={lastRun.at} />
             </Link>
           </span>
@@ -211,7 +209,7 @@ function RunCells({ row }: { row: CronRow }) {
       <Cell name={t('cron.runs')}>
         <RunStrip runs={row.runs} />
         {failedCount > 0 && (
-          <p className="text-[12.5px] text-discarded">
+          <p className="text-xs text-discarded">
             {t('cron.failed', { failed: count(failedCount), total: count(row.runs.length) })}
           </p>
         )}
@@ -223,7 +221,7 @@ function RunCells({ row }: { row: CronRow }) {
 function Cell({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className="mt-1 flex min-w-0 gap-2 xl:mt-0 xl:block">
-      <span className="w-24 shrink-0 text-[13px] text-soft xl:sr-only">{name}</span>
+      <span className="w-24 shrink-0 text-sm text-soft xl:sr-only">{name}</span>
       <div className="min-w-0">{children}</div>
     </div>
   );

@@ -3,8 +3,9 @@
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { CronRow } from '@/lib/cron/types';
+import { useHref } from '../application';
 import { useDenials } from '../permissions';
-import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { usePausePolling } from '../polling/polling-provider';
 import { Menu } from '../ui/menu';
 import {
   type CronActionResult,
@@ -22,7 +23,7 @@ export function CronMenu({
   onDone: (result: CronActionResult) => void;
 }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const trigger = useRef<HTMLElement>(null);
@@ -32,7 +33,7 @@ export function CronMenu({
     <>
       <Menu
         label={t('cron.menu', { key: row.key })}
-        href={`${basePath}/cron_entries/${encodeURIComponent(row.key)}#actions`}
+        href={href(`/cron_entries/${encodeURIComponent(row.key)}#actions`)}
         open={open}
         onOpenChange={setOpen}
         trigger={trigger}

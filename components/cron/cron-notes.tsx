@@ -24,7 +24,7 @@ export function CronNotes({ row, hasCronFile }: { row: CronRow; hasCronFile: boo
   return (
     <>
       {row.overdueSince && (
-        <p className="flex items-start gap-1 text-[13px] text-danger">
+        <p className="flex items-start gap-1 text-sm text-danger">
           <Icon name="warning" className="mt-[3px] size-3.5" />
           <span>
             {t('overdue')} <RelativeTime iso={row.overdueSince} />
@@ -32,7 +32,7 @@ export function CronNotes({ row, hasCronFile }: { row: CronRow; hasCronFile: boo
         </p>
       )}
       {notes.map(({ key, text, isWarning }) => (
-        <p key={key} className={`text-[13px] ${isWarning ? 'text-warn' : 'text-soft'}`}>
+        <p key={key} className={`text-sm ${isWarning ? 'text-warn' : 'text-soft'}`}>
           {text}
         </p>
       ))}

@@ -11,18 +11,18 @@ export function ScheduleText({ schedule }: { schedule: ScheduleView }) {
   const { text, asCron, zone, isAppZone, hasWeekModulo, unreadable } = schedule;
   return (
     <div className="min-w-0">
-      <div className="font-mono text-[13px] font-semibold any-break">{text}</div>
+      <div className="font-mono text-sm font-semibold any-break">{text}</div>
       {unreadable ? (
-        <p className="text-[13px] text-warn">{t(`unreadable.${unreadable}`)}</p>
+        <p className="text-sm text-warn">{t(`unreadable.${unreadable}`)}</p>
       ) : (
-        <p className="text-[13px] text-soft">
+        <p className="text-sm text-soft">
           {schedule.words
             ? words(schedule.words)
             : asCron && <span className="font-mono">{asCron}</span>}{' '}
           {zone && t(isAppZone ? 'appZone' : 'zone', { zone })}
         </p>
       )}
-      {hasWeekModulo && <p className="text-[13px] text-soft">{t('countsWeeks')}</p>}
+      {hasWeekModulo && <p className="text-sm text-soft">{t('countsWeeks')}</p>}
     </div>
   );
 }

@@ -1,4 +1,3 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import {
   type DiscardCount,
@@ -10,6 +9,7 @@ import {
   failureParams,
 } from '@/lib/failures/filters';
 import { isBlankName } from '@/lib/jobs/links';
+import { Link } from '../link';
 import { useCountText } from '../quantities';
 import { TooLarge } from '../too-large';
 import { RubyClassName } from '../ui/class-name';
@@ -32,7 +32,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
       <table className="w-full border-collapse" data-table={by}>
         <caption className="sr-only">{t(`tables.${by}`)}</caption>
         <thead>
-          <tr className="border-b border-line bg-sunken text-[13px] text-soft">
+          <tr className="border-b border-line bg-sunken text-sm text-soft">
             <th scope="col" className="px-3 py-1.5 text-left font-normal">
               {t(`heads.${by}`)}
             </th>
@@ -51,7 +51,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
             <tr key={n} className="border-b border-line">
               <th
                 scope="row"
-                className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-[13px] font-normal any-break"
+                className="max-w-[32rem] min-w-48 px-3 py-1.5 text-left font-mono text-sm font-normal any-break"
               >
                 {by === 'class' && row.name !== null && !isBlankName(row.name) ? (
                   <Link href={classHref(filter, row.name)} prefetch={false} className="text-accent">

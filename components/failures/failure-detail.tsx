@@ -1,4 +1,3 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import {
   FAILURE_RANGES,
@@ -10,6 +9,7 @@ import { AbsoluteTime } from '../absolute-time';
 import LazyBulkBar from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
@@ -36,7 +36,7 @@ export function FailureDetail({
   return (
     <div className="mt-3 ml-[1.4rem] grid gap-4 lg:grid-cols-2 max-lg:ml-0">
       <section aria-label={t('newestError')} className="min-w-0">
-        <h3 className="mb-1 text-[13px] text-soft">{t('newestError')}</h3>
+        <h3 className="mb-1 text-sm text-soft">{t('newestError')}</h3>
         {group.tooLarge ? (
           <p>
             <TooLarge />
@@ -45,7 +45,7 @@ export function FailureDetail({
           <ErrorText text={newest?.error ?? group.error} label={t('newestError')} />
         )}
         {group.queues.length > 0 && (
-          <p className="mt-2 flex flex-wrap gap-1.5 text-[13px]">
+          <p className="mt-2 flex flex-wrap gap-1.5 text-sm">
             <span className="text-soft">{t('queues')}</span>
             {group.queues.map((queue) => (
               <Link
@@ -62,7 +62,7 @@ export function FailureDetail({
       </section>
       <Samples group={group} />
       <section aria-label={t('actions')} className="min-w-0 lg:col-span-2">
-        <p className="text-[13px]">
+        <p className="text-sm">
           {t.rich('actsOn', {
             period: t(`ranges.${range}`),
             since: () => <AbsoluteTime iso={periodStart > page.since ? periodStart : page.since} />,
@@ -94,7 +94,7 @@ function Samples({ group }: { group: FailureGroup }) {
   const t = useTranslations('failures');
   return (
     <section aria-label={t('samples')} className="min-w-0">
-      <h3 className="mb-1 text-[13px] text-soft">{t('samples')}</h3>
+      <h3 className="mb-1 text-sm text-soft">{t('samples')}</h3>
       <ul className="divide-y divide-line rounded-md border border-line">
         {group.samples.map(({ id, state, at }) => (
           <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
@@ -102,12 +102,12 @@ function Samples({ group }: { group: FailureGroup }) {
               href={`/jobs/${id}`}
               prefetch={false}
               data-sample={id}
-              className="font-mono text-[12.5px] break-all text-accent"
+              className="font-mono text-xs break-all text-accent"
             >
               {id}
             </Link>
             <StateBadge state={state} />
-            <span className="ml-auto text-[13px] text-soft">
+            <span className="ml-auto text-sm text-soft">
               <RelativeTime iso={at} />
             </span>
           </li>

@@ -1,4 +1,3 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import {
   FAILURE_RANGES,
@@ -9,6 +8,7 @@ import {
   failureParams,
 } from '@/lib/failures/filters';
 import { isBlankName } from '@/lib/jobs/links';
+import { Link } from '../link';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
@@ -43,13 +43,13 @@ export function FailureRow({ group, page, filter }: Props) {
             >
               <Icon name={isOpen ? 'fold' : 'unfold'} className="mt-0.5" />
               <span
-                className={`min-w-0 font-mono text-[13px] any-break ${isOpen ? '' : 'line-clamp-2'}`}
+                className={`min-w-0 font-mono text-sm any-break ${isOpen ? '' : 'line-clamp-2'}`}
               >
                 {group.tooLarge ? <TooLarge /> : group.error || t('failures.blankError')}
               </span>
             </Link>
           </h2>
-          <p className="mt-1 flex flex-wrap items-center gap-x-3 pl-[1.4rem] text-[13px]">
+          <p className="mt-1 flex flex-wrap items-center gap-x-3 pl-[1.4rem] text-sm">
             {group.jobClass === null || isBlankName(group.jobClass) ? (
               <span className="text-soft">{t('jobs.noClass')}</span>
             ) : (
@@ -81,7 +81,7 @@ export function FailureRow({ group, page, filter }: Props) {
             <Trend group={group} filter={filter} />
           </div>
           <Counts group={group} page={page} filter={filter} />
-          <dl className="text-[13px] lg:w-40">
+          <dl className="text-sm lg:w-40">
             <SeenAt name={t('failures.lastSeen')} at={group.lastSeen} />
             <SeenAt name={t('failures.firstSeen')} at={group.firstSeen} />
           </dl>
@@ -121,7 +121,7 @@ function Counts({ group, page, filter }: Props) {
             key={range}
             className={`flex flex-col items-end ${range === filter.range ? 'font-semibold' : ''}`}
           >
-            <dt className="text-[12.5px] whitespace-nowrap text-soft">{t(`short.${range}`)}</dt>
+            <dt className="text-xs whitespace-nowrap text-soft">{t(`short.${range}`)}</dt>
             <dd title={title}>
               {value === 0 ? (
                 <span className="text-soft">{text}</span>
@@ -150,14 +150,14 @@ function Trend({ group, filter }: Pick<Props, 'group' | 'filter'>) {
   const currentCount = group.counts[RANGE_NAMES.indexOf(filter.range)] ?? 0;
   const { previousCount } = group;
   if (previousCount === null)
-    return <p className="text-[12.5px] whitespace-nowrap text-soft">{t('unknown')}</p>;
+    return <p className="text-xs whitespace-nowrap text-soft">{t('unknown')}</p>;
   const sign = () => {
     if (currentCount === previousCount) return '→';
     return currentCount > previousCount ? '↑' : '↓';
   };
   return (
     <p
-      className={`text-[12.5px] whitespace-nowrap ${currentCount > previousCount ? 'text-danger' : 'text-soft'}`}
+      className={`text-xs whitespace-nowrap ${currentCount > previousCount ? 'text-danger' : 'text-soft'}`}
     >
       <span aria-hidden="true">{sign()} </span>
       {previousCount === 0 ? t('none') : t('before', { number: count(previousCount) })}

@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { FAILURE_RANGES, type FailurePage, type FailureRange } from '@/lib/failures/filters';
 import { AbsoluteTime } from '../absolute-time';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { timeBefore } from './failure-links';
 
@@ -20,7 +20,7 @@ export function FailureScanNote({
   const isPeriodCut = page.isPartial && page.since > timeBefore(page.now, FAILURE_RANGES[range]);
   const cutMessage = page.scanned === 0 ? 'scannedNone' : 'scannedCut';
   return (
-    <p className="mb-2 text-[13px] text-soft" data-scanned={page.scanned}>
+    <p className="mb-2 text-sm text-soft" data-scanned={page.scanned}>
       {t.rich(isPeriodCut ? cutMessage : 'scanned', {
         period: t(`ranges.${range}`),
         count: page.countInRange,

@@ -7,9 +7,9 @@ import type { ActionWarnings, JobAction, Outcome } from '@/lib/good-job/types';
 import type { ActionResult } from '@/lib/http/server-action';
 import { changeJob } from '@/lib/jobs/actions';
 import { toActionError, isConsoleUpdated } from '../action-failed';
+import { useHref } from '../application';
 import { ConfirmDialog } from '../confirm-dialog';
 import { fetchJson } from '../fetch-json';
-import { usePolling } from '../polling/polling-provider';
 import { ActionEffect, ActionWarningNote, RescheduleFields } from './action-fields';
 import { DESTRUCTIVE } from './action-rules';
 import { useRescheduleTime } from './use-reschedule-time';
@@ -31,13 +31,13 @@ interface Props {
 /** Confirms an action on one job and runs it. */
 export function ActionDialog({ action, job, returnTo, onDone, onClose }: Props) {
   const t = useTranslations('actions');
-  const { basePath } = usePolling();
+  const href = useHref();
   const { zone, suggestedTime, timeOf, problemOf } = useRescheduleTime();
   const isDestructive = DESTRUCTIVE.has(action);
   const warningsPath = `/api/jobs/${job.id}/warnings`;
   const { data: warnings } = useQuery({
     queryKey: [warningsPath],
-    queryFn: ({ signal }) => fetchJson<ActionWarnings>(basePath + warningsPath, signal),
+    queryFn: ({ signal }) => fetchJson<ActionWarnings>(href(warningsPath), signal),
     gcTime: 0,
     retry: false,
   });

@@ -16,11 +16,11 @@ export function ActionEffect({
     <>
       <p className="mt-2">{t(`actions.${action}.effect`)}</p>
       <p className="mt-3 rounded-md bg-sunken px-3 py-2">
-        <span className="block text-[13px] text-soft">{t('actions.target')}</span>
-        <span className="block font-mono text-[13px] font-semibold any-break">
+        <span className="block text-sm text-soft">{t('actions.target')}</span>
+        <span className="block font-mono text-sm font-semibold any-break">
           {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
         </span>
-        <span className="block font-mono text-[12.5px] break-all text-soft">{job.id}</span>
+        <span className="block font-mono text-xs break-all text-soft">{job.id}</span>
       </p>
     </>
   );

@@ -4,11 +4,12 @@ import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import type { Column } from '@/lib/jobs/types';
 import { usePausePolling } from '../polling/polling-provider';
+import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
-import { Popover } from '../ui/popover';
+import { Panel } from '../ui/panel';
 
-// Loaded when the popover first opens.
+// Loaded when the panel first opens.
 const ColumnPanel = lazyScript(() => import('./column-panel'));
 
 /** Chooses the columns of the list; the choice is stored in a cookie. */
@@ -17,8 +18,9 @@ export function ColumnMenu({ columns }: { columns: readonly Column[] }) {
   const [open, setOpen] = useState(false);
   usePausePolling(open);
   return (
-    <Popover
+    <Panel
       label={t('label')}
+      buttonClassName={buttonClass()}
       onOpenChange={setOpen}
       button={
         <>
@@ -32,6 +34,6 @@ export function ColumnMenu({ columns }: { columns: readonly Column[] }) {
           <ColumnPanel columns={columns} />
         </Suspense>
       )}
-    </Popover>
+    </Panel>
   );
 }

@@ -13,7 +13,7 @@ import {
   isArgumentPath,
   printColumns,
 } from '@/lib/jobs/types';
-import { usePolling } from '../polling/polling-provider';
+import { useApplication } from '../application';
 import { setPreferenceCookie } from '../preference-cookie';
 import { Button } from '../ui/button';
 import { useColumnName } from './job-cells';
@@ -23,7 +23,7 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
   const t = useTranslations('columnMenu');
   const name = useColumnName();
   const router = useRouter();
-  const { basePath } = usePolling();
+  const { basePath } = useApplication();
   // Updated at once; the list follows after a refresh of the route.
   const [columns, setColumns] = useState(initialColumns);
   const paths = columns.filter(isArgumentPath);
@@ -52,7 +52,7 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
                 }
                 className="size-4 shrink-0 accent-accent"
               />
-              <span className={isArgumentPath(column) ? 'font-mono text-[13px] any-break' : ''}>
+              <span className={isArgumentPath(column) ? 'font-mono text-sm any-break' : ''}>
                 {name(column)}
               </span>
             </label>
@@ -84,7 +84,7 @@ function PathForm({ paths, onAdd }: { paths: Column[]; onAdd: (path: Column) => 
   }
   return (
     <form onSubmit={addPath} className="mt-2 border-t border-line pt-2">
-      <label className="block text-[13px] text-soft" htmlFor="column-path">
+      <label className="block text-sm text-soft" htmlFor="column-path">
         {t('path')}
       </label>
       <div className="mt-1 flex gap-2">
@@ -97,12 +97,12 @@ function PathForm({ paths, onAdd }: { paths: Column[]; onAdd: (path: Column) => 
           spellCheck={false}
           aria-invalid={hasProblem}
           aria-describedby={hasProblem ? 'column-path-problem' : undefined}
-          className="control min-w-0 flex-1 font-mono text-[13px]"
+          className="control min-w-0 flex-1 font-mono text-sm"
         />
         <Button type="submit">{t('add')}</Button>
       </div>
       {hasProblem && (
-        <p id="column-path-problem" role="alert" className="mt-1 text-[13px] text-danger">
+        <p id="column-path-problem" role="alert" className="mt-1 text-sm text-danger">
           {paths.length >= MAX_ARGUMENT_PATHS
             ? t('tooMany', { most: MAX_ARGUMENT_PATHS })
             : t('badPath')}

@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type JobFilter, isUnderstood, jobFilterParams, withState } from '@/lib/jobs/filters';
+import { Link } from '../link';
 import { buttonClass } from '../ui/button';
 
 /** Replaces the rows of an empty list: the reason and a remedy. */

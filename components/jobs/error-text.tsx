@@ -6,7 +6,7 @@ export function ErrorText({ text, label }: { text: string; label: string }) {
       role="group"
       aria-label={label}
       className={
-        'max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] ' +
+        'max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-sm ' +
         'break-words whitespace-pre-wrap any-break'
       }
     >

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { usePolling } from '../polling/polling-provider';
+import { useHref } from '../application';
 import { RawJson } from '../raw-json';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
@@ -10,11 +10,11 @@ import { Icon } from '../ui/icon';
 /** An execution's raw JSON, fetched on expanding; without JavaScript, a link to it. */
 export function ExecutionRaw({ id }: { id: string }) {
   const t = useTranslations('jobs');
-  const { basePath } = usePolling();
+  const href = useHref();
   const [isOpen, setOpen] = useState(false);
   return (
     <div className="mt-1">
-      <a href={`${basePath}/api/executions/${id}/raw`} className="no-js-only text-[13px]">
+      <a href={href(`/api/executions/${id}/raw`)} className="no-js-only text-sm">
         {t('raw')}
       </a>
       <button

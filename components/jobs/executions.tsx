@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ExecutionPage, ExecutionRow } from '@/lib/jobs/types';
+import { Link } from '../link';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
@@ -38,7 +38,7 @@ export function Executions({ jobId, page, from }: Props) {
   return (
     <>
       {(hasPages || (firstFailure && rows.length > 1)) && (
-        <p className="mb-1 flex flex-wrap items-baseline gap-x-4 gap-y-1 text-[13px]">
+        <p className="mb-1 flex flex-wrap items-baseline gap-x-4 gap-y-1 text-sm">
           {hasPages && newer === null && (
             <span className="text-soft">{t('moreExecutions', { count: rows.length })}</span>
           )}
@@ -75,7 +75,7 @@ export function Executions({ jobId, page, from }: Props) {
         ))}
       </ol>
       {older && (
-        <p className="mt-1 text-[13px]">
+        <p className="mt-1 text-sm">
           <Link href={executionsHref(jobId, older.from)} className="text-accent">
             {t('olderExecutions')}
           </Link>
@@ -101,28 +101,28 @@ function Execution({
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
         <h3 className="font-semibold">{t('job.attempt', { number: execution.number ?? '?' })}</h3>
         <ExecutionBadge state={execution.state} />
-        <span className="text-[13px] text-soft">
+        <span className="text-sm text-soft">
           <RelativeTime iso={execution.finishedAt ?? execution.createdAt} />
         </span>
         {execution.queueWait !== null && (
-          <span className="text-[13px] whitespace-nowrap">
+          <span className="text-sm whitespace-nowrap">
             <span className="text-soft">{t('job.queueWait')}</span> {duration(execution.queueWait)}
           </span>
         )}
         {execution.runTime !== null && (
-          <span className="text-[13px] whitespace-nowrap">
+          <span className="text-sm whitespace-nowrap">
             <span className="text-soft">{t('job.runTime')}</span> {duration(execution.runTime)}
           </span>
         )}
         {execution.errorEvent && (
-          <span className="text-[13px] whitespace-nowrap">
+          <span className="text-sm whitespace-nowrap">
             <span className="text-soft">{t('job.errorEvent')}</span>{' '}
             {t(`errorEvents.${execution.errorEvent}`)}
           </span>
         )}
       </div>
       {execution.processId && (
-        <p className="mt-0.5 text-[12.5px] text-soft">
+        <p className="mt-0.5 text-xs text-soft">
           {t('job.process')}{' '}
           <Link
             href={`/jobs?process_id=${execution.processId}`}
@@ -136,7 +136,7 @@ function Execution({
       {execution.error !== null && (
         <p
           className={
-            'mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] ' +
+            'mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-sm ' +
             'break-words whitespace-pre-wrap any-break'
           }
         >
@@ -151,7 +151,7 @@ function Execution({
         showAllHref={showAllHref}
       />
       {execution.isCut && !execution.tooLarge && (
-        <p className="mt-1 text-[13px]">
+        <p className="mt-1 text-sm">
           <Link href={showAllHref} prefetch={false}>
             {t('job.showWhole')}
           </Link>
@@ -182,7 +182,7 @@ function Backtrace({ execution: { applicationFrames, otherFrames } }: { executio
   const t = useTranslations('job');
   if (applicationFrames.length + otherFrames.length === 0) return null;
   const renderFrames = (list: string[]) => (
-    <ul className="font-mono text-[12.5px]">
+    <ul className="font-mono text-xs">
       {list.map((frame, n) => (
         <li key={n} className="any-break">
           {frame}
@@ -192,11 +192,11 @@ function Backtrace({ execution: { applicationFrames, otherFrames } }: { executio
   );
   return (
     <div className="mt-1.5">
-      <h4 className="text-[13px] text-soft">{t('backtrace')}</h4>
+      <h4 className="text-sm text-soft">{t('backtrace')}</h4>
       {renderFrames(applicationFrames)}
       {otherFrames.length > 0 && (
         <details className="mt-0.5">
-          <summary className="text-[13px] text-soft">
+          <summary className="text-sm text-soft">
             {t('otherFrames', { count: otherFrames.length })}
           </summary>
           {renderFrames(otherFrames)}

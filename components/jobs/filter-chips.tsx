@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { type JobFilter, jobFilterParams, withoutTerm } from '@/lib/jobs/filters';
 import type { Term } from '@/lib/search/terms';
+import { Link } from '../link';
 
 /** The filter's conditions other than the state, each with a link that removes it. */
 export function FilterChips({ filter, path }: { filter: JobFilter; path: string }) {
@@ -18,7 +18,7 @@ export function FilterChips({ filter, path }: { filter: JobFilter; path: string 
           key={`${term.param} ${term.source}`}
           className="flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 py-0.5"
         >
-          <span className="text-[13px] any-break">
+          <span className="text-sm any-break">
             {term.param !== 'q' && <span className="text-soft">{termName(term)} </span>}
             <span className="font-mono">{term.source}</span>
           </span>

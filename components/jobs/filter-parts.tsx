@@ -13,7 +13,7 @@ export function FilterParts({ query }: { query: string }) {
       {parts.map((part, n) => (
         <li
           key={n}
-          className="max-w-full rounded border border-line-strong bg-canvas px-1.5 text-[13px] any-break"
+          className="max-w-full rounded border border-line-strong bg-canvas px-1.5 text-sm any-break"
         >
           <Part part={part} />
         </li>

@@ -5,6 +5,7 @@ import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
@@ -28,7 +29,8 @@ const BUTTON_KINDS = {
  */
 export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'> }) {
   const t = useTranslations();
-  const { basePath, refresh } = usePolling();
+  const href = useHref();
+  const { refresh } = usePolling();
   const router = useRouter();
   const denials = useDenials();
   const outcomeText = useOutcomeText();
@@ -60,7 +62,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
                 </Tooltip>
               ) : (
                 <a
-                  href={`${basePath}/jobs/${job.id}/${name}`}
+                  href={href(`/jobs/${job.id}/${name}`)}
                   className={buttonClass(BUTTON_KINDS[name])}
                   onClick={(event) => {
                     event.preventDefault();

@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { JobDetail } from '@/lib/jobs/types';
+import { Link } from '../link';
 import { JsonBlock } from '../ui/json-block';
 import { OmittedNote } from './omitted-note';
 
@@ -24,7 +24,7 @@ export function JobArguments({ job }: { job: JobDetail }) {
     <>
       <JsonBlock text={json} label={t('arguments')} />
       {json.length < total && (
-        <p className="mt-1 text-[13px]">
+        <p className="mt-1 text-sm">
           {t('cut', { shown: format.number(json.length), total: format.number(total) })}{' '}
           <Link href={allHref} prefetch={false}>
             {t('showAll', { size: format.number(total) })}

@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { type Column, type FixedColumn, type JobRow, isArgumentPath } from '@/lib/jobs/types';
+import { Link } from '../link';
 import { RelativeTime } from '../time';
 import { Tooltip } from '../ui/tooltip';
 import { ErrorEventNote, StateBadge, StateRefinements } from './state-badge';
@@ -47,7 +47,7 @@ export function JobCell({
 }): ReactNode {
   switch (column) {
     case 'queue':
-      return <span className="block font-mono text-[13px] any-break">{job.queueName}</span>;
+      return <span className="block font-mono text-sm any-break">{job.queueName}</span>;
     case 'priority':
       return job.priority;
     case 'labels':
@@ -57,7 +57,7 @@ export function JobCell({
     case 'error':
       return (
         job.error && (
-          <span className="line-clamp-2 font-mono text-[12.5px] text-discarded any-break">
+          <span className="line-clamp-2 font-mono text-xs text-discarded any-break">
             {job.error}
           </span>
         )
@@ -68,7 +68,7 @@ export function JobCell({
           <Link
             href={`/batches/${job.batchId}`}
             prefetch={false}
-            className="font-mono text-[12.5px] text-accent"
+            className="font-mono text-xs text-accent"
           >
             {job.batchId.slice(0, 8)}
           </Link>
@@ -93,9 +93,7 @@ export function JobCell({
     }
     default:
       return (
-        <span className="line-clamp-2 font-mono text-[12.5px] any-break">
-          {job.extra?.[column]}
-        </span>
+        <span className="line-clamp-2 font-mono text-xs any-break">{job.extra?.[column]}</span>
       );
   }
 }
@@ -123,7 +121,7 @@ function Attempts({ job }: { job: JobRow }) {
   const t = useTranslations('jobs');
   if (!job.error?.trim()) return <span className="block">{job.attempts}</span>;
   return (
-    <Tooltip content={<span className="font-mono text-[13px]">{job.error}</span>}>
+    <Tooltip content={<span className="font-mono text-sm">{job.error}</span>}>
       <button
         type="button"
         aria-label={t('errorOf', { attempts: job.attempts, error: job.error })}

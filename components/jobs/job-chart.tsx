@@ -3,8 +3,8 @@
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import { CHART_COOKIE, type ChartChoice, printChartChoice } from '@/lib/jobs/types';
+import { useApplication } from '../application';
 import type { ChartPanelProps } from '../chart/chart-panel';
-import { usePolling } from '../polling/polling-provider';
 import { setPreferenceCookie } from '../preference-cookie';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
@@ -21,7 +21,7 @@ export function JobChart({
   ...props
 }: Omit<ChartPanelProps, 'choice' | 'onChoice'> & { choice: ChartChoice }) {
   const t = useTranslations('chart');
-  const { basePath } = usePolling();
+  const { basePath } = useApplication();
   const [choice, setChoice] = useState(initialChoice);
   function applyChoice(next: ChartChoice) {
     setChoice(next);

@@ -1,9 +1,9 @@
-import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { isBlankName, nameParams } from '@/lib/jobs/links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
+import { Link } from '../link';
 import { OmittedNote } from './omitted-note';
 
 /** The attributes of a job, linked to its queue, batch, cron key and process. */
@@ -11,10 +11,10 @@ export function JobFacts({ job }: { job: JobDetail }) {
   const t = useTranslations();
   const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
   const mono = (text: string | null) =>
-    text ? <span className="font-mono text-[13px] any-break">{text}</span> : null;
+    text ? <span className="font-mono text-sm any-break">{text}</span> : null;
   const link = (href: string, text: string | null) =>
     text ? (
-      <Link href={href} prefetch={false} className="font-mono text-[13px] break-all text-accent">
+      <Link href={href} prefetch={false} className="font-mono text-sm break-all text-accent">
         {text}
       </Link>
     ) : null;
@@ -55,7 +55,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
           .filter(([, value]) => value !== null && value !== undefined)
           .map(([name, value]) => (
             <div key={name} className="min-w-0">
-              <dt className="text-[13px] text-soft">{name}</dt>
+              <dt className="text-sm text-soft">{name}</dt>
               <dd className="min-w-0">{value}</dd>
             </div>
           ))}
@@ -80,7 +80,7 @@ function Queue({ name }: { name: string | null }) {
     <Link
       href={`/jobs?${new URLSearchParams(nameParams({ queue: name }))}`}
       prefetch={false}
-      className="font-mono text-[13px] text-accent any-break"
+      className="font-mono text-sm text-accent any-break"
     >
       {isBlankName(name) ? t('noQueue') : name}
     </Link>
@@ -94,7 +94,7 @@ function Created({ job: { createdAt, firstEnqueuedAt } }: { job: JobDetail }) {
     <>
       <AbsoluteTime iso={createdAt} />
       {firstEnqueuedAt && (
-        <span className="block text-[13px] text-soft">
+        <span className="block text-sm text-soft">
           {t.rich('createdByRetry', { at: () => <AbsoluteTime iso={firstEnqueuedAt} /> })}
         </span>
       )}
@@ -110,14 +110,14 @@ function JobError({ job, text }: { job: JobDetail; text: string }) {
       <ErrorHeading job={job} />
       <p
         className={
-          'mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-[13px] ' +
+          'mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-sm ' +
           'break-words whitespace-pre-wrap any-break'
         }
       >
         {text}
       </p>
       {text.length < job.errorLength && (
-        <p className="mt-1 text-[13px]">
+        <p className="mt-1 text-sm">
           {t('cutError', {
             shown: format.number(text.length),
             total: format.number(job.errorLength),
@@ -139,7 +139,7 @@ function ErrorHeading({ job: { state, errorAttempt } }: { job: JobDetail }) {
     return t(state === 'discarded' ? 'jobs.error' : 'job.errorBeforeRetry');
   };
   return (
-    <h2 className="text-[13px] text-soft">
+    <h2 className="text-sm text-soft">
       {heading()} {errorAttempt && state !== 'discarded' && <AbsoluteTime iso={errorAttempt.at} />}
     </h2>
   );
@@ -152,11 +152,11 @@ function LockedBy({ job }: { job: JobDetail }) {
       <Link
         href={`/jobs?process_id=${job.lockedById}`}
         prefetch={false}
-        className="font-mono text-[13px] break-all text-accent"
+        className="font-mono text-sm break-all text-accent"
       >
         {job.lockedById}
       </Link>{' '}
-      <span className="text-[13px] text-soft">
+      <span className="text-sm text-soft">
         (
         {job.processSeenAt
           ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> })

@@ -1,9 +1,9 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { SortHeader } from '@/lib/jobs/order';
 import type { Column } from '@/lib/jobs/types';
+import { Link } from '../link';
 import { Icon } from '../ui/icon';
 import { columnClass, useColumnName } from './job-cells';
 import type { Semantics } from './job-row';
@@ -27,7 +27,7 @@ export function JobListHeader({ columns, semantics, heads, selectAll }: Props) {
       role={isTable ? 'rowgroup' : undefined}
       aria-hidden={isTable ? undefined : true}
       className={
-        'rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft ' +
+        'rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft ' +
         (isTable ? 'max-lg:py-1' : 'max-lg:sr-only')
       }
     >

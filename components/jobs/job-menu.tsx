@@ -4,8 +4,9 @@ import { useTranslations } from 'next-intl';
 import { Suspense, useRef, useState } from 'react';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { useDenials } from '../permissions';
-import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { usePausePolling } from '../polling/polling-provider';
 import { lazyScript } from '../ui/lazy-script';
 import { Menu } from '../ui/menu';
 import type { JobActionResult } from './action-dialog';
@@ -25,7 +26,7 @@ export function JobMenu({
   onDone: (result: JobActionResult) => void;
 }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const denials = useDenials();
   const [open, setOpen] = useState(false);
   const [action, setAction] = useState<JobAction | null>(null);
@@ -46,7 +47,7 @@ export function JobMenu({
     <>
       <Menu
         label={t('jobs.menu', { id: job.id })}
-        href={`${basePath}/jobs/${job.id}#actions`}
+        href={href(`/jobs/${job.id}#actions`)}
         open={open}
         onOpenChange={setOpen}
         trigger={trigger}

@@ -3,8 +3,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import type { JobDetail } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
-import { usePolling } from '../polling/polling-provider';
 import { Button } from '../ui/button';
 import { ErrorText } from './error-text';
 import { JobArguments } from './job-arguments';
@@ -13,7 +13,7 @@ import { JobRaw } from './job-raw';
 /** The details of an expanded row, fetched on expanding: error, arguments and raw JSON. */
 export function JobRowDetails({ id }: { id: string }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const path = `/api/jobs/${id}`;
   const {
     data: job,
@@ -21,7 +21,7 @@ export function JobRowDetails({ id }: { id: string }) {
     refetch,
   } = useQuery({
     queryKey: [path],
-    queryFn: ({ signal }) => fetchJson<JobDetail>(basePath + path, signal),
+    queryFn: ({ signal }) => fetchJson<JobDetail>(href(path), signal),
     staleTime: 0,
   });
   if (error)
@@ -35,12 +35,12 @@ export function JobRowDetails({ id }: { id: string }) {
     <div className="flex flex-col gap-3 border-l-2 border-line pl-3">
       {job.error?.trim() && (
         <div>
-          <p className="mb-1 text-[13px] text-soft">{t('jobs.error')}</p>
+          <p className="mb-1 text-sm text-soft">{t('jobs.error')}</p>
           <ErrorText text={job.error} label={t('jobs.error')} />
         </div>
       )}
       <div>
-        <p className="mb-1 text-[13px] text-soft">{t('job.arguments')}</p>
+        <p className="mb-1 text-sm text-soft">{t('job.arguments')}</p>
         <JobArguments job={job} />
       </div>
       <div>

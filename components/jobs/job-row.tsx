@@ -1,12 +1,13 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { Suspense, memo, useId, useState } from 'react';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Column, JobRow as Row } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
-import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { Link } from '../link';
+import { usePausePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
 import { LinkButton } from '../ui/link-button';
@@ -137,7 +138,7 @@ export const JobRow = memo(function JobRow({
         </div>
       </div>
       {isRemoved && (
-        <p role={cellRole} className="mt-1 text-[13px] text-soft">
+        <p role={cellRole} className="mt-1 text-sm text-soft">
           {t('polling.rowRemoved')}
         </p>
       )}
@@ -208,7 +209,7 @@ function JobHead({
       </Link>
       <span className="job-id">{job.id}</span>
       {job.tooLarge ? (
-        <span className="text-[13px] text-soft">{tooLargeText(job.tooLarge)}</span>
+        <span className="text-sm text-soft">{tooLargeText(job.tooLarge)}</span>
       ) : (
         showsError && <span className="job-error">{job.error}</span>
       )}
@@ -230,12 +231,12 @@ function ExpandButton({
   onPress: () => void;
 }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const labels = EXPAND_LABELS[unfolds];
   const label = t(isExpanded ? labels.hide : labels.show, { id });
   return (
     <LinkButton
-      href={`${basePath}/jobs/${id}?raw=1#raw`}
+      href={href(`/jobs/${id}?raw=1#raw`)}
       aria-expanded={isExpanded}
       aria-controls={detailsId}
       aria-label={label}

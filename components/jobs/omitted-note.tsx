@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { TooLarge } from '@/lib/jobs/types';
+import { Link } from '../link';
 import { TooLargeNote } from './too-large';
 
 interface Props {
@@ -17,7 +17,7 @@ export function OmittedNote({ tooLarge, isWhole, jobId, showAllHref }: Props) {
   const t = useTranslations('job');
   if (!tooLarge) return null;
   return (
-    <div className="flex flex-wrap items-center gap-x-3 text-[13px]">
+    <div className="flex flex-wrap items-center gap-x-3 text-sm">
       <TooLargeNote tooLarge={tooLarge} />
       {isWhole ? (
         <>

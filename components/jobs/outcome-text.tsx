@@ -1,10 +1,10 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { JobAction, Outcome } from '@/lib/good-job/types';
 import type { ActionResult } from '@/lib/http/server-action';
 import { useAbsoluteTime } from '../absolute-time';
+import { Link } from '../link';
 import { Icon } from '../ui/icon';
 import type { JobActionResult } from './action-dialog';
 
@@ -54,7 +54,7 @@ export function OutcomeLine({
           <Link
             href={`/jobs/${jobId}`}
             prefetch={false}
-            className="mr-2 font-mono text-[13px] break-all text-inherit"
+            className="mr-2 font-mono text-sm break-all text-inherit"
           >
             {jobId}
           </Link>

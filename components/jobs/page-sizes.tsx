@@ -1,6 +1,6 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { PAGE_SIZE } from '@/lib/core/search-params';
+import { Link } from '../link';
 
 const SIZES = [25, 50, 100];
 
@@ -15,7 +15,7 @@ export function PageSizeLinks({
   const t = useTranslations('paging');
   const current = Number(limit ?? PAGE_SIZE);
   return (
-    <nav aria-label={t('sizes')} className="flex items-center gap-1 text-[13px]">
+    <nav aria-label={t('sizes')} className="flex items-center gap-1 text-sm">
       <span aria-hidden="true" className="text-soft">
         {t('sizes')}
       </span>

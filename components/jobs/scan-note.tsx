@@ -1,10 +1,10 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { cursorParams } from '@/lib/core/search-params';
 import { useAbsoluteTime } from '../absolute-time';
 import { CopyButton } from '../copy-button';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import { buttonClass } from '../ui/button';
 import type { ListPage } from './use-polling-rows';
@@ -45,12 +45,10 @@ export default function ScanNote({
         )}
       </p>
       {hint && (
-        <details className="mt-1 text-[13px] text-soft">
+        <details className="mt-1 text-sm text-soft">
           <summary>{t('hint')}</summary>
           <div className="mt-1 flex items-start gap-2">
-            <code className="min-w-0 flex-1 font-mono text-[12.5px] text-ink any-break">
-              {hint.sql}
-            </code>
+            <code className="min-w-0 flex-1 font-mono text-xs text-ink any-break">{hint.sql}</code>
             <CopyButton text={hint.sql} label="SQL" />
           </div>
         </details>

@@ -1,7 +1,7 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
+import { Link } from '../link';
 import { useCount } from '../quantities';
 import type { ListPage } from './use-polling-rows';
 
@@ -20,7 +20,7 @@ export default function SearchNote({
   const t = useTranslations('search');
   const number = useCount();
   return (
-    <div className="my-2 flex flex-col gap-1.5 text-[13px] text-soft">
+    <div className="my-2 flex flex-col gap-1.5 text-sm text-soft">
       {resolvedIds.map(({ source, as, asText }) => (
         <p key={source}>
           {t(`recognizedAs.${as}`, { text: source })}{' '}

@@ -42,7 +42,7 @@ export function StateRefinements({ paused, lostWorker }: { paused: boolean; lost
   return (
     <span
       title={t(paused ? 'pausedHint' : 'lostWorkerHint')}
-      className="inline-flex items-center gap-1 text-[13px] whitespace-nowrap text-warn"
+      className="inline-flex items-center gap-1 text-sm whitespace-nowrap text-warn"
     >
       <Icon name={paused ? 'paused' : 'lost'} className="size-3.5" />
       {t(paused ? 'paused' : 'lostWorker')}
@@ -58,5 +58,5 @@ export function ErrorEventNote({
 }) {
   const t = useTranslations('errorEvents');
   if (state !== 'discarded' || !errorEvent || errorEvent === 'discarded') return null;
-  return <span className="text-[12.5px] text-soft">{t(errorEvent)}</span>;
+  return <span className="text-xs text-soft">{t(errorEvent)}</span>;
 }

@@ -1,8 +1,8 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { JobState } from '@/lib/good-job/types';
+import { Link } from '../link';
 import { useCountText } from '../quantities';
 import { useTabCounts, useTabCountsRefresh } from './tab-counts';
 
@@ -48,7 +48,7 @@ export function StateTabs({
               >
                 {t(`states.${state ?? 'all'}`)}
                 {/* Reserves its width before the count arrives, so that the tabs do not move. */}
-                <span title={title} className="js-only min-w-7 text-[12.5px] font-normal text-soft">
+                <span title={title} className="js-only min-w-7 text-xs font-normal text-soft">
                   {text}
                 </span>
               </Link>

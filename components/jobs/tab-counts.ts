@@ -3,8 +3,9 @@ import { useMemo } from 'react';
 import type { JobState } from '@/lib/good-job/types';
 import { reconcileCounts } from '@/lib/jobs/links';
 import type { JobCounts } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
-import { WITH_LIST_META, usePolling } from '../polling/polling-provider';
+import { WITH_LIST_META } from '../polling/polling-provider';
 import { useCurrentPage, usePollPart } from './poll-parts';
 
 /**
@@ -12,12 +13,12 @@ import { useCurrentPage, usePollPart } from './poll-parts';
  * that is exact. The first request follows the page; later ones are part of the list's poll.
  */
 export function useTabCounts(query: string, state: JobState | null): JobCounts | undefined {
-  const { basePath } = usePolling();
+  const href = useHref();
   const page = useCurrentPage();
   const path = `/api/jobs/counts?${query}`;
   const { data } = useQuery({
     queryKey: [path],
-    queryFn: ({ signal }) => fetchJson<JobCounts>(basePath + path, signal),
+    queryFn: ({ signal }) => fetchJson<JobCounts>(href(path), signal),
     staleTime: Infinity,
     meta: WITH_LIST_META,
   });

@@ -63,7 +63,7 @@ export function Timeline({ job, executions }: { job: JobDetail; executions: Exec
                 )}
               </p>
               {!isSpan && 'at' in step && (
-                <p className="text-[12.5px] text-soft">
+                <p className="text-xs text-soft">
                   <AbsoluteTime iso={step.at} />
                 </p>
               )}

@@ -29,5 +29,5 @@ export function useTooLargeText(): (tooLarge: TooLarge) => string {
 }
 
 export function TooLargeNote({ tooLarge }: { tooLarge: TooLarge }) {
-  return <p className="text-[13px] text-soft">{useTooLargeText()(tooLarge)}</p>;
+  return <p className="text-sm text-soft">{useTooLargeText()(tooLarge)}</p>;
 }

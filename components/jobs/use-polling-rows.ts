@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'react';
 import type { Page } from '@/lib/core/search-params';
 import type { JobPage, JobRow } from '@/lib/jobs/types';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
 import { usePolling } from '../polling/polling-provider';
 import { usePollingQuery } from '../polling/use-polling-query';
@@ -30,7 +31,8 @@ export function usePollingRows({
   initial: ListPage;
   enabled: boolean;
 }) {
-  const { basePath, generation } = usePolling();
+  const href = useHref();
+  const { generation } = usePolling();
   const parts = usePollParts();
   const first = useMemo<ListResponse>(
     () => ({ page: initial, generation: generation() }),
@@ -49,7 +51,7 @@ export function usePollingRows({
       });
       const separator = endpoint.includes('?') ? '&' : '?';
       const response = await fetchJson<ListPage & Record<string, unknown>>(
-        `${basePath}${endpoint}${extraParams.size > 0 ? separator + extraParams : ''}`,
+        href(`${endpoint}${extraParams.size > 0 ? separator + extraParams : ''}`),
         signal,
       );
       parts?.dispatch(names, response);

@@ -14,7 +14,7 @@ export function PauseEffect({
     <>
       <dl className="mt-2">
         <dt className="sr-only">{t(`kinds.${pause.kind}`)}</dt>
-        <dd className="font-mono text-[13px] break-all">{pause.name}</dd>
+        <dd className="font-mono text-sm break-all">{pause.name}</dd>
       </dl>
       <p className="mt-2">{t(`${action}.effect`)}</p>
     </>

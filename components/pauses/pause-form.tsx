@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { type FormEvent, useId, useRef, useState } from 'react';
 import { PAUSE_KINDS, type PauseKind } from '@/lib/good-job/types';
+import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { OutcomeLine } from '../jobs/outcome-text';
@@ -17,7 +18,8 @@ import { type PauseActionResult, usePause } from './use-pause';
 /** Adds a pause; without JavaScript the form leads to the confirmation page. */
 export function PauseForm() {
   const t = useTranslations();
-  const { basePath, refresh } = usePolling();
+  const href = useHref();
+  const { refresh } = usePolling();
   const denial = useDenials()['pause.pause'];
   const pauseText = usePauseOutcomeText();
   const button = useRef<HTMLButtonElement>(null);
@@ -41,7 +43,7 @@ export function PauseForm() {
   return (
     <>
       <form
-        action={`${basePath}/pauses/pause`}
+        action={href('/pauses/pause')}
         aria-label={t('pauses.add')}
         onSubmit={submit}
         className="mb-3 flex flex-wrap items-end gap-2 rounded-md border border-line px-3 py-2.5"
@@ -56,7 +58,7 @@ export function PauseForm() {
         >
           {t('pauses.pause.menu')}
         </button>
-        {denial && <p className="basis-full text-[13px] text-soft">{t(`actions.why.${denial}`)}</p>}
+        {denial && <p className="basis-full text-sm text-soft">{t(`actions.why.${denial}`)}</p>}
       </form>
       {lastAction && (
         <div className="mb-3">
@@ -88,7 +90,7 @@ function KindField({
   const t = useTranslations('pauses');
   return (
     <label className="flex flex-col gap-0.5">
-      <span className="text-[13px] text-soft">{t('kind')}</span>
+      <span className="text-sm text-soft">{t('kind')}</span>
       <select
         name="type"
         value={kind}
@@ -122,13 +124,13 @@ function NameField({
   disabled: boolean;
 }) {
   const t = useTranslations('pauses');
-  const { basePath } = usePolling();
+  const href = useHref();
   const listId = useId();
   const [hasFocused, setHasFocused] = useState(false);
   const endpoint = `/api/pauses/values?${new URLSearchParams({ kind, typed: name })}`;
   const { data: suggestions = [] } = useQuery({
     queryKey: [endpoint],
-    queryFn: ({ signal }) => fetchJson<string[]>(basePath + endpoint, signal),
+    queryFn: ({ signal }) => fetchJson<string[]>(href(endpoint), signal),
     enabled: hasFocused,
     staleTime: 10_000,
     retry: false,
@@ -136,7 +138,7 @@ function NameField({
   });
   return (
     <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-96">
-      <span className="text-[13px] text-soft">{t('name')}</span>
+      <span className="text-sm text-soft">{t('name')}</span>
       <input
         name="value"
         maxLength={1000}

@@ -1,12 +1,13 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import { PAUSE_KINDS } from '@/lib/good-job/types';
 import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/queries';
+import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
 import { OutcomeLine } from '../jobs/outcome-text';
+import { Link } from '../link';
 import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
@@ -65,7 +66,7 @@ export function PauseList({ initial }: { initial: Pauses }) {
         )}
       </div>
       {data.changedAt && (
-        <p className="mb-2 text-[13px] text-soft">
+        <p className="mb-2 text-sm text-soft">
           {t('changed')} <RelativeTime iso={data.changedAt} /> {data.more && t('more')}
         </p>
       )}
@@ -99,7 +100,7 @@ function PausesOfKind({
     <section aria-labelledby={`paused-${kind}`} className="mb-4 rounded-md border border-line">
       <h2
         id={`paused-${kind}`}
-        className="border-b border-line bg-sunken px-3 py-1.5 text-[13px] font-medium text-soft"
+        className="border-b border-line bg-sunken px-3 py-1.5 text-sm font-medium text-soft"
       >
         {t(`kinds.${kind}`)}
       </h2>
@@ -114,7 +115,7 @@ function PausesOfKind({
 
 function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   const denial = useDenials()['pause.unpause'];
   const countText = useCountText();
   const { number, title } = countText(row.waiting);
@@ -140,7 +141,7 @@ function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
             : t(`pauses.waiting.${row.waiting.kind}`, { count: row.waiting.count, number })}
         </Link>
         <a
-          href={`${basePath}/pauses/unpause?${new URLSearchParams({ type: row.kind, value: row.name })}`}
+          href={href(`/pauses/unpause?${new URLSearchParams({ type: row.kind, value: row.name })}`)}
           aria-disabled={denial ? true : undefined}
           aria-label={t('pauses.unpause.menuOf', { name: row.name })}
           title={denial && t(`actions.why.${denial}`)}

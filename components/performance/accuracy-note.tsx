@@ -16,7 +16,7 @@ export function AccuracyNote({
   const { accuracy } = now;
   return (
     <div className="mb-3 flex flex-col gap-2">
-      <p className="text-[13px] text-soft" data-accuracy={accuracy.kind}>
+      <p className="text-sm text-soft" data-accuracy={accuracy.kind}>
         {t.rich('period', {
           from: () => <AbsoluteTime iso={period.from} />,
           to: () => <AbsoluteTime iso={period.to} />,
@@ -32,7 +32,7 @@ export function AccuracyNote({
       {hint && (
         <Banner tone="info">
           <p>{t('hint')}</p>
-          <p className="mt-1 font-mono text-[13px] any-break">{hint}</p>
+          <p className="mt-1 font-mono text-sm any-break">{hint}</p>
         </Banner>
       )}
     </div>

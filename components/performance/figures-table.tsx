@@ -1,4 +1,3 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { isBlankName } from '@/lib/jobs/links';
 import {
@@ -10,6 +9,7 @@ import {
   type Sort,
   performanceParams,
 } from '@/lib/performance/filters';
+import { Link } from '../link';
 import { useCount, useDuration } from '../quantities';
 import { RubyClassName } from '../ui/class-name';
 import { classHref, jobsHref } from './performance-links';
@@ -123,7 +123,7 @@ function HeadRow({ groupBy, filter, path }: Pick<Props, 'groupBy' | 'filter' | '
     </th>
   );
   return (
-    <tr className="border-b border-line bg-sunken text-[13px] text-soft">
+    <tr className="border-b border-line bg-sunken text-sm text-soft">
       {head('name', t(`names.${groupBy}`), 'text-left')}
       {head('executions', t('executions'))}
       {head('failures', t('failures'))}
@@ -166,7 +166,7 @@ function FiguresRow({
   const formatTime = (value: number | null) => (value === null ? never : duration(value));
   const renderPrevious = (text: string | null) =>
     hasPreviousPeriod && (
-      <span className="block text-[12px] text-soft">{t('before', { value: text ?? never })}</span>
+      <span className="block text-xs text-soft">{t('before', { value: text ?? never })}</span>
     );
   const cellClass = 'px-2 py-1.5 text-right whitespace-nowrap align-top';
   const nameFilter =
@@ -229,7 +229,7 @@ function NameCell({
   return (
     <th
       scope="row"
-      className="max-w-80 min-w-48 px-2 py-1.5 text-left align-top font-mono text-[13px] font-normal any-break"
+      className="max-w-80 min-w-48 px-2 py-1.5 text-left align-top font-mono text-sm font-normal any-break"
     >
       {groupBy === 'class' && !isBlankName(name) ? (
         <Link

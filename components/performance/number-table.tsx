@@ -17,7 +17,7 @@ export function NumberTable({
   const cellClass = 'px-2 py-1 text-right whitespace-nowrap';
   return (
     <div className="max-h-72 overflow-auto" tabIndex={0} role="group" aria-label={title}>
-      <table className="w-full border-collapse text-[13px]">
+      <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{title}</caption>
         <thead>
           <tr className="border-b border-line text-soft">

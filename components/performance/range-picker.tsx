@@ -42,9 +42,9 @@ export function RangePicker({
         })}
       />
       <details open={filter.range === 'custom'} className="min-w-0">
-        <summary className="py-1 text-[13px] text-accent">{t('ranges.custom')}</summary>
+        <summary className="py-1 text-sm text-accent">{t('ranges.custom')}</summary>
         <form action={action} className="mt-1 flex flex-wrap items-end gap-2">
-          <label className="flex flex-col text-[13px] text-soft">
+          <label className="flex flex-col text-sm text-soft">
             {t('rangeFrom', { zone })}
             <input
               type="datetime-local"
@@ -54,7 +54,7 @@ export function RangePicker({
               className="control text-ink"
             />
           </label>
-          <label className="flex flex-col text-[13px] text-soft">
+          <label className="flex flex-col text-sm text-soft">
             {t('rangeTo', { zone })}
             <input
               type="datetime-local"

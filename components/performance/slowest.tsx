@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Measurement } from '@/lib/performance/filters';
+import { Link } from '../link';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 
@@ -18,7 +18,7 @@ export function Slowest({ now }: { now: Measurement }) {
         {t('slowest')}
       </h2>
       {now.accuracy.kind === 'sample' && (
-        <p className="mb-1.5 text-[13px] text-soft">{t('slowestOfSample')}</p>
+        <p className="mb-1.5 text-sm text-soft">{t('slowestOfSample')}</p>
       )}
       <div
         className="overflow-x-auto rounded-md border border-line"
@@ -28,7 +28,7 @@ export function Slowest({ now }: { now: Measurement }) {
       >
         <table className="w-full border-collapse">
           <thead>
-            <tr className="border-b border-line bg-sunken text-[13px] text-soft">
+            <tr className="border-b border-line bg-sunken text-sm text-soft">
               <th scope="col" className="px-2.5 py-1.5 text-left font-normal">
                 {t('execution')}
               </th>
@@ -42,10 +42,7 @@ export function Slowest({ now }: { now: Measurement }) {
           <tbody>
             {now.slowest.map((execution) => (
               <tr key={execution.id} className="border-b border-line last:border-0">
-                <th
-                  scope="row"
-                  className="px-2.5 py-1.5 text-left font-mono text-[12.5px] font-normal"
-                >
+                <th scope="row" className="px-2.5 py-1.5 text-left font-mono text-xs font-normal">
                   <Link
                     href={`/jobs/${execution.jobId}#${execution.id}`}
                     prefetch={false}
@@ -59,7 +56,7 @@ export function Slowest({ now }: { now: Measurement }) {
                 <td className={cellClass}>
                   {execution.wait === null ? never : duration(execution.wait)}
                 </td>
-                <td className={`${cellClass} font-mono text-[13px]`}>
+                <td className={`${cellClass} font-mono text-sm`}>
                   {isBlankName(execution.queueName) ? t('noName') : execution.queueName}
                 </td>
                 <td className={cellClass}>

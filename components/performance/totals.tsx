@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Performance } from '@/lib/performance/filters';
+import { Link } from '../link';
 import { useCount, useDuration } from '../quantities';
 import { jobsHref } from './performance-links';
 
@@ -81,10 +81,10 @@ export function Totals({
     >
       {figures.map(([key, value, previousValue]) => (
         <div key={key} className="bg-canvas px-3 py-2" data-figure={key}>
-          <dt className="text-[12.5px] text-soft">{t(key)}</dt>
+          <dt className="text-xs text-soft">{t(key)}</dt>
           <dd className="text-base font-semibold">{value}</dd>
           {previousValue !== null && (
-            <dd className="text-[12px] text-soft">{t('before', { value: previousValue })}</dd>
+            <dd className="text-xs text-soft">{t('before', { value: previousValue })}</dd>
           )}
         </div>
       ))}

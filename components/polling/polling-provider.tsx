@@ -25,7 +25,6 @@ const SCROLL_END_MS = 1_000;
 export const WITH_LIST_META = { withList: true };
 
 interface Polling {
-  basePath: string;
   /** Pauses polling while something is open or selected; returns the function that resumes it. */
   pause(): () => void;
   /** Registers a polled part of the screen; returns the function that unregisters it. */
@@ -112,11 +111,9 @@ function useIsScrolling(): boolean {
 
 /** Provides the polling interval: the viewer's setting, at least the server's `minSeconds`. */
 export function PollingProvider({
-  basePath,
   minSeconds,
   children,
 }: {
-  basePath: string;
   minSeconds: number;
   children: ReactNode;
 }) {
@@ -160,8 +157,8 @@ export function PollingProvider({
   const intervalMs: number | false =
     seconds > 0 && pauses === 0 && !isHidden && !isScrolling ? seconds * 1000 : false;
   const polling = useMemo(
-    () => ({ basePath, pause, registerPoll, refresh, generation }),
-    [basePath, pause, registerPoll, refresh, generation],
+    () => ({ pause, registerPoll, refresh, generation }),
+    [pause, registerPoll, refresh, generation],
   );
   const settings = useMemo(
     () => ({

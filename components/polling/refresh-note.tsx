@@ -9,7 +9,7 @@ export function RefreshNote({ at, error }: { at: number; error: unknown }) {
   const code = gatewayCode(error);
   const format = useFormatter();
   return (
-    <p role="status" className="text-[13px] text-warn">
+    <p role="status" className="text-sm text-warn">
       {code && <>{t(`errors.${code}`)} </>}
       {t('polling.failed', {
         time: format.dateTime(new Date(at), {

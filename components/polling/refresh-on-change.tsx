@@ -2,8 +2,8 @@
 
 import { useRouter } from 'next/navigation';
 import { useEffect, useEffectEvent } from 'react';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
-import { usePolling } from './polling-provider';
 import { RefreshNote } from './refresh-note';
 import { usePollingQuery } from './use-polling-query';
 
@@ -18,10 +18,10 @@ interface Version {
  */
 export function RefreshOnChange({ endpoint, version }: { endpoint: string; version: string }) {
   const router = useRouter();
-  const { basePath } = usePolling();
+  const href = useHref();
   const { data, error, dataUpdatedAt } = usePollingQuery<Version>({
     key: [endpoint],
-    fetch: (signal) => fetchJson<Version>(basePath + endpoint, signal),
+    fetch: (signal) => fetchJson<Version>(href(endpoint), signal),
     initial: { version },
   });
   const isDeleted = error?.message === 'not_found';

@@ -1,5 +1,6 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { type RefObject, useEffect, useRef, useState } from 'react';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
 import { usePolling, usePollingSettings } from './polling-provider';
 
@@ -79,7 +80,7 @@ export function usePollingQuery<T>({
 
 /** The data of a list, polled from `endpoint` while the element with `listRef` is on the screen. */
 export function usePolledList<T>(endpoint: string, initial: T) {
-  const { basePath } = usePolling();
+  const href = useHref();
   const listRef = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(listRef);
   const {
@@ -88,7 +89,7 @@ export function usePolledList<T>(endpoint: string, initial: T) {
     dataUpdatedAt,
   } = usePollingQuery({
     key: [endpoint],
-    fetch: (signal) => fetchJson<T>(basePath + endpoint, signal),
+    fetch: (signal) => fetchJson<T>(href(endpoint), signal),
     initial,
     enabled: onScreen,
   });

@@ -29,7 +29,7 @@ export function ProcessCard({
     >
       <ProcessHead process={process} />
       {process.tooLarge && (
-        <p className="mt-1 flex items-center gap-1 text-[13px] text-warn">
+        <p className="mt-1 flex items-center gap-1 text-sm text-warn">
           <Icon name="warning" className="size-3.5" />
           {t('tooLarge')}
         </p>
@@ -71,22 +71,20 @@ function ProcessHead({ process }: { process: ProcessRow }) {
           </span>
           {reportedState?.basename || t('noTitle')}
         </h2>
-        <span className="min-w-0 text-[13px] any-break text-soft">
+        <span className="min-w-0 text-sm any-break text-soft">
           PID <span className="font-mono text-ink">{reportedState?.pid ?? dash}</span> @{' '}
           <span className="font-mono text-ink">{reportedState?.hostname ?? dash}</span>
         </span>
         {reportedState?.memory !== null && reportedState?.memory !== undefined && (
-          <span className="text-[13px] whitespace-nowrap">
+          <span className="text-sm whitespace-nowrap">
             {t('memory', { number: count(Math.floor(reportedState.memory / 1024)) })}
           </span>
         )}
       </div>
       {reportedState?.proctitle && reportedState.proctitle !== reportedState.basename && (
-        <p className="mt-0.5 font-mono text-[12.5px] any-break text-soft">
-          {reportedState.proctitle}
-        </p>
+        <p className="mt-0.5 font-mono text-xs any-break text-soft">{reportedState.proctitle}</p>
       )}
-      <p className="mt-0.5 font-mono text-[12px] break-all text-soft">{process.id}</p>
+      <p className="mt-0.5 font-mono text-xs break-all text-soft">{process.id}</p>
     </>
   );
 }
@@ -161,7 +159,7 @@ function Fact({
 }) {
   return (
     <div
-      className={`min-w-0 text-[13px] ${isWide ? 'max-sm:col-span-2 max-sm:flex max-sm:gap-x-2' : ''}`}
+      className={`min-w-0 text-sm ${isWide ? 'max-sm:col-span-2 max-sm:flex max-sm:gap-x-2' : ''}`}
     >
       <dt className="any-break text-soft">{label}</dt>
       <dd title={title} className={`any-break ${isWarning ? 'text-warn' : ''}`}>

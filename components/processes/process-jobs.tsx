@@ -1,7 +1,7 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { isBlankName } from '@/lib/jobs/links';
 import type { ProcessRow } from '@/lib/processes/queries';
+import { Link } from '../link';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 
@@ -11,10 +11,10 @@ export function ProcessJobs({ process }: { process: ProcessRow }) {
   const jobs = useTranslations('jobs');
   const countText = useCountText();
   const { text } = countText(process.running);
-  if (process.jobs.length === 0) return <p className="mt-2 text-[13px] text-soft">{t('noJobs')}</p>;
+  if (process.jobs.length === 0) return <p className="mt-2 text-sm text-soft">{t('noJobs')}</p>;
   const isDead = process.state === 'dead';
   return (
-    <div className="mt-2 text-[13px]">
+    <div className="mt-2 text-sm">
       <h3 className={isDead ? 'text-warn' : 'text-soft'}>
         {t(isDead ? 'heldJobs' : 'runningJobs')}
         <Link

@@ -1,13 +1,13 @@
 'use client';
 
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { useRef, useState } from 'react';
 import type { ProcessState } from '@/lib/good-job/processes';
 import type { ProcessesPage } from '@/lib/processes/queries';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
+import { Link } from '../link';
 import { Pager } from '../pager';
-import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { useCountText } from '../quantities';
@@ -44,7 +44,7 @@ function tabHref(tab: ProcessState | null, queueName: string | null): string {
 /** The processes with their reported state and their jobs, polled. */
 export function ProcessList({ endpoint, initial, params, state, queueName, raw }: Props) {
   const t = useTranslations('processes');
-  const { basePath } = usePolling();
+  const href = useHref();
   const countText = useCountText();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
@@ -55,7 +55,7 @@ export function ProcessList({ endpoint, initial, params, state, queueName, raw }
     dataUpdatedAt,
   } = usePollingQuery({
     key: [endpoint],
-    fetch: (signal) => fetchJson<ProcessesPage>(basePath + endpoint, signal),
+    fetch: (signal) => fetchJson<ProcessesPage>(href(endpoint), signal),
     initial,
     enabled: onScreen,
   });

@@ -1,6 +1,6 @@
 import { useTranslations } from 'next-intl';
 import { useState } from 'react';
-import { usePolling } from '../polling/polling-provider';
+import { useHref } from '../application';
 import { RawJson } from '../raw-json';
 import { Button, buttonClass } from '../ui/button';
 import { JsonBlock } from '../ui/json-block';
@@ -20,7 +20,7 @@ export function ProcessRaw({
   otherKeys: string[];
 }) {
   const t = useTranslations('processes');
-  const { basePath } = usePolling();
+  const href = useHref();
   const [isOpen, setOpen] = useState(open);
   if (raw)
     return (
@@ -32,7 +32,7 @@ export function ProcessRaw({
     <div className="mt-2">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <a
-          href={`${basePath}/processes?raw=${id}#process-${id}`}
+          href={href(`/processes?raw=${id}#process-${id}`)}
           className={`${buttonClass()} no-js-only`}
         >
           {t('rawShow')}
@@ -46,7 +46,7 @@ export function ProcessRaw({
           {t(isOpen ? 'rawHide' : 'rawShow')}
         </Button>
         {otherKeys.length > 0 && (
-          <span className="text-[13px] any-break text-soft">
+          <span className="text-sm any-break text-soft">
             {t('otherKeys', { keys: otherKeys.join(', ') })}
           </span>
         )}

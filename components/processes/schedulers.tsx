@@ -10,17 +10,17 @@ type Scheduler = NonNullable<ProcessRow['reportedState']>['schedulers'][number];
 export function Schedulers({ schedulers, total }: { schedulers: Scheduler[]; total: number }) {
   const t = useTranslations('processes');
   const count = useCount();
-  if (total === 0) return <p className="mt-2 text-[13px] text-soft">{t('noSchedulers')}</p>;
+  if (total === 0) return <p className="mt-2 text-sm text-soft">{t('noSchedulers')}</p>;
   return (
     <div className="mt-2">
-      <h3 className="text-[13px] text-soft">{t('schedulers')}</h3>
+      <h3 className="text-sm text-soft">{t('schedulers')}</h3>
       <ul className="mt-0.5 flex flex-col gap-1">
         {schedulers.map((scheduler, n) => (
           <SchedulerLine key={n} scheduler={scheduler} />
         ))}
       </ul>
       {total > schedulers.length && (
-        <p className="text-[13px] text-soft">
+        <p className="text-sm text-soft">
           {t('moreSchedulers', {
             count: total - schedulers.length,
             number: count(total - schedulers.length),
@@ -49,7 +49,7 @@ function SchedulerLine({ scheduler }: { scheduler: Scheduler }) {
   return (
     <li
       title={name ?? undefined}
-      className="flex min-w-0 flex-wrap items-baseline gap-x-4 rounded bg-sunken px-2 py-1 text-[13px]"
+      className="flex min-w-0 flex-wrap items-baseline gap-x-4 rounded bg-sunken px-2 py-1 text-sm"
     >
       <span className="min-w-0 font-mono any-break">
         <span className="text-soft">queues=</span>

@@ -1,7 +1,8 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import { type QueueFilter, queueFilterParams } from '@/lib/queues/filters';
+import { Link } from '../link';
 import { Button, buttonClass } from '../ui/button';
 
 /** Filters the queues by name: a plain GET form, so that it works without JavaScript. */
@@ -11,12 +12,12 @@ export function QueueFilterForm({ filter }: { filter: QueueFilter }) {
   return (
     <form
       role="search"
-      action={`${env().basePath}/queues`}
+      action={href(currentApplication(), '/queues')}
       className="mb-3 flex flex-wrap items-end gap-2"
     >
       <input type="hidden" name="range" value={range} />
       <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">
-        <span className="text-[13px] text-soft">{t('queues.nameFilter')}</span>
+        <span className="text-sm text-soft">{t('queues.nameFilter')}</span>
         <input
           name="queue_name"
           defaultValue={name ?? ''}

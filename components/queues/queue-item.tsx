@@ -1,8 +1,8 @@
-import Link from 'next/link';
 import { useFormatter, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Count } from '@/lib/jobs/types';
 import { type QueueRow, RANGES, type Range, queueJobsHref } from '@/lib/queues/filters';
+import { Link } from '../link';
 import { useCount, useCountText, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Icon } from '../ui/icon';
@@ -110,7 +110,7 @@ function Cell({
   return (
     <div
       className={
-        'flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-[13px] lg:block ' +
+        'flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-sm lg:block ' +
         (isText ? 'col-span-full lg:col-span-1 ' : 'lg:text-right ') +
         (isWarning ? 'text-warn' : '')
       }
@@ -165,7 +165,7 @@ function Warnings({ queue }: { queue: QueueRow }) {
   const t = useTranslations();
   if (!queue.paused && !queue.unserved) return null;
   return (
-    <span className="mt-0.5 flex flex-wrap gap-x-3 text-[13px] text-warn">
+    <span className="mt-0.5 flex flex-wrap gap-x-3 text-sm text-warn">
       {queue.unserved && (
         <span className="inline-flex items-center gap-1">
           <Icon name="lost" className="size-3.5" />

@@ -37,7 +37,7 @@ export function QueueList({
       <div className="rounded-md border border-line">
         <div
           aria-hidden="true"
-          className={`border-b border-line bg-sunken px-3 py-1.5 text-[13px] text-soft max-lg:hidden ${QUEUE_GRID}`}
+          className={`border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft max-lg:hidden ${QUEUE_GRID}`}
         >
           <div>{t('queue')}</div>
           {[
@@ -103,7 +103,7 @@ function MeasurementNote({ page, range }: { page: QueuesPage; range: Range }) {
       : t('scannedAll', { number: finished, range: rangeText });
   };
   return (
-    <div className="mt-2 flex flex-col gap-0.5 text-[13px] text-soft">
+    <div className="mt-2 flex flex-col gap-0.5 text-sm text-soft">
       <p>
         {sourceText()} {t('waitHint')}
       </p>

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { useEffect, useEffectEvent } from 'react';
+import { type RefObject, useEffect, useEffectEvent } from 'react';
 import { SearchOptions } from './search-options';
 import type { TokenAtCaret } from './token-at';
 import { type Option, useCompletion } from './use-completion';
@@ -12,6 +12,8 @@ interface Props {
   caret: number;
   token: TokenAtCaret;
   active: number;
+  /** The search box. */
+  anchor: RefObject<HTMLElement | null>;
   onChoose: (option: Option) => void;
   /** Called with the current options. */
   onOptions: (options: Option[]) => void;
@@ -24,6 +26,7 @@ export default function Completion({
   caret,
   token,
   active,
+  anchor,
   onChoose,
   onOptions,
 }: Props) {
@@ -42,6 +45,7 @@ export default function Completion({
       label={t('suggestions')}
       options={options}
       active={active}
+      anchor={anchor}
       onChoose={onChoose}
     />
   ) : null;

@@ -32,12 +32,12 @@ function Examples() {
   const t = useTranslations('searchHelp');
   return (
     <div className="w-[30rem] max-w-full max-sm:w-auto">
-      <p className="text-[13px]">{t('intro')}</p>
+      <p className="text-sm">{t('intro')}</p>
       <dl className="mt-2 grid grid-cols-1 gap-x-4 gap-y-1 sm:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
         {EXAMPLES.map(([example, key]) => (
           <div key={key} className="contents">
-            <dt className="font-mono text-[12.5px] any-break">{example}</dt>
-            <dd className="text-[13px] text-soft max-sm:mb-1">{t(key)}</dd>
+            <dt className="font-mono text-xs any-break">{example}</dt>
+            <dd className="text-sm text-soft max-sm:mb-1">{t(key)}</dd>
           </div>
         ))}
       </dl>

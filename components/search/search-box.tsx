@@ -189,6 +189,7 @@ export function SearchBox(props: Props) {
   const t = useTranslations('search');
   const optionsId = `${useId()}-options`;
   const box = useSearchBox(props);
+  const frame = useRef<HTMLDivElement>(null);
   const { input, query, list, visibleChips } = box;
   return (
     <div className="js-only mb-3 flex flex-wrap items-start gap-2">
@@ -200,7 +201,7 @@ export function SearchBox(props: Props) {
           box.submit();
         }}
       >
-        <div className="relative min-w-0 flex-1 basis-72 max-sm:basis-full">
+        <div ref={frame} className="min-w-0 flex-1 basis-72 max-sm:basis-full">
           <div
             className={
               'flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent ' +
@@ -225,6 +226,7 @@ export function SearchBox(props: Props) {
                 caret={query.caret}
                 token={query.token}
                 active={list.active}
+                anchor={frame}
                 onChoose={box.applyOption}
                 onOptions={list.setOptions}
               />
@@ -272,7 +274,7 @@ function QueryInput({
       spellCheck={false}
       enterKeyHint="search"
       className={
-        'min-w-24 flex-1 bg-transparent py-0.5 font-mono text-[13px] outline-none ' +
+        'min-w-24 flex-1 bg-transparent py-0.5 font-mono text-sm outline-none ' +
         'placeholder:font-sans placeholder:text-soft'
       }
       onChange={(event) => {

@@ -44,7 +44,7 @@ export function SearchChips({ chips, onEdit, onRemove, onLeave }: Props) {
             onClick={() => onEdit(n)}
             onKeyDown={(event) => onKeyDown(event, n)}
             title={chip.problem ? t(`problems.${chip.problem}`) : t('edit')}
-            className="min-h-[24px] min-w-[24px] cursor-text px-1.5 py-0.5 text-left font-mono text-[13px] any-break"
+            className="min-h-[24px] min-w-[24px] cursor-text px-1.5 py-0.5 text-left font-mono text-sm any-break"
           >
             {chip.problem && (
               <>

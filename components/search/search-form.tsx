@@ -1,5 +1,6 @@
 import { useTranslations } from 'next-intl';
-import { env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import type { ChipTerm } from '../jobs/query-terms';
 import { buttonClass } from '../ui/button';
 
@@ -17,7 +18,7 @@ export function SearchForm({
   return (
     <form
       role="search"
-      action={env().basePath + path}
+      action={href(currentApplication(), path)}
       className="no-js-only mb-3 flex flex-wrap gap-2"
     >
       {['state', 'sort', 'limit'].flatMap((name) =>
@@ -29,7 +30,7 @@ export function SearchForm({
         defaultValue={chips.map(({ text }) => text).join(' ')}
         autoComplete="off"
         spellCheck={false}
-        className="control min-h-9 min-w-0 flex-1 basis-64 font-mono text-[13px]"
+        className="control min-h-9 min-w-0 flex-1 basis-64 font-mono text-sm"
       />
       <button type="submit" className={`${buttonClass('primary')} min-h-9`}>
         {t('search')}

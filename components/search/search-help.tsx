@@ -3,11 +3,12 @@
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import { usePausePolling } from '../polling/polling-provider';
+import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
-import { Popover } from '../ui/popover';
+import { Panel } from '../ui/panel';
 
-// Loaded when the popover first opens.
+// Loaded when the panel first opens.
 const HelpPanel = lazyScript(() => import('./help-panel'));
 
 /** A button that opens the explanation of the query language. */
@@ -16,10 +17,10 @@ export function SearchHelp() {
   const [open, setOpen] = useState(false);
   usePausePolling(open);
   return (
-    <Popover
+    <Panel
       label={t('help')}
       onOpenChange={setOpen}
-      className="min-h-9"
+      buttonClassName={`${buttonClass()} min-h-9`}
       button={<Icon name="help" />}
     >
       {() => (
@@ -27,6 +28,6 @@ export function SearchHelp() {
           <HelpPanel />
         </Suspense>
       )}
-    </Popover>
+    </Panel>
   );
 }

@@ -4,11 +4,12 @@ import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
 import type { ChipTerm } from '../jobs/query-terms';
 import { usePausePolling } from '../polling/polling-provider';
+import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
-import { Popover } from '../ui/popover';
+import { Panel } from '../ui/panel';
 
-// Loaded when the popover first opens.
+// Loaded when the panel first opens.
 const TimePanel = lazyScript(() => import('./time-panel'));
 
 export interface SearchProps {
@@ -25,9 +26,9 @@ export function TimeFilter({ path, params, chips }: SearchProps) {
   usePausePolling(open);
   const hasTimeFilter = chips.some(({ time }) => time !== null);
   return (
-    <Popover
+    <Panel
       label={t('label')}
-      className="min-h-9"
+      buttonClassName={`${buttonClass()} min-h-9`}
       onOpenChange={setOpen}
       button={
         <>
@@ -41,6 +42,6 @@ export function TimeFilter({ path, params, chips }: SearchProps) {
           <TimePanel path={path} params={params} chips={chips} />
         </Suspense>
       )}
-    </Popover>
+    </Panel>
   );
 }

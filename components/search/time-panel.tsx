@@ -5,7 +5,7 @@ import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, useState } from 'react';
 import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
 import { Button, buttonClass } from '../ui/button';
-import { useClosePopover } from '../ui/popover';
+import { useClosePanel } from '../ui/panel';
 import { searchHref } from './search-href';
 import type { SearchProps } from './time-filter';
 import { timeTerm } from './time-term';
@@ -40,7 +40,7 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
   const t = useTranslations('search.time');
   const fields = useTranslations('search.fields');
   const spans = useTranslations('search.spans');
-  const close = useClosePopover();
+  const close = useClosePanel();
   const router = useRouter();
   const zone = useTimeZone() ?? 'UTC';
   const [field, setField] = useState<Field>(
@@ -61,7 +61,7 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
     );
   return (
     <div className="flex w-64 max-w-full max-sm:w-auto flex-col gap-3">
-      <label className="text-[13px] text-soft">
+      <label className="text-sm text-soft">
         {t('field')}
         <select
           value={field}
@@ -123,13 +123,13 @@ function RangeForm({
   return (
     <form onSubmit={setRange} className="flex flex-col gap-2 border-t border-line pt-2">
       {(['from', 'to'] as const).map((name) => (
-        <label key={name} className="text-[13px] text-soft">
+        <label key={name} className="text-sm text-soft">
           {t(name, { zone })}
           <input type="datetime-local" step={1} name={name} className={INPUT_CLASS} />
         </label>
       ))}
       {hasProblem && (
-        <p role="alert" className="text-[13px] text-danger">
+        <p role="alert" className="text-sm text-danger">
           {t('bad')}
         </p>
       )}

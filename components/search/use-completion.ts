@@ -2,8 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
 import type { Completion } from '@/lib/jobs/suggestions';
+import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
-import { usePolling } from '../polling/polling-provider';
 import type { TokenAtCaret } from './token-at';
 
 export interface Option {
@@ -71,14 +71,14 @@ export function useCompletion(
   { field, prefix }: TokenAtCaret,
 ): Option[] {
   const t = useTranslations();
-  const { basePath } = usePolling();
+  const href = useHref();
   // A word of one letter matches too much to be useful.
   const needsValues = field === null ? prefix.length > 1 : field !== 'state' && !TIMES.has(field);
   const path = `/api/jobs/completion?${new URLSearchParams({ text: query, at: String(caret) })}`;
   const debouncedPath = useDebounced(path);
   const { data } = useQuery({
     queryKey: [debouncedPath],
-    queryFn: ({ signal }) => fetchJson<Completion>(basePath + debouncedPath, signal),
+    queryFn: ({ signal }) => fetchJson<Completion>(href(debouncedPath), signal),
     enabled: needsValues && debouncedPath === path,
     staleTime: 10_000,
     retry: false,

@@ -3,10 +3,10 @@
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useLocale, useTimeZone, useTranslations } from 'next-intl';
 import { type ReactNode, useSyncExternalStore } from 'react';
-import { usePolling } from '../polling/polling-provider';
+import { useHref } from '../application';
 import { buttonClass } from '../ui/button';
-import { DropDown } from '../ui/drop-down';
 import { Icon } from '../ui/icon';
+import { Panel } from '../ui/panel';
 
 const LANGUAGES = [
   ['ja', '日本語'],
@@ -27,7 +27,7 @@ export function Preferences() {
   const t = useTranslations('prefs');
   const locale = useLocale();
   const zone = useTimeZone();
-  const { basePath } = usePolling();
+  const url = useHref();
   const pathname = usePathname();
   const params = useSearchParams();
   // Only the browser knows its zone; null during server rendering.
@@ -45,7 +45,7 @@ export function Preferences() {
     const next = new URLSearchParams(params);
     next.delete('locale');
     next.set(name, value);
-    return `${basePath}${pathname === '/' ? '/jobs' : pathname}?${next}`;
+    return url(`${pathname}?${next}`);
   };
   const renderChoice = (
     name: string,
@@ -78,24 +78,31 @@ export function Preferences() {
           {otherLanguage[1]}
         </a>
       )}
-      <DropDown summary={<Icon name="settings" />} label={t('label')} className="flex w-max gap-4">
-        <Group title={t('theme')}>
-          {(['auto', 'light', 'dark'] as const).map((name) =>
-            renderChoice('_theme', name, t(`themes.${name}`), theme === name),
-          )}
-        </Group>
-        <Group title={t('timeZone')}>
-          {ZONES.map(([name, label]) => renderChoice('_time_zone', name, label, zone === name))}
-          {browserZone &&
-            !ZONES.some(([name]) => name === browserZone) &&
-            renderChoice(
-              '_time_zone',
-              browserZone,
-              t('browserZone', { zone: browserZone }),
-              zone === browserZone,
+      <Panel
+        button={<Icon name="settings" />}
+        label={t('label')}
+        placement="top-start"
+        className="p-3"
+      >
+        <div className="flex w-max gap-4">
+          <Group title={t('theme')}>
+            {(['auto', 'light', 'dark'] as const).map((name) =>
+              renderChoice('_theme', name, t(`themes.${name}`), theme === name),
             )}
-        </Group>
-      </DropDown>
+          </Group>
+          <Group title={t('timeZone')}>
+            {ZONES.map(([name, label]) => renderChoice('_time_zone', name, label, zone === name))}
+            {browserZone &&
+              !ZONES.some(([name]) => name === browserZone) &&
+              renderChoice(
+                '_time_zone',
+                browserZone,
+                t('browserZone', { zone: browserZone }),
+                zone === browserZone,
+              )}
+          </Group>
+        </div>
+      </Panel>
     </div>
   );
 }
@@ -103,7 +110,7 @@ export function Preferences() {
 function Group({ title, children }: { title: string; children: ReactNode }) {
   return (
     <div>
-      <p className="px-2 pb-1 text-[13px] text-soft">{title}</p>
+      <p className="px-2 pb-1 text-sm text-soft">{title}</p>
       <ul>{children}</ul>
     </div>
   );

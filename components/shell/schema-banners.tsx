@@ -2,9 +2,7 @@ import { useTranslations } from 'next-intl';
 import type { DetectedSchema } from '@/lib/good-job/tables';
 import { Banner } from '../ui/banner';
 
-const renderCode = (chunks: React.ReactNode) => (
-  <code className="font-mono text-[13px]">{chunks}</code>
-);
+const renderCode = (chunks: React.ReactNode) => <code className="font-mono text-sm">{chunks}</code>;
 
 /** A banner with the remedy for each problem of the tables, the grants or the console's schema. */
 export function SchemaBanners({

@@ -1,15 +1,18 @@
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
-import type { ReactNode } from 'react';
-import { env } from '@/lib/config/environment';
+import { type ReactNode, Suspense } from 'react';
+import { CONSOLE_VERSION, env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { applicationName } from '@/lib/core/href';
 import type { Badges } from '@/lib/navigation/counts';
+import { Link } from '../link';
 import { IconSprite } from '../ui/icon-sprite';
-import { NavLinks } from './nav-links';
-import { PollingSelect } from './polling-select';
+import { BottomBar } from './bottom-bar';
+import { NavigationProgress } from './navigation-progress';
 import { Preferences } from './preferences';
+import { Sidebar } from './sidebar';
 import { ViewerMenu } from './viewer-menu';
 
-/** The layout of every page: header with navigation and settings, then the content. */
+/** The frame of every page: navigation and settings, then the content. */
 export function Shell({
   badges = null,
   children,
@@ -18,9 +21,21 @@ export function Shell({
   children: ReactNode;
 }) {
   const t = useTranslations();
+  const foot = (
+    <div className="flex flex-wrap items-center gap-1">
+      <Preferences />
+      <ViewerMenu />
+      <span className="rail-hidden px-2 text-xs text-faint">
+        {t('nav.version', { version: CONSOLE_VERSION })}
+      </span>
+    </div>
+  );
   return (
     <>
       <IconSprite />
+      <Suspense>
+        <NavigationProgress />
+      </Suspense>
       <a
         href="#content"
         className={
@@ -30,36 +45,42 @@ export function Shell({
       >
         {t('app.skip')}
       </a>
-      <header className="border-b border-line bg-sunken">
-        <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
-          <Link
-            href="/jobs"
-            prefetch={false}
-            className="font-semibold whitespace-nowrap text-ink no-underline"
-          >
-            {t('app.name')}
-          </Link>
-          {env().demo && (
-            <span
-              title={t('app.demoHint')}
-              className="rounded bg-warn-wash px-1.5 text-[13px] font-medium whitespace-nowrap text-warn"
-            >
-              {t('app.demo')}
-            </span>
-          )}
-          <nav aria-label={t('nav.label')} className="order-last -mx-1 basis-full">
-            <NavLinks badges={badges} />
-          </nav>
-          <div className="ml-auto flex items-center gap-1">
-            <PollingSelect />
-            <Preferences />
-            <ViewerMenu />
-          </div>
-        </div>
-      </header>
-      <main id="content" className="mx-auto max-w-[90rem] px-4 py-4">
-        {children}
-      </main>
+      <div className="frame">
+        <Sidebar badges={badges} head={<Home />} foot={foot} />
+        <main id="content" className="min-w-0 px-3 pb-6 md:px-5">
+          {children}
+        </main>
+        <BottomBar badges={badges} foot={foot} />
+      </div>
+    </>
+  );
+}
+
+/** The application and its environment, which lead to the overview. */
+function Home() {
+  const t = useTranslations('app');
+  const application = currentApplication();
+  return (
+    <>
+      <Link
+        href="/"
+        prefetch={false}
+        data-color={application.color}
+        className="flex min-h-8 items-center gap-2.5 px-2 font-semibold text-ink no-underline"
+      >
+        <span aria-hidden="true" className="size-3 shrink-0 rounded-xs bg-(--environment)" />
+        <span className="rail-hidden min-w-0 any-break">
+          {applicationName(application) ?? t('name')}
+        </span>
+      </Link>
+      {env().demo && (
+        <span
+          title={t('demoHint')}
+          className="pill rail-hidden mx-2 my-1 self-start bg-warn-wash text-warn"
+        >
+          {t('demo')}
+        </span>
+      )}
     </>
   );
 }

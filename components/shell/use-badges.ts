@@ -1,8 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import type { Badges } from '@/lib/navigation/counts';
+import { useHref } from '../application';
 import { fetchJson, subscribeToBadges } from '../fetch-json';
-import { usePolling } from '../polling/polling-provider';
 
 const KEY = ['navigation'];
 const NONE: Badges = { counts: null, attention: null };
@@ -10,13 +10,13 @@ const NONE: Badges = { counts: null, attention: null };
 /** The navigation counts of the first paint, updated by every poll and after each action. */
 export function useBadges(initialBadges: Badges | null): Badges {
   const client = useQueryClient();
-  const { basePath } = usePolling();
+  const href = useHref();
   const { data } = useQuery({
     queryKey: KEY,
     queryFn: async ({ signal }) =>
       merge(
         client.getQueryData<Badges>(KEY),
-        await fetchJson<Badges>(`${basePath}/api/navigation`, signal),
+        await fetchJson<Badges>(href('/api/navigation'), signal),
       ),
     initialData: initialBadges ?? NONE,
     staleTime: Infinity,

@@ -4,19 +4,20 @@ import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
 import { escapeBidi } from '@/lib/core/text';
 import { buttonClass } from '../ui/button';
-import { DropDown } from '../ui/drop-down';
+import { Panel } from '../ui/panel';
 
 /** The viewer and their role, with a sign-out button if the console handles the sign-in. */
 export async function ViewerMenu() {
-  const { auth, basePath } = env();
+  const { auth } = env();
   const viewer = decodeViewer((await headers()).get(VIEWER_HEADER));
   if (auth.mode === 'none' || !viewer) return null;
   const t = await getTranslations('app');
   const role = t(`roles.${viewer.role}`);
   return (
-    <DropDown
-      className="w-72 max-w-[calc(100vw-2rem)]"
-      summary={
+    <Panel
+      className="w-72 p-3"
+      placement="top-start"
+      button={
         <>
           <span className="sr-only">{t('signedInAs')} </span>
           <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">
@@ -26,15 +27,15 @@ export async function ViewerMenu() {
         </>
       }
     >
-      <p className="text-[13px] text-soft">{t('signedInAs')}</p>
+      <p className="text-sm text-soft">{t('signedInAs')}</p>
       <p className="font-medium break-all">{escapeBidi(viewer.id)}</p>
       <p className="mt-2 font-medium">{role}</p>
       <p>{t(`roleMeans.${viewer.role}`)}</p>
       {auth.mode === 'oidc' && (
-        <form method="post" action={`${basePath}/auth/sign-out`} className="mt-3">
+        <form method="post" action={`${env().basePath}/auth/sign-out`} className="mt-3">
           <button className={buttonClass()}>{t('signOut')}</button>
         </form>
       )}
-    </DropDown>
+    </Panel>
   );
 }

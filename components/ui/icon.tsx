@@ -1,6 +1,6 @@
-import type { ICON_PATHS } from './icon-sprite';
+import type { IconName } from './icon-sprite';
 
-export type IconName = keyof typeof ICON_PATHS;
+export type { IconName };
 
 /** An icon of the sprite, hidden from screen readers because it repeats the adjacent text. */
 export function Icon({ name, className = '' }: { name: IconName; className?: string }) {

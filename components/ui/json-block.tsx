@@ -7,7 +7,7 @@ export function JsonBlock({ text, label }: { text: string; label: string }) {
       role="group"
       className={
         'max-h-[70vh] overflow-auto rounded-md border border-line bg-sunken px-3 py-2 font-mono ' +
-        'text-[12.5px] leading-normal break-words whitespace-pre-wrap text-ink any-break'
+        'text-xs leading-normal break-words whitespace-pre-wrap text-ink any-break'
       }
     >
       {text}

@@ -1,45 +1,69 @@
 'use client';
 
-import { Suspense, useState } from 'react';
+import { type RefObject, Suspense, useRef } from 'react';
 import { Icon } from './icon';
 import { lazyScript, preload } from './lazy-script';
 import { LinkButton } from './link-button';
-import type { MenuProps } from './menu-trigger';
 
 // Loaded when the viewer first hovers or focuses a menu.
-const loadMenu = () => import('./opened-menu');
-const OpenedMenu = lazyScript(loadMenu);
+const loadItems = () => import('./menu-items');
+const MenuItems = lazyScript(loadItems);
 
-/**
- * A row's menu. It renders only its button until the first use, because a list has hundreds of
- * them.
- */
+/** Time between the pointer press that dismisses a menu and the click that follows. */
+const DISMISS_MS = 300;
+
+export interface MenuItem {
+  key: string;
+  text: string;
+  /** Why the item is disabled; null if it is enabled. */
+  reason: string | null;
+  isDestructive?: boolean;
+  onSelect: () => void;
+}
+
+export interface MenuProps {
+  label: string;
+  /** URL (with the base path) of a page with the same actions, for viewers without JavaScript. */
+  href: string;
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  trigger: RefObject<HTMLElement | null>;
+  items: () => MenuItem[];
+}
+
+/** A row's menu. Only its button is rendered while it is closed: a list has hundreds of them. */
 export function Menu(props: MenuProps) {
-  const [openedBy, setOpenedBy] = useState<'keyboard' | 'pointer' | null>(null);
-  const { label, href, trigger, onOpenChange } = props;
-  const openMenu = (byKeyboard: boolean) => {
-    setOpenedBy(byKeyboard ? 'keyboard' : 'pointer');
-    onOpenChange(true);
+  const { label, href, trigger, open, onOpenChange } = props;
+  // A click on the button of an open menu first dismisses the menu, and must not open it again.
+  const closedAt = useRef(-Infinity);
+  const changeOpen = (isOpen: boolean) => {
+    if (!isOpen) closedAt.current = performance.now();
+    onOpenChange(isOpen);
   };
-  const button = (
-    <LinkButton
-      ref={trigger}
-      href={href}
-      aria-haspopup="menu"
-      aria-expanded={openedBy !== null}
-      aria-label={label}
-      onPointerEnter={() => preload(loadMenu)}
-      onFocus={() => preload(loadMenu)}
-      onPress={openMenu}
-      onKeyDown={(event) => event.key === 'ArrowDown' && openMenu(true)}
-    >
-      <Icon name="more" />
-    </LinkButton>
-  );
-  if (!openedBy) return button;
   return (
-    <Suspense fallback={button}>
-      <OpenedMenu {...props} byKeyboard={openedBy === 'keyboard'} />
-    </Suspense>
+    <>
+      <LinkButton
+        ref={trigger}
+        href={href}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label={label}
+        onPointerEnter={() => preload(loadItems)}
+        onFocus={() => preload(loadItems)}
+        onPress={() => performance.now() - closedAt.current > DISMISS_MS && changeOpen(!open)}
+        onKeyDown={(event) => {
+          if (event.key !== 'ArrowDown') return;
+          event.preventDefault();
+          onOpenChange(true);
+        }}
+      >
+        <Icon name="more" />
+      </LinkButton>
+      {open && (
+        <Suspense>
+          <MenuItems {...props} onOpenChange={changeOpen} />
+        </Suspense>
+      )}
+    </>
   );
 }

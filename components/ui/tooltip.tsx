@@ -4,17 +4,13 @@ import {
   type ReactElement,
   type ReactNode,
   type Ref,
-  Suspense,
   cloneElement,
   useEffect,
   useId,
   useRef,
   useState,
 } from 'react';
-import { lazyScript } from './lazy-script';
-
-// Loaded when the first tooltip opens.
-const TooltipContent = lazyScript(() => import('./tooltip-content'));
+import { Floating } from './floating';
 
 const OPEN_DELAY_MS = 200;
 /** Long enough to move the pointer from the child to the content. */
@@ -71,11 +67,16 @@ export function Tooltip({
         onBlur: () => scheduleOpen(false, 0),
       })}
       {open && (
-        <Suspense>
-          <TooltipContent id={id} anchor={child} {...pointerHandlers}>
-            {content}
-          </TooltipContent>
-        </Suspense>
+        <Floating
+          anchor={child}
+          placement="top"
+          id={id}
+          role="tooltip"
+          className="max-w-[min(36rem,90vw)] px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap"
+          {...pointerHandlers}
+        >
+          {content}
+        </Floating>
       )}
     </>
   );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import packageJson from '../../package.json' with { type: 'json' };
 import { type AuthConfig, authSchema, readAuthConfig } from './authentication';
 import {
   REDACTION_VARIABLES,
@@ -23,6 +24,9 @@ export const SEARCH_BUDGET_MS = 350;
 /** Default number of rows that an operator may change in one bulk run. */
 export const BULK_OPERATOR_LIMIT = 10_000;
 const LOCALES = ['en', 'ja'] as const;
+/** The console's release, as in package.json. */
+export const CONSOLE_VERSION = packageJson.version;
+const APP_COLORS = ['grey', 'red', 'orange', 'yellow', 'green', 'blue', 'purple'] as const;
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
 const timeZone = z
@@ -214,6 +218,15 @@ export const envSchema = authSchema.extend({
   SEARCH_RATE_LIMIT: integer(900, 0, 100_000).describe(
     'searches of one viewer per minute; `0`: no limit',
   ),
+  APP_LABEL: optional
+    .refine((value) => value === null || value.length <= 40, 'must have at most 40 characters')
+    .describe('name of the Rails application, for the frame, titles, dialogs and the audit'),
+  APP_ENVIRONMENT: optional
+    .refine((value) => value === null || value.length <= 40, 'must have at most 40 characters')
+    .describe('name of its environment, such as `production`'),
+  APP_COLOR: choice(APP_COLORS, 'grey', `must be one of ${APP_COLORS.join(', ')}`).describe(
+    `colour of the environment in the frame: ${APP_COLORS.map((color) => `\`${color}\``).join(', ')}`,
+  ),
   DEMO: flag,
 });
 
@@ -263,6 +276,10 @@ export interface Env {
   writeRateLimit: number;
   searchRateLimit: number;
   redaction: RedactionConfig;
+  /** The application's name and environment; null if unset. */
+  appLabel: string | null;
+  appEnvironment: string | null;
+  appColor: (typeof APP_COLORS)[number];
   /** Every page says that the data is not real. */
   demo: boolean;
 }
@@ -318,6 +335,9 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     writeRateLimit: vars.WRITE_RATE_LIMIT,
     searchRateLimit: vars.SEARCH_RATE_LIMIT,
     redaction: redactionOf(source),
+    appLabel: vars.APP_LABEL,
+    appEnvironment: vars.APP_ENVIRONMENT,
+    appColor: vars.APP_COLOR,
     demo: vars.DEMO,
   };
 }

@@ -12,6 +12,7 @@ import {
 } from '../auth/roles';
 import { BULK_OPERATOR_LIMIT, SEARCH_BUDGET_MS, env } from '../config/environment';
 import { ConsoleError } from '../core/errors';
+import type { Application } from '../core/href';
 import type { Database, ReadOptions, Tx } from '../db/database';
 import { GoodJobTables } from '../good-job/tables';
 import { registerWriter } from './audited-transaction';
@@ -100,6 +101,7 @@ export function contextFor(parts: CtxParts): Ctx {
   const { db, tables } = parts;
   const isReadOnly = parts.readOnly ?? env().readOnly;
   const ctx: Ctx = {
+    application: currentApplication(),
     ...parts,
     consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
@@ -120,6 +122,12 @@ export function contextFor(parts: CtxParts): Ctx {
   };
   registerWriter(ctx, db);
   return ctx;
+}
+
+/** Returns the application that the request is about. The console serves one. */
+export function currentApplication(): Application {
+  const { basePath, appLabel, appEnvironment, appColor } = env();
+  return { key: null, basePath, label: appLabel, environment: appEnvironment, color: appColor };
 }
 
 /** Returns the permissions that a viewer lacks and why, for the UI. */

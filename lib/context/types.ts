@@ -1,10 +1,13 @@
 import type { Viewer } from '../auth/roles';
 import type { DetectedConsoleSchema } from '../console-schema/setup';
+import type { Application } from '../core/href';
 import type { Database } from '../db/database';
 import type { GoodJobTables } from '../good-job/tables';
 
 /** The context of every query and mutation: the viewer, the database and its detected schema. */
 export interface Ctx extends Omit<DetectedConsoleSchema, 'revokedSessions'> {
+  /** The application that the request is about. */
+  application: Application;
   viewer: Viewer;
   db: Pick<Database, 'read' | 'connections'>;
   tables: GoodJobTables;

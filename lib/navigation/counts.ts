@@ -1,6 +1,6 @@
 import 'server-only';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sql, { type Sql } from 'sql-template-tag';
+import sql from 'sql-template-tag';
 import { z } from 'zod';
 import {
   type AttentionCount,
@@ -8,26 +8,25 @@ import {
   countFindings,
   getAttention,
 } from '../attention/queries';
+import { RUNS } from '../bulk/runs';
 import type { Ctx } from '../context/types';
 import { ProcessCache } from '../core/process-cache';
-import { countCronEntries } from '../cron/entries';
 import { processStateOf } from '../good-job/processes';
 import { pausedNames } from '../good-job/settings';
-import { isInState } from '../good-job/states';
 import type { Count } from '../jobs/types';
 
-/** The counts in the navigation, as in GoodJob's dashboard. */
+/** The counts in the navigation: what a viewer can act on. */
 export interface NavigationCounts {
-  jobs: Count;
-  batches: Count;
+  /** Batches that are enqueued and neither finished nor discarded. */
+  openBatches: Count;
   /** Processes that are alive by GoodJob's rule; null: unknown on a standby. */
   processes: number | null;
-  cron: { enabled: number; disabled: number };
   pauses: number;
-  discarded: Count;
+  /** Bulk runs in progress. */
+  runs: number;
 }
 
-/** Counts above this are estimates or lower bounds. */
+/** Batches are counted if there are at most so many: no index finds the open ones. */
 const COUNT_LIMIT = 10_000;
 const TTL_MS = 10_000;
 /** The maximum age of the counts. */
@@ -63,63 +62,51 @@ function freshNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
 }
 
 const navigationCountsRow = z.strictObject({
-  jobs: z.number(),
-  jobsEstimate: z.number().nullable(),
   batches: z.number(),
-  batchesEstimate: z.number().nullable(),
-  discarded: z.number(),
+  openBatches: z.number(),
   processes: z.number().nullable(),
   pauses: z.number(),
+  runs: z.number(),
 });
 
 /** Counts now, without the cache. */
 export async function readNavigationCounts(ctx: Ctx): Promise<NavigationCounts> {
   const { tables } = ctx;
-  const countRows = (from: Sql) =>
-    sql`(SELECT count(*)::int FROM (SELECT 1 FROM ${from} LIMIT ${COUNT_LIMIT + 1}) s)`;
-  // The planner's statistics, because counting a large table is too expensive for the navigation.
-  const estimateRows = (table: string) => sql`(
-    SELECT greatest(c.reltuples, 0)::float8
-      FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = ${tables.schema.name}
-       AND c.relname = ${table})`;
+  const runs = ctx.bulkRuns
+    ? sql`(SELECT count(*)::int FROM ${RUNS} r WHERE r.state = 'running')`
+    : sql`0`;
   const [row] = await ctx.db.read(
     (tx) =>
       tx.query(
         navigationCountsRow,
         sql`
-          SELECT ${countRows(tables.jobs)} AS jobs,
-                 ${estimateRows('good_jobs')} AS "jobsEstimate",
-                 ${countRows(tables.batches)} AS batches,
-                 ${estimateRows('good_job_batches')} AS "batchesEstimate",
-                 ${countRows(sql`${tables.jobs} j WHERE ${isInState('discarded')}`)} AS discarded,
+          SELECT b.batches,
+                 b."openBatches",
                  (SELECT CASE WHEN bool_and(p.state <> 'unknown') IS NOT FALSE
                               THEN (count(*) FILTER (WHERE p.state <> 'dead'))::int
                          END
                     FROM (SELECT ${processStateOf(tables)} AS state
                             FROM ${tables.processes} p) p) AS processes,
-                 (SELECT count(*)::int FROM (${pausedNames(tables)}) p) AS pauses`,
+                 (SELECT count(*)::int FROM (${pausedNames(tables)}) p) AS pauses,
+                 ${runs} AS runs
+            FROM (SELECT count(*)::int AS batches,
+                         (count(*) FILTER (WHERE b.enqueued_at IS NOT NULL
+                                             AND b.finished_at IS NULL
+                                             AND b.discarded_at IS NULL))::int AS "openBatches"
+                    FROM (SELECT b.enqueued_at, b.finished_at, b.discarded_at
+                            FROM ${tables.batches} b
+                           LIMIT ${COUNT_LIMIT + 1}) b) b`,
       ),
     { timeoutMs: TIMEOUT_MS, byIndexOnly: true },
   );
   if (!row) throw new Error('The database returned no row for a query without FROM.');
-  const cron = await countCronEntries(ctx);
+  const isComplete = row.batches <= COUNT_LIMIT;
   return {
-    jobs: toCount(row.jobs, row.jobsEstimate),
-    batches: toCount(row.batches, row.batchesEstimate),
+    openBatches: isComplete ? { kind: 'exact', count: row.openBatches } : { kind: 'unknown' },
     processes: row.processes,
-    cron,
     pauses: row.pauses,
-    discarded: toCount(row.discarded, null),
+    runs: row.runs,
   };
-}
-
-function toCount(count: number, estimate: number | null): Count {
-  if (count <= COUNT_LIMIT) return { kind: 'exact', count };
-  return estimate !== null && estimate > COUNT_LIMIT
-    ? { kind: 'estimate', count: estimate }
-    : { kind: 'at_least', count: COUNT_LIMIT };
 }
 
 /** The counts and the findings in the navigation. */

@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { AttentionView } from '@/components/attention/attention-view';
 import { RepairResultBanner } from '@/components/attention/repair-result-banner';
+import { PageHeader } from '@/components/page-header';
 import { getAttention } from '@/lib/attention/queries';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
@@ -18,7 +19,7 @@ export default async function AttentionPage({ searchParams }: { searchParams: Pa
     const t = await getTranslations('attention');
     return (
       <>
-        <h1 className="mb-1 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <RepairResultBanner params={pageParams} />
         <AttentionView initial={attention} />
       </>

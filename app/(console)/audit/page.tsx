@@ -5,12 +5,13 @@ import { AuditFilterForm } from '@/components/audit/audit-filter-form';
 import { AuditList } from '@/components/audit/audit-list';
 import { PageSizeLinks } from '@/components/jobs/page-sizes';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
 import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
 import { listAudit, listViewers } from '@/lib/audit-log/queries';
-import { env } from '@/lib/config/environment';
-import { requireCtx } from '@/lib/context/request-context';
+import { currentApplication, requireCtx } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
 
@@ -33,7 +34,7 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
     const withCursor = auditFilterParams(filter, zone, filter.cursor);
     return (
       <>
-        <h1 className="text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <p className="mb-3 text-soft">{t('intro')}</p>
         {!ctx.consoleSchema ? (
           <Banner tone="info">
@@ -44,12 +45,15 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
             <AuditFilterForm key={JSON.stringify(params)} filter={filter} viewers={viewers} />
             <InvalidConditions chips={filter.notUnderstood} clearHref="/audit" />
             <div className="mb-2 flex flex-wrap items-center justify-end gap-x-4 gap-y-1">
-              <span className="flex items-center gap-1 text-[13px] text-soft">
+              <span className="flex items-center gap-1 text-sm text-soft">
                 {t('export')}
                 {(['csv', 'ndjson'] as const).map((format) => (
                   <a
                     key={format}
-                    href={`${env().basePath}/api/audit/export?${new URLSearchParams({ ...params, format })}`}
+                    href={href(
+                      currentApplication(),
+                      `/api/audit/export?${new URLSearchParams({ ...params, format })}`,
+                    )}
                     download
                     className={buttonClass('quiet')}
                     title={t(`${format}Hint`)}

@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { BatchList } from '@/components/batches/batch-list';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { Tabs } from '@/components/tabs';
 import { listBatchesWithProgress } from '@/lib/batches/queries';
 import { BATCH_STATES, batchFilterParams, parseBatchFilter } from '@/lib/batches/types';
@@ -31,7 +32,7 @@ export default async function BatchesPage({ searchParams }: { searchParams: Page
     }));
     return (
       <>
-        <h1 className="mb-2 text-xl font-semibold">{t('batches.title')}</h1>
+        <PageHeader title={t('batches.title')} />
         <Tabs label={t('jobs.tabs')} tabs={tabs} />
         <InvalidConditions chips={filter.notUnderstood} clearHref="/batches" />
         <BatchList

@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { PolledRunList, NoRuns } from '@/components/bulk/polled-run-list';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';
@@ -40,7 +41,7 @@ export default async function BulkPage({ searchParams }: { searchParams: PageSea
     const page = await listRuns(ctx, validCursor);
     return (
       <>
-        <h1 className="mb-3 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <InvalidConditions chips={notUnderstood} clearHref="/bulk" />
         {!ctx.bulkRuns && <Banner tone="info">{t('needsSchema')}</Banner>}
         {ctx.bulkRuns && notUnderstood.length > 0 && <NoRuns text={t('empty')} />}

@@ -1,11 +1,12 @@
 import type { Metadata } from 'next';
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { DiscardTable } from '@/components/failures/discard-table';
 import { FailureList } from '@/components/failures/failure-list';
 import { FailureScanNote } from '@/components/failures/scan-note';
+import { Link } from '@/components/link';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { RangeLinks } from '@/components/range-links';
 import { Tabs } from '@/components/tabs';
 import { requireCtx } from '@/lib/context/request-context';
@@ -37,7 +38,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
     const isEmpty = (page?.groups ?? counts?.rows)?.length === 0;
     return (
       <>
-        <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <Tabs
           label={t('by')}
           tabs={GROUPINGS.map((by) => ({
@@ -70,7 +71,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
           />
         )}
         {counts && counts.since !== null && (
-          <p className="mb-2 text-[13px] text-soft">{t('countedNewest')}</p>
+          <p className="mb-2 text-sm text-soft">{t('countedNewest')}</p>
         )}
         {isEmpty && (
           <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
@@ -80,7 +81,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
         )}
         {page && page.groups.length > 0 && <FailureList page={page} filter={filter} />}
         {page && page.moreGroups > 0 && (
-          <p className="mt-2 text-[13px]">
+          <p className="mt-2 text-sm">
             {filter.deep ? (
               t('moreGroups', { count: page.moreGroups })
             ) : (
@@ -102,7 +103,7 @@ function ClassChip({ name, clearHref }: { name: string; clearHref: string }) {
     <p
       className={
         'flex max-w-full items-center gap-1.5 rounded border border-line-strong bg-sunken px-2 ' +
-        'py-0.5 text-[13px]'
+        'py-0.5 text-sm'
       }
     >
       <span className="text-soft">{t('heads.class')}</span>

@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { CronList } from '@/components/cron/cron-list';
 import { CronResultBanner } from '@/components/cron/cron-result-banner';
+import { PageHeader } from '@/components/page-header';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { truncateText } from '@/lib/core/text';
@@ -26,7 +27,7 @@ export default async function CronEntriesPage({
       after === null ? '' : `?${new URLSearchParams({ after: truncateText(after, 1000) })}`;
     return (
       <>
-        <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <CronResultBanner params={pageParams} />
         <CronList
           key={params}

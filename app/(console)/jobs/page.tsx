@@ -16,12 +16,12 @@ import { SortSelect } from '@/components/jobs/sort-select';
 import { StateTabs } from '@/components/jobs/state-tabs';
 import type { ListPage } from '@/components/jobs/use-polling-rows';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { SearchBox } from '@/components/search/search-box';
 import { SearchForm } from '@/components/search/search-form';
 import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
 import { Banner } from '@/components/ui/banner';
-import { env } from '@/lib/config/environment';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { truncateText } from '@/lib/core/text';
@@ -136,7 +136,7 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
     const explain = await getTranslations('search.problems');
     return (
       <PollParts initial={hasValidFilter ? page : null}>
-        <h1 className="sr-only">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <JobResultBanner params={pageParams} />
         <SearchBox {...search}>
           <TimeFilter {...search} />
@@ -167,7 +167,7 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
         )}
         {hasValidFilter && page && page.rows.length > 0 && (
           <div className="mt-2 flex justify-end">
-            <ExportLinks basePath={env().basePath} query={params} />
+            <ExportLinks query={params} />
           </div>
         )}
       </PollParts>

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
+import { PageHeader } from '@/components/page-header';
 import { PauseForm } from '@/components/pauses/pause-form';
 import { PauseList } from '@/components/pauses/pause-list';
 import { PauseResultBanner } from '@/components/pauses/pause-result-banner';
@@ -19,10 +20,10 @@ export default async function PausesPage({ searchParams }: { searchParams: PageS
     const t = await getTranslations('pauses');
     return (
       <>
-        <h1 className="mb-1 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <p className="mb-3 max-w-prose text-soft">
           {t.rich('workers', {
-            code: (name) => <code className="font-mono text-[13px] text-ink">{name}</code>,
+            code: (name) => <code className="font-mono text-sm text-ink">{name}</code>,
           })}
         </p>
         <PauseResultBanner params={pageParams} />

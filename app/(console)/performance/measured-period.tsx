@@ -2,7 +2,8 @@ import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { AccuracyNote } from '@/components/performance/accuracy-note';
 import { RangePicker } from '@/components/performance/range-picker';
-import { env } from '@/lib/config/environment';
+import { currentApplication } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import type { Performance, PerformanceFilter } from '@/lib/performance/filters';
 
 interface Props {
@@ -22,7 +23,7 @@ export function MeasuredPeriod({ filter, performance, path, children }: Props) {
         filter={filter}
         period={performance.period}
         path={path}
-        action={env().basePath + path}
+        action={href(currentApplication(), path)}
       />
       <AccuracyNote performance={performance} />
       {performance.now.total?.executions === 0 ? (

@@ -1,6 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
 import { Totals } from '@/components/performance/totals';
@@ -31,7 +32,7 @@ export default async function PerformancePage({
     const isSample = performance?.now.accuracy.kind === 'sample';
     return (
       <>
-        <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <InvalidConditions chips={filter.notUnderstood} clearHref={PATH} />
         {performance && (
           <MeasuredPeriod filter={filter} performance={performance} path={PATH}>

@@ -1,6 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { ProcessList } from '@/components/processes/process-list';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, cursorParams, paramsOf } from '@/lib/core/search-params';
@@ -35,7 +36,7 @@ export default async function ProcessesPage({ searchParams }: { searchParams: Pa
         : null;
     return (
       <>
-        <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <InvalidConditions chips={filter.notUnderstood} clearHref="/processes" />
         {hasValidFilter && (
           <ProcessList

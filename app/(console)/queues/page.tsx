@@ -1,6 +1,7 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { InvalidConditions } from '@/components/not-understood';
+import { PageHeader } from '@/components/page-header';
 import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
 import { Tabs } from '@/components/tabs';
@@ -31,7 +32,7 @@ export default async function QueuesPage({ searchParams }: { searchParams: PageS
       }));
     return (
       <>
-        <h1 className="mb-2 text-xl font-semibold">{t('title')}</h1>
+        <PageHeader title={t('title')} />
         <Tabs label={t('range')} tabs={tabs} />
         <InvalidConditions chips={filter.notUnderstood} clearHref="/queues" />
         {hasValidFilter && (

@@ -5,6 +5,7 @@ import { Breadcrumb } from '@/components/breadcrumb';
 import { RunView } from '@/components/bulk/run-view';
 import { OutcomeSamples } from '@/components/bulk/samples';
 import { TargetText } from '@/components/bulk/target-text';
+import { PageHeader } from '@/components/page-header';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';
@@ -37,7 +38,7 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
     return (
       <>
         <Breadcrumb items={[{ href: '/bulk', text: t('bulk.title') }]} current={run.id} />
-        <h1 className="mt-1 mb-3 text-xl font-semibold">{t(`bulk.names.${run.action}`)}</h1>
+        <PageHeader title={t(`bulk.names.${run.action}`)} />
         {(failedOutcome ?? error) && (
           <div className="mb-3">
             <Banner tone="warning" role="status">
@@ -55,7 +56,7 @@ export default async function BulkRunPage({ params, searchParams }: Props) {
           selected={run.expected.count}
           links
         />
-        <dl className="mt-3 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 text-[13px]">
+        <dl className="mt-3 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 text-sm">
           <dt className="text-soft">{t('bulk.started')}</dt>
           <dd>
             <AbsoluteTime iso={run.createdAt} /> {t('bulk.startedBy', { viewer: run.viewer })}

@@ -16,6 +16,7 @@ import { JobResultBanner } from '@/components/jobs/job-result-banner';
 import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
+import { PageHeader } from '@/components/page-header';
 import { RefreshOnChange } from '@/components/polling/refresh-on-change';
 import { historyOf } from '@/lib/audit-log/queries';
 import type { Denial } from '@/lib/auth/roles';
@@ -74,13 +75,15 @@ export default async function JobPage({ params, searchParams }: Props) {
     return (
       <>
         <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
-        <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
-            {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
-          </h1>
-          <StateBadge state={job.state} />
-          <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
-        </div>
+        <PageHeader
+          title={isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
+          count={
+            <span className="flex flex-wrap items-center gap-2">
+              <StateBadge state={job.state} />
+              <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
+            </span>
+          }
+        />
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
         <JobResultBanner params={pageParams} />
         <RepairResultBanner params={pageParams} />

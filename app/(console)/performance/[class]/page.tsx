@@ -1,8 +1,8 @@
 import type { Metadata } from 'next';
-import Link from 'next/link';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { Breadcrumb } from '@/components/breadcrumb';
+import { Link } from '@/components/link';
 import { InvalidConditions } from '@/components/not-understood';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';

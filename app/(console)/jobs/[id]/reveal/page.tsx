@@ -7,8 +7,8 @@ import { RevealForm } from '@/components/jobs/reveal-form';
 import { ReasonField } from '@/components/reason-field';
 import { Banner } from '@/components/ui/banner';
 import { Button } from '@/components/ui/button';
-import { env } from '@/lib/config/environment';
-import { denialsOf, requireCtx } from '@/lib/context/request-context';
+import { currentApplication, denialsOf, requireCtx } from '@/lib/context/request-context';
+import { href } from '@/lib/core/href';
 import { getJob } from '@/lib/jobs/detail';
 import { listExecutions } from '@/lib/jobs/executions';
 import { isBlankName } from '@/lib/jobs/links';
@@ -41,7 +41,7 @@ export default async function RevealPage({ params }: { params: Promise<{ id: str
         />
         <div className="mx-auto max-w-3xl py-4">
           <h1 className="text-xl font-semibold">{t('reveal.title')}</h1>
-          <p className="mt-1 font-mono text-[13px] any-break">
+          <p className="mt-1 font-mono text-sm any-break">
             {isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
           </p>
           <p className="mt-3">{t('reveal.effect')}</p>
@@ -79,7 +79,7 @@ function AttemptSelect({ executions }: { executions: Awaited<ReturnType<typeof l
   const format = useFormatter();
   return (
     <label className="flex max-w-full flex-col gap-0.5">
-      <span className="text-[13px] text-soft">{t('what')}</span>
+      <span className="text-sm text-soft">{t('what')}</span>
       <select name="execution" className="control max-w-full">
         <option value="">{t('job')}</option>
         {executions.map((execution) => (
@@ -108,13 +108,13 @@ function DownloadSection({ jobId, attemptSelect }: { jobId: string; attemptSelec
       <p className="mt-1">{t('downloadEffect')}</p>
       <form
         method="post"
-        action={`${env().basePath}/api/jobs/${jobId}/download`}
+        action={href(currentApplication(), `/api/jobs/${jobId}/download`)}
         autoComplete="off"
         className="mt-4 flex flex-col items-start gap-3"
       >
         {attemptSelect}
         <label className="flex max-w-full flex-col gap-0.5">
-          <span className="text-[13px] text-soft">{t('part')}</span>
+          <span className="text-sm text-soft">{t('part')}</span>
           <select name="part" className="control max-w-full">
             {DOWNLOAD_PARTS.map((part) => (
               <option key={part} value={part}>

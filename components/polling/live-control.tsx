@@ -1,10 +1,10 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { usePollingSettings } from '../polling/polling-provider';
+import { usePollingSettings } from './polling-provider';
 
-/** Chooses the polling interval, stored in the browser; hidden on pages that do not poll. */
-export function PollingSelect() {
+/** Says whether the page is live, and chooses its polling interval, stored in the browser. */
+export function LiveControl() {
   const t = useTranslations('polling');
   const { seconds, choices, setSeconds, isPolled, isPaused } = usePollingSettings();
   const isOn = seconds > 0;

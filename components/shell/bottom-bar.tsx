@@ -1,0 +1,56 @@
+'use client';
+
+import { usePathname } from 'next/navigation';
+import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import type { Badges } from '@/lib/navigation/counts';
+import { Icon } from '../ui/icon';
+import { useNavBadges } from './nav-badges';
+import { NavLink } from './nav-link';
+import { NAV_GROUPS, type NavPage, pageOfPath } from './pages';
+
+const FIRST_PAGES: readonly NavPage[] = ['overview', 'attention', 'jobs', 'batches'];
+const MORE_PAGES = NAV_GROUPS.flatMap<NavPage>(({ pages }) => pages).filter(
+  (page) => !FIRST_PAGES.includes(page),
+);
+
+/** The navigation of phones, at the bottom of the screen. */
+export function BottomBar({
+  badges: initialBadges,
+  foot,
+}: {
+  badges: Badges | null;
+  foot: ReactNode;
+}) {
+  const t = useTranslations('nav');
+  const badges = useNavBadges(initialBadges);
+  const pathname = usePathname();
+  const currentPage = pageOfPath(pathname);
+  const link = (page: NavPage) => (
+    <NavLink page={page} isCurrent={page === currentPage} badge={badges[page]} />
+  );
+  return (
+    <nav aria-label={t('label')} className="bottom-bar">
+      <ul className="contents">
+        {FIRST_PAGES.map((page) => (
+          <li key={page}>{link(page)}</li>
+        ))}
+      </ul>
+      {/* The key closes the sheet after a navigation. */}
+      <details key={pathname}>
+        <summary className="nav-link list-none [&::-webkit-details-marker]:hidden">
+          <Icon name="more" />
+          <span className="nav-text">{t('more')}</span>
+        </summary>
+        <div className="bottom-sheet">
+          <ul className="grid grid-cols-2 gap-1">
+            {MORE_PAGES.map((page) => (
+              <li key={page}>{link(page)}</li>
+            ))}
+          </ul>
+          <div className="mt-2 border-t border-line pt-2">{foot}</div>
+        </div>
+      </details>
+    </nav>
+  );
+}

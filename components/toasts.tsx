@@ -1,0 +1,145 @@
+'use client';
+
+import { useTranslations } from 'next-intl';
+import {
+  type ReactNode,
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import { Link } from './link';
+import { Icon } from './ui/icon';
+
+/** How long a toast stays while neither pointer nor focus is on it. */
+const TOAST_MS = 8_000;
+const MAX_TOASTS = 3;
+
+export interface Toast {
+  text: ReactNode;
+  tone?: 'done' | 'problem';
+  /** Path of a page about the outcome. */
+  link?: { href: string; text: string };
+  /** Reverts the action; resolves to the toast that says what it did. */
+  undo?: { text: string; run: () => Promise<Toast> };
+}
+
+interface Toasts {
+  show: (toast: Toast) => void;
+}
+
+const ToastContext = createContext<Toasts>({ show: () => undefined });
+
+/** Shows the outcome of an action without moving the page. */
+export const useToasts = (): Toasts => useContext(ToastContext);
+
+/** Provides `useToasts` and renders the toasts in a corner. */
+export function ToastProvider({ children }: { children: ReactNode }) {
+  const [toasts, setToasts] = useState<(Toast & { id: number })[]>([]);
+  const nextId = useRef(1);
+  const show = useCallback((toast: Toast) => {
+    const id = nextId.current;
+    nextId.current += 1;
+    setToasts((current) => [...current, { ...toast, id }].slice(-MAX_TOASTS));
+  }, []);
+  const drop = useCallback(
+    (id: number) => setToasts((current) => current.filter((toast) => toast.id !== id)),
+    [],
+  );
+  const context = useMemo(() => ({ show }), [show]);
+  return (
+    <ToastContext value={context}>
+      {children}
+      <div
+        role="status"
+        aria-live="polite"
+        className={
+          'pointer-events-none fixed bottom-4 left-4 z-50 flex w-96 max-w-[calc(100vw-2rem)] ' +
+          'flex-col gap-2 max-md:bottom-20'
+        }
+      >
+        {toasts.map(({ id, ...toast }) => (
+          <ToastCard key={id} toast={toast} onClose={() => drop(id)} onShow={show} />
+        ))}
+      </div>
+    </ToastContext>
+  );
+}
+
+function ToastCard({
+  toast,
+  onClose,
+  onShow,
+}: {
+  toast: Toast;
+  onClose: () => void;
+  onShow: (toast: Toast) => void;
+}) {
+  const t = useTranslations('common');
+  const [isHeld, setHeld] = useState(false);
+  const [isUndoing, setUndoing] = useState(false);
+  const close = useRef(onClose);
+  useEffect(() => {
+    close.current = onClose;
+  });
+  useEffect(() => {
+    if (isHeld || isUndoing) return;
+    const timer = setTimeout(() => close.current(), TOAST_MS);
+    return () => clearTimeout(timer);
+  }, [isHeld, isUndoing]);
+  const { text, tone = 'done', link, undo } = toast;
+  const onUndo = async () => {
+    if (!undo) return;
+    setUndoing(true);
+    onShow(await undo.run());
+    onClose();
+  };
+  return (
+    <div
+      data-toast={tone}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
+      className="floating pointer-events-auto flex items-start gap-2 px-3 py-2.5"
+    >
+      <Icon
+        name={tone === 'done' ? 'succeeded' : 'warning'}
+        className={`mt-0.5 ${tone === 'done' ? 'text-succeeded' : 'text-danger'}`}
+      />
+      <div className="min-w-0 flex-1 any-break">
+        {text}
+        {(link || undo) && (
+          <span className="mt-1 flex gap-3">
+            {link && (
+              <Link href={link.href} prefetch={false} className="text-accent">
+                {link.text}
+              </Link>
+            )}
+            {undo && (
+              <button
+                type="button"
+                disabled={isUndoing}
+                onClick={() => void onUndo()}
+                className="cursor-pointer font-medium text-accent underline"
+              >
+                {undo.text}
+              </button>
+            )}
+          </span>
+        )}
+      </div>
+      <button
+        type="button"
+        aria-label={t('dismiss')}
+        onClick={onClose}
+        className="flex size-6 shrink-0 cursor-pointer items-center justify-center text-soft hover:text-ink"
+      >
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
