@@ -202,11 +202,11 @@ test('detects new grants without a restart', async ({ page, problems, basePath }
   });
   try {
     await site.open(page, '/jobs');
-    await expect(page.locator('main')).toContainText('may not change good_jobs');
+    await expect(page.locator('main')).toContainText('can’t write to good_jobs');
     await site.db.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`);
     await expect(async () => {
       await site.open(page, '/jobs');
-      await expect(page.locator('main')).not.toContainText('may not change good_jobs', {
+      await expect(page.locator('main')).not.toContainText('can’t write to good_jobs', {
         timeout: 500,
       });
     }).toPass({ timeout: 15_000 });
