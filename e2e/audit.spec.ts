@@ -220,3 +220,32 @@ test('the audit log works in Japanese on a phone without JavaScript', async ({ b
   ).toBeLessThanOrEqual(390);
   await context.close();
 });
+
+for (const [locale, t] of [
+  ['en', en],
+  ['ja', ja],
+] as const)
+  test(`two clicks lead to what was done yesterday, with the class of each job (${locale})`, async ({
+    page,
+  }) => {
+    const id = await insertJob(site.db, { ...DISCARDED, job_class: 'InvoiceMailerJob' });
+    const insertRecord = (viewer: string, hoursAgo: number) =>
+      site.db.query(
+        `INSERT INTO good_job_console.audit_events (
+           created_at, viewer, role, request_id, action, target_type, target_ids, counts, details)
+         VALUES (date_trunc('day', now()) - make_interval(hours => $2), $1, 'operator', $1,
+                 'job.retry', 'job', ARRAY[$3]::uuid[], '{"done": 1}', '{}')`,
+        [viewer, hoursAgo, id],
+      );
+    await insertRecord('colleague', 3);
+    await insertRecord('somebody earlier', 30);
+    await site.open(page, `/jobs?locale=${locale}`);
+    await page
+      .getByRole('navigation', { name: t('nav.label') })
+      .getByRole('link', { name: t('nav.audit') })
+      .click();
+    await page.getByRole('link', { name: t('audit.days.yesterday') }).click();
+    await expect(entries(page)).toHaveCount(1);
+    await expect(entries(page)).toContainText('colleague');
+    await expect(entries(page)).toContainText('InvoiceMailerJob');
+  });

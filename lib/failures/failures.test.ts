@@ -138,7 +138,8 @@ describe('listFailures', () => {
     const lookback = Math.max(604_800, 2 * FAILURE_RANGES[range]);
     expect(page).toMatchObject({
       isPartial: false,
-      moreGroups: 0,
+      groupCount: 0,
+      number: 1,
       until: null,
       scanned: planted.filter(({ ageS }) => ageS <= lookback).length,
       countInRange: planted.filter(({ ageS }) => ageS <= FAILURE_RANGES[range]).length,
