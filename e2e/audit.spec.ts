@@ -132,6 +132,7 @@ test('the audit log has filters in the URL, pages, and no rows for an invalid fi
     { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
   ]);
   await site.open(page, '/audit?limit=50');
+  await page.getByText(en('audit.filter.label')).click();
   await page.getByLabel(en('audit.filter.viewer')).fill('user1');
   await page.getByLabel(en('audit.filter.action')).selectOption('job.retry');
   await page.getByLabel(en('audit.filter.outcome')).selectOption('unchanged');
@@ -212,6 +213,7 @@ test('the audit log works in Japanese on a phone without JavaScript', async ({ b
   await page.goto(site.url('/audit'));
   await recordOf(page, id).getByText(ja('audit.showDetails')).click();
   await expect(recordOf(page, id).getByRole('table')).toContainText('finished_at');
+  await page.getByText(ja('audit.filter.label')).click();
   await page.getByLabel(ja('audit.filter.viewer')).fill('nobody');
   await page.getByRole('button', { name: ja('filter.apply') }).click();
   await expect(page.locator('main')).toContainText(ja('audit.emptyFilter'));
@@ -239,7 +241,10 @@ for (const [locale, t] of [
       );
     await insertRecord('colleague', 3);
     await insertRecord('somebody earlier', 30);
-    await site.open(page, `/jobs?locale=${locale}`);
+    await page
+      .context()
+      .addCookies([{ name: 'gjc_locale', value: locale, url: site.server.origin }]);
+    await site.open(page, '/jobs');
     await page
       .getByRole('navigation', { name: t('nav.label') })
       .getByRole('link', { name: t('nav.audit') })
