@@ -74,7 +74,7 @@ export function Totals({
     <dl
       aria-label={t('all')}
       className={
-        'mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-md border border-line bg-line ' +
+        'mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line ' +
         'sm:grid-cols-3 lg:grid-cols-6'
       }
       data-totals=""
