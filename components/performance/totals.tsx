@@ -80,7 +80,7 @@ export function Totals({
       data-totals=""
     >
       {figures.map(([key, value, previousValue]) => (
-        <div key={key} className="bg-canvas px-3 py-2" data-figure={key}>
+        <div key={key} className="bg-raised px-3 py-2" data-figure={key}>
           <dt className="text-xs text-soft">{t(key)}</dt>
           <dd className="text-base font-semibold">{value}</dd>
           {previousValue !== null && (
