@@ -56,7 +56,7 @@ export function Preferences({ settings }: { settings: ServerSettings }) {
         title={LANGUAGES[other]}
         className={`${buttonClass('quiet')} px-2`}
       >
-        <Icon name="language" className="rail-only" />
+        <Icon name="language" />
         <span className="rail-text">{LANGUAGES[other]}</span>
       </a>
       <Panel
