@@ -6,9 +6,9 @@ import { setPreferenceCookie } from '../preference-cookie';
 const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /**
- * Returns the time zone of the page. With `usesBrowserZone` it stores the browser's zone for the
- * server, and changes to it with the next page, because a change of the visible times would
- * flicker.
+ * Returns the time zone of the page, and stores the browser's zone for the server. With
+ * `usesBrowserZone` it changes to that zone with the next page, because a change of the visible
+ * times would flicker.
  */
 export function usePageZone({
   serverZone,
@@ -24,11 +24,10 @@ export function usePageZone({
   const [hasNavigated, setNavigated] = useState(false);
   if (!hasNavigated && page !== firstPage) setNavigated(true);
   useEffect(() => {
-    if (!usesBrowserZone) return;
     const zone = browserZone();
     const cookie = `${BROWSER_ZONE_COOKIE}=${encodeURIComponent(zone)}`;
     if (document.cookie.split('; ').includes(cookie)) return;
     setPreferenceCookie(BROWSER_ZONE_COOKIE, zone, basePath);
-  }, [usesBrowserZone, basePath]);
+  }, [basePath]);
   return usesBrowserZone && hasNavigated ? browserZone() : serverZone;
 }

@@ -9,6 +9,7 @@ import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
 import { useNavigate } from '../navigation';
 import { useLastOutcome } from '../outcomes';
+import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
@@ -49,6 +50,17 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
     router.refresh();
     refresh();
   };
+  usePaletteActions(() =>
+    MENU_ACTIONS.map((name) => {
+      const reason = disabledReason(name, job, denials);
+      return {
+        key: name,
+        text: t(`actions.${name}.menu`),
+        reason: reason && t(`actions.why.${reason}`),
+        onSelect: () => setAction(name),
+      };
+    }),
+  );
   return (
     <>
       <ul className="flex flex-wrap gap-2">
