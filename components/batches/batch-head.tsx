@@ -9,6 +9,7 @@ import { Breadcrumb } from '../breadcrumb';
 import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
 import { useLastOutcome } from '../outcomes';
+import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { LiveControl } from '../polling/live-control';
 import { usePolling } from '../polling/polling-provider';
@@ -56,6 +57,15 @@ export function BatchHeader({
     if (hasChanged) router.refresh();
   }, [hasChanged, router]);
   const isRetryOffered = batch.discardedAt !== null || data?.canRetry === true;
+  const retryReason = denial ?? (isRetryOffered ? null : 'noDiscarded');
+  usePaletteActions(() => [
+    {
+      key: 'batch_retry',
+      text: t('actions.batch_retry.menu'),
+      reason: retryReason && t(`actions.why.${retryReason}`),
+      onSelect: () => setDialogOpen(true),
+    },
+  ]);
   return (
     <div ref={head}>
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />

@@ -7,7 +7,9 @@ import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHref } from '../application';
 import { Dismissible } from '../dismissible';
+import { useNavigate } from '../navigation';
 import { useLastOutcome } from '../outcomes';
+import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
@@ -32,6 +34,7 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const href = useHref();
   const { refresh } = usePolling();
   const router = useRouter();
+  const navigate = useNavigate();
   const denials = useDenials();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
@@ -42,11 +45,22 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const onDone = (result: JobActionResult) => {
     // The page of a destroyed job no longer exists.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
-      return router.push('/jobs?did=destroy&outcome=done');
+      return navigate('/jobs?did=destroy&outcome=done');
     show(result);
     router.refresh();
     refresh();
   };
+  usePaletteActions(() =>
+    MENU_ACTIONS.map((name) => {
+      const reason = disabledReason(name, job, denials);
+      return {
+        key: name,
+        text: t(`actions.${name}.menu`),
+        reason: reason && t(`actions.why.${reason}`),
+        onSelect: () => setAction(name),
+      };
+    }),
+  );
   return (
     <>
       <ul className="flex flex-wrap gap-2">

@@ -329,6 +329,7 @@ export const ROUTES: Record<string, RouteCase> = {
   '/api/jobs/counts': page('/api/jobs/counts'),
   '/api/jobs/chart': page('/api/jobs/chart'),
   '/api/jobs/completion': page('/api/jobs/completion?text=cla'),
+  '/api/palette': page('/api/palette?text=tes'),
   '/api/jobs/export': page('/api/jobs/export?format=csv'),
   '/api/executions/[id]/raw': { path: ({ execution }) => `/api/executions/${execution}/raw` },
   '/api/batches': page('/api/batches'),

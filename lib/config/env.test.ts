@@ -35,14 +35,14 @@ describe('readEnv', () => {
       basePath: '',
       databaseSchema: 'public',
       databasePoolSize: 8,
-      timeZone: 'UTC',
+      timeZone: null,
       defaultLocale: 'en',
       readOnly: false,
     });
     expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({
       basePath: '',
       port: 3000,
-      timeZone: 'UTC',
+      timeZone: null,
     });
   });
   it.each([

@@ -33,7 +33,7 @@ const timeZone = z
   .string()
   .default('')
   .transform((value, ctx) => {
-    if (value === '') return 'UTC';
+    if (value === '') return null;
     try {
       return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone && value;
     } catch {
@@ -169,7 +169,10 @@ export const envSchema = authSchema.extend({
   DEFAULT_LOCALE: choice(LOCALES, 'en', 'must be en or ja').describe(
     '`en` or `ja`, for a browser that accepts neither',
   ),
-  TIME_ZONE: timeZone.describe('IANA time zone of a viewer who has not chosen one'),
+  TIME_ZONE: timeZone.describe(
+    "IANA time zone of a viewer who has not chosen one. Unset: the browser's, and for a " +
+      "browser's first page `GOOD_JOB_APP_TIME_ZONE`",
+  ),
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000).describe(
     'how long a search that no index answers scans jobs before it shows its first results. A ' +
       'search in texts scans 100 jobs for each of these milliseconds ([search.md](search.md))',
@@ -194,7 +197,10 @@ export const envSchema = authSchema.extend({
     .describe("the app's `I18n.default_locale`, for stored jobs that lack one"),
   GOOD_JOB_APP_TIME_ZONE: optional
     .transform((value) => value ?? 'UTC')
-    .describe("the app's `Time.zone`, for stored jobs that lack one"),
+    .describe(
+      "the app's `Time.zone`, for stored jobs that lack one, and for the first page of a viewer " +
+        'while `TIME_ZONE` is unset',
+    ),
   GOOD_JOB_DEQUEUE_QUERY_SORT: choice(
     ['created_at', 'scheduled_at'],
     'created_at',
@@ -254,8 +260,8 @@ export interface Env {
   auth: AuthConfig;
   readOnly: boolean;
   defaultLocale: (typeof LOCALES)[number];
-  /** IANA name of the time zone for viewers who have not chosen one. */
-  timeZone: string;
+  /** IANA name of the time zone for viewers who have not chosen one; null: the browser's. */
+  timeZone: string | null;
   searchBudgetMs: number;
   /** Minutes after which /attention reports a ready job that has not started. */
   attentionReadyMinutes: number;
