@@ -14,6 +14,7 @@ import {
   choice,
   flag,
   integer,
+  linkTemplate,
   list,
   optional,
   parseIpNetwork,
@@ -233,6 +234,15 @@ export const envSchema = authSchema.extend({
   APP_COLOR: choice(APP_COLORS, 'grey', `must be one of ${APP_COLORS.join(', ')}`).describe(
     `colour of the environment in the frame: ${APP_COLORS.map((color) => `\`${color}\``).join(', ')}`,
   ),
+  LINK_LOGS: linkTemplate.describe(
+    "URL of a job's logs, for a link on its page: `https://logs.example.com/?q={job_id}&from={from_ms}` " +
+      '([links](#links))',
+  ),
+  LINK_ERRORS: linkTemplate.describe('URL of the error tracker, in the same form'),
+  LINK_CLASS: linkTemplate.describe(
+    'URL of the source or documentation of a job class, in the same form: ' +
+      '`https://git.example.com/search?q={job_class}`',
+  ),
   DEMO: flag,
 });
 
@@ -286,6 +296,8 @@ export interface Env {
   appLabel: string | null;
   appEnvironment: string | null;
   appColor: (typeof APP_COLORS)[number];
+  /** Templates of the links on the page of a job; null if unset. */
+  links: { logs: string | null; errors: string | null; class: string | null };
   /** Every page says that the data is not real. */
   demo: boolean;
 }
@@ -344,6 +356,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     appLabel: vars.APP_LABEL,
     appEnvironment: vars.APP_ENVIRONMENT,
     appColor: vars.APP_COLOR,
+    links: { logs: vars.LINK_LOGS, errors: vars.LINK_ERRORS, class: vars.LINK_CLASS },
     demo: vars.DEMO,
   };
 }

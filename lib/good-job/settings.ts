@@ -247,6 +247,40 @@ export function pausedNames(tables: GoodJobTables): Sql {
      LIMIT 200`;
 }
 
+/** A pause that applies to a job, as stored. */
+const appliedPauseRow = z.strictObject({ kind: z.enum(PAUSE_KINDS), name: z.string() });
+const MAX_APPLIED_PAUSES = 5;
+
+/**
+ * The first pauses that apply to a job, by good_jobs_pkey; names over MAX_NAME_BYTES are omitted.
+ */
+export async function pausesOfJob(
+  tx: Tx,
+  tables: GoodJobTables,
+  id: string,
+): Promise<z.infer<typeof appliedPauseRow>[]> {
+  return tx.query(
+    appliedPauseRow,
+    sql`
+      SELECT p.kind, p.name
+        FROM ${tables.jobs} j
+       CROSS JOIN LATERAL (
+         SELECT 'queue' AS kind, j.queue_name AS name, 1 AS position
+          WHERE ${pauseListSql(tables, 'queues')} ? j.queue_name
+         UNION ALL
+         SELECT 'job_class', j.job_class, 2
+          WHERE ${pauseListSql(tables, 'job_classes')} ? j.job_class
+         UNION ALL
+         SELECT DISTINCT 'label', l.label, 3
+           FROM unnest(j.labels) l(label)
+          WHERE ${pauseListSql(tables, 'labels')} ? l.label) p
+       WHERE j.id = ${id}
+         AND octet_length(p.name) <= ${MAX_NAME_BYTES}::int
+       ORDER BY p.position, p.name
+       LIMIT ${MAX_APPLIED_PAUSES}::int`,
+  );
+}
+
 const queueNameRow = z.strictObject({ name: z.string() });
 
 /**
