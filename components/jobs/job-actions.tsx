@@ -2,19 +2,17 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
-import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { Tooltip } from '../ui/tooltip';
 import { type JobActionResult, ActionDialog } from './action-dialog';
 import { MENU_ACTIONS, disabledReason } from './action-rules';
-import { OutcomeLine, useOutcomeText } from './outcome-text';
+import { useActionToast } from './use-action-toast';
 
 const BUTTON_KINDS = {
   retry: 'primary',
@@ -33,17 +31,13 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
   const { refresh } = usePolling();
   const router = useRouter();
   const denials = useDenials();
-  const outcomeText = useOutcomeText();
+  const showToast = useActionToast();
   const [action, setAction] = useState<JobAction | null>(null);
-  const { outcome: lastAction, show, drop } = useLastOutcome<JobActionResult>();
-  const outcome = useRef<HTMLDivElement>(null);
-  // The action may remove its own button, so focus moves to the outcome.
-  useEffect(() => outcome.current?.focus(), [lastAction]);
   const onDone = (result: JobActionResult) => {
+    showToast(result);
     // The page of a destroyed job no longer exists.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
-      return router.push('/jobs?did=destroy&outcome=done');
-    show(result);
+      return router.push('/jobs');
     router.refresh();
     refresh();
   };
@@ -76,16 +70,6 @@ export function JobActions({ job }: { job: Pick<JobRow, 'id' | 'jobClass' | 'sta
           );
         })}
       </ul>
-      {lastAction && (
-        <div ref={outcome} tabIndex={-1} className="mt-2">
-          <Dismissible onDismiss={drop}>
-            <OutcomeLine
-              done={lastAction.result.ok && lastAction.result.value.outcome === 'done'}
-              text={outcomeText(lastAction.action, lastAction.result)}
-            />
-          </Dismissible>
-        </div>
-      )}
       {action && (
         <ActionDialog action={action} job={job} onDone={onDone} onClose={() => setAction(null)} />
       )}

@@ -141,7 +141,7 @@ function columnsOf(maxBytes: number): Sql {
     ${text('target_name')} AS "targetName",
     coalesce(${limitedJson(sql`j.counts`)}, '{}') AS counts,
     ${text('reason')} AS reason,
-    ${limitedJson(sql`j.details`, maxBytes)} AS details,
+    ${limitedJson(sql`(j.details - 'undo')`, maxBytes)} AS details,
     ${limitedJson(sql`j.before`, maxBytes)} AS before,
     ${limitedJson(sql`j.after`, maxBytes)} AS after,
     ${isLarge('before')} OR ${isLarge('after')} AS "areRowsLarge"`;

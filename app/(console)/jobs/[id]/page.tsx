@@ -85,7 +85,7 @@ export default async function JobPage({ params, searchParams }: Props) {
           }
         />
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
-        <JobResultBanner params={pageParams} />
+        <JobResultBanner params={pageParams} jobId={id} />
         <RepairResultBanner params={pageParams} />
         <section id="actions" aria-label={t('job.actions')} className="mt-3">
           <JobActions
