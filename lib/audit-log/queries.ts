@@ -141,7 +141,7 @@ function columnsOf(maxBytes: number): Sql {
     ${text('target_name')} AS "targetName",
     coalesce(${limitedJson(sql`j.counts`)}, '{}') AS counts,
     ${text('reason')} AS reason,
-    ${limitedJson(sql`(j.details - 'undo')`, maxBytes)} AS details,
+    ${limitedJson(sql`j.details`, maxBytes)} AS details,
     ${limitedJson(sql`j.before`, maxBytes)} AS before,
     ${limitedJson(sql`j.after`, maxBytes)} AS after,
     ${isLarge('before')} OR ${isLarge('after')} AS "areRowsLarge"`;
@@ -198,9 +198,16 @@ async function toRow(stored: StoredRow, budget: TextBudget): Promise<AuditRow> {
     filter: stringOf(memberOf(redactedDetails, 'filter')) ?? null,
     bulkRun: stringOf(memberOf(redactedDetails, 'bulk_run')) ?? null,
     changes,
-    details: !fits || details === null || details === '{}' ? null : prettyJson(redactedDetails),
+    details: printDetails(redactedDetails),
     tooLarge: !fits || stored.areRowsLarge || details === null,
   };
+}
+
+/** The details without the old values for an undo; null if nothing is left. */
+function printDetails(details: Json): string | null {
+  if (details.kind !== 'object') return prettyJson(details);
+  const entries = details.entries.filter(({ key }) => key !== 'undo');
+  return entries.length === 0 ? null : prettyJson({ kind: 'object', entries });
 }
 
 async function toRows(stored: StoredRow[]): Promise<AuditRow[]> {
