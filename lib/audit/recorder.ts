@@ -126,7 +126,7 @@ export function outcomeOf({
 /**
  * Prints an audit record to stdout; `before` and `after` are copied as text to keep their digits.
  */
-export function printAudit({ before, after, ...event }: AuditEvent): void {
+export function printAudit({ before, after, undo: _, ...event }: AuditEvent): void {
   const rows = [...(before ? [`"before":${before}`] : []), ...(after ? [`"after":${after}`] : [])];
   print({ ...event, outcome: outcomeOf(event) }, rows);
 }
@@ -265,6 +265,7 @@ const REFUSAL_CODES = new Set<ErrorCode>([
   'reason_required',
   'not_understood',
   'bulk_too_large',
+  'undo_expired',
 ]);
 
 /**

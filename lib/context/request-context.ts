@@ -56,6 +56,7 @@ export async function serverContext(
   } = env();
   const tables = new GoodJobTables(schema, { appName, locale, timeZone, dequeueQuerySort });
   return contextFor({
+    application: currentApplication(),
     viewer,
     db: database(),
     tables,
@@ -83,6 +84,7 @@ interface CtxParts
     Partial<
       Pick<
         Ctx,
+        | 'application'
         | 'consoleSchemaOutdated'
         | 'bulkRuns'
         | 'readOnly'
@@ -96,12 +98,21 @@ interface CtxParts
   db: Database;
 }
 
+/** The application of a context outside a server, such as a test. */
+const NO_APPLICATION: Application = {
+  key: null,
+  basePath: '',
+  label: null,
+  environment: null,
+  color: 'grey',
+};
+
 /** Builds a context from its parts. Only tests, the demo and the benchmark call it directly. */
 export function contextFor(parts: CtxParts): Ctx {
   const { db, tables } = parts;
   const isReadOnly = parts.readOnly ?? env().readOnly;
   const ctx: Ctx = {
-    application: currentApplication(),
+    application: NO_APPLICATION,
     ...parts,
     consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
