@@ -50,10 +50,18 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     [],
   );
   const context = useMemo(() => ({ show }), [show]);
+  const list = useRef<HTMLDivElement>(null);
+  const close = (id: number) => {
+    // The closed toast may contain the focused button, whose place in the tab order would be lost.
+    if (list.current?.contains(document.activeElement)) list.current.focus();
+    drop(id);
+  };
   return (
     <ToastContext value={context}>
       {children}
       <div
+        ref={list}
+        tabIndex={-1}
         role="status"
         aria-live="polite"
         className={
@@ -62,7 +70,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
         }
       >
         {toasts.map(({ id, ...toast }) => (
-          <ToastCard key={id} toast={toast} onClose={() => drop(id)} onShow={show} />
+          <ToastCard key={id} toast={toast} onClose={() => close(id)} onShow={show} />
         ))}
       </div>
     </ToastContext>

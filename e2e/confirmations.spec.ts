@@ -111,7 +111,7 @@ test('releases a job of a lost worker on its page', async ({ page }) => {
     .click();
   await expect(page.locator('[data-repaired="release_jobs"]')).toBeVisible();
   expect((await readRow(site.db, 'good_jobs', id)).locked_by_id).toBeNull();
-  await expect(page.getByText(en('job.waitsForWorker'))).toBeVisible();
+  await expect(page.getByText(en('waiting.lostWorker'))).toBeVisible();
 });
 
 test('warns before an action that cannot have its full effect', async ({ page }) => {

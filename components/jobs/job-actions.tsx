@@ -2,13 +2,11 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
 import { useNavigate } from '../navigation';
-import { useLastOutcome } from '../outcomes';
 import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
@@ -18,7 +16,7 @@ import { Panel, useClosePanel } from '../ui/panel';
 import { Tooltip } from '../ui/tooltip';
 import { type JobActionResult, ActionDialog } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, disabledReason } from './action-rules';
-import { OutcomeLine, useOutcomeText } from './outcome-text';
+import { useActionToast } from './use-action-toast';
 
 type ActionJob = Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'>;
 
@@ -32,17 +30,13 @@ export function JobActions({ job }: { job: ActionJob }) {
   const router = useRouter();
   const navigate = useNavigate();
   const denials = useDenials();
-  const outcomeText = useOutcomeText();
+  const showToast = useActionToast();
   const [action, setAction] = useState<JobAction | null>(null);
-  const { outcome: lastAction, show, drop } = useLastOutcome<JobActionResult>();
-  const outcome = useRef<HTMLDivElement>(null);
-  // The action may remove its own button, so focus moves to the outcome.
-  useEffect(() => outcome.current?.focus(), [lastAction]);
   const onDone = (result: JobActionResult) => {
+    showToast(result);
     // The page of a destroyed job no longer exists.
     if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
-      return navigate('/jobs?did=destroy&outcome=done');
-    show(result);
+      return navigate('/jobs');
     router.refresh();
     refresh();
   };
@@ -83,16 +77,6 @@ export function JobActions({ job }: { job: ActionJob }) {
           </Panel>
         )}
       </div>
-      {lastAction && (
-        <div ref={outcome} tabIndex={-1} className="mt-2 w-full">
-          <Dismissible onDismiss={drop}>
-            <OutcomeLine
-              done={lastAction.result.ok && lastAction.result.value.outcome === 'done'}
-              text={outcomeText(lastAction.action, lastAction.result)}
-            />
-          </Dismissible>
-        </div>
-      )}
       {action && (
         <ActionDialog action={action} job={job} onDone={onDone} onClose={() => setAction(null)} />
       )}

@@ -2,8 +2,9 @@
 
 import dynamic from 'next/dynamic';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
 import type { BulkAction } from '@/lib/bulk/types';
+import type { JobAction } from '@/lib/good-job/types';
 import type { SortHeader } from '@/lib/jobs/order';
 import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/types';
 import { useAnnounceOutcome } from '../outcomes';
@@ -14,10 +15,11 @@ import { useOnScreen } from '../polling/use-polling-query';
 import { orMissingScript } from '../ui/lazy-script';
 import type { JobActionResult } from './action-dialog';
 import { JobListHeader } from './job-list-head';
-import { ActionResultLine, JobRow } from './job-row';
+import { JobRow } from './job-row';
 import { NewRowsButton } from './new-rows-button';
 import { PageSizeLinks } from './page-sizes';
 import { SelectionBar } from './selection-bar';
+import { useActionToast } from './use-action-toast';
 import { type ListPage, usePollingRows } from './use-polling-rows';
 import { useSelection } from './use-selection';
 
@@ -56,27 +58,23 @@ function selectionState(selected: number, selectable: number): 'none' | 'some' |
 const hasSearchNote = ({ resolvedIds = [], hasNewestLabelsOnly, unsearched = 0 }: ListPage) =>
   resolvedIds.length > 0 || hasNewestLabelsOnly || unsearched > 0;
 
-/** The results of the viewer's actions; those without a row are shown above the list. */
-function useActionResults(rows: readonly { id: string }[]) {
+/** Shows the results of the viewer's actions; `lastDone` is the last one that changed its job. */
+function useActionResults() {
   const { refresh } = usePolling();
-  const [results, setResults] = useState<Record<string, JobActionResult>>({});
-  const announce = useAnnounceOutcome(useCallback(() => setResults({}), []));
+  const showToast = useActionToast();
+  const [lastDone, setLastDone] = useState<JobAction | null>(null);
+  const announce = useAnnounceOutcome(useCallback(() => setLastDone(null), []));
   const onDone = useCallback(
     (result: JobActionResult) => {
       announce();
-      setResults((previous) => ({ ...previous, [result.id]: result }));
+      setLastDone(isDone(result) ? result.action : null);
+      showToast(result);
       // Refreshes everything: batch progress, callback jobs and open details may have changed too.
       refresh();
     },
-    [announce, refresh],
+    [announce, refresh, showToast],
   );
-  const dismiss = useCallback(
-    (id: string) => setResults(({ [id]: _dismissed, ...others }) => others),
-    [],
-  );
-  const rowIds = new Set(rows.map(({ id }) => id));
-  const resultsWithoutRow = Object.values(results).filter(({ id }) => !rowIds.has(id));
-  return { results, resultsWithoutRow, onDone, dismiss };
+  return { lastDone, onDone };
 }
 
 /** A polled list of jobs with their actions. */
@@ -94,11 +92,11 @@ export function JobList(props: Props) {
   );
   const selection = useSelection(selectable);
   const [bulkAction, setBulkAction] = useState<BulkAction | null>(null);
-  const actions = useActionResults(rows);
+  const { lastDone, onDone } = useActionResults();
   const emptyText = () => {
     if (pollingRows.page.partial) return t('nothingFoundYet');
     if (pollingRows.page.previous || pollingRows.page.next) return paging('empty');
-    const action = bulkAction ?? actions.resultsWithoutRow.find(isDone)?.action;
+    const action = bulkAction ?? lastDone;
     return action ? t(`emptied.${action}`) : empty;
   };
   return (
@@ -114,7 +112,6 @@ export function JobList(props: Props) {
           tools={tools}
         />
       )}
-      <ResultsWithoutRow results={actions.resultsWithoutRow} onDismiss={actions.dismiss} />
       {page && hasSearchNote(pollingRows.page) && (
         <SearchNote search={pollingRows.page} path={page.path} params={page.params} />
       )}
@@ -135,7 +132,7 @@ export function JobList(props: Props) {
           removedIds={removedIds}
           selection={selection}
           selectable={selectable.length}
-          actions={actions}
+          onDone={onDone}
         />
       )}
       {page && pollingRows.page.partial && (
@@ -168,39 +165,13 @@ function ListPager({
   );
 }
 
-/** Results of rows that left the list. */
-function ResultsWithoutRow({
-  results,
-  onDismiss,
-}: {
-  results: JobActionResult[];
-  onDismiss: (id: string) => void;
-}) {
-  const lines = useRef<HTMLDivElement>(null);
-  const ids = results.map(({ id }) => id).join();
-  // Removing a row also removes its focused menu, so focus moves to the outcome.
-  useEffect(() => {
-    if (ids && document.activeElement === document.body) lines.current?.focus();
-  }, [ids]);
-  if (results.length === 0) return null;
-  return (
-    <div ref={lines} tabIndex={-1}>
-      {results.map((result) => (
-        <div key={result.id} className="mb-2">
-          <ActionResultLine actionResult={result} withId onDismiss={onDismiss} />
-        </div>
-      ))}
-    </div>
-  );
-}
-
 interface TableProps extends Props {
   rows: ListPage['rows'];
   removedIds: ReadonlySet<string>;
   selection: ReturnType<typeof useSelection>;
   /** Number of rows that can be selected. */
   selectable: number;
-  actions: ReturnType<typeof useActionResults>;
+  onDone: (result: JobActionResult) => void;
 }
 
 function JobTable({
@@ -208,7 +179,7 @@ function JobTable({
   removedIds,
   selection,
   selectable,
-  actions,
+  onDone,
   page,
   label,
   columns = DEFAULT_COLUMNS,
@@ -256,9 +227,7 @@ function JobTable({
               isRemoved={removedIds.has(job.id)}
               isSelected={selection.ids.has(job.id)}
               onSelect={bulk && selection.select}
-              actionResult={actions.results[job.id]}
-              onDone={actions.onDone}
-              onDismiss={actions.dismiss}
+              onDone={onDone}
             />
           ))}
         </List>

@@ -5,7 +5,6 @@ import { Suspense, memo, useId, useState } from 'react';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Column, JobRow as Row } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
 import { Link } from '../link';
 import { usePausePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
@@ -16,12 +15,9 @@ import { JobCell, columnClass, useColumnName } from './job-cells';
 import { JobMenu } from './job-menu';
 import { useTooLargeText } from './too-large';
 
-// Loaded when a row is first expanded or an action has its first result.
+// Loaded when a row is first expanded.
 const RawJson = lazyScript(() =>
   import('../raw-json').then(({ RawJson: component }) => ({ default: component })),
-);
-const ActionResultText = lazyScript(() =>
-  import('./outcome-text').then(({ ActionResultText: component }) => ({ default: component })),
 );
 const JobRowDetails = lazyScript(() =>
   import('./job-row-details').then(({ JobRowDetails: component }) => ({ default: component })),
@@ -46,9 +42,7 @@ interface JobRowProps {
   isSelected: boolean;
   /** Null: the rows of this list cannot be selected. */
   onSelect: ((id: string, checked: boolean, range: boolean) => void) | null;
-  actionResult: JobActionResult | undefined;
   onDone: (result: JobActionResult) => void;
-  onDismiss: (id: string) => void;
 }
 
 type CellRole = 'cell' | undefined;
@@ -71,9 +65,7 @@ export const JobRow = memo(function JobRow({
   isRemoved,
   isSelected,
   onSelect,
-  actionResult,
   onDone,
-  onDismiss,
 }: JobRowProps) {
   const t = useTranslations();
   const columnName = useColumnName();
@@ -141,11 +133,6 @@ export const JobRow = memo(function JobRow({
         <p role={cellRole} className="mt-1 text-sm text-soft">
           {t('polling.rowRemoved')}
         </p>
-      )}
-      {actionResult && (
-        <div role={cellRole} className="mt-1">
-          <ActionResultLine actionResult={actionResult} onDismiss={onDismiss} />
-        </div>
       )}
       <div role={cellRole} id={detailsId} className={isExpanded ? 'mt-2' : undefined}>
         {isExpanded && <ExpandedDetails id={job.id} unfolds={unfolds} />}
@@ -257,25 +244,6 @@ function ExpandedDetails({ id, unfolds }: { id: string; unfolds: JobRowProps['un
       ) : (
         <JobRowDetails id={id} />
       )}
-    </Suspense>
-  );
-}
-
-/** The result of an action. `withId` adds the job's id, for a job whose row was removed. */
-export function ActionResultLine({
-  actionResult,
-  withId,
-  onDismiss,
-}: {
-  actionResult: JobActionResult;
-  withId?: boolean;
-  onDismiss: (id: string) => void;
-}) {
-  return (
-    <Suspense>
-      <Dismissible onDismiss={() => onDismiss(actionResult.id)}>
-        <ActionResultText actionResult={actionResult} withId={withId} />
-      </Dismissible>
     </Suspense>
   );
 }

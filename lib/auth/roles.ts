@@ -7,6 +7,9 @@ export const PERMISSIONS = {
   'job.discard': 'operator',
   'job.force_discard': 'admin',
   'job.destroy': 'admin',
+  /** The role of the action that is undone. */
+  'job.undo_reschedule': 'operator',
+  'job.undo_discard': 'operator',
   /** Returns the job of a dead worker to its queue, as GoodJob's process clean-up does. */
   'job.release': 'operator',
   'batch.retry': 'operator',

@@ -155,6 +155,18 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
       CREATE INDEX bulk_runs_running ON good_job_console.bulk_runs (created_at, id)
         WHERE state = 'running';`,
   },
+  {
+    version: 9,
+    name: 'retried jobs of bulk runs',
+    statements: `
+      CREATE TABLE good_job_console.bulk_run_retries (
+        run_id uuid NOT NULL,
+        job_id uuid NOT NULL,
+        retried_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        PRIMARY KEY (run_id, job_id)
+      );
+      CREATE INDEX bulk_run_retries_retried_at ON good_job_console.bulk_run_retries (retried_at);`,
+  },
 ];
 
 /**
@@ -295,6 +307,7 @@ export function grantsFor(schema: string, role: string): Grants {
       `GRANT UPDATE (counts) ON ${CONSOLE_SCHEMA}.audit_events ${to}`,
       `GRANT UPDATE ON ${ownTables('bulk_runs', 'bulk_run_targets', 'bulk_run_adoptions')} ${to}`,
       `GRANT DELETE ON ${ownTables('bulk_run_targets', 'revoked_sessions')} ${to}`,
+      `GRANT DELETE ON ${ownTables('bulk_run_retries')} ${to}`,
     ],
   };
 }

@@ -86,6 +86,54 @@ export function utcToZoned(instant: number, zone: string): string {
   return new Date(instant + offsetAt(instant, zone)).toISOString().slice(0, 16);
 }
 
+/** Suggested times of a reschedule: in 15 minutes, today at 22:00, tomorrow at 9:00. */
+export const TIME_PRESETS = ['in15', 'tonight', 'tomorrow'] as const;
+export type TimePreset = (typeof TIME_PRESETS)[number];
+
+/**
+ * The time of a preset at `now` (Unix ms) in the viewer's zone, ISO 8601 UTC; null if it has passed
+ * or the name is not a preset.
+ */
+export function presetTime(name: string, now: number, zone: string): string | null {
+  const dayAt = (instant: number) => utcToZoned(instant, zone).slice(0, 10);
+  switch (name) {
+    case 'in15':
+      return new Date(now + 15 * 60_000).toISOString();
+    case 'tonight': {
+      const time = zonedToUtc(`${dayAt(now)}T22:00`, zone);
+      return time !== null && Date.parse(time) > now ? time : null;
+    }
+    case 'tomorrow': {
+      const today = Date.parse(`${dayAt(now)}T00:00Z`);
+      return zonedToUtc(`${new Date(today + DAY_MS).toISOString().slice(0, 10)}T09:00`, zone);
+    }
+    default:
+      return null;
+  }
+}
+
+const HOUR_MS = 3_600_000;
+
+export interface RescheduleDefaults {
+  zone: string;
+  /** Default of the `datetime-local` input, in an hour. */
+  at: string;
+  /** The presets that are still to come, with their times in ISO 8601 UTC. */
+  presets: { name: TimePreset; time: string }[];
+}
+
+/** The suggested times of a reschedule at `now` (Unix ms) in the viewer's zone. */
+export function rescheduleDefaults(now: number, zone: string): RescheduleDefaults {
+  return {
+    zone,
+    at: utcToZoned(now + HOUR_MS, zone),
+    presets: TIME_PRESETS.flatMap((name) => {
+      const time = presetTime(name, now, zone);
+      return time === null ? [] : [{ name, time }];
+    }),
+  };
+}
+
 export const LOCALES = ['en', 'ja'] as const;
 export type Locale = (typeof LOCALES)[number];
 

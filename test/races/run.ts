@@ -45,6 +45,8 @@ const rows: [string, (result: RaceResult) => number][] = [
   ['discards done', ({ activity }) => activity.done.discard],
   ['retries done', ({ activity }) => activity.done.retry],
   ['reschedules done', ({ activity }) => activity.done.reschedule],
+  ['discards undone', ({ activity }) => activity.undone.discard],
+  ['reschedules undone', ({ activity }) => activity.undone.reschedule],
   ['locked', ({ activity }) => activity.locked],
   ['conflict', ({ activity }) => activity.conflict],
   ['batches completed by the console', ({ activity }) => activity.batchesByConsole],

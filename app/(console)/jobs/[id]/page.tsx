@@ -82,7 +82,7 @@ export default async function JobPage({ params, searchParams }: Props) {
       <>
         <JobHead job={job} />
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
-        <JobResultBanner params={pageParams} />
+        <JobResultBanner params={pageParams} jobId={id} />
         <RepairResultBanner params={pageParams} />
         <div className="grid grid-cols-1 gap-3 min-[1100px]:grid-cols-[minmax(0,2fr)_minmax(19rem,1fr)] min-[1100px]:grid-rows-[auto_1fr]">
           <div className="empty:hidden min-[1100px]:col-start-2">
