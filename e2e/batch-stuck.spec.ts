@@ -41,10 +41,9 @@ test('explains a batch whose last open job was discarded in the dashboard', asyn
   await expect(page.locator('main')).toContainText(ja('stuck.never_completes'));
   await site.open(page, `/batches/${id}?locale=en`);
   await expect(page.locator('main')).toContainText(en('stuck.never_completes'));
-  await expect(page.getByRole('link', { name: en('stuck.check') })).toHaveAttribute(
-    'href',
-    new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`),
-  );
+  await expect(
+    page.getByRole('link', { name: en('attention.repairs.check_batches.menu') }),
+  ).toHaveAttribute('href', new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`));
 
   await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();
   await page

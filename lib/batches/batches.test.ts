@@ -10,15 +10,8 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { cursorParams } from '../core/search-params';
-import {
-  countBatchJobs,
-  countIfSmall,
-  getBatch,
-  getBatchRow,
-  listBatches,
-  listBatchesWithProgress,
-} from './queries';
-import { getBatchStatus } from './status';
+import { countBatchJobs, countIfSmall, getBatch, getBatchRow, listBatches } from './queries';
+import { getBatchStatus, listBatchesWithProgress } from './status';
 import { batchFilterParams, parseBatchFilter } from './types';
 
 let testConsole: TestConsole;
@@ -150,7 +143,9 @@ describe('getBatchStatus: stuck', () => {
     await insertJob(testConsole.client, { batch_id: id });
     expect(await statusOf(id)).toMatchObject({ stuck: [], stalled: false });
     await setPauses({ job_classes: ['TestJob'] });
-    expect((await statusOf(id)).stuck).toEqual([{ kind: 'paused', count: 1 }]);
+    expect((await statusOf(id)).stuck).toEqual([
+      { kind: 'paused', count: 1, by: [{ by: 'job_class', name: 'TestJob' }], more: false },
+    ]);
     await setPauses({});
     await testConsole.client.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
   });
@@ -162,7 +157,9 @@ describe('getBatchStatus: stuck', () => {
       queue_name: `'held'`,
       batch_id: `'${id}'::uuid`,
     });
-    expect((await statusOf(id)).stuck).toEqual([{ kind: 'paused', count: 1_200 }]);
+    expect((await statusOf(id)).stuck).toEqual([
+      { kind: 'paused', count: 1_200, by: [{ by: 'queue', name: 'held' }], more: false },
+    ]);
     await insertJob(testConsole.client, { batch_id: id, queue_name: 'free' });
     expect(await stuckKinds(id)).not.toContain('paused');
     await setPauses({});
