@@ -42,7 +42,7 @@ export function BatchAttributes({
         </p>
       ) : (
         <div className="card grid gap-x-6 gap-y-3 p-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,26rem)]">
-          <dl className="grid content-start gap-x-6 gap-y-2.5 sm:grid-cols-2 min-[1600px]:grid-cols-3">
+          <dl className="grid content-start gap-x-6 gap-y-2.5 sm:grid-cols-2 min-[100rem]:grid-cols-3">
             {fields.map((field) => (
               <Field key={field.name} field={field} />
             ))}

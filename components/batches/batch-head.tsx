@@ -78,13 +78,17 @@ export function BatchHeader({
     refresh();
   };
   return (
-    <div ref={head}>
+    <div ref={head} className="pt-3">
       <Breadcrumb items={[{ href: '/batches', text: t('batches.title') }]} current={batch.id} />
       <PageHeader
         title={<BatchDescription batch={batch} />}
         count={
           <span className="flex flex-wrap items-center gap-2">
-            <BatchStateBadge batch={batch} stalled={data ? data.stalled : null} />
+            <BatchStateBadge
+              batch={batch}
+              stalled={data ? data.stalled : null}
+              discarded={data?.progress.states?.discarded}
+            />
           </span>
         }
       >
@@ -136,6 +140,8 @@ function Actions({
   const canRetry = batch.discardedAt !== null || status?.canRetry === true;
   const retryReason = denial ?? (canRetry ? null : 'noDiscarded');
   const retryHref = href(`/batches/${batch.id}/retry`);
+  /** Without JavaScript the menu is one link. */
+  const offersRetry = primary?.kind !== 'retry' && retryReason === null;
   return (
     <>
       {primary?.kind === 'repair' && (
@@ -162,7 +168,7 @@ function Actions({
       )}
       <Menu
         label={t('batch.menu')}
-        href={retryReason ? href(`/audit?target=${batch.id}`) : retryHref}
+        href={offersRetry ? retryHref : href(`/audit?target=${batch.id}`)}
         open={isMenuOpen}
         onOpenChange={setMenuOpen}
         trigger={menuButton}

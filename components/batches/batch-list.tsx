@@ -204,7 +204,11 @@ function NameCell({ batch }: { batch: BatchListRow }) {
         <BatchDescription batch={batch} clamp="line-clamp-2" />
       </Link>
       <span className="flex max-w-full flex-wrap items-center gap-x-2 gap-y-1">
-        <BatchStateBadge batch={batch} stalled={batch.stalled} />
+        <BatchStateBadge
+          batch={batch}
+          stalled={batch.stalled}
+          discarded={batch.progress?.states?.discarded}
+        />
         {cause && (
           <span className={`min-w-0 any-break ${batch.stalled ? 'text-warn' : 'text-soft'}`}>
             <StuckLabel cause={cause} />

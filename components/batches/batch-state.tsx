@@ -20,7 +20,16 @@ function progressState(batch: BatchRow, isStalled: boolean | null): keyof typeof
 }
 
 /** The state of a batch; a second badge marks a batch with discarded jobs. */
-export function BatchStateBadge({ batch, stalled }: { batch: BatchRow; stalled: boolean | null }) {
+export function BatchStateBadge({
+  batch,
+  stalled,
+  discarded = 0,
+}: {
+  batch: BatchRow;
+  stalled: boolean | null;
+  /** The number of discarded jobs, if it was counted. */
+  discarded?: number;
+}) {
   const t = useTranslations('batchStates');
   const state = progressState(batch, stalled);
   return (
@@ -36,7 +45,7 @@ export function BatchStateBadge({ batch, stalled }: { batch: BatchRow; stalled: 
           {t(state)}
         </span>
       )}
-      {batch.discardedAt && (
+      {(batch.discardedAt !== null || discarded > 0) && (
         <span className="pill bg-discarded-wash text-discarded">{t('discarded')}</span>
       )}
     </>

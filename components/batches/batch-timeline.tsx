@@ -11,7 +11,7 @@ import { Link } from '../link';
 import { useOnScreen, usePollingQuery } from '../polling/use-polling-query';
 import { useCount, useDuration } from '../quantities';
 
-const WIDE = '(min-width: 1600px)';
+const WIDE = '(min-width: 100rem)';
 const HEIGHT = 160;
 const WIDTH = 1_000;
 /** Height of a bar when there are few. */
@@ -41,7 +41,7 @@ export function BatchTimeline({ batch }: { batch: BatchRow }) {
   return (
     <section
       aria-labelledby="timeline"
-      className="js-only mt-3 card min-h-64 px-4 py-3 max-[1599px]:hidden"
+      className="js-only mt-3 hidden card min-h-64 px-4 py-3 min-[100rem]:block"
     >
       <h2 id="timeline" className="card-title">
         {t('title')}

@@ -32,7 +32,7 @@ export function StateChips({
         const number = state === null ? total : counts?.[state];
         const isCurrent = current !== undefined && current === state;
         return (
-          <li key={state}>
+          <li key={state} className={total === null && number === 0 ? 'max-sm:hidden' : ''}>
             <Link
               href={hrefOf(state)}
               prefetch={false}
