@@ -415,6 +415,7 @@ it('lists the columns that have a value, with properties as a tree and times in 
     kind: 'tree',
     omitted: 0,
     nodes: [
+      { key: 'empty', text: '{}', ...leaf },
       {
         key: 'customer',
         text: null,
@@ -433,7 +434,6 @@ it('lists the columns that have a value, with properties as a tree and times in 
         ],
       },
       { key: 'password', text: '[REDACTED]', ...leaf },
-      { key: 'empty', text: '{}', ...leaf },
     ],
   });
 });

@@ -5,7 +5,7 @@ import { insertJobs } from '../../test/harness/many-rows';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import type { Ctx } from '../context/types';
-import { type Database, createTx } from '../db/database';
+import type { Database } from '../db/database';
 import { getBatchRow, listBatches } from './queries';
 import { getBatchStatus } from './status';
 import { getBatchTimeline } from './timeline';
@@ -36,14 +36,14 @@ async function plansOf(read: (ctx: Ctx) => Promise<unknown>): Promise<string> {
     read: (fn, options) =>
       db.read(
         (tx) =>
-          fn(
-            createTx(async (statement) => {
-              if (/^\s*(SELECT|WITH)/.test(statement.text))
-                for (const row of await tx.query(planRow, sql`EXPLAIN ${statement}`))
-                  plans.push(row['QUERY PLAN']);
-              return tx.query(z.unknown(), statement);
-            }),
-          ),
+          fn({
+            ...tx,
+            async query(schema, statement) {
+              for (const row of await tx.query(planRow, sql`EXPLAIN ${statement}`))
+                plans.push(row['QUERY PLAN']);
+              return tx.query(schema, statement);
+            },
+          }),
         options,
       ),
   };

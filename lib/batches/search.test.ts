@@ -88,7 +88,10 @@ it('continues an incomplete search on the next page until every batch was search
        FROM (SELECT n, now() - n * interval '1 second' AS at FROM generate_series(1, 24000) n) s`,
   );
   const list = (params: Record<string, string>) =>
-    listBatches(other.ctx(), parseBatchFilter(new URLSearchParams({ q: 'gem', ...params })));
+    listBatches(
+      other.ctx({ searchBudgetMs: 60_000 }),
+      parseBatchFilter(new URLSearchParams({ q: 'gem', ...params })),
+    );
   let page = await list({});
   expect(page.partial).toMatchObject({ scanned: 10_000 });
   let rows = page.rows.length;

@@ -101,8 +101,9 @@ export async function searchBatches(
   const budget = new TextBudget({ maxBytes: Infinity, maxMs: Infinity });
   let remainingBytes = MAX_SEARCHED_BYTES;
   let size = FIRST_WINDOW;
-  while (result.scanned < Math.min(places.length, MAX_SEARCHED)) {
-    const ids = places.slice(result.scanned, result.scanned + size).map(({ id }) => id);
+  const searchable = places.slice(0, MAX_SEARCHED).map(({ id }) => id);
+  while (result.scanned < searchable.length) {
+    const ids = searchable.slice(result.scanned, result.scanned + size);
     const rows = await readWindow(tx, tables, ids, words);
     if (!rows) {
       if (size > MIN_WINDOW) {
