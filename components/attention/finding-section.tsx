@@ -46,7 +46,7 @@ export function FindingSection({
     <section
       aria-labelledby={headingId}
       data-finding={kind}
-      className={`rounded-md border border-l-4 border-line ${severityEdge(severity)}`}
+      className={`card border-l-4 ${severityEdge(severity)}`}
     >
       <div className="px-3 pt-2.5 pb-2">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">

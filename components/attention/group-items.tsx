@@ -20,7 +20,7 @@ import { DeniedButton } from './denied-button';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
 
-const LINK = 'font-mono font-semibold text-accent no-underline hover:underline';
+const LINK = 'font-mono font-medium text-ink no-underline hover:text-accent hover:underline';
 
 /** A number of jobs, marked as exact, a minimum or an estimate. */
 function JobCount({ count }: { count: Count }) {

@@ -54,7 +54,7 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
   }, [hasEnded, onEnd]);
   if (!run) return <p className="text-soft">{error ? t('errors.partial') : t('common.loading')}</p>;
   return (
-    <div className="rounded-md border border-line px-3 py-2.5" data-run={run.id}>
+    <div className="card px-3 py-2.5" data-run={run.id}>
       <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1">
         <p className="flex flex-wrap items-center gap-2">
           <strong>{t(`bulk.names.${run.action}`)}</strong>

@@ -18,7 +18,7 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
   const bulkCount = useBulkCount();
   return (
     <>
-      <ul aria-label={label} className="divide-y divide-line rounded-md border border-line">
+      <ul aria-label={label} className="divide-y divide-line card">
         {page.rows.map((run) => (
           <li
             key={run.id}

@@ -28,6 +28,8 @@ export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
 /** Maximum length of a reason in characters. */
 export const MAX_REASON = 500;
+/** Jobs of a record that are named with their class. */
+export const MAX_NAMED_TARGETS = 3;
 /** Actions on more rows are recorded with counts only, without the rows. */
 export const MAX_ROWS = 25;
 /** Limit for a recorded column, and for a payload without its arguments. */
@@ -70,6 +72,8 @@ export interface AuditRow {
   error: string | null;
   targetType: AuditTargetType;
   targetIds: string[];
+  /** Redacted classes of the first MAX_NAMED_TARGETS jobs, by id; deleted jobs have none. */
+  targetClasses: Record<string, string>;
   targetName: string | null;
   counts: Record<string, number>;
   reason: string | null;

@@ -22,12 +22,13 @@ import {
   type FailureGroup,
   type FailurePage,
   type FailureRow,
+  GROUPS_PER_PAGE,
 } from './filters';
 import { FailureReader } from './fingerprints';
 import { FailureGroups, byFrequency, redactSamples } from './groups';
 
 /** Time budget of a scan. */
-const BUDGET_MS = 110;
+const BUDGET_MS = 60;
 /** Time budget when the user asks to scan further back. */
 const DEEP_BUDGET_MS = 500;
 /** The first chunk may exceed the budget, so that a slow database still shows failures. */
@@ -46,8 +47,6 @@ const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Error text that one page normalizes. */
 const SCAN_BYTES = 4 * 1024 * 1024;
 const MIN_SCAN_MS = 250;
-const MAX_GROUPS = 50;
-const MAX_GROUPS_DEEP = 300;
 const WEEK_SECONDS = 604_800;
 /** Discarded jobs that one scan reads at most. */
 const MAX_DISCARDED_SCANNED = 200_000;
@@ -86,12 +85,15 @@ export async function listFailures(
       const endedAt = await scanDiscarded(scan);
       const since = endedAt ?? clock.since;
       const all = groups.inRange(since);
-      const listed = expandedFirst(all, filter.group, filter.deep ? MAX_GROUPS_DEEP : MAX_GROUPS);
+      const number = Math.min(filter.page, Math.max(1, Math.ceil(all.length / GROUPS_PER_PAGE)));
+      const start = (number - 1) * GROUPS_PER_PAGE;
+      const listed = expandedFirst(all, filter.group, start);
       return {
         listed,
         page: {
           now: clock.now,
-          moreGroups: all.length - listed.length,
+          groupCount: all.length,
+          number,
           scanned: groups.scanned,
           countInRange: groups.countInRange,
           since,
@@ -108,13 +110,13 @@ export async function listFailures(
   return { ...page, groups: groups.sort(byFrequency(filter.range)) };
 }
 
-/** The expanded group comes first, so that its error is read before the byte budget is used up. */
+/** Returns a page of groups. The expanded group comes first, so that its error is read before the byte budget is used up. */
 function expandedFirst(
   groups: FailureGroup[],
   expandedFingerprint: string | null,
-  limit: number,
+  start: number,
 ): FailureGroup[] {
-  const listed = groups.slice(0, limit);
+  const listed = groups.slice(start, start + GROUPS_PER_PAGE);
   const expanded = groups.find(({ fingerprint }) => fingerprint === expandedFingerprint);
   return expanded ? [expanded, ...listed.filter((group) => group !== expanded)] : listed;
 }
