@@ -126,6 +126,8 @@ const ENDPOINTS = [
   `/api/batches/${BATCH}/jobs`,
   `/api/batches/${BATCH}/callback-jobs`,
   `/api/batches/${BATCH}/status`,
+  `/api/batches/${BATCH}/timeline`,
+  '/api/batches?q=Leaky',
 ];
 
 httpTest(
@@ -163,6 +165,7 @@ httpTest(
         '/api/jobs?include=counts,chart&',
         '/api/jobs/export?format=csv&',
         `/api/batches/${BATCH}/jobs?`,
+        '/api/batches?',
       ]) {
         const response = await request.get(site.url(`${endpoint}${new URLSearchParams({ q })}`));
         responses.push(`${response.status()} ${(await response.text()).replaceAll(part, '…')}`);

@@ -11,7 +11,7 @@ import { usePause } from '../pauses/use-pause';
 import { usePolling } from '../polling/polling-provider';
 import { type Toast, useToasts } from '../toasts';
 import { ActionDialog } from './action-dialog';
-import { useOutcomeText } from './outcome-text';
+import { useActionToast } from './use-action-toast';
 import type { WaitingAct } from './why-waiting';
 
 const OTHER_OUTCOMES = ['conflict', 'locked', 'missing', 'refused'] as const;
@@ -27,12 +27,15 @@ export default function WaitingDialog({ act, job, onClose }: Props) {
   const { show } = useToasts();
   const { refresh } = usePolling();
   const router = useRouter();
-  const onDone = (toast: Toast) => {
-    show(toast);
+  const refreshPage = () => {
     router.refresh();
     refresh();
   };
-  if (act.kind === 'run_now') return <RunNow job={job} onDone={onDone} onClose={onClose} />;
+  const onDone = (toast: Toast) => {
+    show(toast);
+    refreshPage();
+  };
+  if (act.kind === 'run_now') return <RunNow job={job} onDone={refreshPage} onClose={onClose} />;
   return (
     <MoreMessages>
       {act.kind === 'release' ? (
@@ -48,19 +51,17 @@ function RunNow({
   job,
   onDone,
   onClose,
-}: Pick<Props, 'job' | 'onClose'> & { onDone: (toast: Toast) => void }) {
-  const outcomeText = useOutcomeText();
+}: Pick<Props, 'job' | 'onClose'> & { onDone: () => void }) {
+  const showToast = useActionToast();
   return (
     <ActionDialog
       action="reschedule"
       job={job}
       onClose={onClose}
-      onDone={({ action, result }) =>
-        onDone({
-          text: outcomeText(action, result),
-          tone: result.ok && result.value.outcome === 'done' ? 'done' : 'problem',
-        })
-      }
+      onDone={(result) => {
+        showToast(result);
+        onDone();
+      }}
     />
   );
 }
