@@ -17,8 +17,11 @@ function removeCounterSpace(text: string): string {
   return text.replace(/(\d) (?=[^\x00-\x7f])/g, '$1');
 }
 
-/** A relative time, with the absolute one as a tooltip. `iso` is UTC. */
-export function RelativeTime({ iso }: { iso: string }) {
+/**
+ * A relative time, with the absolute one as a tooltip. `iso` is UTC. `tabIndex` is -1 where arrow
+ * keys move the focus.
+ */
+export function RelativeTime({ iso, tabIndex = 0 }: { iso: string; tabIndex?: 0 | -1 }) {
   const format = useFormatter();
   const updatedAt = useNow({ updateInterval: UPDATE_INTERVAL_MS });
   const date = new Date(instantMs(iso));
@@ -31,7 +34,7 @@ export function RelativeTime({ iso }: { iso: string }) {
   if (Number.isNaN(date.getTime())) return <span>{iso}</span>;
   return (
     <Tooltip content={<AbsoluteTime iso={iso} />}>
-      <time dateTime={iso} tabIndex={0} className="whitespace-nowrap" suppressHydrationWarning>
+      <time dateTime={iso} tabIndex={tabIndex} className="whitespace-nowrap" suppressHydrationWarning>
         {removeCounterSpace(format.relativeTime(date, now))}
       </time>
     </Tooltip>

@@ -15,8 +15,15 @@ import { stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import type { ActionWarnings } from '../good-job/types';
 import { REDACTION_MARKER } from '../redaction/redaction';
-import { enqueuedAtOf, executionNumber, limitedParamsSql } from './executions';
+import {
+  enqueuedAtOf,
+  executionNumber,
+  limitedParamsSql,
+  listExecutions,
+  markLostExecution,
+} from './executions';
 import { jobRowColumns, readJobRow, rowFields } from './rows';
+import { argumentLine, summarize } from './summary';
 import {
   MAX_ERROR_CHARS,
   type RedactedTexts,
@@ -26,7 +33,7 @@ import {
   redactTexts,
   storedTextColumns,
 } from './texts';
-import type { ExecutionRow, JobDetail } from './types';
+import type { ExecutionRow, JobDetail, JobPreview } from './types';
 
 /** Characters of the arguments shown before "Show all". */
 const MAX_ARGUMENT_CHARS = 8_000;
@@ -113,11 +120,14 @@ export async function getJob(
   const json = await argumentsJson(row.arguments, args);
   const shortJson = json && truncateText(json, MAX_ARGUMENT_CHARS);
   const error = texts.error ?? '';
+  const summary = summarize(texts.jobClass, args);
   const { createdAt, scheduledAt, performedAt, finishedAt, cronAt } = row;
   const { batchCallbackId, lockedById, processSeenAt, held } = row;
   return {
     ...rowFields(row),
     ...shortNames(texts),
+    ...(summary.unwrapped === null ? {} : { unwrapped: summary.unwrapped }),
+    line: argumentLine(summary.arguments),
     ...(tooLarge ? { tooLarge } : {}),
     error: texts.error && (all ? error : truncateText(error, MAX_ERROR_CHARS)),
     errorLength: error.length,
@@ -138,6 +148,26 @@ export async function getJob(
     isWhole: all,
     retryable: isRetryable(row),
   };
+}
+
+/** Attempts of a preview. */
+const PREVIEWED_ATTEMPTS = 5;
+/** Characters of the error of an attempt in a preview. */
+const MAX_ATTEMPT_ERROR_CHARS = 300;
+
+/** Returns a job as a list shows it beside its rows; null if it does not exist. */
+export async function getJobPreview(ctx: Ctx, id: string): Promise<JobPreview | null> {
+  const [job, executions] = await Promise.all([
+    getJob(ctx, id),
+    listExecutions(ctx, id, { limit: PREVIEWED_ATTEMPTS }),
+  ]);
+  if (!job) return null;
+  const attempts = markLostExecution(executions, job.lostWorker).map((attempt) => ({
+    ...attempt,
+    error: attempt.error && truncateText(attempt.error, MAX_ATTEMPT_ERROR_CHARS),
+    otherFrames: [],
+  }));
+  return { job, attempts };
 }
 
 /** Reads a job by good_jobs_pkey, with its texts up to `maxBytes`. */
