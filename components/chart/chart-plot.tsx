@@ -24,7 +24,7 @@ interface Props {
   onPick: (span: Span) => void;
 }
 
-const HEIGHT = 150;
+const HEIGHT = 64;
 const FONT = '12px system-ui, sans-serif';
 
 /** Cumulative sums: uPlot draws the largest first and the others over it. */
@@ -62,7 +62,6 @@ function plotAxes(range: Chart['range'], { element, locale, zone }: PlotContext)
       ? { month: 'numeric', day: 'numeric' }
       : { hour: '2-digit', minute: '2-digit' }),
   });
-  const countFormat = new Intl.NumberFormat(locale, { notation: 'compact' });
   const axis = {
     stroke: colorOf('--soft', element),
     font: FONT,
@@ -72,20 +71,14 @@ function plotAxes(range: Chart['range'], { element, locale, zone }: PlotContext)
   return [
     {
       ...axis,
-      size: 26,
+      size: 18,
+      gap: 2,
       space: 70,
       grid: { show: false },
       values: (_, splits) => splits.map((at) => timeFormat.format(at * 1000)),
     },
-    {
-      ...axis,
-      size: 46,
-      space: 32,
-      incrs: [1, 2, 5]
-        .flatMap((n) => Array.from({ length: 8 }, (_, power) => n * 10 ** power))
-        .sort((a, b) => a - b),
-      values: (_, splits) => splits.map((value) => countFormat.format(value)),
-    },
+    // The numbers are in the legend, and in the table.
+    { show: false },
   ];
 }
 
@@ -232,5 +225,5 @@ export default function ChartPlot({ chart, filterSpan, selectedSpan, onHover, on
     );
   }, [selectedSpan, chart, shape]);
 
-  return <div ref={root} aria-hidden="true" className="h-[150px] overflow-hidden" />;
+  return <div ref={root} aria-hidden="true" className="h-16 overflow-hidden" />;
 }

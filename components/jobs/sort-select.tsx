@@ -18,7 +18,7 @@ export function SortSelect({ choices }: { choices: SortChoice[] }) {
       aria-label={t('label')}
       value={choices.find(({ isCurrent }) => isCurrent)?.href ?? ''}
       onChange={(event) => navigate(event.target.value)}
-      className="js-only control max-w-full px-1 py-0.5 text-sm"
+      className="js-only control max-w-full px-1 py-0.5 text-xs"
     >
       {choices.map(({ column, direction, href }) => (
         <option key={href} value={href}>

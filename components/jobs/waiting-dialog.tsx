@@ -47,11 +47,7 @@ export default function WaitingDialog({ act, job, onClose }: Props) {
   );
 }
 
-function RunNow({
-  job,
-  onDone,
-  onClose,
-}: Pick<Props, 'job' | 'onClose'> & { onDone: () => void }) {
+function RunNow({ job, onDone, onClose }: Pick<Props, 'job' | 'onClose'> & { onDone: () => void }) {
   const showToast = useActionToast();
   return (
     <ActionDialog

@@ -17,8 +17,15 @@ import { isInState, stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import type { ActionWarnings } from '../good-job/types';
 import { REDACTION_MARKER } from '../redaction/redaction';
-import { enqueuedAtOf, executionNumber, limitedParamsSql } from './executions';
+import {
+  enqueuedAtOf,
+  executionNumber,
+  limitedParamsSql,
+  listExecutions,
+  markLostExecution,
+} from './executions';
 import { jobRowColumns, readJobRow, rowFields } from './rows';
+import { argumentLine, summarize } from './summary';
 import {
   MAX_ERROR_CHARS,
   type RedactedTexts,
@@ -28,7 +35,7 @@ import {
   redactTexts,
   storedTextColumns,
 } from './texts';
-import type { JobDetail } from './types';
+import type { JobDetail, JobPreview } from './types';
 import { readWaiting } from './waiting';
 
 /** Characters of the arguments shown before "Show all". */
@@ -118,11 +125,14 @@ export async function getJob(
   const json = await argumentsJson(row.arguments, args);
   const shortJson = json && truncateText(json, MAX_ARGUMENT_CHARS);
   const error = texts.error ?? '';
+  const summary = summarize(texts.jobClass, args);
   const { createdAt, scheduledAt, performedAt, finishedAt, cronAt } = row;
   const { batchCallbackId, lockedById, processSeenAt, held } = row;
   return {
     ...rowFields(row),
     ...shortNames(texts),
+    ...(summary.unwrapped === null ? {} : { unwrapped: summary.unwrapped }),
+    line: argumentLine(summary.arguments),
     ...(tooLarge ? { tooLarge } : {}),
     error: texts.error && (all ? error : truncateText(error, MAX_ERROR_CHARS)),
     errorLength: error.length,
@@ -144,6 +154,26 @@ export async function getJob(
     retryable: isRetryable(row),
     waiting: await readWaiting(ctx, { ...row, paused: row.paused === true, secrets }),
   };
+}
+
+/** Attempts of a preview. */
+const PREVIEWED_ATTEMPTS = 5;
+/** Characters of the error of an attempt in a preview. */
+const MAX_ATTEMPT_ERROR_CHARS = 300;
+
+/** Returns a job as a list shows it beside its rows; null if it does not exist. */
+export async function getJobPreview(ctx: Ctx, id: string): Promise<JobPreview | null> {
+  const [job, executions] = await Promise.all([
+    getJob(ctx, id),
+    listExecutions(ctx, id, { limit: PREVIEWED_ATTEMPTS }),
+  ]);
+  if (!job) return null;
+  const attempts = markLostExecution(executions, job.lostWorker).map((attempt) => ({
+    ...attempt,
+    error: attempt.error && truncateText(attempt.error, MAX_ATTEMPT_ERROR_CHARS),
+    otherFrames: [],
+  }));
+  return { job, attempts };
 }
 
 /** Reads a job by good_jobs_pkey, with its texts up to `maxBytes`. */

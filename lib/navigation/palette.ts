@@ -94,6 +94,7 @@ async function findBatchesById(ctx: Ctx, digits: string): Promise<BatchMatch[]> 
 async function findBatchesByDescription(ctx: Ctx, text: string): Promise<BatchMatch[]> {
   const filter = {
     state: null,
+    q: '',
     limit: NEWEST_BATCHES,
     cursor: null,
     notUnderstood: [],
