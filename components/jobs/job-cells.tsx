@@ -104,7 +104,7 @@ export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactN
         )
       );
     case 'time':
-      return <Time at={sortedTime(job.sortAt)} tabIndex={tabIndex} />;
+      return <Time at={sortedTime(job.sortAt)} />;
     case 'state':
       return job.paused || job.lostWorker ? (
         <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
@@ -115,7 +115,7 @@ export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactN
     case 'scheduled':
     case 'performed':
     case 'finished':
-      return <Time at={job.extra?.[column] ?? null} tabIndex={tabIndex} />;
+      return <Time at={job.extra?.[column] ?? null} />;
     default:
       return <Name text={job.extra?.[column] ?? null} />;
   }
@@ -136,7 +136,7 @@ const Name = ({ text }: { text: string | null }) =>
 
 const NONE = <span className="text-faint">–</span>;
 
-function Time({ at, tabIndex }: { at: string | null; tabIndex: -1 | undefined }) {
+function Time({ at }: { at: string | null }) {
   return at ? <RelativeTime iso={at} /> : NONE;
 }
 
