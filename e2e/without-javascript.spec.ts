@@ -108,7 +108,9 @@ test('without JavaScript, reschedules to now or a time and rejects an empty time
     .getByLabel(en('actions.reschedule.time', { zone: 'Asia/Tokyo' }))
     .fill('2031-05-06T07:08');
   await confirm(page, 'reschedule');
-  await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
+  await expect(page.getByRole('status')).toContainText(
+    en('outcomes.done.reschedule', { at: '2031-05-06 07:08:00 JST' }),
+  );
   expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
   await openConfirmation(page, id, 'reschedule');
   await page.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
@@ -118,7 +120,7 @@ test('without JavaScript, reschedules to now or a time and rejects an empty time
   expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
   await openConfirmation(page, id, 'reschedule');
   await confirm(page, 'reschedule');
-  await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
+  await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule_now'));
   expect(
     Date.parse(`${String((await readRow(site.db, 'good_jobs', id)).scheduled_at)}Z`),
   ).toBeLessThan(Date.now() + 5_000);

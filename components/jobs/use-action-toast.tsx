@@ -7,10 +7,14 @@ import { type UndoableAction, UNDOABLE_ACTIONS } from '@/lib/good-job/types';
 import { undoJob } from '@/lib/jobs/actions';
 import { isBlankName } from '@/lib/jobs/links';
 import { toActionError } from '../action-failed';
+import { useAnnounceOutcome } from '../outcomes';
 import { usePolling } from '../polling/polling-provider';
 import { type Toast, useToasts } from '../toasts';
 import type { JobActionResult } from './action-dialog';
 import { type JobUndoResult, useOutcomeText } from './outcome-text';
+
+/** Toasts close by themselves. */
+const ignore = () => undefined;
 
 const isDone = ({ result }: JobActionResult | JobUndoResult) =>
   result.ok && result.value.outcome === 'done';
@@ -21,12 +25,19 @@ const isDone = ({ result }: JobActionResult | JobUndoResult) =>
  */
 export function useActionToast(): (result: JobActionResult) => void {
   const { show } = useToasts();
+  const announce = useAnnounceOutcome(ignore);
   const toastOf = useResultToast();
   const latest = useRef(toastOf);
   useEffect(() => {
     latest.current = toastOf;
   });
-  return useCallback((result) => show(latest.current(result)), [show]);
+  return useCallback(
+    (result) => {
+      announce();
+      show(latest.current(result));
+    },
+    [announce, show],
+  );
 }
 
 function useResultToast(): (result: JobActionResult) => Toast {
@@ -42,6 +53,7 @@ function useResultToast(): (result: JobActionResult) => Toast {
   ): Toast {
     const isJobPage = pathname === `/jobs/${id}`;
     return {
+      about: id,
       text: (
         <>
           {jobClass !== undefined && (

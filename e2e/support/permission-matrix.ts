@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { Permission } from '../../lib/auth/roles';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
-import type { JobAction } from '../../lib/good-job/types';
+import { DISCARD_ERRORS } from '../../lib/good-job/actions';
+import type { JobAction, UndoableAction } from '../../lib/good-job/types';
 import {
   DISCARDED,
   RUNNING,
@@ -198,12 +199,51 @@ const repairs = (
   },
 ];
 
+/** Inserts a job as its reschedule or discard has left it, and the audit record of that action. */
+async function undoableJob(db: pg.Client, action: UndoableAction) {
+  const id = await insertJob(
+    db,
+    action === 'discard'
+      ? { ...SUCCEEDED, error: DISCARD_ERRORS.discard, error_event: 5 }
+      : { scheduled_at: '2031-01-01T00:00:00Z' },
+  );
+  const oldValues =
+    action === 'discard'
+      ? { error: null, error_event: null }
+      : { scheduled_at: '2030-01-01 00:00:00+00' };
+  const { rows } = await db.query<{ id: string }>(
+    `INSERT INTO good_job_console.audit_events (
+            viewer, role, request_id, action, target_type, target_ids, counts, details)
+     SELECT 'tester', 'operator', 'test', $2, 'job', ARRAY[j.id], '{"done": 1}',
+            jsonb_build_object('undo', jsonb_build_array(
+              $3::jsonb || jsonb_build_object('id', j.id, 'version', j.xmin::text)))
+       FROM good_jobs j
+      WHERE j.id = $1
+     RETURNING id::text`,
+    [id, `job.${action}`, JSON.stringify(oldValues)],
+  );
+  return { id, undoId: rows[0]?.id ?? '' };
+}
+
+const undos = (
+  call: (fields: { action: UndoableAction; id: string; undoId: string }) => ActionCall,
+) =>
+  perAction({ reschedule: null, discard: null }, (action) => ({
+    name: `undo of ${action}`,
+    permission: `job.undo_${action}`,
+    prepare: async (db) => call({ action, ...(await undoableJob(db, action)) }),
+  }));
+
 const BULK_CONTROLS: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
 
 /** Actions by file and exported name. */
 export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
+  'lib/jobs/actions.ts#undoJob': undos((fields) => ({ args: [fields] })),
+  'lib/jobs/actions.ts#submitJobUndo': undos(({ undoId, ...form }) => ({
+    form: { ...form, undo_id: undoId },
+  })),
   'lib/jobs/actions.ts#revealAction': [
     {
       name: 'reveal',

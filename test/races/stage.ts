@@ -54,8 +54,9 @@ const LOG = `
       job_id, actor, was_finished, is_finished, error_event, is_undo)
     VALUES (NEW.id, current_setting('application_name'), OLD.finished_at IS NOT NULL,
             NEW.finished_at IS NOT NULL, NEW.error_event,
-            OLD.finished_at IS NOT NULL AND NEW.finished_at IS NULL AND OLD.error_event = 5
-              AND NEW.created_at = OLD.created_at);
+            OLD.finished_at IS NOT NULL AND NEW.finished_at IS NULL
+              AND OLD.error_event IS NOT DISTINCT FROM 5
+              AND NEW.created_at IS NOT DISTINCT FROM OLD.created_at);
     RETURN NULL;
   END $$;
   CREATE TRIGGER job_changed AFTER UPDATE ON good_jobs FOR EACH ROW
