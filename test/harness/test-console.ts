@@ -26,6 +26,8 @@ interface CtxOptions {
   readOnly?: boolean;
   /** False simulates version 1 of the console's schema. */
   bulkRuns?: boolean;
+  /** 'none' simulates a version of the console's schema below 8. */
+  pauseEnds?: Ctx['pauseEnds'];
   app?: Partial<AppSettings>;
   db?: Database;
   searchBudgetMs?: number;
@@ -79,6 +81,7 @@ export class TestConsole {
     role = 'admin',
     readOnly = false,
     bulkRuns = true,
+    pauseEnds = 'write',
     app = {},
     db = this.db,
     ...others
@@ -96,6 +99,7 @@ export class TestConsole {
       tables,
       consoleSchema: this.consoleSchema,
       bulkRuns: this.consoleSchema && bulkRuns,
+      pauseEnds: this.consoleSchema ? pauseEnds : 'none',
       requestId: 'test',
       readOnly,
       ...others,
