@@ -31,6 +31,7 @@ export function PauseRecordText({ record }: { record: PauseRecord }) {
             })
           : t('originElsewhere')}
       </span>
+      {origin?.mayBeReplaced && <span>{t('mayBeReplaced')}</span>}
       {origin?.reason && <span>{t('reason', { reason: origin.reason })}</span>}
       {endsAt && <span data-pause-end="">{t('endsAt', { time: endText(endsAt) })}</span>}
     </span>

@@ -18,6 +18,8 @@ export interface PauseOrigin {
   /** ISO 8601 UTC. */
   at: string;
   reason: string | null;
+  /** The pauses were changed outside the console since, so that this may be another pause. */
+  mayBeReplaced: boolean;
 }
 
 /** What the console's own schema stores about a pause. */

@@ -1,4 +1,4 @@
-import sql, { raw } from 'sql-template-tag';
+import sql, { join, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import { AUDIT_EVENTS, CONSOLE_SCHEMA } from '../audit/recorder';
 import type { PauseRecord } from '../audit/types';
@@ -77,6 +77,9 @@ export async function readStoredEnds(tx: Tx, tables: GoodJobTables): Promise<Sto
   }));
 }
 
+/** The actions that change GoodJob's setting `pauses`. */
+const PAUSE_ACTIONS = ['pause.pause', 'pause.unpause', 'pause.undo', 'pause.expire'] as const;
+
 const originRow = z.strictObject({
   n: z.number(),
   viewer: z.string(),
@@ -96,6 +99,7 @@ export async function readPauseRecords(
 ): Promise<PauseRecord[]> {
   if (pauses.length === 0) return [];
   const origins = schema.consoleSchema ? await readOrigins(tx, pauses) : [];
+  const certainSince = origins.length > 0 ? await readCertainSince(tx, schema.tables) : null;
   const ends = schema.pauseEnds === 'none' ? [] : await readStoredEnds(tx, schema.tables);
   const originOf = new Map(origins.map(({ n, ...origin }) => [n, origin]));
   return pauses.map(({ kind, name }, n) => {
@@ -103,7 +107,11 @@ export async function readPauseRecords(
     const end = ends.find((candidate) => candidate.kind === kind && candidate.name === name);
     return {
       origin: origin
-        ? { ...origin, reason: origin.reason && escapeBidi(redactName(origin.reason)) }
+        ? {
+            ...origin,
+            reason: origin.reason && escapeBidi(redactName(origin.reason)),
+            mayBeReplaced: certainSince === null || origin.at < certainSince,
+          }
         : null,
       endsAt: end && !end.isOutdated ? end.endsAt : null,
     };
@@ -131,7 +139,7 @@ async function readOrigins(
            FROM ${AUDIT_EVENTS} e
           WHERE e.target_name = p.name
             AND e.target_type = p.kind
-            AND e.action IN ('pause.pause', 'pause.unpause', 'pause.undo', 'pause.expire')
+            AND e.action = ANY(${[...PAUSE_ACTIONS]}::text[])
             AND e.outcome = 'done'
             AND NOT jsonb_exists(e.details, 'already_paused')
           ORDER BY e.created_at DESC, e.id DESC
@@ -139,4 +147,57 @@ async function readOrigins(
        ) e
        WHERE e.action = 'pause.pause'`,
   );
+}
+
+/** The newest records of each action to follow. */
+const MAX_RECORDS = 100;
+
+/**
+ * The versions of GoodJob's setting before and after a change, for the audit record: they show
+ * whether the console has made all changes since.
+ */
+export const settingVersions = (before: string | null, after: string | null) =>
+  before === after ? {} : { setting: { before, after } };
+
+const changeRow = z.strictObject({
+  at: z.string(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+  version: z.string(),
+});
+
+/**
+ * Returns the time since when the console has made every change of the setting, by its records;
+ * null: something else has made the last one.
+ */
+async function readCertainSince(tx: Tx, tables: GoodJobTables): Promise<string | null> {
+  const newest = PAUSE_ACTIONS.map(
+    (action) => sql`
+      (SELECT e.created_at, e.details
+         FROM ${AUDIT_EVENTS} e
+        WHERE e.action = ${action}
+          AND jsonb_exists(e.details, 'setting')
+        ORDER BY e.created_at DESC, e.id DESC
+        LIMIT ${MAX_RECORDS})`,
+  );
+  const changes = await tx.query(
+    changeRow,
+    sql`
+      SELECT e.created_at AS at,
+             e.details #>> '{setting,before}' AS before,
+             e.details #>> '{setting,after}' AS after,
+             s.updated_at AS version
+        FROM (${join(newest, ' UNION ALL ')}) e
+       CROSS JOIN ${tables.settings} s
+       WHERE s.key = 'pauses'
+       ORDER BY e.created_at DESC`,
+  );
+  let certainSince: string | null = null;
+  let expected = changes[0]?.version ?? null;
+  for (const { at, before, after } of changes) {
+    if (after === null || after !== expected) break;
+    certainSince = at;
+    expected = before;
+  }
+  return certainSince;
 }

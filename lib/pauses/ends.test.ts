@@ -26,7 +26,12 @@ const SERVERS = [randomUUID(), randomUUID()] as const;
 const poll = (server: string = SERVERS[0], ctx: Ctx = testConsole.ctx()) =>
   endDuePauses(ctx, { server, until: leaseEnd });
 const pauseFor30Minutes = (name = 'low') =>
-  changePause(testConsole.ctx({ reason: 'a deploy' }), 'pause', { queue: name }, '30m');
+  changePause(
+    testConsole.ctx({ reason: 'a deploy', viewerId: 'anna' }),
+    'pause',
+    { queue: name },
+    '30m',
+  );
 /** Moves the end of every pause to `minutes` ago. */
 const endedAgo = (minutes: number) =>
   testConsole.client.query(
@@ -55,7 +60,7 @@ const storedEnds = async () =>
   ).map(({ name }) => name);
 const auditRecords = () =>
   values<{ viewer: string; action: string; target_name: string; details: object }>(
-    `SELECT viewer, action, target_name, details - 'ends_at' AS details
+    `SELECT viewer, action, target_name, details - 'ends_at' - 'setting' AS details
        FROM good_job_console.audit_events
       ORDER BY id`,
   );
@@ -79,7 +84,7 @@ describe('setting an end', () => {
     expect(await pauseFor30Minutes()).toMatchObject({ outcome: 'done' });
     const { rows } = await listPauses(testConsole.ctx());
     expect(rows).toMatchObject([
-      { name: 'low', origin: { viewer: 'tester', reason: 'a deploy' }, endsAt: expect.any(String) },
+      { name: 'low', origin: { viewer: 'anna', reason: 'a deploy' }, endsAt: expect.any(String) },
     ]);
     const minutes = (Date.parse(rows[0]?.endsAt ?? '') - Date.now()) / 60_000;
     expect(Math.round(minutes)).toBe(30);
@@ -151,10 +156,10 @@ describe('ending a pause', () => {
     expect(await pausedQueues()).toEqual([]);
     expect(await storedEnds()).toEqual([]);
     expect((await auditRecords()).at(-1)).toEqual({
-      viewer: 'console',
+      viewer: 'tester',
       action: 'pause.expire',
       target_name: 'low',
-      details: { set_by: 'tester' },
+      details: { set_by: 'anna' },
     });
   });
 
@@ -250,10 +255,10 @@ describe('dropping an end', () => {
     expect(await storedEnds()).toEqual([]);
     expect(await pausedQueues()).toEqual(queues);
     expect((await auditRecords()).at(-1)).toEqual({
-      viewer: 'console',
+      viewer: 'tester',
       action: 'pause.drop_end',
       target_name: 'low',
-      details: { cause: 'changed_elsewhere', set_by: 'tester' },
+      details: { cause: 'changed_elsewhere', set_by: 'anna' },
     });
   });
 
@@ -315,7 +320,7 @@ describe('an end that is more than an hour late', () => {
     await endedAgo(61);
     expect(await poll()).toEqual([]);
     expect(await pausedQueues()).toEqual(['low']);
-    expect(await lateEnds()).toMatchObject([{ by: 'queue', name: 'low', viewer: 'tester' }]);
+    expect(await lateEnds()).toMatchObject([{ by: 'queue', name: 'low', viewer: 'anna' }]);
     expect(await lateEnds(testConsole.ctx({ readOnly: true, pauseEnds: 'read' }))).toHaveLength(1);
   });
 

@@ -7,6 +7,7 @@ import {
   type PauseTarget,
   type StoredEnd,
   readStoredEnds,
+  settingVersions,
 } from '../console-schema/pause-records';
 import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
@@ -184,14 +185,19 @@ async function endPause(ctx: Ctx, target: PauseTarget, server: string): Promise<
         if (!row?.hasLease || !end || !isExecutable(end)) return false;
         await unpause(tx, ctx.tables, kind, name);
         await removeEnd(tx, target, before);
-        await renewEnds(tx, before, await lockPauses(tx, ctx.tables));
+        const after = await lockPauses(tx, ctx.tables);
+        await renewEnds(tx, before, after);
         await tx.audit({
           action: 'pause.expire',
           targetType: kind,
           targetIds: [],
           targetName: name,
           counts: { done: 1 },
-          details: { set_by: end.viewer, ends_at: end.endsAt },
+          details: {
+            set_by: end.viewer,
+            ends_at: end.endsAt,
+            ...settingVersions(before, after),
+          },
         });
         return true;
       },

@@ -1,5 +1,5 @@
 import 'server-only';
-import { readStoredEnds } from '../console-schema/pause-records';
+import { readStoredEnds, settingVersions } from '../console-schema/pause-records';
 import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
 import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
@@ -31,6 +31,7 @@ export async function changePause(
       `pause.${action}`,
       async (tx) => {
         if (end !== null && !canEnd(ctx, name)) throw new ConsoleError('bad_request');
+        const before = await lockPauses(tx, ctx.tables);
         const endsAt = end === null ? null : await endTime(tx, end);
         const outcome: PauseOutcome =
           end !== null && endsAt === null
@@ -44,6 +45,7 @@ export async function changePause(
           details: {
             ...(endsAt === null ? {} : { ends_at: endsAt }),
             ...(outcome.outcome === 'end_changed' ? { already_paused: true } : {}),
+            ...settingVersions(before, await lockPauses(tx, ctx.tables)),
           },
         });
         return outcome;
@@ -92,13 +94,14 @@ export async function undoPause(
       ctx,
       'pause.undo',
       async (tx) => {
+        const before = await lockPauses(tx, ctx.tables);
         const outcome = await applyUndo(tx, ctx, target, state);
         await tx.audit({
           targetType: kind,
           targetIds: [],
           targetName: name,
           counts: { [outcome.outcome]: 1 },
-          details: {},
+          details: settingVersions(before, await lockPauses(tx, ctx.tables)),
         });
         return outcome;
       },

@@ -155,3 +155,28 @@ test('names who set a pause in the console, unless it was unpaused since', async
   );
   expect((await listPauses(ctx)).rows).toMatchObject([{ name: 'low', origin: null }]);
 });
+
+test('says that a pause may be another one if the setting was changed elsewhere since', async () => {
+  const ctx = testConsole.ctx();
+  const mayBeReplaced = async () =>
+    (await listPauses(ctx)).rows.map(({ name, origin }) => [name, origin?.mayBeReplaced]);
+  await changePause(ctx, 'pause', { queue: 'one' });
+  await changePause(ctx, 'pause', { queue: 'two' });
+  expect(await mayBeReplaced()).toEqual([
+    ['one', false],
+    ['two', false],
+  ]);
+  await testConsole.client.query(
+    `UPDATE good_job_settings SET updated_at = clock_timestamp() WHERE key = 'pauses'`,
+  );
+  expect(await mayBeReplaced()).toEqual([
+    ['one', true],
+    ['two', true],
+  ]);
+  await changePause(ctx, 'unpause', { queue: 'two' });
+  await changePause(ctx, 'pause', { queue: 'two' });
+  expect(await mayBeReplaced()).toEqual([
+    ['one', true],
+    ['two', false],
+  ]);
+});

@@ -22,6 +22,8 @@ interface TestConsoleOptions {
 }
 
 interface CtxOptions {
+  /** Default: tester. */
+  viewerId?: string;
   role?: Role;
   readOnly?: boolean;
   /** False simulates version 1 of the console's schema. */
@@ -78,6 +80,7 @@ export class TestConsole {
 
   /** Returns a context; the default app name is `test-app`. */
   ctx({
+    viewerId = 'tester',
     role = 'admin',
     readOnly = false,
     bulkRuns = true,
@@ -94,7 +97,7 @@ export class TestConsole {
       ...app,
     });
     return contextFor({
-      viewer: { id: 'tester', role },
+      viewer: { id: viewerId, role },
       db,
       tables,
       consoleSchema: this.consoleSchema,
