@@ -55,7 +55,7 @@ test('pauses queues, classes and labels, lists their waiting jobs, and resumes o
     '1 job waiting',
   );
 
-  await page.getByRole('link', { name: unpauseName(LABEL) }).click();
+  await page.getByRole('button', { name: unpauseName(LABEL) }).click();
   await page
     .getByRole('dialog', { name: en('pauses.unpause.title.label') })
     .getByRole('button', { name: en('pauses.unpause.confirm') })
@@ -188,7 +188,7 @@ test.describe('without JavaScript', () => {
     ]);
     await page.goto(site.url('/pauses?locale=ja'));
     await page.getByLabel(ja('pauses.name')).fill('morning');
-    await page.getByRole('button', { name: ja('pauses.pause.menu') }).click();
+    await page.getByRole('button', { name: ja('pauses.pause.menu'), exact: true }).click();
     await page.getByRole('radio', { name: /^明日 9:00/ }).check();
     await page.getByRole('button', { name: ja('pauses.pause.confirm') }).click();
     await expect(pauseRow(page, 'queue', 'morning')).toContainText('9:00に自動解除');
@@ -204,14 +204,14 @@ test.describe('without JavaScript', () => {
   test('pauses and unpauses through confirmation pages without JavaScript', async ({ page }) => {
     await page.goto(site.url('/pauses'));
     await page.getByLabel(en('pauses.name')).fill('low');
-    await page.getByRole('button', { name: en('pauses.pause.menu') }).click();
+    await page.getByRole('button', { name: en('pauses.pause.menu'), exact: true }).click();
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(
       en('pauses.pause.title.queue'),
     );
     await page.getByRole('button', { name: en('pauses.pause.confirm') }).click();
     await expect(page.getByText(en('pauses.pause.done', { name: 'low' }))).toBeVisible();
     expect((await pauses()).queues).toContain('low');
-    await page.getByRole('link', { name: unpauseName('low') }).click();
+    await page.getByRole('button', { name: unpauseName('low') }).click();
     await page.getByRole('button', { name: en('pauses.unpause.confirm') }).click();
     expect((await pauses()).queues).not.toContain('low');
   });

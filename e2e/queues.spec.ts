@@ -185,7 +185,7 @@ for (const [locale, t, name] of [
     const row = queue(page, name);
     await expect(row.locator('[data-cause=paused]')).toContainText(`${name}Job`);
     await expect(cell(page, name, t('queues.oldest')).locator('[data-late]')).toBeVisible();
-    await row.getByRole('link', { name: t('pauses.unpause.short') }).click();
+    await row.getByRole('button', { name: t('pauses.unpause.short') }).click();
     await page
       .getByRole('dialog')
       .getByRole('button', { name: t('pauses.unpause.confirm') })
@@ -206,7 +206,7 @@ for (const [locale, t] of [
   test(`pauses a queue for an hour with 3 clicks and undoes it (${locale})`, async ({ page }) => {
     await site.open(page, `/queues?locale=${locale}`);
     const row = queue(page, 'mail');
-    await row.getByRole('link', { name: t('pauses.pause.menu') }).click();
+    await row.getByRole('button', { name: t('pauses.pause.menu') }).click();
     const dialog = page.getByRole('dialog', { name: t('pauses.pause.title.queue') });
     await expect(dialog.locator('[data-affects=waiting]')).toContainText('3');
     await expect(dialog.locator('[data-affects=running]')).toContainText('1');
@@ -229,7 +229,7 @@ test('pauses a queue from its row without JavaScript and returns to the list', a
   const page = await context.newPage();
   await page.goto(site.url('/queues'));
   await queue(page, 'default')
-    .getByRole('link', { name: en('pauses.pause.menu') })
+    .getByRole('button', { name: en('pauses.pause.menu') })
     .click();
   await page.getByRole('button', { name: en('pauses.pause.confirm') }).click();
   await page.waitForURL(/\/queues\?did=pause/);

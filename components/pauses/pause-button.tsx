@@ -4,6 +4,7 @@ import { useTranslations } from 'next-intl';
 import { useHref } from '../application';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
+import { LinkButton } from '../ui/link-button';
 import type { PauseAction } from './pause-outcome';
 import type { PauseTarget } from './use-pause';
 
@@ -29,18 +30,17 @@ export function PauseButton({
   const denial = useDenials()[`pause.${action}`];
   const params = new URLSearchParams({ type: kind, value: name, back: from });
   return (
-    <a
+    <LinkButton
       href={href(`/pauses/${action}?${params}`)}
       aria-disabled={denial ? true : undefined}
-      title={denial && t(denial)}
+      title={denial ? t(denial) : `${text} ${name}`}
       className={buttonClass(isQuiet ? 'quiet' : 'plain')}
-      onClick={(event) => {
-        event.preventDefault();
+      onPress={() => {
         if (!denial) onPress();
       }}
     >
       {text}
       <span className="sr-only"> {name}</span>
-    </a>
+    </LinkButton>
   );
 }

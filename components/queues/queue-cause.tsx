@@ -26,7 +26,7 @@ export function QueueCause({ queue }: { queue: QueueRow }) {
       </div>
     );
   return (
-    <div className="text-sm empty:hidden">
+    <>
       {unserved && (
         <Cause icon="lost" href="/processes">
           {t('queues.unserved')}
@@ -44,7 +44,7 @@ export function QueueCause({ queue }: { queue: QueueRow }) {
           {t('queues.busyThreads', { count: busyThreads, number: count(busyThreads) })}
         </Cause>
       )}
-    </div>
+    </>
   );
 }
 
@@ -83,7 +83,7 @@ function Cause({
       href={href}
       prefetch={false}
       data-cause={icon}
-      className={`mt-0.5 flex min-h-6 items-center gap-1.5 no-underline hover:underline ${
+      className={`mt-0.5 flex w-fit min-h-6 items-center gap-1.5 no-underline hover:underline ${
         isNeutral ? 'text-soft' : 'text-warn'
       }`}
     >

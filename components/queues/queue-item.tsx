@@ -14,7 +14,7 @@ import { QueueCause } from './queue-cause';
 
 /** One row a queue where the list is wide enough, else the name above its numbers. */
 export const QUEUE_GRID =
-  '@6xl:grid @6xl:grid-cols-[minmax(0,1fr)_4rem_5.5rem_4rem_4rem_4rem_5rem_3.5rem_7.5rem_6.5rem_6.5rem] ' +
+  '@6xl:grid @6xl:grid-cols-[minmax(0,1fr)_4rem_5.5rem_4rem_4.75rem_4rem_5.5rem_3.5rem_7.5rem_10.5rem_6rem] ' +
   '@6xl:items-start @6xl:gap-x-2.5';
 
 interface Props {
@@ -43,9 +43,11 @@ export function QueueItem({ queue, range, onAct }: Props) {
         ) : (
           <span className="font-mono font-semibold any-break">{displayName}</span>
         )}
+      </div>
+      <div className="min-w-0 @max-6xl:pr-28 @6xl:order-last @6xl:col-span-full empty:hidden">
         <QueueCause queue={queue} />
       </div>
-      <dl className="mt-2 grid grid-cols-2 gap-x-5 gap-y-1 @max-sm:grid-cols-1 @2xl:grid-cols-5 @2xl:gap-y-2 @6xl:contents">
+      <dl className="mt-2 grid grid-cols-2 gap-x-5 gap-y-1 @max-2xs:grid-cols-1 @2xl:grid-cols-5 @2xl:gap-y-2 @6xl:contents">
         <Facts queue={queue} range={range} />
       </dl>
       <div className="absolute top-2 right-3 @6xl:static @6xl:-my-1 @6xl:text-right">
@@ -134,7 +136,7 @@ function Cell({
     <div
       className={
         'flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 @2xl:block ' +
-        (isText ? '' : '@6xl:text-right')
+        (isText ? '@6xl:pl-3' : '@6xl:text-right')
       }
     >
       <dt className="text-xs text-soft @6xl:sr-only">{label}</dt>

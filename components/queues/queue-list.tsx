@@ -59,7 +59,7 @@ export function QueueList({
               {head}
             </div>
           ))}
-          <div>{t('servedBy')}</div>
+          <div className="pl-3">{t('servedBy')}</div>
           <div />
         </div>
         <ul aria-label={t('title')} className="divide-y divide-line">
