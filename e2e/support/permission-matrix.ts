@@ -152,6 +152,28 @@ const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
     },
   }));
 
+/** Pauses a new queue that ends at `endsAt`; returns its name and the setting's version. */
+async function pauseQueue(
+  db: pg.Client,
+  endsAt: string | null,
+): Promise<{ name: string; version: string }> {
+  const name = randomUUID();
+  await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+  const { rows: settings } = await db.query<{ version: string }>(
+    `SELECT to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS version
+       FROM good_job_settings
+      WHERE key = 'pauses'`,
+  );
+  const version = settings[0]?.version ?? '';
+  if (endsAt !== null)
+    await db.query(
+      `INSERT INTO good_job_console.pause_ends (kind, name, ends_at, setting_version, viewer)
+       VALUES ('queue', $1, $2, $3, 'tester')`,
+      [name, endsAt, version],
+    );
+  return { name, version };
+}
+
 const cronKeys = (call: (fields: Record<string, string>) => ActionCall) =>
   perAction({ enable: null, disable: null, enqueue: null }, (action) => ({
     name: action,
@@ -195,6 +217,14 @@ const repairs = (
       const name = randomUUID();
       await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
       return call({ repair: 'unpause', by: 'queue', name });
+    },
+  },
+  {
+    name: 'drop_end',
+    permission: 'pause.drop_end',
+    prepare: async (db) => {
+      const { name } = await pauseQueue(db, '2099-01-01T00:00:00Z');
+      return call({ repair: 'drop_end', by: 'queue', name });
     },
   },
 ];
@@ -256,6 +286,16 @@ export const ACTIONS: Record<string, ActionCase[]> = {
   ],
   'lib/pauses/actions.ts#changePauses': pauses((fields) => ({ args: [fields] })),
   'lib/pauses/actions.ts#submitPause': pauses((form) => ({ form })),
+  'lib/pauses/actions.ts#undoPauseAction': [
+    {
+      name: 'undo',
+      permission: 'pause.undo',
+      prepare: async (db) => {
+        const { name, version } = await pauseQueue(db, null);
+        return { args: [{ kind: 'queue', name, version, endsAt: null }] };
+      },
+    },
+  ],
   'lib/cron/actions.ts#changeCron': cronKeys((fields) => ({ args: [fields] })),
   'lib/cron/actions.ts#submitCron': cronKeys((form) => ({ form })),
   'lib/attention/actions.ts#repairFinding': repairs((fields) => ({ args: [fields] })),
@@ -354,6 +394,7 @@ export const ROUTES: Record<string, RouteCase> = {
     path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}`,
   },
   '/api/pauses': page('/api/pauses'),
+  '/api/pauses/preview': page('/api/pauses/preview?kind=queue&value=default'),
   '/api/pauses/values': page('/api/pauses/values?kind=queue&typed=def'),
   '/api/queues': page('/api/queues'),
   '/api/processes': page('/api/processes'),

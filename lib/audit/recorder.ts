@@ -16,8 +16,8 @@ export const CONSOLE_SCHEMA = 'good_job_console';
 export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 
 /**
- * Actions that have no permission: audited reads, control of bulk runs, and requests whose input
- * could not be parsed.
+ * Actions that have no permission: audited reads, control of bulk runs, the end of a timed pause,
+ * and requests whose input could not be parsed.
  */
 export const OTHER_ACTIONS = [
   'audit.export',
@@ -25,6 +25,7 @@ export const OTHER_ACTIONS = [
   'bulk.resume',
   'bulk.cancel',
   'job.export',
+  'pause.expire',
   'unreadable',
 ] as const;
 export type AuditAction = Permission | (typeof OTHER_ACTIONS)[number];

@@ -19,6 +19,10 @@ export const PERMISSIONS = {
   'bulk.large': 'admin',
   'pause.pause': 'admin',
   'pause.unpause': 'admin',
+  /** Reverts a pause that is still as its action left it. */
+  'pause.undo': 'admin',
+  /** A timed pause then stays until it is unpaused. */
+  'pause.drop_end': 'admin',
   'cron.enable': 'admin',
   'cron.disable': 'admin',
   'cron.enqueue': 'admin',

@@ -114,6 +114,24 @@ export async function switchCronKey(
   return added || removed;
 }
 
+const pausesVersionRow = z.strictObject({ version: z.string() });
+
+/**
+ * Locks the setting `pauses` until the transaction ends. Returns its version, the `updated_at` that
+ * GoodJob and the console renew with each change; null: nothing was ever paused.
+ */
+export async function lockPauses(tx: Tx, tables: GoodJobTables): Promise<string | null> {
+  const [row] = await tx.query(
+    pausesVersionRow,
+    sql`
+      SELECT s.updated_at AS version
+        FROM ${tables.settings} s
+       WHERE s.key = 'pauses'
+         FOR UPDATE`,
+  );
+  return row?.version ?? null;
+}
+
 interface SettingLocation {
   /** The setting's key. */
   key: string;
@@ -279,6 +297,17 @@ export async function pausesOfJob(
        ORDER BY p.position, p.name
        LIMIT ${MAX_APPLIED_PAUSES}::int`,
   );
+}
+
+const pauseCountRow = z.strictObject({ count: z.number() });
+
+/** The number of pauses of all kinds, at most the limit of `pausedNames`. */
+export async function countPauses(tx: Tx, tables: GoodJobTables): Promise<number> {
+  const [row] = await tx.query(
+    pauseCountRow,
+    sql`SELECT count(*)::int AS count FROM (${pausedNames(tables)}) p`,
+  );
+  return row?.count ?? 0;
 }
 
 const queueNameRow = z.strictObject({ name: z.string() });
