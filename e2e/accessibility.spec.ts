@@ -106,6 +106,8 @@ const site = useSite('accessibility', {
 });
 
 const PAGES = [
+  '/',
+  '/?range=2h',
   '/jobs',
   '/jobs?state=discarded',
   '/jobs?state=bogus',

@@ -1,7 +1,8 @@
 import 'server-only';
-import sql, { type Sql } from 'sql-template-tag';
+import sql, { type Sql, join } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Ctx } from '../context/types';
+import { ignoreTimeout } from '../core/errors';
 import { truncateText, timestampMs } from '../core/text';
 import type { Tx } from '../db/database';
 import { isHanging } from '../good-job/batches';
@@ -11,10 +12,11 @@ import { isPaused } from '../good-job/settings';
 import { isInState, readyAt } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { redaction } from '../redaction/redaction';
-import { countBatchJobs, countIfSmall, isStalled } from './queries';
+import { countBatchJobs, countIfSmall, isStalled, listBatches } from './queries';
 import type { BatchRow, BatchStatus, BatchProgress, StuckCause } from './types';
 
 const signalsRow = z.strictObject({
+  id: z.string(),
   now: z.string(),
   /** Waiting jobs that are paused. */
   paused: z.number(),
@@ -54,10 +56,57 @@ export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchSt
     more: false,
     states: null,
   };
-  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.tables, batch.id, progress), {
+  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.tables, [[batch.id, progress]]), {
     byIndexOnly: true,
   });
-  return statusFrom(batch, progress, signals);
+  return statusFrom(batch, progress, signalsOf(signals, batch.id));
+}
+
+/** Batches with more jobs are listed without the reasons why they are stuck. */
+const MAX_EXPLAINED_JOBS = 20_000;
+const EXPLAIN_TIMEOUT_MS = 1_000;
+
+/**
+ * Returns the newest open batches with their progress, and with their status if it could be read in
+ * time. The whole list takes four statements.
+ */
+export async function listOpenBatches(
+  ctx: Ctx,
+  limit: number,
+): Promise<{
+  rows: { batch: BatchRow; progress: BatchProgress | null; status: BatchStatus | null }[];
+  hasMore: boolean;
+}> {
+  const { rows, next } = await listBatches(ctx, {
+    state: 'running',
+    limit,
+    cursor: null,
+    notUnderstood: [],
+  });
+  const progressById = await countBatchJobs(
+    ctx,
+    rows.map(({ id }) => id),
+  );
+  const explained = [...progressById].filter(
+    ([, { states, total }]) => states && total <= MAX_EXPLAINED_JOBS,
+  );
+  const signals =
+    explained.length === 0
+      ? null
+      : await ctx.db
+          .read((tx) => readSignals(tx, ctx.tables, explained), {
+            byIndexOnly: true,
+            timeoutMs: EXPLAIN_TIMEOUT_MS,
+          })
+          .catch(ignoreTimeout);
+  return {
+    rows: rows.map((batch) => {
+      const progress = progressById.get(batch.id) ?? null;
+      const own = signals?.get(batch.id);
+      return { batch, progress, status: progress && own ? statusFrom(batch, progress, own) : null };
+    }),
+    hasMore: next !== null,
+  };
 }
 
 /**
@@ -75,7 +124,9 @@ export async function getSmallBatchStatus(
     ctx.db.read(
       async (tx) => {
         const progress = await countIfSmall(tx, ctx.tables, id, limit);
-        return progress && { progress, signals: await readSignals(tx, ctx.tables, id, progress) };
+        if (!progress) return null;
+        const signals = await readSignals(tx, ctx.tables, [[id, progress]]);
+        return { progress, signals: signalsOf(signals, id) };
       },
       { byIndexOnly: true },
     ),
@@ -132,15 +183,46 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
   return Number.isFinite(end) ? new Date(end).toISOString() : null;
 }
 
+function signalsOf(signalsById: Map<string, Signals>, id: string): Signals {
+  const signals = signalsById.get(id);
+  if (!signals) throw new Error('The database returned no row for an aggregate.');
+  return signals;
+}
+
+/** Reads the signals of batches by id, with one statement besides that of the processes. */
 async function readSignals(
   tx: Tx,
   tables: GoodJobTables,
-  batchId: string,
-  progress: BatchProgress,
-): Promise<Signals> {
-  const open = openJobs(progress);
-  const limit = open === 0 ? 0 : MAX_OPEN_JOBS_READ;
+  batches: [id: string, progress: BatchProgress][],
+): Promise<Map<string, Signals>> {
   const live = await livePools(tx, tables);
+  const rows = await tx.query(
+    signalsRow,
+    join(
+      batches.map(([id, progress]) => signalsSql(tables, live, id, openJobs(progress))),
+      ' UNION ALL ',
+    ),
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        ...row,
+        liveProcesses: live.processes,
+        unservedQueues:
+          live.processes > 0 && row.readyQueues ? unservedQueues(live, row.readyQueues) : [],
+      },
+    ]),
+  );
+}
+
+function signalsSql(
+  tables: GoodJobTables,
+  live: LivePools,
+  batchId: string,
+  open: number | null,
+): Sql {
+  const limit = open === 0 ? 0 : MAX_OPEN_JOBS_READ;
   // OFFSET 0 keeps the planner from searching this batch among all open jobs.
   const members = sql`(SELECT * FROM ${tables.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
   const isWaiting = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
@@ -150,10 +232,9 @@ async function readSignals(
     (SELECT count(*)::int
        FROM ${tables.jobs} j
       WHERE j.batch_callback_id = ${batchId} AND ${condition})`;
-  const [row] = await tx.query(
-    signalsRow,
-    sql`
-      SELECT clock_timestamp() AS now,
+  return sql`
+      SELECT ${batchId} AS id,
+             clock_timestamp() AS now,
              ${open === 0 ? ofBatch(isHanging(tables)) : sql`false`} AS hangs,
              ${ofBatch(isStalled(tables, live))} AS stalled,
              (SELECT count(*)::int
@@ -182,15 +263,7 @@ async function readSignals(
                  count(*) FILTER (
                    WHERE j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_SECONDS})
                  )::int AS "recentlyFinished"
-            FROM ${members} j) m`,
-  );
-  if (!row) throw new Error('The database returned no row for an aggregate.');
-  return {
-    ...row,
-    liveProcesses: live.processes,
-    unservedQueues:
-      live.processes > 0 && row.readyQueues ? unservedQueues(live, row.readyQueues) : [],
-  };
+            FROM ${members} j) m`;
 }
 
 /** The queues that no live process serves; empty if a process does not report its queues. */
