@@ -11,7 +11,7 @@ import { useBarTime } from './bars';
 /** Lower bounds of the colours in seconds; the first colour is for shorter waits. */
 const LEVELS = [1, 10, 60, 600, 3_600] as const;
 const FILLS = ['heat-0', 'heat-1', 'heat-2', 'heat-3', 'heat-4', 'heat-5'] as const;
-const ROW_HEIGHT = 18;
+const ROW_HEIGHT = 20;
 
 const fillOf = (seconds: number): string =>
   FILLS[LEVELS.filter((level) => seconds >= level).length] ?? FILLS[0];
@@ -24,6 +24,7 @@ export function HeatStrip({
   onHover,
 }: { activity: Activity; range: Range } & Crosshair) {
   const t = useTranslations('overview.heat');
+  const text = useTranslations('overview');
   const { seconds, cellBuckets, buckets } = RANGES[range];
   const cellCount = buckets / cellBuckets;
   const hoverCell = hover === null ? null : Math.floor(hover / cellBuckets);
@@ -44,16 +45,17 @@ export function HeatStrip({
           prefetch={false}
           className="ml-auto inline-flex min-h-6 items-center text-xs text-soft hover:text-ink"
         >
-          {t('all')}
+          {text('all')}
+          <span className="sr-only">: {t('title')}</span>
         </Link>
       </figcaption>
       {activity.queues.length === 0 && <p className="text-soft">{t('empty')}</p>}
-      <ul className="flex flex-col gap-1.5">
+      <ul className="flex flex-col gap-2">
         {activity.queues.map((queue, n) => (
           <li
             key={n}
             data-heat={queue.name}
-            className="grid grid-cols-[minmax(4rem,8rem)_minmax(0,1fr)_5.5rem] items-center gap-x-2"
+            className="grid grid-cols-[6.5rem_minmax(0,1fr)_5rem] items-center gap-x-2"
           >
             <QueueName queue={queue} />
             <div onPointerMove={onPointerMove} onPointerLeave={() => onHover(null)}>

@@ -3,10 +3,9 @@ import type { UpcomingCron } from '@/lib/cron/types';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Act, Acts, Cause, RunningJob } from '@/lib/overview/types';
 import { Link } from '../link';
-import { useCount, useCountText } from '../quantities';
+import { useCount, useCountText, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
-import { RubyClassName } from '../ui/class-name';
 import { Sparkline } from '../ui/sparkline';
 import { useActionName } from './marks';
 
@@ -14,7 +13,7 @@ const ROW = 'flex min-w-0 items-center gap-3 border-t border-line py-2 first:bor
 
 function ClassName({ name }: { name: string | null }) {
   const t = useTranslations('jobs');
-  return name === null || isBlankName(name) ? t('noClass') : <RubyClassName name={name} />;
+  return name === null || isBlankName(name) ? t('noClass') : name;
 }
 
 /** The most frequent causes of failures in the last day. */
@@ -54,10 +53,11 @@ export function CauseList({ causes }: { causes: Cause[] }) {
 export function RunningList({ jobs }: { jobs: RunningJob[] }) {
   const t = useTranslations('overview.running');
   const states = useTranslations('states');
+  const duration = useDuration();
   if (jobs.length === 0) return <p className="text-soft">{t('empty')}</p>;
   return (
     <ul>
-      {jobs.map(({ id, jobClass, queueName, lostWorker, startedAt }) => (
+      {jobs.map(({ id, jobClass, queueName, lostWorker, seconds }) => (
         <li key={id} data-running={id} className={ROW}>
           <Link
             href={`/jobs/${id}`}
@@ -71,10 +71,10 @@ export function RunningList({ jobs }: { jobs: RunningJob[] }) {
               {states('lostWorker')}
             </span>
           )}
-          <span className="max-w-32 min-w-0 truncate text-xs text-soft">{queueName}</span>
-          <span className="w-24 shrink-0 text-right text-xs text-soft">
-            <RelativeTime iso={startedAt} />
+          <span className="max-w-32 min-w-0 truncate text-xs text-soft max-sm:hidden">
+            {queueName}
           </span>
+          <span className="w-20 shrink-0 text-right">{duration(seconds)}</span>
         </li>
       ))}
     </ul>

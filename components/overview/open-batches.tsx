@@ -90,11 +90,14 @@ function useReasonText(): (reason: StuckCause) => string {
           }),
         });
       case 'lost_workers':
-        return t('lost_workers', { number: `${count(reason.count)}${reason.more ? '+' : ''}` });
+        return t('lost_workers', {
+          count: reason.count,
+          number: `${count(reason.count)}${reason.more ? '+' : ''}`,
+        });
       case 'queues_unserved':
         return t('queues_unserved', { queues: format.list(reason.queues) });
       default:
-        return t(reason.kind, { number: count(reason.count) });
+        return t(reason.kind, { count: reason.count, number: count(reason.count) });
     }
   };
 }

@@ -14,7 +14,7 @@ import type { Act, Acts, Mark, Marks } from './types';
 const TIMEOUT_MS = 1_000;
 /** Audit records to read, the newest first. */
 const MAX_RECORDS = 200;
-const MAX_LATEST = 6;
+const MAX_LATEST = 5;
 const MAX_MARKS = 30;
 const MAX_TEXT = 300;
 const MAX_COUNTS_BYTES = 1_000;

@@ -5,7 +5,7 @@ import { listOpenBatches } from '../batches/status';
 import type { Ctx } from '../context/types';
 import { ConsoleError, ignoreTimeout } from '../core/errors';
 import { ProcessCache, costTtl } from '../core/process-cache';
-import { truncateText } from '../core/text';
+import { timestampMs, truncateText } from '../core/text';
 import { readUpcomingCron } from '../cron/entries';
 import type { UpcomingCron } from '../cron/types';
 import { FAILURE_RANGES, type FailurePage, parseFailureFilter } from '../failures/filters';
@@ -31,7 +31,7 @@ import {
 } from './types';
 
 const MAX_CAUSES = 5;
-const MAX_BATCHES = 4;
+const MAX_BATCHES = 5;
 const MAX_RUNNING = 5;
 const MAX_CRON_RUNS = 6;
 const MAX_HEAT_ROWS = 8;
@@ -299,7 +299,7 @@ async function readRunning(ctx: Ctx): Promise<RunningJob[] | null> {
       jobClass,
       queueName,
       lostWorker,
-      startedAt: sortAt,
+      seconds: Math.max(0, (Date.now() - timestampMs(sortAt)) / 1000),
     }))
   );
 }

@@ -139,7 +139,8 @@ export interface OpenBatches {
 }
 
 export type RunningJob = Pick<JobRow, 'id' | 'jobClass' | 'queueName' | 'lostWorker'> & {
-  startedAt: string;
+  /** How long it has been running. */
+  seconds: number;
 };
 
 /** A record of the audit. Texts are redacted. */
