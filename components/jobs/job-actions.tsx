@@ -2,21 +2,20 @@
 
 import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobRow } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
-import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
+import { useToasts } from '../toasts';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { Panel, useClosePanel } from '../ui/panel';
 import { Tooltip } from '../ui/tooltip';
 import { type JobActionResult, ActionDialog } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, disabledReason } from './action-rules';
-import { OutcomeLine, useOutcomeText } from './outcome-text';
+import { useOutcomeText } from './outcome-text';
 
 type ActionJob = Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'>;
 
@@ -30,15 +29,12 @@ export function JobActions({ job }: { job: ActionJob }) {
   const router = useRouter();
   const outcomeText = useOutcomeText();
   const [action, setAction] = useState<JobAction | null>(null);
-  const { outcome: lastAction, show, drop } = useLastOutcome<JobActionResult>();
-  const outcome = useRef<HTMLDivElement>(null);
-  // The action may remove its own button, so focus moves to the outcome.
-  useEffect(() => outcome.current?.focus(), [lastAction]);
-  const onDone = (result: JobActionResult) => {
+  const { show } = useToasts();
+  const onDone = ({ action: done, result }: JobActionResult) => {
+    const isDone = result.ok && result.value.outcome === 'done';
+    show({ text: outcomeText(done, result), tone: isDone ? 'done' : 'problem' });
     // The page of a destroyed job no longer exists.
-    if (result.action === 'destroy' && result.result.ok && result.result.value.outcome === 'done')
-      return router.push('/jobs?did=destroy&outcome=done');
-    show(result);
+    if (done === 'destroy' && isDone) return router.push('/jobs');
     router.refresh();
     refresh();
   };
@@ -68,16 +64,6 @@ export function JobActions({ job }: { job: ActionJob }) {
           </Panel>
         )}
       </div>
-      {lastAction && (
-        <div ref={outcome} tabIndex={-1} className="mt-2 w-full">
-          <Dismissible onDismiss={drop}>
-            <OutcomeLine
-              done={lastAction.result.ok && lastAction.result.value.outcome === 'done'}
-              text={outcomeText(lastAction.action, lastAction.result)}
-            />
-          </Dismissible>
-        </div>
-      )}
       {action && (
         <ActionDialog action={action} job={job} onDone={onDone} onClose={() => setAction(null)} />
       )}
