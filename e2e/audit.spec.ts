@@ -2,7 +2,7 @@ import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
 import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
-import { openActionDialog } from './support/row-actions';
+import { lastToast, openActionDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -25,9 +25,7 @@ async function retryWithReason(page: Page, id: string, reason: string): Promise<
   const dialog = await openActionDialog(page, id, 'retry');
   await dialog.getByLabel(en('actions.reason.label')).fill(reason);
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-  await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-    en('outcomes.done.retry'),
-  );
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
 }
 
 test('records an action with its reason and changes on /audit and on the page of the job', async ({

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
+import { chooseInterval } from './support/frame';
 import { en } from './support/messages';
 import { visibleIds, collectPages } from './support/paging';
 import { useSite } from './support/site';
@@ -139,10 +140,9 @@ test(
     // A list below the visible area does not poll.
     await page.locator(MEMBERS).scrollIntoViewIfNeeded();
     await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
-    const live = page.getByRole('combobox', { name: en('polling.label') });
-    await live.selectOption(en('polling.offOption'));
+    await chooseInterval(page, en('polling.offOption'));
     expect(await pollsIn(30_000)).toBe(0);
-    await live.selectOption(en('polling.seconds', { seconds: 5 }));
+    await chooseInterval(page, en('polling.seconds', { seconds: 5 }));
     await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
     const [id = ''] = await members();
     await page.getByRole('button', { name: en('jobs.showRaw', { id }) }).click();

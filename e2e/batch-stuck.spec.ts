@@ -9,6 +9,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { lockJob } from './support/worker';
@@ -68,7 +69,7 @@ test('explains a batch whose last open job was discarded in the dashboard', asyn
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.discard.confirm'), exact: true })
     .click();
-  await expect(member).toContainText(en('outcomes.done.discard'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
   expect((await readRow(site.db, 'good_job_batches', id)).jobs_finished_at).not.toBeNull();
   expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe(
     'DoneJob',

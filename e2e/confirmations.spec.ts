@@ -8,6 +8,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -38,7 +39,9 @@ test('confirms a reschedule into the past', async ({ page }) => {
   );
   expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2033-01-01T00:00:00');
   await confirm.click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.reschedule'));
+  await expect(lastToast(page)).toContainText(
+    en('outcomes.done.reschedule', { at: '2021-05-06 07:08:00 UTC' }),
+  );
   expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2021-05-06T07:08:00');
 });
 
@@ -80,7 +83,9 @@ test.describe('without JavaScript', () => {
     );
     expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2033-01-01T00:00:00');
     await confirm.click();
-    await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
+    await expect(page.getByRole('status')).toContainText(
+      en('outcomes.done.reschedule', { at: '2021-05-06 07:08:00 UTC' }),
+    );
     expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2021-05-06T07:08:00');
   });
 
@@ -111,7 +116,7 @@ test('releases a job of a lost worker on its page', async ({ page }) => {
     .click();
   await expect(page.locator('[data-repaired="release_jobs"]')).toBeVisible();
   expect((await readRow(site.db, 'good_jobs', id)).locked_by_id).toBeNull();
-  await expect(page.getByText(en('job.waitsForWorker'))).toBeVisible();
+  await expect(page.getByText(en('waiting.lostWorker'))).toBeVisible();
 });
 
 test('warns before an action that cannot have its full effect', async ({ page }) => {

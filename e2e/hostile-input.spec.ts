@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Page } from 'playwright/test';
 import { DISCARDED, RUNNING, insertBatch, insertExecution, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -146,7 +147,7 @@ test('refuses a retry of a job with parameters of a wrong type', async ({ page }
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
     .click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.refused.params_of_wrong_type'));
+  await expect(lastToast(page)).toContainText(en('outcomes.refused.params_of_wrong_type'));
   await expectHarmless(page);
 });
 
@@ -180,7 +181,7 @@ test('shows and preserves numbers and keys verbatim', async ({ page }) => {
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
     .click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
   expect(await storedArguments()).toBe(before);
 });
 

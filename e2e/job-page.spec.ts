@@ -11,6 +11,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { lockJob } from './support/worker';
@@ -138,7 +139,7 @@ test('retries a job by keyboard, and Escape cancels', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(confirm(page, 'retry')).toBeFocused();
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
   expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
   await expect(page.locator('h1 + span')).toHaveText(en('states.queued'));
 });
@@ -184,9 +185,7 @@ test(
     await page.keyboard.press('Tab');
     await expect(confirm(page, 'discard')).toBeFocused();
     await page.keyboard.press('Enter');
-    await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-      en('outcomes.done.discard'),
-    );
+    await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
     await expect(menu).toBeFocused();
   },
 );
@@ -198,12 +197,12 @@ test('reports a lock and a conflict next to the action', async ({ page, problems
   await site.open(page, `/jobs/${id}`);
   await link(page, 'discard').click();
   await confirm(page, 'discard').click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.locked'));
+  await expect(lastToast(page)).toContainText(en('outcomes.locked'));
   await unlock();
   await link(page, 'discard').click();
   await site.db.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [id]);
   await confirm(page, 'discard').click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.conflict'));
+  await expect(lastToast(page)).toContainText(en('outcomes.conflict'));
   await expect(page.locator('h1 + span')).toHaveText(en('states.succeeded'));
 });
 
@@ -216,7 +215,7 @@ test('reports a destroyed job on the list and answers 404 on its page', async ({
   await site.open(page, `/jobs/${id}`);
   await link(page, 'destroy').click();
   await confirm(page, 'destroy').click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.destroy'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.destroy'));
   await expect(page.getByRole('heading', { level: 1, name: en('jobs.title') })).toBeVisible();
   expect(await site.value('SELECT count(*)::int FROM good_jobs WHERE id = $1', id)).toBe(0);
   expect((await site.open(page, `/jobs/${id}`)).status()).toBe(404);

@@ -121,6 +121,7 @@ const ENDPOINTS = [
   '/api/jobs/completion?text=cron:',
   '/api/jobs/completion?text=args.0.',
   '/api/jobs/completion?text=class:',
+  '/api/palette?text=se',
   '/api/batches',
   `/api/batches/${BATCH}/jobs`,
   `/api/batches/${BATCH}/callback-jobs`,

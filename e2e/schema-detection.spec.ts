@@ -1,5 +1,6 @@
 import { insertBatch, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { type SiteOptions, startSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -126,7 +127,7 @@ test('supports another schema and timestamptz columns', async ({ page, basePath 
       .getByRole('dialog')
       .getByRole('button', { name: en('actions.discard.confirm'), exact: true })
       .click();
-    await expect(page.locator('main')).toContainText(en('outcomes.done.discard'));
+    await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
     expect(
       await site.value(
         `SELECT abs(extract(epoch FROM finished_at - clock_timestamp())) < 60

@@ -32,6 +32,7 @@ const PARTS = {
     'stuck',
   ],
   audit: ['audit'],
+  palette: ['keys', 'palette'],
 };
 
 const NOT_ON_EVERY_PAGE = new Set([...SERVER_ONLY, ...Object.values(PARTS).flat()]);

@@ -19,6 +19,7 @@ const UNITS = {
   discarded_callbacks: 'jobs',
   schema_gaps: 'items',
   stalled_runs: 'runs',
+  late_pause_ends: 'pauses',
   interrupted_jobs: 'jobs',
   paused_jobs: 'pauses',
   stale_statistics: 'tables',

@@ -13,6 +13,7 @@ import { Breadcrumb } from '../breadcrumb';
 import { Dismissible } from '../dismissible';
 import { useLastOutcome } from '../outcomes';
 import { PageHeader } from '../page-header';
+import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePausePolling, usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
@@ -139,6 +140,14 @@ function Actions({
   const primary = primaryAction(batch, status);
   const canRetry = batch.discardedAt !== null || status?.canRetry === true;
   const retryReason = denial ?? (canRetry ? null : 'noDiscarded');
+  usePaletteActions(() => [
+    {
+      key: 'batch_retry',
+      text: t('actions.batch_retry.menu'),
+      reason: retryReason && t(`actions.why.${retryReason}`),
+      onSelect: () => onAction({ kind: 'retry', fromMenu: true }),
+    },
+  ]);
   const retryHref = href(`/batches/${batch.id}/retry`);
   /** Without JavaScript the menu is one link. */
   const offersRetry = primary?.kind !== 'retry' && retryReason === null;

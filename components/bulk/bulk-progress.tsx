@@ -14,6 +14,7 @@ import { StackedBar } from '../ui/stacked-bar';
 import { BulkControls } from './bulk-controls';
 import { BulkTotals } from './bulk-totals';
 import { useBulkCount } from './preview-text';
+import { RetryCounts } from './retry-counts';
 import { RunStateBadge } from './run-state';
 
 /** Independent of the viewer's own refresh interval: the viewer waits for this run. */
@@ -70,6 +71,12 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
       <div className="mt-1.5">
         <BulkTotals counts={run.counts} />
       </div>
+      {run.retries && (
+        <div className="mt-1.5">
+          <RetryCounts counts={run.retries} />
+          {own && <p className="mt-1 text-sm text-soft">{t('bulk.retries.hint')}</p>}
+        </div>
+      )}
       <ConfirmedCount run={run} />
       <PauseReason run={run} />
       {!hasEnded && <BulkControls run={run} onDone={() => void refetch()} />}
@@ -79,7 +86,8 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
 }
 
 function pollInterval(run: BulkRun | undefined): number | false {
-  if (isOver(run)) return false;
+  // After its end the run is polled while its retried jobs may still run.
+  if (isOver(run)) return run?.retries && run.retries.waiting > 0 ? IDLE_POLL_MS : false;
   return !run || run.state === 'running' ? POLL_MS : IDLE_POLL_MS;
 }
 

@@ -6,7 +6,7 @@ import {
   type FailureRange,
 } from '@/lib/failures/filters';
 import { AbsoluteTime } from '../absolute-time';
-import LazyBulkBar from '../bulk/lazy-bulk-bar';
+import { LazyFilterActions } from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
 import { Link } from '../link';
@@ -83,7 +83,7 @@ export function FailureDetail({
                 </Link>
               ),
           )}
-          <LazyBulkBar selectedIds={[]} filterQuery={filterQuery} />
+          <LazyFilterActions filterQuery={filterQuery} />
         </div>
       </section>
     </div>

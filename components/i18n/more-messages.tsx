@@ -39,6 +39,15 @@ const AUDIT = {
   ),
 };
 
+const PALETTE = {
+  en: dynamic(() =>
+    import('@/messages/client/en.palette.json').then(providerOf).catch(orMissingScript),
+  ),
+  ja: dynamic(() =>
+    import('@/messages/client/ja.palette.json').then(providerOf).catch(orMissingScript),
+  ),
+};
+
 /** Provides the messages of batches and bulk runs, which the job list does not need at first. */
 export function MoreMessages({ children }: Props) {
   const More = MORE[useLocale()];
@@ -49,4 +58,10 @@ export function MoreMessages({ children }: Props) {
 export function AuditMessages({ children }: Props) {
   const Audit = AUDIT[useLocale()];
   return <Audit>{children}</Audit>;
+}
+
+/** Provides the messages of the palette and the sheet of keys. */
+export function PaletteMessages({ children }: Props) {
+  const Palette = PALETTE[useLocale()];
+  return <Palette>{children}</Palette>;
 }

@@ -28,12 +28,13 @@ export interface MenuProps {
   open: boolean;
   onOpenChange: (open: boolean) => void;
   trigger: RefObject<HTMLElement | null>;
+  tabIndex?: -1;
   items: () => MenuItem[];
 }
 
 /** A row's menu. Only its button is rendered while it is closed: a list has hundreds of them. */
 export function Menu(props: MenuProps) {
-  const { label, href, trigger, open, onOpenChange } = props;
+  const { label, href, trigger, tabIndex, open, onOpenChange } = props;
   // A click on the button of an open menu first dismisses the menu, and must not open it again.
   const closedAt = useRef(-Infinity);
   const changeOpen = (isOpen: boolean) => {
@@ -45,6 +46,7 @@ export function Menu(props: MenuProps) {
       <LinkButton
         ref={trigger}
         href={href}
+        tabIndex={tabIndex}
         aria-haspopup="menu"
         aria-expanded={open}
         aria-label={label}

@@ -4,6 +4,9 @@ import { en } from './messages';
 
 export const rowOf = (page: Page, id: string): Locator => page.locator(`[data-job="${id}"]`);
 
+/** The result of the viewer's last action. */
+export const lastToast = (page: Page): Locator => page.locator('[data-toast]').last();
+
 /** Opens the dialog of an action from the menu of a row. */
 export async function openActionDialog(
   page: Page,

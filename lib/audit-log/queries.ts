@@ -201,9 +201,16 @@ async function toRow(stored: StoredRow, budget: TextBudget): Promise<AuditRow> {
     filter: stringOf(memberOf(redactedDetails, 'filter')) ?? null,
     bulkRun: stringOf(memberOf(redactedDetails, 'bulk_run')) ?? null,
     changes,
-    details: !fits || details === null || details === '{}' ? null : prettyJson(redactedDetails),
+    details: printDetails(redactedDetails),
     tooLarge: !fits || stored.areRowsLarge || details === null,
   };
+}
+
+/** The details without the old values for an undo; null if nothing is left. */
+function printDetails(details: Json): string | null {
+  if (details.kind !== 'object') return prettyJson(details);
+  const entries = details.entries.filter(({ key }) => key !== 'undo');
+  return entries.length === 0 ? null : prettyJson({ kind: 'object', entries });
 }
 
 async function toRows(stored: StoredRow[]): Promise<AuditRow[]> {

@@ -11,6 +11,25 @@ export const AUDIT_TARGET_TYPES = [
 ] as const;
 export type AuditTargetType = (typeof AUDIT_TARGET_TYPES)[number];
 
+/** Who set a pause in the console. */
+export interface PauseOrigin {
+  viewer: string;
+  viewerName: string | null;
+  /** ISO 8601 UTC. */
+  at: string;
+  reason: string | null;
+  /** The pauses were changed outside the console since, so that this may be another pause. */
+  mayBeReplaced: boolean;
+}
+
+/** What the console's own schema stores about a pause. */
+export interface PauseRecord {
+  /** Null: it was set outside the console, or before its audit. */
+  origin: PauseOrigin | null;
+  /** When it ends by itself, in ISO 8601 UTC; null: it does not. */
+  endsAt: string | null;
+}
+
 /**
  * Outcomes of a whole action. `refused`: rejected before it began. `failed`: rolled back.
  * `unchanged`: every row was in another state, locked or deleted. `started`: a bulk run that has
