@@ -2,7 +2,8 @@
 
 import { useRouter } from 'next/navigation';
 import { useCallback } from 'react';
-import { useHref } from './application';
+import { href } from '@/lib/core/href';
+import { useApplication } from './application';
 
 const START_EVENT = 'gjc-navigation';
 
@@ -32,12 +33,13 @@ export function leavesPage(url: string): boolean {
  */
 export function useNavigate(): (path: string, options?: { scroll?: boolean }) => void {
   const router = useRouter();
-  const href = useHref();
+  const application = useApplication();
   return useCallback(
     (path, options) => {
-      if (leavesPage(href(path))) announceNavigation();
-      router.push(path, options);
+      if (leavesPage(href(application, path))) announceNavigation();
+      // Next.js adds the base path.
+      router.push(href({ ...application, basePath: '' }, path), options);
     },
-    [router, href],
+    [router, application],
   );
 }

@@ -107,6 +107,8 @@ const site = useSite('accessibility', {
 });
 
 const PAGES = [
+  '/',
+  '/?range=2h',
   '/jobs',
   '/jobs?state=discarded',
   '/jobs?state=bogus',

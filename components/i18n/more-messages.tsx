@@ -48,10 +48,25 @@ const PALETTE = {
   ),
 };
 
+const OVERVIEW = {
+  en: dynamic(() =>
+    import('@/messages/client/en.overview.json').then(providerOf).catch(orMissingScript),
+  ),
+  ja: dynamic(() =>
+    import('@/messages/client/ja.overview.json').then(providerOf).catch(orMissingScript),
+  ),
+};
+
 /** Provides the messages of batches and bulk runs, which the job list does not need at first. */
 export function MoreMessages({ children }: Props) {
   const More = MORE[useLocale()];
   return <More>{children}</More>;
+}
+
+/** Provides the messages of the overview. */
+export function OverviewMessages({ children }: Props) {
+  const OverviewPart = OVERVIEW[useLocale()];
+  return <OverviewPart>{children}</OverviewPart>;
 }
 
 /** Provides the audit messages, which no other page needs in the browser. */

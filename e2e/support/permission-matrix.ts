@@ -389,6 +389,7 @@ export const ROUTES: Record<string, RouteCase> = {
     path: ({ jobClass }) => `/performance/${encodeURIComponent(jobClass)}`,
   },
   '/api/navigation': page('/api/navigation'),
+  '/api/overview': page('/api/overview'),
   '/api/cron_entries': page('/api/cron_entries'),
   '/api/cron_entries/[key]': {
     path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}`,

@@ -383,8 +383,16 @@ function search(ctx: Ctx): Promise<Attention> {
   return findAttention(ctx, { ...GRACE_PERIODS, readyMinutes: env().attentionReadyMinutes });
 }
 
-/** The maximum age of the count in the navigation. */
+/** The maximum age of a result that a reader gets without waiting. */
 const MAX_STALE_MS = 10 * 60_000;
+
+/**
+ * Returns the last result of all checks without waiting, at most MAX_STALE_MS old, and starts a new
+ * search if it has expired. Waits for the first result.
+ */
+export async function cachedAttention(ctx: Ctx): Promise<Attention> {
+  return (await lastAttention(ctx, MAX_STALE_MS)) ?? getAttention(ctx);
+}
 
 export interface AttentionCount {
   findings: number;

@@ -40,18 +40,7 @@ export async function listBatchesWithProgress(
   filter: BatchFilter,
 ): Promise<BatchPage<BatchListRow>> {
   const page = await listBatches(ctx, filter);
-  const progress = await countBatchJobs(
-    ctx,
-    page.rows.map(({ id }) => id),
-  );
-  const readable = page.rows.filter(({ id }) => {
-    const counts = progress.get(id);
-    return counts?.states && counts.total <= MAX_JOBS_OF_LISTED_BATCH;
-  });
-  const signals = await readListSignals(
-    ctx,
-    readable.map(({ id }) => id),
-  );
+  const { progress, signals } = await readProgressAndSignals(ctx, page.rows);
   return {
     ...page,
     rows: page.rows.map((row) => {
@@ -65,6 +54,54 @@ export async function listBatchesWithProgress(
       };
     }),
   };
+}
+
+/**
+ * Returns the newest open batches with their progress, and with their status if it could be read in
+ * time.
+ */
+export async function listOpenBatches(
+  ctx: Ctx,
+  limit: number,
+): Promise<{
+  rows: { batch: BatchRow; progress: BatchProgress | null; status: BatchStatus | null }[];
+  hasMore: boolean;
+}> {
+  const { rows, next } = await listBatches(ctx, {
+    state: 'running',
+    q: '',
+    limit,
+    cursor: null,
+    notUnderstood: [],
+  });
+  const { progress, signals } = await readProgressAndSignals(ctx, rows);
+  return {
+    rows: rows.map((batch) => {
+      const counts = progress.get(batch.id) ?? null;
+      const rowSignals = signals.get(batch.id);
+      const status = counts && rowSignals ? statusFrom(batch, counts, rowSignals) : null;
+      return { batch, progress: counts, status };
+    }),
+    hasMore: next !== null,
+  };
+}
+
+async function readProgressAndSignals(
+  ctx: Ctx,
+  batches: readonly BatchRow[],
+): Promise<{ progress: Map<string, BatchProgress>; signals: Map<string, Signals> }> {
+  const progress = await countBatchJobs(
+    ctx,
+    batches.map(({ id }) => id),
+  );
+  const readable = [...progress].filter(
+    ([, { states, total }]) => states && total <= MAX_JOBS_OF_LISTED_BATCH,
+  );
+  const signals = await readListSignals(
+    ctx,
+    readable.map(([id]) => id),
+  );
+  return { progress, signals };
 }
 
 /** Empty if the query takes longer than LIST_SIGNALS_MS. */
