@@ -10,7 +10,6 @@ import { useNavigate } from '../navigation';
 import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
-import { useToasts } from '../toasts';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { Panel, useClosePanel } from '../ui/panel';
