@@ -24,7 +24,7 @@ const MAX_RUNNING = 1_000;
 const MAX_REASON_CHARS = 500;
 
 /** The job as stored. */
-export interface WaitingJob extends Pick<
+interface WaitingJob extends Pick<
   JobDetail,
   'id' | 'state' | 'lostWorker' | 'paused' | 'priority' | 'createdAt' | 'scheduledAt' | 'lockedById'
 > {
