@@ -6,6 +6,7 @@ import { RepairResultBanner } from '@/components/attention/repair-result-banner'
 import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
+import { renderArgumentTree } from '@/components/jobs/argument-tree';
 import { Executions } from '@/components/jobs/executions';
 import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
@@ -132,7 +133,9 @@ function JobHead({ job }: { job: JobDetail }) {
   const t = useTranslations();
   return (
     <>
-      <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
+      <div className="pt-3">
+        <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
+      </div>
       <PageHeader
         title={
           isBlankName(job.jobClass) ? (
@@ -205,7 +208,7 @@ function ArgumentsSection({
           <CopyButton text={job.argumentsJson} label={t('arguments')} />
         )}
       </div>
-      <JobArguments job={job} />
+      <JobArguments job={job} tree={renderArgumentTree(job)} />
       {hasRedactedText && <HiddenNote jobId={job.id} denial={revealDenial} />}
     </section>
   );
