@@ -127,7 +127,8 @@ function ActionLink({
   const t = useTranslations('actions');
   const href = useHref();
   const reason = disabledReason(action, job, useDenials());
-  const inPanel = kind === 'quiet' ? 'w-full justify-start text-ink' : '';
+  const color = DESTRUCTIVE.has(action) ? 'text-danger' : 'text-ink';
+  const inPanel = kind === 'quiet' ? `w-full justify-start ${color}` : '';
   const className = `${buttonClass(kind)} ${inPanel}`;
   if (reason)
     return (
@@ -140,7 +141,7 @@ function ActionLink({
   return (
     <a
       href={href(`/jobs/${job.id}/${action}`)}
-      className={`${className} ${DESTRUCTIVE.has(action) ? 'text-danger' : ''}`}
+      className={className}
       onClick={(event) => {
         event.preventDefault();
         onPress();
