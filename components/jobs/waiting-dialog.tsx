@@ -6,7 +6,6 @@ import { useEffect, useRef } from 'react';
 import type { RepairResult } from '@/lib/attention/types';
 import { RepairDialog } from '../attention/repair-dialog';
 import { MoreMessages } from '../i18n/more-messages';
-import { pauseOutcomeCode, usePauseOutcomeText } from '../pauses/pause-outcome';
 import { usePause } from '../pauses/use-pause';
 import { usePolling } from '../polling/polling-provider';
 import { type Toast, useToasts } from '../toasts';
@@ -38,7 +37,7 @@ export default function WaitingDialog({ act, job, onClose }: Props) {
       {act.kind === 'release' ? (
         <Release jobId={job.id} onDone={onDone} onClose={onClose} />
       ) : (
-        <Resume act={act} onDone={onDone} />
+        <Resume act={act} onDone={() => router.refresh()} />
       )}
     </MoreMessages>
   );
@@ -104,17 +103,10 @@ function Resume({
   onDone,
 }: {
   act: Extract<WaitingAct, { kind: 'resume' }>;
-  onDone: (toast: Toast) => void;
+  onDone: () => void;
 }) {
-  const outcomeText = usePauseOutcomeText();
-  const { openDialog, dialog } = usePause('unpause', ({ result }) => {
-    const code = pauseOutcomeCode(result);
-    onDone({
-      text: outcomeText('unpause', code, pause.name) ?? '',
-      tone: code === 'done' || code === 'unchanged' ? 'done' : 'problem',
-    });
-  });
+  const { openDialog, dialog } = usePause({ canEnd: false, onDone });
   const open = useRef(openDialog);
-  useEffect(() => open.current(pause), [pause]);
+  useEffect(() => open.current('unpause', pause), [pause]);
   return dialog;
 }
