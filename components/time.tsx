@@ -17,11 +17,17 @@ function removeCounterSpace(text: string): string {
   return text.replace(/(\d) (?=[^\x00-\x7f])/g, '$1');
 }
 
-/**
- * A relative time, with the absolute one as a tooltip. `iso` is UTC. `tabIndex` is -1 where arrow
- * keys move the focus.
- */
-export function RelativeTime({ iso, tabIndex = 0 }: { iso: string; tabIndex?: 0 | -1 }) {
+interface Props {
+  /** UTC. */
+  iso: string;
+  /** -1 where arrow keys move the focus. */
+  tabIndex?: 0 | -1;
+  /** Abbreviates the unit. */
+  isShort?: boolean;
+}
+
+/** A relative time, with the absolute one as a tooltip. */
+export function RelativeTime({ iso, tabIndex = 0, isShort = false }: Props) {
   const format = useFormatter();
   const updatedAt = useNow({ updateInterval: UPDATE_INTERVAL_MS });
   const date = new Date(instantMs(iso));
@@ -34,8 +40,13 @@ export function RelativeTime({ iso, tabIndex = 0 }: { iso: string; tabIndex?: 0 
   if (Number.isNaN(date.getTime())) return <span>{iso}</span>;
   return (
     <Tooltip content={<AbsoluteTime iso={iso} />}>
-      <time dateTime={iso} tabIndex={tabIndex} className="whitespace-nowrap" suppressHydrationWarning>
-        {removeCounterSpace(format.relativeTime(date, now))}
+      <time
+        dateTime={iso}
+        tabIndex={tabIndex}
+        className="whitespace-nowrap"
+        suppressHydrationWarning
+      >
+        {removeCounterSpace(format.relativeTime(date, { now, style: isShort ? 'narrow' : 'long' }))}
       </time>
     </Tooltip>
   );
