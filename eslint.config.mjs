@@ -25,7 +25,7 @@ const LAYERS = [
   'failures',
 ];
 const DOMAINS = ['jobs', 'batches', 'cron', 'queues', 'processes', 'pauses', 'performance'];
-const COMPOSERS = ['bulk', 'attention', 'audit-log', 'navigation', 'metrics'];
+const COMPOSERS = ['bulk', 'attention', 'audit-log', 'navigation', 'metrics', 'overview'];
 
 const inLib = (folders) => folders.map((folder) => `./lib/${folder}`);
 

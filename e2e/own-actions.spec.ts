@@ -1,5 +1,6 @@
 import type { Page } from 'playwright/test';
-import { DISCARDED, SUCCEEDED, insertJob } from '../test/harness/rows';
+import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
+import { chooseInterval } from './support/frame';
 import { en, ja } from './support/messages';
 import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
@@ -23,11 +24,7 @@ const tab = (page: Page, state: 'discarded' | 'queued' | 'all') =>
     .getByRole('link', { name: en(`states.${state}`) });
 const bar = (page: Page) => page.getByRole('region', { name: en('bulk.bar') });
 
-async function stopPolling(page: Page): Promise<void> {
-  await page
-    .getByRole('combobox', { name: en('polling.label') })
-    .selectOption(en('polling.offOption'));
-}
+const stopPolling = (page: Page) => chooseInterval(page, en('polling.offOption'));
 
 async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Promise<void> {
   await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
@@ -48,7 +45,7 @@ async function retryAll(page: Page, count: number): Promise<void> {
     .click();
 }
 
-test('updates tabs, counts, badges and rows after an action without polling', async ({ page }) => {
+test('updates tabs, counts and rows after an action without polling', async ({ page }) => {
   const first = await insertJob(site.db, DISCARDED);
   const second = await insertJob(site.db, DISCARDED);
   const third = await insertJob(site.db, DISCARDED);
@@ -59,23 +56,34 @@ test('updates tabs, counts, badges and rows after an action without polling', as
   await expect.poll(() => visibleIds(page, 'job')).not.toContain(first);
   await expect(tab(page, 'discarded')).toContainText('2');
   await expect(tab(page, 'queued')).toContainText('1');
-  await expect(badge(page, 'cleaner')).toContainText('2');
   await expect(page.locator('main')).toContainText(
     en('counts.jobs.exact', { count: 2, number: '2' }),
   );
   await actOnRow(page, second, 'retry');
   await expect(tab(page, 'discarded')).toContainText('1');
   await expect(tab(page, 'queued')).toContainText('2');
-  await expect(badge(page, 'cleaner')).toContainText('1');
   expect(await visibleIds(page, 'job')).toEqual([third]);
 });
 
+test('a pause updates the badge of the queues without polling', async ({ page }) => {
+  await site.open(page, '/pauses');
+  await stopPolling(page);
+  await page.getByRole('combobox', { name: en('pauses.name') }).fill('mailers');
+  await page.getByRole('button', { name: en('pauses.pause.menu'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en('pauses.pause.confirm'), exact: true })
+    .click();
+  await expect(badge(page, 'queues')).toContainText('1');
+});
+
 test('polling updates the counts of the navigation', async ({ page }) => {
-  await insertJob(site.db, DISCARDED);
+  const openBatch = { enqueued_at: new Date().toISOString() };
+  await insertBatch(site.db, openBatch);
   await site.open(page, '/batches');
-  await expect(badge(page, 'cleaner')).toContainText('1', { timeout: 30_000 });
-  for (let n = 0; n < 4; n += 1) await insertJob(site.db, DISCARDED);
-  await expect(badge(page, 'cleaner')).toContainText('5', { timeout: 30_000 });
+  await expect(badge(page, 'batches')).toContainText('1', { timeout: 30_000 });
+  for (let n = 0; n < 4; n += 1) await insertBatch(site.db, openBatch);
+  await expect(badge(page, 'batches')).toContainText('5', { timeout: 30_000 });
 });
 
 test('a list emptied by a bulk retry has no buttons and a dismissible outcome', async ({
@@ -127,27 +135,31 @@ test('deselects a row that is no longer in the list', async ({ page }) => {
   expect(await visibleIds(page, 'job')).toEqual([second]);
 });
 
-test('a new outcome replaces the previous one and can be dismissed', async ({ page }) => {
+test('a new outcome replaces an outdated one and can be dismissed', async ({ page }) => {
   const first = await insertJob(site.db, DISCARDED);
   const second = await insertJob(site.db, DISCARDED);
+  const toasts = page.locator('[data-toast]');
   await site.open(page, '/jobs?did=destroy&outcome=done');
   await expect(page.locator('main')).toContainText(en('outcomes.done.destroy'));
   await actOnRow(page, first, 'retry');
-  await expect(page.locator('main')).toContainText(en('outcomes.done.retry'));
+  await expect(toasts).toContainText(en('outcomes.done.retry'));
   await expect(page.locator('main')).not.toContainText(en('outcomes.done.destroy'));
   expect(new URL(page.url()).search).toBe('');
+  // The toast of the same job is replaced, that of another job stays.
   await actOnRow(page, first, 'discard');
-  await expect(page.locator(`[data-job="${first}"]`)).toContainText(en('outcomes.done.discard'));
-  await expect(page.locator('main')).not.toContainText(en('outcomes.done.retry'));
-  // A bulk action on both rows outdates the outcome of the row.
+  await expect(toasts).toHaveCount(1);
+  await expect(toasts).toContainText(en('outcomes.done.discard'));
   await retryAll(page, 2);
   await expect(page.locator('[data-outcome="done"]')).toContainText('2');
   await expect(bar(page)).toContainText(en('bulk.states.finished'));
-  await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
   await actOnRow(page, second, 'discard');
   await expect(page.locator('[data-outcome="done"]')).toHaveCount(0);
-  await page.getByRole('button', { name: en('common.dismiss') }).click();
-  await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
+  await expect(toasts.last()).toContainText(en('outcomes.done.discard'));
+  await toasts
+    .last()
+    .getByRole('button', { name: en('common.dismiss') })
+    .click();
+  await expect(toasts.filter({ hasText: en('outcomes.done.discard') })).toHaveCount(0);
 });
 
 test('the bulk preview separates jobs to delete from skipped ones', async ({ page }) => {

@@ -5,6 +5,7 @@ import { type Deployment, type Topology, startDeployment } from './support/deplo
 import { en } from './support/messages';
 import { NO_NGINX, findNginx } from './support/nginx';
 import { runAction } from './support/row-actions';
+import { waitForHydration } from './support/site';
 import { expect, test } from './support/test';
 
 /*
@@ -106,6 +107,24 @@ for (const [title, topology] of Object.entries(TOPOLOGIES)) {
           });
     });
 
+    test('the base path alone is the overview, with and without a slash', async ({ page }) => {
+      await deployment.signIn(page, 'viewer');
+      for (const path of ['', '/', '?range=6h', '/?range=6h']) {
+        const response = await page.goto(deployment.publicUrl + path);
+        expect(response?.status(), path).toBe(200);
+        await waitForHydration(page);
+        await expect(page.getByRole('heading', { level: 1 }), path).toHaveText(
+          en('overview.title'),
+        );
+        await expect(
+          page.getByRole('link', {
+            name: en(path.includes('6h') ? 'overview.ranges.6h' : 'overview.ranges.1h'),
+          }),
+          path,
+        ).toHaveAttribute('aria-current', 'true');
+      }
+    });
+
     test('keeps downloads and preferences under the prefix', async ({ page, context }) => {
       await deployment.signIn(page, 'viewer');
       const file = await page.request.get(deployment.url('/api/jobs/export?format=csv'));
@@ -122,6 +141,7 @@ for (const [title, topology] of Object.entries(TOPOLOGIES)) {
       const id = await insertJob(deployment.site.db, DISCARDED);
       const before = await readRow(deployment.site.db, 'good_jobs', id);
       await deployment.signIn(page, 'viewer', `/jobs/${id}`);
+      await page.getByRole('button', { name: en('job.moreActions') }).click();
       for (const action of ['retry', 'destroy'] as const) {
         const button = page
           .locator('main')

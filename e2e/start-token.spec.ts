@@ -169,7 +169,7 @@ test(
     const first = await start('');
     const file = linkFile(first);
     await page.goto(linkIn(file));
-    await page.waitForURL('**/jobs');
+    await page.waitForURL(({ pathname }) => pathname === '/');
     await waitForHydration(page);
     const token = issueToken(path.dirname(file));
     await page.goto('about:blank');
@@ -280,7 +280,7 @@ test('prints the start link to a terminal', { tag: '@any-path' }, async ({ page 
     });
     expect(text).not.toContain('is in the file');
     await page.goto(url);
-    await page.waitForURL('**/jobs');
+    await page.waitForURL(({ pathname }) => pathname === '/');
     await waitForHydration(page);
     await page.goto('about:blank');
   } finally {

@@ -129,6 +129,8 @@ const BATCH_SHOTS: Shot[] = [
 
 const OTHER_SHOTS: Shot[] = [
   { name: 'start', path: '/auth/start' },
+  { name: 'overview', path: '/' },
+  { name: 'overview-day', path: '/?range=24h' },
   { name: 'jobs', path: '/jobs' },
   { name: 'cron', path: '/cron_entries' },
   { name: 'cron-entry', path: '/cron_entries/daily_digest' },

@@ -29,11 +29,14 @@ const splitUrl = (url: string): [path: string, query: string] =>
 
 /**
  * Restores the base path that the proxy strips. A URL with the prefix is left alone (the request
- * bypassed the proxy), unless the prefix equals the name of a page.
+ * bypassed the proxy), unless the prefix equals the name of a page. The base path with a slash, as
+ * proxies send it, becomes the one without, which Next would redirect to.
  */
 export function restorePrefix(url: string, { basePath, proxyStripsPrefix }: Env): string {
-  if (!proxyStripsPrefix || basePath === '') return url;
+  if (basePath === '') return url;
   const [path, query] = splitUrl(url);
+  if (path === `${basePath}/`) return basePath + query;
+  if (!proxyStripsPrefix) return url;
   const hasPrefix = path === basePath || path.startsWith(`${basePath}/`);
   if (hasPrefix && !OWN_SEGMENTS.has(basePath.split('/')[1] ?? '')) return url;
   return basePath + (path === '/' ? '' : path) + query;

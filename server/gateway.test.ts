@@ -253,6 +253,7 @@ describe('paths', () => {
     const status = (path: string) => statusOf(path, signed);
     for (const path of [
       '/ops/good_job',
+      '/ops/good_job/',
       '/ops/good_job/jobs',
       '/ops/good_job?x=1',
       '/ops/good_job/cron_entries/a%2Fb',
@@ -291,6 +292,13 @@ describe('paths', () => {
       '/ops/good_jo%62/jobs',
     ])
       expect(await status(path), path).toBe(404);
+  });
+  it('the base path with a slash is the page without it', async () => {
+    gateway = await openGateway({ ...PROXY, BASE_PATH: '/ops/good_job' });
+    const seenFor = async (path: string) => (await get(path, signed)).seen?.url;
+    expect(await seenFor('/ops/good_job/')).toBe('/ops/good_job');
+    expect(await seenFor('/ops/good_job/?range=6h')).toBe('/ops/good_job?range=6h');
+    expect(await seenFor('/ops/good_job/jobs')).toBe('/ops/good_job/jobs');
   });
   it('paths that are public accept GET and HEAD only', async () => {
     gateway = await openGateway(PROXY);
@@ -349,6 +357,7 @@ describe('PROXY_STRIPS_PREFIX', () => {
     const seenFor = async (path: string) => (await get(path, signed)).seen?.url;
     expect(await seenFor('/')).toBe('/ops/good_job');
     expect(await seenFor('/?x=1')).toBe('/ops/good_job?x=1');
+    expect(await seenFor('/ops/good_job/?x=1')).toBe('/ops/good_job?x=1');
     expect(await seenFor('/jobs?a=/b?c=//d')).toBe('/ops/good_job/jobs?a=/b?c=//d');
     expect(await seenFor('/ops/good_job/jobs?x')).toBe('/ops/good_job/jobs?x');
     expect(await seenFor('/ops/good_jobx')).toBe('/ops/good_job/ops/good_jobx');

@@ -1,7 +1,6 @@
 'use client';
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useRouter } from 'next/navigation';
 import { useFormatter, useTimeZone, useTranslations } from 'next-intl';
 import { type KeyboardEvent, type ReactNode, Suspense, useRef, useState } from 'react';
 import {
@@ -16,6 +15,7 @@ import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';
+import { useNavigate } from '../navigation';
 import { usePausePolling } from '../polling/polling-provider';
 import { useOnScreen } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
@@ -129,7 +129,7 @@ export function ChartPanel({
   const states = useTranslations('states');
   const formatCount = useCount();
   const countText = useCountText();
-  const router = useRouter();
+  const navigate = useNavigate();
   const zone = useTimeZone() ?? 'UTC';
   const root = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(root);
@@ -139,7 +139,7 @@ export function ChartPanel({
   const startMs = (bucket: number) => ((chart?.start ?? 0) + bucket * seconds) * 1000;
   const otherChips = search.chips.filter(({ time }) => time !== 'created');
   const showChips = (chips: Pick<ChipTerm, 'text' | 'param'>[]) =>
-    router.push(searchHref(search.path, search.params, chips), { scroll: false });
+    navigate(searchHref(search.path, search.params, chips), { scroll: false });
   const applySpan = ({ first, last }: Span) => {
     const term = timeTerm('created', startMs(first), startMs(last + 1), zone);
     showChips([...otherChips, { text: term, param: 'q' }]);

@@ -5,6 +5,7 @@ import { type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
+import { subscribeToDisplay } from '../display-settings';
 import { colorOf, seriesStyle } from './series-style';
 
 /** A range of bucket indexes, both ends included. */
@@ -196,9 +197,11 @@ export default function ChartPlot({ chart, filterSpan, selectedSpan, onHover, on
     resizeObserver.observe(element);
     const darkScheme = matchMedia('(prefers-color-scheme: dark)');
     darkScheme.addEventListener('change', recreate);
+    const unsubscribe = subscribeToDisplay(recreate);
     return () => {
       resizeObserver.disconnect();
       darkScheme.removeEventListener('change', recreate);
+      unsubscribe();
       current.destroy();
       plot.current = null;
     };

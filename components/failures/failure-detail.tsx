@@ -95,7 +95,7 @@ function Samples({ group }: { group: FailureGroup }) {
   return (
     <section aria-label={t('samples')} className="min-w-0">
       <h3 className="mb-1 text-sm text-soft">{t('samples')}</h3>
-      <ul className="divide-y divide-line rounded-md border border-line">
+      <ul className="divide-y divide-line card">
         {group.samples.map(({ id, state, at }) => (
           <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
             <Link

@@ -39,14 +39,44 @@ const AUDIT = {
   ),
 };
 
+const PALETTE = {
+  en: dynamic(() =>
+    import('@/messages/client/en.palette.json').then(providerOf).catch(orMissingScript),
+  ),
+  ja: dynamic(() =>
+    import('@/messages/client/ja.palette.json').then(providerOf).catch(orMissingScript),
+  ),
+};
+
+const OVERVIEW = {
+  en: dynamic(() =>
+    import('@/messages/client/en.overview.json').then(providerOf).catch(orMissingScript),
+  ),
+  ja: dynamic(() =>
+    import('@/messages/client/ja.overview.json').then(providerOf).catch(orMissingScript),
+  ),
+};
+
 /** Provides the messages of batches and bulk runs, which the job list does not need at first. */
 export function MoreMessages({ children }: Props) {
   const More = MORE[useLocale()];
   return <More>{children}</More>;
 }
 
+/** Provides the messages of the overview. */
+export function OverviewMessages({ children }: Props) {
+  const OverviewPart = OVERVIEW[useLocale()];
+  return <OverviewPart>{children}</OverviewPart>;
+}
+
 /** Provides the audit messages, which no other page needs in the browser. */
 export function AuditMessages({ children }: Props) {
   const Audit = AUDIT[useLocale()];
   return <Audit>{children}</Audit>;
+}
+
+/** Provides the messages of the palette and the sheet of keys. */
+export function PaletteMessages({ children }: Props) {
+  const Palette = PALETTE[useLocale()];
+  return <Palette>{children}</Palette>;
 }

@@ -127,7 +127,7 @@ function sortedTime(sortAt: string): string | null {
 const NONE = <span className="text-faint">–</span>;
 
 const Time = ({ at }: { at: string | null }) =>
-  at ? <RelativeTime iso={at} tabIndex={-1} isShort /> : NONE;
+  at ? <RelativeTime iso={at} isShort /> : NONE;
 
 function Seconds({ seconds, isLong }: { seconds: number | null; isLong: boolean }) {
   const duration = useDuration();

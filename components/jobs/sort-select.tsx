@@ -1,8 +1,8 @@
 'use client';
 
-import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import type { SortChoice } from '@/lib/jobs/order';
+import { useNavigate } from '../navigation';
 import { useColumnName } from './job-cells';
 
 const WORDS = { desc: 'newest', asc: 'oldest' } as const;
@@ -18,12 +18,12 @@ function wordOf({ column, direction }: SortChoice) {
 export function SortSelect({ choices }: { choices: SortChoice[] }) {
   const t = useTranslations('sort');
   const name = useColumnName();
-  const router = useRouter();
+  const navigate = useNavigate();
   return (
     <select
       aria-label={t('label')}
       value={choices.find(({ isCurrent }) => isCurrent)?.href ?? ''}
-      onChange={(event) => router.push(event.target.value)}
+      onChange={(event) => navigate(event.target.value)}
       className="js-only control w-44 max-w-full px-1 py-0.5 text-xs"
     >
       {choices.map((choice) => (

@@ -12,11 +12,13 @@ import { NAV_GROUPS, pageOfPath } from './pages';
 export function Sidebar({
   badges: initialBadges,
   head,
+  search,
   foot,
 }: {
   /** Null: the database is unavailable. */
   badges: Badges | null;
   head: ReactNode;
+  search: ReactNode;
   foot: ReactNode;
 }) {
   const t = useTranslations('nav');
@@ -25,11 +27,15 @@ export function Sidebar({
   return (
     <div className="sidebar">
       {head}
+      {search}
       <nav aria-label={t('label')} className="mt-2">
         {NAV_GROUPS.map(({ group, pages }) => (
           <div key={group} className="mb-3">
             {group && (
-              <p className="rail-hidden px-2 pb-0.5 text-xs text-faint">{t(`groups.${group}`)}</p>
+              <>
+                <p className="rail-hidden px-2 pb-0.5 text-xs text-faint">{t(`groups.${group}`)}</p>
+                <hr className="rail-only mb-2 border-line" />
+              </>
             )}
             <ul>
               {pages.map((page) => (

@@ -73,7 +73,7 @@ function locations({ basePath, console: to, stripsPrefix, signIn }: NginxOptions
       ${proxied}
       ${passTo('/_next/static/')}
     }
-    ${basePath ? `location = ${basePath} { return 302 ${basePath}/jobs; }` : ''}
+    ${basePath ? `location = ${basePath} { rewrite ^ ${basePath}/ last; }` : ''}
     ${
       signIn
         ? `location = /authenticate {

@@ -22,6 +22,7 @@ import {
   readCronConfiguration,
   readRuns,
   readStored,
+  readStoredSettings,
 } from './queries';
 import {
   type CronDetail,
@@ -30,6 +31,7 @@ import {
   NEXT_RUNS,
   type ScheduleView,
   type ScheduleWords,
+  type UpcomingCron,
 } from './types';
 
 /** A longer list is harder to read than the cron expression. */
@@ -209,6 +211,48 @@ export async function readOverdueCron(ctx: Ctx): Promise<OverdueCron> {
       return {
         keys: overdue.map(({ key, since }) => ({ key: redactKey(key), since })),
         unknownOnStandby: stored.status.mayHaveMoreProcesses,
+      };
+    },
+    { byIndexOnly: true },
+  );
+}
+
+/** Returns the next runs of CRON_FILE within `withinMs`, names redacted. */
+export async function readUpcomingCron(
+  ctx: Ctx,
+  withinMs: number,
+  limit: number,
+): Promise<UpcomingCron> {
+  const file = readCronConfiguration();
+  if (!file.hasFile) return { hasCronFile: false, cronProcesses: null, runs: [], omitted: 0 };
+  return ctx.db.read(
+    async (tx) => {
+      const stored = await readStoredSettings(tx, ctx.tables, file.entries.keys());
+      const untilMs = stored.status.nowMs + withinMs;
+      const rows = [...file.entries.keys()]
+        .map((key) => ({ stored: key, row: toRow(ctx, key, file, stored, undefined) }))
+        .flatMap(({ row, ...entry }) => {
+          const isDue = row.enabled && row.nextAt !== null && Date.parse(row.nextAt) <= untilMs;
+          return isDue ? [{ ...entry, row, at: row.nextAt ?? '' }] : [];
+        })
+        .sort((a, b) => compareCodeUnits(a.at, b.at) || compareCodeUnits(a.row.key, b.row.key));
+      const listed = rows.slice(0, limit);
+      const redactKey = await redactNames(
+        ctx,
+        'cron_key',
+        listed.map((entry) => entry.stored),
+        tx,
+      );
+      return {
+        hasCronFile: true,
+        cronProcesses: countProcesses(stored.status),
+        runs: listed.map(({ stored: key, row: { jobClass, schedule }, at }) => ({
+          key: redactKey(key),
+          jobClass,
+          schedule,
+          at,
+        })),
+        omitted: rows.length - listed.length,
       };
     },
     { byIndexOnly: true },

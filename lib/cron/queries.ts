@@ -166,6 +166,22 @@ export async function readStored(
   };
 }
 
+/** Returns the settings of these keys and the cron processes, without the cron keys of jobs. */
+export async function readStoredSettings(
+  tx: Tx,
+  tables: GoodJobTables,
+  fileKeys: Iterable<string>,
+): Promise<StoredCron> {
+  const { settings, status } = await readSettingsAndProcesses(tx, tables, [...fileKeys]);
+  return {
+    keys: [],
+    more: settings.isLarge,
+    enabled: settings.enabled,
+    disabled: settings.disabled,
+    status: { ...status, settingsChangedAtMs: settings.changedAtMs },
+  };
+}
+
 const keyRow = z.strictObject({
   /** Null: the key is longer than MAX_NAME_BYTES. */
   key: z.string().nullable(),

@@ -94,6 +94,17 @@ export interface CronDetail {
   cronProcesses: number | null;
 }
 
+export interface UpcomingCron {
+  /** CRON_FILE is set; without it no schedule is known. */
+  hasCronFile: boolean;
+  /** Live processes that run cron; null: unknown on a standby. */
+  cronProcesses: number | null;
+  /** The enabled entries that run within the time, each with its next run, the first one first. */
+  runs: (Pick<CronRow, 'key' | 'jobClass' | 'schedule'> & { at: string })[];
+  /** Entries beyond the limit. */
+  omitted: number;
+}
+
 export const RUNS_SHOWN = 30;
 export const NEXT_RUNS = 5;
 

@@ -23,6 +23,8 @@ import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import { countQueues } from '../metrics/metrics';
 import { readNavigationCounts } from '../navigation/counts';
+import { readActivity } from '../overview/activity';
+import { getOverview } from '../overview/queries';
 import { listPauses } from '../pauses/queries';
 import { listProcesses, parseProcessFilter } from '../processes/queries';
 import { parseQueueFilter } from '../queues/filters';
@@ -48,8 +50,14 @@ beforeAll(async () => {
 afterAll(() => testConsole.close());
 
 const none = new URLSearchParams();
+const NOW_MS = Date.now();
 const READS: Record<string, (ctx: Ctx) => Promise<unknown>> = {
   attention: (ctx) => findAttention(ctx),
+  overview: async (ctx) => {
+    const { activity: _activity, marks: _marks, ...timeless } = await getOverview(ctx, '1h');
+    return timeless;
+  },
+  activity: (ctx) => readActivity(ctx, '1h', NOW_MS),
   queues: (ctx) => listQueues(ctx, parseQueueFilter(none)),
   metrics: (ctx) => countQueues(ctx),
   navigation: (ctx) => readNavigationCounts(ctx),

@@ -366,6 +366,8 @@ export interface LivePools {
   /** The same by process; `isKnown` is false if a standby cannot determine whether it is alive. */
   byProcess: { id: string; pools: Pool[]; isKnown: boolean }[];
   processes: number;
+  /** Threads of all of them together, by their last heartbeat; null if one does not report it. */
+  threads: ReturnType<typeof totalThreads>;
   /** Processes that do not report which queues they serve. */
   nonReporting: number;
   /**
@@ -422,6 +424,7 @@ export async function livePools(tx: Tx, tables: GoodJobTables): Promise<LivePool
     pools: byProcess.flatMap(({ pools }) => pools),
     byProcess,
     processes: rows.length,
+    threads: totalThreads(processes.flatMap(({ schedulers }) => schedulers)),
     nonReporting: processes.filter(isNonReporting).length,
     unknown: rows.filter(({ isKnown }) => !isKnown).length,
   };

@@ -20,7 +20,10 @@ export const stateOf = sql`CASE
  */
 export const waitSeconds = sql`CASE
   WHEN j.performed_at IS NOT NULL OR (j.finished_at IS NULL AND ${readyAt} <= now())
-    THEN ${secondsBetween(readyAt, sql`greatest(coalesce(j.performed_at, now()), ${readyAt})`)} END`;
+    THEN ${secondsBetween(
+      readyAt,
+      sql`greatest(coalesce(j.performed_at, now()), ${readyAt})`,
+    )} END`;
 
 /** Seconds that the last attempt of the job `j` ran, or has run; NULL without an attempt. */
 export const runSeconds = sql`CASE

@@ -276,7 +276,7 @@ describe('a planted secret', () => {
     const output: unknown[] = [
       await listJobs(ctx, { ...filterOf({}), limit: 100 }),
       await listBatchJobs(ctx, batchId, { ...filterOf({}), limit: 100 }),
-      await listBatches(ctx, { state: null, limit: 25, cursor: null, notUnderstood: [] }),
+      await listBatches(ctx, { state: null, q: '', limit: 25, cursor: null, notUnderstood: [] }),
       await getBatch(ctx, batchId),
     ];
     const { rows } = await listJobs(ctx, { ...filterOf({}), limit: 100 });

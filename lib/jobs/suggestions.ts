@@ -104,7 +104,7 @@ async function completeWord(ctx: Ctx, input: string): Promise<Completion['items'
 /** Returns values of a field that contain the input, with those that begin with it first. */
 export async function completeValue(
   ctx: Ctx,
-  field: 'queue' | 'class' | 'label',
+  field: 'queue' | 'class' | 'label' | 'cron',
   input: string,
 ): Promise<string[]> {
   return matching(await valuesOf(ctx, field, input), input).slice(0, MAX_ITEMS);

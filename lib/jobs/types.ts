@@ -1,6 +1,6 @@
 import type { Page } from '../core/search-params';
 import type { ErrorEvent } from '../good-job/raw-rows';
-import type { JobState } from '../good-job/types';
+import type { JobState, PauseKind } from '../good-job/types';
 import type { Term } from '../search/terms';
 import type { IndexHint } from '../search/text-indexes';
 import type { ResolvedId, Sort, SortColumn } from './filters';
@@ -221,6 +221,38 @@ export interface JobCounts {
   list: Count;
 }
 
+/** A pause that keeps a job from running. The name is redacted. */
+export interface JobPause {
+  kind: PauseKind;
+  name: string;
+  /** Whether redaction changed the name, so that it cannot identify the pause. */
+  isHidden: boolean;
+  /** Who paused it from the console, when and why; null if it was paused outside the console. */
+  by: { viewer: string; at: string; reason: string | null } | null;
+}
+
+export type WaitingReason =
+  /** Running, but its worker is gone. `isLocked`: no worker takes it before it is released. */
+  | { kind: 'lost_worker'; isLocked: boolean }
+  | { kind: 'paused'; pauses: JobPause[] }
+  | { kind: 'no_process' }
+  /** Live processes exist, but none serves the queue of the job. */
+  | { kind: 'queue_unserved' }
+  /** A concurrency limit or a throttle put off the last attempt. `running`: jobs of its key. */
+  | { kind: 'concurrency_limit'; isThrottle: boolean; running: Count | null }
+  | { kind: 'not_due' }
+  /** Ready: the next free worker of the queue takes it after those before it. */
+  | { kind: 'in_line' };
+
+/** Why a job is not running. Times are ISO 8601 UTC. */
+export interface Waiting {
+  reason: WaitingReason;
+  /** When the job becomes due; null if it is due. */
+  dueAt: string | null;
+  /** Ready jobs of the queue that come first by GoodJob's order; null if not counted in time. */
+  ahead: Count | null;
+}
+
 /** A job with all that its page shows, redacted. */
 export interface JobDetail extends JobRow {
   createdAt: string;
@@ -250,6 +282,8 @@ export interface JobDetail extends JobRow {
   /** Whether some arguments are redacted. */
   argumentsHidden: boolean;
   retryable: boolean;
+  /** Why it is not running; null if it runs, is finished, or the reason was not read in time. */
+  waiting: Waiting | null;
 }
 
 /** A job beside its list: its details, and its newest attempts. */

@@ -299,7 +299,11 @@ const openQueueRow = z.strictObject({
   oldestReadyAt: z.string().nullable(),
 });
 
-async function scanOpenQueues(
+/**
+ * Returns the queues with unfinished jobs by name; the transaction must be `byIndexOnly` and
+ * `inIndexOrder`.
+ */
+export async function scanOpenQueues(
   tx: Tx,
   tables: GoodJobTables,
 ): Promise<z.infer<typeof openQueueRow>[]> {

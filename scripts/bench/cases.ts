@@ -8,6 +8,7 @@ import { batchGroup } from './batch-cases';
 import { cronGroup } from './cron-cases';
 import { failureGroup, performanceGroup } from './failure-cases';
 import { jobGroup } from './job-cases';
+import { overviewGroup } from './overview-cases';
 import { queueGroup } from './queue-cases';
 
 /** One page or endpoint of the console, and its SQL. */
@@ -48,6 +49,7 @@ export const GROUPS: Record<string, (client: pg.Client, tables: GoodJobTables) =
     attention: attentionGroup,
     batch: batchGroup,
     jobs: jobGroup,
+    overview: overviewGroup,
     queues: queueGroup,
     audit: auditGroup,
     cron: cronGroup,

@@ -38,7 +38,7 @@ interface Target {
 
 const LIMITS = { page: 12, poll: 6, cold: 40, shared: 20 };
 /** Responses shared by all viewers, limited to `LIMITS.shared` statements in ten seconds. */
-const SHARED = ['/attention', '/queues', '/api/attention', '/api/queues'];
+const SHARED = ['/', '/attention', '/queues', '/api/attention', '/api/overview', '/api/queues'];
 
 interface Cost extends Target {
   cold: number;
@@ -46,6 +46,22 @@ interface Cost extends Target {
   withoutSetup: number;
   standby: number;
 }
+
+const PAGES = [
+  '/',
+  '/jobs',
+  '/jobs?state=discarded',
+  '/batches',
+  '/cron_entries',
+  '/processes',
+  '/pauses',
+  '/cleaner',
+  '/performance',
+  '/queues',
+  '/attention',
+  '/bulk',
+  '/audit',
+];
 
 async function listTargets(client: pg.Client): Promise<Target[]> {
   const value = async (statement: string) =>
@@ -66,23 +82,12 @@ async function listTargets(client: pg.Client): Promise<Target[]> {
   );
   const jobClass = await value('SELECT job_class AS v FROM good_jobs LIMIT 1');
   const pages = [
-    '/jobs',
-    '/jobs?state=discarded',
+    ...PAGES,
     `/jobs?job_class=${jobClass}`,
     `/jobs/${job}`,
-    '/batches',
     `/batches/${batch}`,
-    '/cron_entries',
     ...(key ? [`/cron_entries/${key}`] : []),
-    '/processes',
-    '/pauses',
-    '/cleaner',
-    '/performance',
     `/performance/${jobClass}`,
-    '/queues',
-    '/attention',
-    '/bulk',
-    '/audit',
   ];
   const polls = [
     '/api/jobs?include=counts',
@@ -98,6 +103,7 @@ async function listTargets(client: pg.Client): Promise<Target[]> {
     '/api/pauses',
     '/api/queues',
     '/api/attention',
+    '/api/overview',
     '/api/audit',
   ];
   const patternOf = (path: string) =>

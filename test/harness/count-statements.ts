@@ -8,8 +8,12 @@ export function countStatements(db: Database): { db: Database; statements: strin
     db.read(
       (tx) =>
         fn(
-          createTx((statement) => {
-            if (!/^\s*SET/.test(statement.text)) statements.push(statement.text);
+          createTx(async (statement) => {
+            if (/^\s*(SET|SAVEPOINT|ROLLBACK)/.test(statement.text)) {
+              await tx.execute(statement);
+              return [];
+            }
+            statements.push(statement.text);
             return tx.query(z.unknown(), statement);
           }),
         ),

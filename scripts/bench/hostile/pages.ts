@@ -35,6 +35,7 @@ export function pagesOf(subject: MeasuredRows): Page[] {
   const batchQuery = { q: `batch:${batch}` };
   return [
     { name: '/', path: '/' },
+    { name: 'poll of /', path: '/api/overview' },
     ...lists(batchQuery),
     ...searches(subject),
     ...completions(),
