@@ -56,6 +56,7 @@ export async function serverContext(
   } = env();
   const tables = new GoodJobTables(schema, { appName, locale, timeZone, dequeueQuerySort });
   return contextFor({
+    application: currentApplication(),
     viewer,
     db: database(),
     tables,
@@ -77,12 +78,22 @@ export function maxAgeMs(cacheControl: string | null): number {
   return seconds === undefined ? Infinity : Number(seconds) * 1000;
 }
 
+/** The application of a context outside a request. */
+const ONE_APPLICATION: Application = {
+  key: null,
+  basePath: '',
+  label: null,
+  environment: null,
+  color: 'grey',
+};
+
 interface CtxParts
   extends
     Pick<Ctx, 'viewer' | 'tables' | 'consoleSchema' | 'requestId'>,
     Partial<
       Pick<
         Ctx,
+        | 'application'
         | 'consoleSchemaOutdated'
         | 'bulkRuns'
         | 'readOnly'
@@ -101,8 +112,8 @@ export function contextFor(parts: CtxParts): Ctx {
   const { db, tables } = parts;
   const isReadOnly = parts.readOnly ?? env().readOnly;
   const ctx: Ctx = {
-    application: currentApplication(),
     ...parts,
+    application: parts.application ?? ONE_APPLICATION,
     consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
     maxAgeMs: parts.maxAgeMs ?? Infinity,

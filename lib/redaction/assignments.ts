@@ -8,7 +8,15 @@ import {
 } from './harmless-values';
 import type { NameMatcher } from './key-names';
 import { skipBlanks } from './markup';
-import { type Scan, type Span, StepCounter, execFrom, isBlank, isLetterOrDigit } from './scan';
+import {
+  type Scan,
+  type Span,
+  StepCounter,
+  execFrom,
+  isBlank,
+  isLetterOrDigit,
+  isSpace,
+} from './scan';
 import { valueAt } from './values';
 
 /*
@@ -24,6 +32,8 @@ const MAX_PREVIOUS_LINE = 200;
 const WHOLE_LINE_NAME = /(?:authorization|cookie)s?$/i;
 /** Names that hold a secret in a URL query, but are ordinary words elsewhere. */
 const QUERY_PARAM = /^(?:key|code|auth|sig|s|hash|k|t|access)$/i;
+/** Quotes that open a name in an error message. */
+const QUOTES_BEFORE = '"\'`‘';
 /** The second word of a name: `API key`, `session ID`. */
 const SECOND_WORD = /^(?:keys?|ids?|codes?|numbers?|no|phrase|string|word)$/i;
 /** A file name in a backtrace. */
@@ -82,9 +92,10 @@ export function* findAssignments({ text, keys, hide }: Scan): Steps<void> {
 }
 
 function isSecretKey(text: string, key: Key, keys: NameMatcher): boolean {
-  const parts = keyParts(key.name);
+  const isSecretName = (name: string) =>
+    keys.isSecret(name) && !isParserToken(text, key.from, name);
   return (
-    parts.some((name) => keys.isSecret(name) && !isParserToken(text, key.from, name)) ||
+    (isPlainName(key.name) ? isSecretName(key.name) : keyParts(key.name).some(isSecretName)) ||
     (key.isInQuery && QUERY_PARAM.test(key.name)) ||
     keys.isSecret(twoWordName(text, key))
   );
@@ -119,13 +130,13 @@ function valueAfter(
   });
   if (value.from >= value.to) return { spans: [], end: value.to };
   const prefix = text.slice(value.from, Math.min(value.to, value.from + MAX_HARMLESS_LENGTH + 1));
-  const isHarmless = !isPrivate && isHarmlessValue(secretNameOf(text, key, keys), prefix);
-  if (isHarmless) return { spans: [], end: value.to };
+  if (!isPrivate && isHarmlessValue(() => secretNameOf(text, key, keys), prefix))
+    return { spans: [], end: value.to };
   return { spans: value.before ? [value.before, value] : [value], end: value.to };
 }
 
 function secretNameOf(text: string, key: Key, keys: NameMatcher): string {
-  const lastPart = keyParts(key.name).at(-1) ?? '';
+  const lastPart = isPlainName(key.name) ? key.name : (keyParts(key.name).at(-1) ?? '');
   return keys.isSecret(lastPart) ? lastPart : twoWordName(text, key) || lastPart;
 }
 
@@ -187,18 +198,25 @@ function isQuotedMethod(text: string, from: number, key: Key): boolean {
 
 /** The quote before a name, or before its receiver in `User#name` and `user.name`. */
 function quoteBeforeName(text: string, from: number): string {
-  if (!'"\'`‘#.'.includes(text[from - 1] ?? ' ')) return '';
-  const before = text.slice(Math.max(0, from - MAX_KEY_LENGTH), from);
-  return /(["'`‘])(?:[\w:]{1,80}[#.])?$/.exec(before)?.[1] ?? '';
+  const before = text[from - 1] ?? ' ';
+  if (QUOTES_BEFORE.includes(before)) return before;
+  if (before !== '#' && before !== '.') return '';
+  let at = from - 2;
+  while (at > from - 82 && /[\w:]/.test(text[at] ?? ' ')) at -= 1;
+  const quote = text[at] ?? ' ';
+  return at < from - 2 && QUOTES_BEFORE.includes(quote) ? quote : '';
 }
 
 /** The names in `user[password]` or `email, api_token`. */
 const keyParts = (name: string): string[] => name.split(/[\s,[\]]+/).filter(Boolean);
+/** Whether the name is not empty and the only one of its `keyParts`. */
+const isPlainName = (name: string): boolean => /^[^\s,[\]]+$/.test(name);
 /** `d` for `jwk[d]` and `jwk.d`. */
 const memberName = (name: string): string => name.split(/[[\].]+/).findLast(Boolean) ?? '';
 
 /** The word that ends one space before this offset, or ''. */
 function wordBefore(text: string, at: number): string {
+  if (!isSpace(text.charCodeAt(at - 1))) return '';
   const before = text.slice(Math.max(0, at - 42), at);
   return /([\p{L}\p{N}_-]{1,40})[^\S\r\n]$/u.exec(before)?.[1] ?? '';
 }
