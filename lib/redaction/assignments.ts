@@ -226,8 +226,10 @@ const isKeyChar = (code: number): boolean =>
 
 /** The name before the separator at this offset. Between quotes a name may contain spaces. */
 function keyBefore(text: string, at: number): Key | null {
-  const nameEnd = endOfNameBefore(text, at);
-  let end = nameEnd.at;
+  let end = skipBlanksBefore(text, at);
+  const isOnPreviousLine = text[end - 1] === '\n' && execFrom(LEADING_SEPARATOR, text, at) !== null;
+  if (isOnPreviousLine) end = endOfPreviousLine(text, end);
+  end = skipMarkupBefore(text, end);
   const minFrom = Math.max(0, end - MAX_KEY_LENGTH);
   if (text[end - 1] === ')') return listBefore(text, minFrom, end);
   let quote = '';
@@ -244,7 +246,7 @@ function keyBefore(text: string, at: number): Key | null {
     from -= 1;
   const before = text[from - 1] ?? '';
   if (from >= end || (before === '/' && quote === '')) return null;
-  if (nameEnd.isOnPreviousLine && quote === '' && !startsLine(text, from)) return null;
+  if (isOnPreviousLine && quote === '' && !startsLine(text, from)) return null;
   return {
     name: text.slice(from, end),
     from,
@@ -258,18 +260,19 @@ function keyBefore(text: string, at: number): Key | null {
 
 /** Closing tags and emphasis after a name: `<b>Password</b>:`, `**Password**:`. */
 const TRAILING_MARKUP = /(?:(?:<\/[a-z]{1,10}>){1,4}|\*{1,3}|~~)$/i;
-/** A separator that begins a line: `: value` or `=> value`. */
+/** A separator that begins a line after its name, as after YAML's `? name`. */
 const LEADING_SEPARATOR = /(?::(?=[\s"'[{]|$)|=>?)/y;
 
-/** The end of the name before blanks and markup. It is on the previous line in YAML's `? name`. */
-function endOfNameBefore(text: string, at: number): { at: number; isOnPreviousLine: boolean } {
+function skipBlanksBefore(text: string, at: number): number {
   let end = at;
   while (end > 0 && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  const isOnPreviousLine = text[end - 1] === '\n' && execFrom(LEADING_SEPARATOR, text, at) !== null;
-  if (isOnPreviousLine) end = endOfPreviousLine(text, end);
-  if ('>*~'.includes(text[end - 1] ?? 'x'))
-    end -= TRAILING_MARKUP.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0;
-  return { at: end, isOnPreviousLine };
+  return end;
+}
+
+function skipMarkupBefore(text: string, end: number): number {
+  return '>*~'.includes(text[end - 1] ?? 'x')
+    ? end - (TRAILING_MARKUP.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0)
+    : end;
 }
 
 /**

@@ -308,7 +308,7 @@ export class JsonRedactor implements JsonVisitor<Context> {
   private *hideWhole(root: Json, name: string): Steps<Json> {
     const { secrets, marker, keys } = this.settings;
     secrets.hasRedactions = true;
-    const isRecord = RECORDS.test(normalizeName(name));
+    const isRecord = root.kind !== 'scalar' && RECORDS.test(normalizeName(name));
     const stack: { json: Json; key: string | null }[] = [{ json: root, key: null }];
     for (let n = 1; !secrets.overflowed; n += 1) {
       if (n % YIELD_AFTER === 0) yield;
@@ -321,13 +321,14 @@ export class JsonRedactor implements JsonVisitor<Context> {
       else if (json.kind === 'object')
         for (const { key: member, value } of json.entries) {
           if (isActiveJobMetadata(member, value) || isGlobalId(member, value)) continue;
-          if (looksLikeCredential(member)) yield* addSecret(secrets, member, keys);
+          if (looksLikeCredential(member) && secrets.markSearched(member))
+            yield* addSecret(secrets, member, keys);
           stack.push({ json: value, key: member });
         }
       else {
         const text = stringOf(json) ?? json.text;
-        if (!(isRecord && key !== null && this.isOrdinaryField(key, text)))
-          yield* addSecret(secrets, text, keys);
+        const isOrdinary = isRecord && key !== null && this.isOrdinaryField(key, text);
+        if (!isOrdinary && secrets.markSearched(text)) yield* addSecret(secrets, text, keys);
       }
     }
     return scalar(marker);

@@ -134,7 +134,7 @@ class SentenceReader {
     this.previousName = name;
     this.previousNameEnd = to;
     if (from < this.quotedEnd || to - from <= 1) return;
-    if (keys.isSecret(phrase) && !isHarmlessName(text, phraseFrom, from, to))
+    if (keys.isSecret(phrase) && !isHarmlessName(text, phraseFrom, from, name))
       this.hideValueOf(from, to, chunkEnd);
   }
 
@@ -193,8 +193,8 @@ function quoteBefore(text: string, from: number): number {
  * Whether the name is a class, a parser's token, an HTTP auth challenge, or a record in a
  * RecordNotFound error.
  */
-function isHarmlessName(text: string, phraseFrom: number, from: number, to: number): boolean {
-  const name = text.slice(from, to);
+function isHarmlessName(text: string, phraseFrom: number, from: number, name: string): boolean {
+  const to = from + name.length;
   return (
     isInspectedObject(text, phraseFrom) ||
     isParserToken(text, from, name) ||
