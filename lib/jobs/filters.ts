@@ -264,11 +264,6 @@ export function withoutTerm(filter: JobFilter, term: Term): JobFilter {
   return { ...filter, terms: filter.terms.filter((other) => other !== term), cursor: null };
 }
 
-/** Returns the value of a GoodJob parameter, for a form field. */
-function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): string | null {
-  return filter.terms.find((term) => term.param === param)?.source ?? null;
-}
-
 /** Returns all invalid parameters and terms, truncated for display. Only terms have a `reason`. */
 export function notUnderstoodOf(
   filter: Pick<JobFilter, 'terms' | 'notUnderstood'>,
