@@ -11,11 +11,20 @@ function removeCounterSpace(text: string): string {
   return text.replace(/(\d) (?=[^\x00-\x7f])/g, '$1');
 }
 
+interface Props {
+  /** UTC. */
+  iso: string;
+  /** A time that is now or has passed is still to come. */
+  isUpcoming?: boolean;
+  /** Abbreviates the unit. */
+  isShort?: boolean;
+}
+
 /**
  * A relative time with the absolute one as its title, without a tab stop because lists have
- * hundreds. `iso` is UTC. With `isUpcoming` a time that is now or has passed is still to come.
+ * hundreds.
  */
-export function RelativeTime({ iso, isUpcoming = false }: { iso: string; isUpcoming?: boolean }) {
+export function RelativeTime({ iso, isUpcoming = false, isShort = false }: Props) {
   const t = useTranslations('time');
   const format = useFormatter();
   const absolute = useAbsoluteTime();
@@ -26,6 +35,7 @@ export function RelativeTime({ iso, isUpcoming = false }: { iso: string; isUpcom
   // `updatedAt` lags by up to UPDATE_INTERVAL_MS, so the time of a new row may be later than it;
   // that time must not be displayed as in the future.
   const isNew = aheadMs > 0 && aheadMs < UPDATE_INTERVAL_MS;
+  const style = isShort ? 'narrow' : 'long';
   const isNow = isUpcoming ? aheadMs < UPDATE_INTERVAL_MS : isNew || Math.abs(aheadMs) < 1_000;
   return (
     <time
@@ -36,7 +46,7 @@ export function RelativeTime({ iso, isUpcoming = false }: { iso: string; isUpcom
     >
       {isNow
         ? t(isUpcoming ? 'soon' : 'now')
-        : removeCounterSpace(format.relativeTime(instant, updatedAt))}
+        : removeCounterSpace(format.relativeTime(instant, { now: updatedAt, style }))}
     </time>
   );
 }

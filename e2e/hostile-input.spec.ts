@@ -159,6 +159,10 @@ test('shows and preserves numbers and keys verbatim', async ({ page }) => {
     );
   const before = await storedArguments();
   await site.open(page, `/jobs/${NUMBERS}?raw=1`);
+  const tree = page.locator('[data-tree]');
+  for (const part of ['12345678901234567890', '1.10', '-0.0', '"\\u202eabc"', '__proto__'])
+    await expect(tree).toContainText(part);
+  await page.getByText(en('job.argumentsJson'), { exact: true }).click();
   for (const block of [
     page.locator('#raw pre'),
     page.locator('section[aria-labelledby="arguments"] pre'),

@@ -1,6 +1,6 @@
 import { insertBatch, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
-import { lastToast } from './support/row-actions';
+import { jobPageLink, lastToast } from './support/row-actions';
 import { type SiteOptions, startSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -122,7 +122,7 @@ test('supports another schema and timestamptz columns', async ({ page, basePath 
     });
     await site.open(page, `/jobs/${id}?locale=en&raw=1`);
     await expect(page.locator('main')).toContainText('2026-11-20 10:00:00 UTC');
-    await page.getByRole('link', { name: en('actions.discard.menu'), exact: true }).click();
+    await (await jobPageLink(page, 'discard')).click();
     await page
       .getByRole('dialog')
       .getByRole('button', { name: en('actions.discard.confirm'), exact: true })

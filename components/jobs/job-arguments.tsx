@@ -1,16 +1,15 @@
 import { useFormatter, useTranslations } from 'next-intl';
-import { parseJson } from '@/lib/core/json';
+import type { ReactNode } from 'react';
 import type { JobDetail } from '@/lib/jobs/types';
 import { Link } from '../link';
 import { JsonBlock } from '../ui/json-block';
-import { ArgumentTree, MAX_TREE_VALUES, countValues } from './argument-tree';
 import { OmittedNote } from './omitted-note';
 
 /**
- * The arguments as a tree, with their JSON below. A long text is JSON only, truncated, with a link
- * to all of it.
+ * The arguments as a tree with their JSON folded below, or without a tree (`ArgumentTree`, which
+ * the server renders) as JSON; a long text is truncated, with a link to all of it.
  */
-export function JobArguments({ job }: { job: JobDetail }) {
+export function JobArguments({ job, tree }: { job: JobDetail; tree?: ReactNode }) {
   const t = useTranslations('job');
   const format = useFormatter();
   const { argumentsJson: json, argumentsLength: total } = job;
@@ -25,12 +24,10 @@ export function JobArguments({ job }: { job: JobDetail }) {
       />
     );
   if (json === '[]' || json === 'null') return <p className="text-soft">{t('noArguments')}</p>;
-  const isComplete = json.length === total;
-  const tree = isComplete ? parseJson(json) : null;
-  if (tree && countValues(tree) <= MAX_TREE_VALUES)
+  if (tree)
     return (
       <>
-        <ArgumentTree json={tree} />
+        {tree}
         <details className="mt-2">
           <summary className="text-soft">{t('argumentsJson')}</summary>
           <JsonBlock text={json} label={t('arguments')} />
@@ -40,7 +37,7 @@ export function JobArguments({ job }: { job: JobDetail }) {
   return (
     <>
       <JsonBlock text={json} label={t('arguments')} />
-      {!isComplete && (
+      {json.length < total && (
         <p className="mt-1">
           {t('cut', { shown: format.number(json.length), total: format.number(total) })}{' '}
           <Link href={allHref} prefetch={false}>

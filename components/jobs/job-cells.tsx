@@ -14,38 +14,35 @@ import { RelativeTime } from '../time';
 import { Tooltip } from '../ui/tooltip';
 import { StateBadge, StateRefinements } from './state-badge';
 
-/** Widths in units of 4 px. */
+/** Widths in units of 4 px, as the classes `col-…` of globals.css set them. */
 const WIDTHS: Record<FixedColumn, number> = {
-  queue: 24,
-  priority: 14,
-  labels: 24,
+  queue: 22,
+  priority: 12,
+  labels: 20,
   attempts: 14,
-  wait: 18,
-  runtime: 18,
-  created: 22,
-  scheduled: 22,
-  performed: 22,
-  finished: 22,
+  wait: 16,
+  runtime: 16,
+  created: 18,
+  scheduled: 18,
+  performed: 18,
+  finished: 18,
   error: 56,
-  batch: 22,
+  batch: 20,
   cron: 32,
   concurrency: 32,
-  time: 22,
-  state: 32,
+  time: 18,
+  state: 30,
 };
 const ARGUMENT_WIDTH = 36;
-const RIGHT_ALIGNED: ReadonlySet<string> = new Set<Column>([
-  ...(['priority', 'attempts', 'wait', 'runtime', 'time'] as const),
-  ...(['created', 'scheduled', 'performed', 'finished'] as const),
-]);
 
 export const columnWidth = (column: Column, widths: ColumnWidths): number =>
   widths[column] ?? (isArgumentPath(column) ? ARGUMENT_WIDTH : WIDTHS[column]);
 
 /** Width and alignment of a column, shared by its header and its cells. */
 export function columnClass(column: Column, widths: ColumnWidths): string {
-  const alignment = RIGHT_ALIGNED.has(column) ? ' lg:text-right' : '';
-  return `lg:w-${columnWidth(column, widths)}${alignment}`;
+  const className = `col-${isArgumentPath(column) ? 'args' : column}`;
+  const width = widths[column];
+  return width === undefined ? className : `${className} lg:w-${width}`;
 }
 
 /**
@@ -64,7 +61,7 @@ export function useColumnName(sortedBy?: SortColumn): (column: Column) => string
 /** From this wait on, its number is in the colour of a warning. */
 const LONG_WAIT_SECONDS = 300;
 
-export interface CellProps {
+interface CellProps {
   column: Column;
   job: JobRow;
   /** Link of a label; null renders labels without links. */
@@ -77,7 +74,7 @@ export interface CellProps {
 export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactNode {
   switch (column) {
     case 'queue':
-      return <Name text={job.queueName} />;
+      return job.queueName;
     case 'priority':
       return job.priority;
     case 'labels':
@@ -89,7 +86,7 @@ export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactN
     case 'runtime':
       return <Seconds seconds={job.run} isLong={false} />;
     case 'error':
-      return job.error && <span className="font-mono text-xs text-discarded">{job.error}</span>;
+      return job.error;
     case 'batch':
       return (
         job.batchId && (
@@ -97,7 +94,7 @@ export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactN
             href={`/batches/${job.batchId}`}
             prefetch={false}
             tabIndex={tabIndex}
-            className="font-mono text-xs text-ink"
+            className="text-ink"
           >
             {job.batchId.slice(0, 8)}
           </Link>
@@ -117,7 +114,7 @@ export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactN
     case 'finished':
       return <Time at={job.extra?.[column] ?? null} />;
     default:
-      return <Name text={job.extra?.[column] ?? null} />;
+      return job.extra?.[column];
   }
 }
 
@@ -127,18 +124,10 @@ function sortedTime(sortAt: string): string | null {
   return at === 'infinity' ? null : at;
 }
 
-const Name = ({ text }: { text: string | null }) =>
-  text && (
-    <span className="font-mono text-xs" title={text}>
-      {text}
-    </span>
-  );
-
 const NONE = <span className="text-faint">–</span>;
 
-function Time({ at }: { at: string | null }) {
-  return at ? <RelativeTime iso={at} /> : NONE;
-}
+const Time = ({ at }: { at: string | null }) =>
+  at ? <RelativeTime iso={at} isShort /> : NONE;
 
 function Seconds({ seconds, isLong }: { seconds: number | null; isLong: boolean }) {
   const duration = useDuration();
@@ -156,7 +145,7 @@ function Attempts({ job, tabIndex }: Pick<CellProps, 'job' | 'tabIndex'>) {
         type="button"
         tabIndex={tabIndex}
         aria-label={t('errorOf', { attempts: job.attempts, error: job.error })}
-        className="min-w-6 cursor-help rounded-sm px-1 text-discarded underline decoration-dotted underline-offset-2"
+        className="job-attempts"
       >
         {job.attempts}
       </button>
@@ -171,16 +160,11 @@ function Labels({
 }: { labels: string[] } & Pick<CellProps, 'tabIndex'> & { href: CellProps['labelHref'] }) {
   if (labels.length === 0) return null;
   return (
-    <ul className="flex gap-1" title={labels.join(', ')}>
+    <ul className="job-labels">
       {labels.map((label, n) => (
         <li key={n} className="chip">
           {href ? (
-            <Link
-              href={href(label)}
-              prefetch={false}
-              tabIndex={tabIndex}
-              className="text-inherit no-underline hover:underline"
-            >
+            <Link href={href(label)} prefetch={false} tabIndex={tabIndex}>
               {label}
             </Link>
           ) : (

@@ -29,10 +29,7 @@ export function JobError({
   const [prefix, name] = EXCEPTION.exec(text) ?? ['', null];
   const message = text.slice(prefix.length);
   return (
-    <section
-      aria-labelledby="error"
-      className={`card px-4 py-3 ${job.state === 'discarded' ? 'border-danger' : ''}`}
-    >
+    <section aria-labelledby="error" className="card px-4 py-3">
       <div className="flex flex-wrap items-center justify-between gap-x-3">
         <h2 id="error" className="card-title">
           <ErrorHeading job={job} />
@@ -101,7 +98,11 @@ function SameCauseLink({ job, sameCause }: { job: JobDetail; sameCause: SameCaus
   });
   return (
     <p className="mt-2">
-      <Link href={`/cleaner?${new URLSearchParams(params)}#${fingerprint}`} prefetch={false}>
+      <Link
+        href={`/cleaner?${new URLSearchParams(params)}#${fingerprint}`}
+        prefetch={false}
+        className="text-accent"
+      >
         {t('sameCause', { count, number: text })} →
       </Link>
     </p>

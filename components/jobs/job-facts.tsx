@@ -21,7 +21,6 @@ export function JobFacts({ job }: { job: JobDetail }) {
     [t('job.scheduled'), time(job.scheduledAt)],
     [t('job.performed'), time(job.performedAt)],
     [t('job.finished'), time(job.finishedAt)],
-    [t('job.id'), <JobId key="id" id={job.id} />],
   ];
   return (
     <section aria-label={t('job.details')} className="card px-4 py-3">
@@ -34,6 +33,7 @@ export function JobFacts({ job }: { job: JobDetail }) {
               <dd className="min-w-0">{value}</dd>
             </div>
           ))}
+        <JobId id={job.id} />
       </dl>
       {/* If the arguments were omitted too, JobArguments renders the same note. */}
       {job.tooLarge && job.argumentsJson !== null && (
@@ -73,13 +73,17 @@ function Queue({ name }: { name: string | null }) {
   );
 }
 
+/** The id has a line of its own, on which it fits. */
 function JobId({ id }: { id: string }) {
   const t = useTranslations('job');
   return (
-    <span className="flex items-start gap-1">
-      <span className="font-mono text-xs leading-6 break-all">{id}</span>
-      <CopyButton text={id} label={t('id')} isIcon />
-    </span>
+    <div className="col-span-2">
+      <dt className="text-soft">{t('id')}</dt>
+      <dd className="flex items-start gap-1">
+        <span className="font-mono text-xs leading-6 break-all">{id}</span>
+        <CopyButton text={id} label={t('id')} isIcon />
+      </dd>
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { type MouseEvent, Suspense, memo, useId, useState } from 'react';
+import { Fragment, type MouseEvent, Suspense, memo, useId, useState } from 'react';
 import type { SortColumn } from '@/lib/jobs/filters';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Column, ColumnWidths, JobRow as Row } from '@/lib/jobs/types';
@@ -210,7 +210,7 @@ function JobHead({
           <Marked text={name ?? ''} marks={marks} />
         </Link>
         {job.line !== null && (
-          <span className="job-args" title={job.line}>
+          <span className="job-args">
             <Marked text={job.line} marks={marks} />
           </span>
         )}
@@ -218,9 +218,11 @@ function JobHead({
       </div>
       {job.tooLarge && <div className="job-error text-soft">{tooLargeText(job.tooLarge)}</div>}
       {!job.tooLarge && hasError && (
-        <div className="job-error" title={job.error ?? undefined}>
-          {event && <span className="text-soft">{t(`errorEvents.${event}`)} · </span>}
-          <Marked text={job.error ?? ''} marks={marks} />
+        <div className="job-error">
+          <span className="truncate">
+            <Marked text={job.error ?? ''} marks={marks} />
+          </span>
+          {event && <span className="job-event">{t(`errorEvents.${event}`)}</span>}
         </div>
       )}
     </div>
@@ -247,33 +249,31 @@ function RowCells({
   layout: RowLayout;
 }) {
   const columnName = useColumnName(sortedBy);
+  // A list puts the name and the value of a cell on lines of their own, as GoodJob's pages do.
+  const Value = semantics === 'list' ? 'div' : Fragment;
   return (
     <div className="job-cells" role={semantics === 'grid' ? 'presentation' : undefined}>
       {columns.map((column) => (
         <div
           key={column}
           role={role}
-          data-column={column}
           className={
             `cell ${columnClass(column, widths)}` +
             (semantics === 'grid' && isEmptyCell(column, job) ? ' max-lg:hidden' : '')
           }
         >
           {/* A grid has column headers; in a list, screen readers need this label. */}
-          {semantics === 'list' && (
-            <span className="cell-name lg:sr-only">{columnName(column)}</span>
+          {(semantics === 'list' || !NAMELESS.has(column)) && (
+            <span className="cell-name">{columnName(column)}</span>
           )}
-          {semantics === 'grid' && !NAMELESS.has(column) && (
-            <span className="cell-name lg:hidden">{columnName(column)}</span>
-          )}
-          <div className="cell-value">
+          <Value>
             <JobCell
               column={column}
               job={job}
               labelHref={labelHref}
               tabIndex={hasKeys ? -1 : undefined}
             />
-          </div>
+          </Value>
         </div>
       ))}
     </div>

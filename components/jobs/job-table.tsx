@@ -142,7 +142,8 @@ export function JobTable(props: Props) {
       page,
     ],
   );
-  const isWide = columns.length > DEFAULT_COLUMNS.length;
+  const isDefault = printColumns(allColumns) === null;
+  const isWide = columns.length > DEFAULT_COLUMNS.length || Object.keys(widths).length > 0;
   const List = heads ? 'div' : 'ul';
   const selectedOnPage = rows.filter(({ id }) => selection?.jobs.has(id)).length;
   const tabStop = rows.some(({ id }) => id === activeId) ? activeId : rows[0]?.id;
@@ -150,7 +151,7 @@ export function JobTable(props: Props) {
     <div
       ref={root}
       data-density={density}
-      className={`job-table ${isWide ? 'job-table-wide' : ''}`}
+      className={`job-table ${isWide ? 'job-table-wide' : ''} ${isDefault ? 'job-table-auto' : ''}`}
     >
       <div
         role={heads && 'grid'}

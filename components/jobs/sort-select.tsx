@@ -7,6 +7,12 @@ import { useColumnName } from './job-cells';
 
 const WORDS = { desc: 'newest', asc: 'oldest' } as const;
 const NUMBERS = { desc: 'lowest', asc: 'highest' } as const;
+const DURATIONS = { desc: 'longest', asc: 'shortest' } as const;
+
+function wordOf({ column, direction }: SortChoice) {
+  if (column === 'priority') return NUMBERS[direction];
+  return (column === 'wait' || column === 'runtime' ? DURATIONS : WORDS)[direction];
+}
 
 /** Sorts the list, also by hidden columns and on phones, where there are no column headers. */
 export function SortSelect({ choices }: { choices: SortChoice[] }) {
@@ -18,11 +24,11 @@ export function SortSelect({ choices }: { choices: SortChoice[] }) {
       aria-label={t('label')}
       value={choices.find(({ isCurrent }) => isCurrent)?.href ?? ''}
       onChange={(event) => navigate(event.target.value)}
-      className="js-only control max-w-full px-1 py-0.5 text-xs"
+      className="js-only control w-44 max-w-full px-1 py-0.5 text-xs"
     >
-      {choices.map(({ column, direction, href }) => (
-        <option key={href} value={href}>
-          {t((column === 'priority' ? NUMBERS : WORDS)[direction], { column: name(column) })}
+      {choices.map((choice) => (
+        <option key={choice.href} value={choice.href}>
+          {t(wordOf(choice), { column: name(choice.column) })}
         </option>
       ))}
     </select>

@@ -34,9 +34,7 @@ export function StateBadge({ state }: { state: JobState }) {
       </span>
     );
   return (
-    <span
-      className={`inline-flex items-center gap-1.5 whitespace-nowrap ${state === 'succeeded' ? 'text-soft' : ''}`}
-    >
+    <span className={`state ${state === 'succeeded' ? 'text-soft' : ''}`}>
       {state === 'succeeded' ? (
         <Icon name="succeeded" className="size-3.5 text-faint" />
       ) : (

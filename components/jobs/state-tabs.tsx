@@ -28,7 +28,7 @@ export function StateTabs({
   const counts = useTabCounts(query, listState);
   useTabCountsRefresh(query);
   return (
-    <nav aria-label={t('jobs.tabs')} className="min-w-0 overflow-x-auto max-md:w-full">
+    <nav aria-label={t('jobs.tabs')} className="mb-2 overflow-x-auto border-b border-line">
       <ul className="flex gap-x-1">
         {tabs.map(({ state, href, current }) => {
           const count = state ? counts?.tabs[state] : counts?.all;

@@ -207,7 +207,7 @@ export function SearchBox(props: Props) {
           box.submit();
         }}
       >
-        <div ref={frame} className="min-w-0 flex-1 basis-72 max-sm:basis-full">
+        <div ref={frame} className="min-w-0 flex-1 basis-72 max-sm:basis-0">
           <div
             className={
               'flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent ' +
@@ -242,7 +242,7 @@ export function SearchBox(props: Props) {
         <button
           type="submit"
           disabled={box.isPending}
-          className={`${buttonClass('primary')} min-h-9`}
+          className={`${buttonClass('primary')} min-h-9 max-sm:hidden`}
         >
           {t(box.isPending ? 'searching' : 'search')}
         </button>

@@ -23,3 +23,16 @@ export async function runAction(page: Page, id: string, action: JobAction): Prom
   const dialog = await openActionDialog(page, id, action);
   await dialog.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
 }
+
+/** Returns the link of an action on the page of a job, after opening the panel that contains it. */
+export async function jobPageLink(page: Page, action: JobAction): Promise<Locator> {
+  const link = page
+    .locator('#actions')
+    .getByRole('link', { name: en(`actions.${action}.menu`), exact: true });
+  if (action !== 'retry')
+    await page
+      .locator('#actions')
+      .getByRole('button', { name: en('job.moreActions') })
+      .click();
+  return link;
+}

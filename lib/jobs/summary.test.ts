@@ -72,11 +72,12 @@ describe('argumentLine', () => {
     expect(lineOf([Array.from({ length: 10_000 }, () => 'word')])?.length).toBeLessThan(40);
   });
 
-  it('begins near a match that would be cut', () => {
-    const args = [{ note: 'lorem '.repeat(100), name: '株式会社東雲物流' }];
+  it('begins with what a search matches', () => {
+    const args = [7, { note: 'lorem '.repeat(100), name: '株式会社東雲物流' }];
     expect(lineOf(args)).not.toContain('東雲');
-    expect(lineOf(args, ['東雲'])).toMatch(/^….*株式会社東雲物流$/);
-    expect(lineOf([[1, 2, 3, 4, 5, 'needle']], ['NEEDLE'])).toContain('needle');
+    expect(lineOf(args, ['東雲'])).toMatch(/^name: 株式会社東雲物流 · 7 · note: lorem/);
+    expect(lineOf([[1, 2, 3, 4, 5, 'needle']], ['NEEDLE'])).toBe('[1, 2, 3, 4, 5, needle]');
+    expect(lineOf(['x'.repeat(300) + ' needle'], ['needle'])).toMatch(/^…x+ needle$/);
   });
 
   it('is printed in linear time from a large array', () => {

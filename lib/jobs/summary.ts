@@ -12,7 +12,7 @@ import type { Term } from '../search/terms';
 const MAX_LINE_CHARS = 160;
 /** Characters of the arguments in which the match of a search is looked for. */
 const MAX_SEARCHED_CHARS = 4_000;
-/** Characters before a match that an excerpt begins with. */
+/** Characters before a match that an excerpt begins with at most. */
 const CONTEXT_CHARS = 30;
 const MAX_MARKS = 10;
 const MAX_MARK_CHARS = 100;
@@ -85,21 +85,24 @@ export function searchMarks(terms: readonly Term[]): string[] {
     .slice(0, MAX_MARKS);
 }
 
-/** The arguments as one line; a later match of a search moves the start of the line. */
+/** The arguments as one line. Those that a search matches come first, because a row shows little. */
 export function argumentLine(args: readonly Json[], marks: readonly string[] = []): string | null {
   if (args.length === 0) return null;
-  const line = printLine(args, MAX_LINE_CHARS + 1, MAX_ITEMS);
-  if (marks.length === 0) return truncateText(line, MAX_LINE_CHARS);
-  const whole = printLine(args, MAX_SEARCHED_CHARS, Infinity);
-  return firstMatch(line, marks) < 0 && firstMatch(whole, marks) >= 0
-    ? excerpt(whole, marks, MAX_LINE_CHARS)
-    : excerpt(line, marks, MAX_LINE_CHARS);
+  const parts = printParts(args, MAX_LINE_CHARS + 1, MAX_ITEMS);
+  if (marks.length === 0) return truncateText(parts.join(SEPARATOR), MAX_LINE_CHARS);
+  const matching: string[] = [];
+  const others: string[] = [];
+  printParts(args, MAX_SEARCHED_CHARS, Infinity).forEach((whole, n) => {
+    if (firstMatch(whole, marks) >= 0) matching.push(excerpt(whole, marks, MAX_LINE_CHARS));
+    else others.push(parts[n] ?? '');
+  });
+  return truncateText([...matching, ...others].filter(Boolean).join(SEPARATOR), MAX_LINE_CHARS);
 }
 
-/** Cuts a text to `length` characters around the first match of a search. */
+/** Cuts a text to `length` characters; a later match of a search moves its start. */
 export function excerpt(text: string, marks: readonly string[], length: number): string {
   const at = firstMatch(text, marks);
-  if (at < length / 2) return truncateText(text, length);
+  if (at <= CONTEXT_CHARS) return truncateText(text, length);
   // The cut must not begin with the second half of a surrogate pair.
   const rest = text.slice(at - CONTEXT_CHARS).replace(/^[\uDC00-\uDFFF]/, '');
   return `…${truncateText(rest, length - 1)}`;
@@ -111,13 +114,20 @@ function firstMatch(text: string, marks: readonly string[]): number {
   return matches.length > 0 ? Math.min(...matches) : -1;
 }
 
-function printLine(args: readonly Json[], maxChars: number, maxItems: number): string {
-  const line = new LinePrinter(maxChars, maxItems);
-  args.forEach((arg, n) => {
-    if (n > 0) line.add(SEPARATOR);
-    line.printArgument(arg);
-  });
-  return line.text;
+/** Prints each argument, and each entry of a hash, up to `maxChars` in all. */
+function printParts(args: readonly Json[], maxChars: number, maxItems: number): string[] {
+  const parts: string[] = [];
+  let remaining = maxChars;
+  for (const arg of args)
+    for (const part of hashEntries(arg) ?? [{ key: null, value: arg }]) {
+      if (remaining <= 0) return parts;
+      const line = new LinePrinter(remaining, maxItems);
+      if (part.key !== null) line.add(`${part.key}: `);
+      line.printValue(part.value, 1);
+      parts.push(line.text);
+      remaining -= line.text.length + SEPARATOR.length;
+    }
+  return parts;
 }
 
 /** Prints values until the line is full, so that its time does not depend on their size. */
@@ -137,18 +147,7 @@ class LinePrinter {
     if (!this.isFull) this.text = truncateText(this.text + text, this.maxChars);
   }
 
-  /** Prints an argument; a hash without braces. */
-  printArgument(json: Json): void {
-    const entries = hashEntries(json);
-    if (!entries) return this.printValue(json, 1);
-    entries.forEach(({ key, value }, n) => {
-      if (this.isFull) return;
-      this.add(`${n > 0 ? SEPARATOR : ''}${key}: `);
-      this.printValue(value, 1);
-    });
-  }
-
-  private printValue(json: Json, depth: number): void {
+  printValue(json: Json, depth: number): void {
     if (this.isFull) return;
     if (json.kind === 'scalar') return this.add(this.scalarText(json));
     const entries = hashEntries(json);

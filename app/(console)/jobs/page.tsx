@@ -173,6 +173,8 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
           title={t('title')}
           count={hasValidFilter && <ListCount state={filter.state} query={query} />}
         >
+          {filter.pageSort && <span className="text-xs text-soft">{t('sortedWithinPage')}</span>}
+          <SortSelect choices={sortChoices(filter, PATH)} />
           <ColumnMenu columns={columns} density={preferences.density} />
         </PageHeader>
         <JobResultBanner params={pageParams} />
@@ -187,13 +189,7 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
           clearHref={PATH}
         />
         {hidden.length > 0 && <HiddenColumns paths={hidden} />}
-        <div className="mb-2 flex items-end gap-x-3 border-b border-line max-md:flex-wrap">
-          <StateTabs tabs={stateTabs(filter)} query={query} state={filter.state} />
-          <div className="ml-auto flex items-center gap-2 pb-1">
-            {filter.pageSort && <span className="text-xs text-soft">{t('sortedWithinPage')}</span>}
-            <SortSelect choices={sortChoices(filter, PATH)} />
-          </div>
-        </div>
+        <StateTabs tabs={stateTabs(filter)} query={query} state={filter.state} />
         {hasValidFilter && (
           <JobChart
             query={String(new URLSearchParams(params))}

@@ -6,6 +6,7 @@ import { RepairResultBanner } from '@/components/attention/repair-result-banner'
 import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
+import { renderArgumentTree } from '@/components/jobs/argument-tree';
 import { Executions } from '@/components/jobs/executions';
 import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
@@ -84,11 +85,21 @@ export default async function JobPage({ params, searchParams }: Props) {
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
         <JobResultBanner params={pageParams} jobId={id} />
         <RepairResultBanner params={pageParams} />
-        <div className="grid grid-cols-1 gap-3 min-[1100px]:grid-cols-[minmax(0,2fr)_minmax(19rem,1fr)] min-[1100px]:grid-rows-[auto_1fr]">
+        <div
+          className={
+            'grid grid-cols-1 gap-3 min-[1100px]:grid-cols-[minmax(0,2fr)_minmax(19rem,1fr)] ' +
+            'min-[1100px]:grid-rows-[auto_1fr]'
+          }
+        >
           <div className="empty:hidden min-[1100px]:col-start-2">
             <WhyWaiting waiting={job.waiting} job={waitingJobOf(job)} />
           </div>
-          <div className="flex min-w-0 flex-col gap-3 min-[1100px]:col-start-1 min-[1100px]:row-span-2 min-[1100px]:row-start-1">
+          <div
+            className={
+              'flex min-w-0 flex-col gap-3 min-[1100px]:col-start-1 min-[1100px]:row-span-2 ' +
+              'min-[1100px]:row-start-1'
+            }
+          >
             {job.error && (
               <JobError
                 job={job}
@@ -132,7 +143,9 @@ function JobHead({ job }: { job: JobDetail }) {
   const t = useTranslations();
   return (
     <>
-      <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
+      <div className="pt-3">
+        <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
+      </div>
       <PageHeader
         title={
           isBlankName(job.jobClass) ? (
@@ -205,7 +218,7 @@ function ArgumentsSection({
           <CopyButton text={job.argumentsJson} label={t('arguments')} />
         )}
       </div>
-      <JobArguments job={job} />
+      <JobArguments job={job} tree={renderArgumentTree(job)} />
       {hasRedactedText && <HiddenNote jobId={job.id} denial={revealDenial} />}
     </section>
   );
