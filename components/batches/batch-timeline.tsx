@@ -16,7 +16,7 @@ const HEIGHT = 160;
 const WIDTH = 1_000;
 /** Height of a bar when there are few. */
 const MAX_BAR_HEIGHT = 14;
-const MIN_BAR_WIDTH = 2;
+const MIN_BAR_SIZE = 2;
 const TICKS = 5;
 const DAY_MS = 86_400_000;
 const LONGEST_SHOWN = 3;
@@ -102,7 +102,10 @@ function TimelineChart({ timeline }: { timeline: Timeline }) {
       <p className="mb-2 text-soft">
         {isSample && `${t('sample', { number: count(jobs) })} · `}
         {isGrouped
-          ? t('grouped', { number: count(jobs), size: count(bars[0]?.jobs ?? 1) })
+          ? t('grouped', {
+              number: count(jobs),
+              size: count(Math.max(...bars.map((bar) => bar.jobs))),
+            })
           : t('single')}
       </p>
       <svg
@@ -129,14 +132,14 @@ function TimelineChart({ timeline }: { timeline: Timeline }) {
         ))}
         {bars.map((bar, n) => {
           const end = x(endOf(bar, now));
-          const start = Math.min(x(bar.from), WIDTH - MIN_BAR_WIDTH);
+          const start = Math.min(x(bar.from), WIDTH - MIN_BAR_SIZE);
           return (
             <rect
               key={n}
               x={start}
               y={n * barHeight}
-              width={Math.max(MIN_BAR_WIDTH, end - start)}
-              height={barHeight * 0.8}
+              width={Math.max(MIN_BAR_SIZE, end - start)}
+              height={Math.max(MIN_BAR_SIZE, barHeight * 0.8)}
               className={STATE_CLASSES[bar.state].fill}
             />
           );

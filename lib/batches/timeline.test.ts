@@ -68,6 +68,20 @@ it('joins the jobs of a large batch into at most 250 bars with the most serious 
   expect(bars.reduce((sum, bar) => sum + bar.jobs, 0)).toBe(jobs);
 });
 
+it('begins another bar after a long pause between the jobs of a large batch', async () => {
+  const id = await insertBatch(testConsole.client);
+  const start = `'2026-11-20T10:00:00Z'::timestamp + n * interval '1 second'
+    + CASE WHEN n > 2 THEN interval '1 hour' ELSE interval '0' END`;
+  await insertJobs(testConsole.client, 600, {
+    batch_id: `'${id}'::uuid`,
+    performed_at: start,
+    finished_at: `${start} + interval '1 second'`,
+  });
+  const { bars } = await timelineOf(id);
+  expect(bars.slice(0, 2).map(({ jobs }) => jobs)).toEqual([2, 1]);
+  expect(Math.max(...bars.map(({ from, to }) => (to ?? 0) - from))).toBeLessThan(10_000);
+});
+
 it('reads 20,000 jobs of a larger batch and says that they are a sample', async () => {
   const id = await insertBatch(testConsole.client);
   await insertJobs(testConsole.client, 20_100, {

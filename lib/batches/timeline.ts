@@ -14,6 +14,8 @@ import {
 
 /** Rows of bars of several jobs, for a batch with more than MAX_TIMELINE_BARS. */
 const GROUPED_BARS = 250;
+/** A bar of several jobs does not span a pause longer than this part of the whole time. */
+const GAPS = 50;
 const TIMEOUT_MS = 1_500;
 
 /** A bar of several jobs has the first of these states that one of them is in. */
@@ -57,23 +59,36 @@ export async function getBatchTimeline(ctx: Ctx, batchId: string): Promise<Batch
                   FROM ${ctx.tables.jobs}
                  WHERE batch_id = ${batchId}
                  LIMIT ${MAX_TIMELINE_JOBS + 1}) j),
+          timed AS (
+            SELECT m.*,
+                   extract(epoch FROM m.started)::float8 AS from_s,
+                   extract(epoch FROM coalesce(m.finished_at, m.started))::float8 AS to_s
+              FROM members m),
           numbered AS (
-            SELECT m.*, row_number() OVER (ORDER BY m.started, m.id) - 1 AS n,
-                   count(*) OVER () AS total
-              FROM members m)
+            SELECT t.*, row_number() OVER (ORDER BY t.started, t.id) - 1 AS n,
+                   count(*) OVER () AS total,
+                   max(t.to_s) OVER (
+                     ORDER BY t.started, t.id
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ended_s,
+                   (max(t.to_s) OVER () - min(t.from_s) OVER ()) / ${GAPS} AS gap_s
+              FROM timed t),
+          grouped AS (
+            SELECT n.*,
+                   CASE WHEN n.total > ${MAX_TIMELINE_BARS}
+                        THEN ceil(n.total::numeric / ${GROUPED_BARS})::int ELSE 1 END AS size,
+                   count(*) FILTER (WHERE n.from_s - n.ended_s > n.gap_s)
+                     OVER (ORDER BY n.n) AS island
+              FROM numbered n)
           SELECT now() AS now,
-                 CASE WHEN count(*) = 1 THEN (array_agg(n.id))[1] END AS id,
+                 CASE WHEN count(*) = 1 THEN (array_agg(g.id))[1] END AS id,
                  count(*)::int AS jobs,
-                 min(n.state)::int AS state,
-                 min(n.started) AS "from",
-                 CASE WHEN bool_and(n.finished_at IS NOT NULL) THEN max(n.finished_at) END AS "to",
-                 max(n.total)::int AS total
-            FROM numbered n
-           GROUP BY n.n / CASE
-                      WHEN n.total <= ${MAX_TIMELINE_BARS} THEN 1
-                      ELSE ceil(n.total::numeric / ${GROUPED_BARS})::int
-                    END
-           ORDER BY min(n.n)`,
+                 min(g.state)::int AS state,
+                 min(g.started) AS "from",
+                 CASE WHEN bool_and(g.finished_at IS NOT NULL) THEN max(g.finished_at) END AS "to",
+                 max(g.total)::int AS total
+            FROM grouped g
+           GROUP BY g.n / g.size, g.island
+           ORDER BY min(g.n)`,
       ),
     { byIndexOnly: true, timeoutMs: TIMEOUT_MS },
   );
