@@ -67,7 +67,9 @@ for (const [locale, t] of [
       ] as const) {
         await openPalette(page);
         await combobox(page).fill(text);
-        await option(page, name).first().click();
+        await option(page, new RegExp(`^${name}`))
+          .first()
+          .click();
         await page.waitForURL(site.url(path));
       }
     });

@@ -23,6 +23,7 @@ export const LIST_KEYS = [
   ['preview', 'Space'],
   ['open', 'Enter'],
   ['select', 'x'],
+  ['range', 'Shift x'],
   ['retry', 'r'],
   ['reschedule', 's'],
   ['discard', 'd'],
@@ -54,7 +55,8 @@ export function setKeysOn(isOn: boolean): void {
 /** Whether single keys are on, as state of a component. */
 export const useKeysOn = (): boolean => useSyncExternalStore(subscribe, areKeysOn, () => true);
 
-const NO_KEYS = 'input, textarea, select, [contenteditable], [role="menu"], [role="listbox"]';
+const NO_KEYS =
+  'input:not([type="checkbox"]), textarea, select, [contenteditable], [role="menu"], [role="listbox"]';
 
 /**
  * Whether a key event may be a shortcut of one key: keys are on, and no modifier, input method,

@@ -1,6 +1,6 @@
 import { headers } from 'next/headers';
 import { getTranslations } from 'next-intl/server';
-import { type ReactNode, Suspense } from 'react';
+import type { ReactNode } from 'react';
 import { CONSOLE_VERSION, env } from '@/lib/config/environment';
 import { currentApplication } from '@/lib/context/request-context';
 import { applicationName } from '@/lib/core/href';
@@ -50,10 +50,8 @@ export async function Shell({
   return (
     <PageActionsProvider>
       <IconSprite />
-      <Suspense>
-        <NavigationProgress />
-        <Keyboard />
-      </Suspense>
+      <NavigationProgress />
+      <Keyboard />
       <a
         href="#content"
         className={

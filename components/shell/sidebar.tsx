@@ -25,7 +25,7 @@ export function Sidebar({
   const badges = useNavBadges(initialBadges);
   const currentPage = pageOfPath(usePathname());
   return (
-    <div className="sidebar">
+    <header className="sidebar">
       {head}
       {search}
       <nav aria-label={t('label')} className="mt-2">
@@ -48,6 +48,6 @@ export function Sidebar({
         ))}
       </nav>
       <div className="mt-auto border-t border-line pt-2">{foot}</div>
-    </div>
+    </header>
   );
 }

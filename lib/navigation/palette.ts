@@ -5,7 +5,6 @@ import { getBatchRow, listBatches } from '../batches/queries';
 import type { BatchRow } from '../batches/types';
 import type { Ctx } from '../context/types';
 import { ignoreTimeout } from '../core/errors';
-import { ProcessCache } from '../core/process-cache';
 import { paramsOf } from '../core/search-params';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
@@ -32,13 +31,6 @@ export const NO_MATCHES: PaletteMatches = {
 const MAX_MATCHES = 5;
 const MIN_CHARACTERS = 2;
 const TIMEOUT_MS = 1_000;
-/** Descriptions are searched in the newest batches: no index has them. */
-const NEWEST_BATCHES = 200;
-
-const batchCache = new ProcessCache<BatchMatch[]>('newest batches', {
-  ttlMs: 10_000,
-  maxEntries: 20,
-});
 type BatchMatch = PaletteMatches['batches'][number];
 
 /**
@@ -50,7 +42,7 @@ export async function findPaletteMatches(ctx: Ctx, text: string): Promise<Palett
   const digits = idDigits(text);
   const [jobs, batches, classes, queues, cronKeys] = await Promise.all([
     digits ? findJobs(ctx, digits) : [],
-    digits ? findBatchesById(ctx, digits) : findBatchesByDescription(ctx, text),
+    digits ? findBatchesById(ctx, digits) : findBatchesByText(ctx, text),
     ...(['class', 'queue', 'cron'] as const).map((field) => findNames(ctx, field, text)),
   ]);
   return { jobs, batches, classes: classes ?? [], queues: queues ?? [], cronKeys: cronKeys ?? [] };
@@ -91,27 +83,14 @@ async function findBatchesById(ctx: Ctx, digits: string): Promise<BatchMatch[]> 
   return rows.flatMap((row) => (row ? [toMatch(row)] : []));
 }
 
-async function findBatchesByDescription(ctx: Ctx, text: string): Promise<BatchMatch[]> {
-  const filter = {
-    state: null,
-    q: '',
-    limit: NEWEST_BATCHES,
-    cursor: null,
-    notUnderstood: [],
-  };
-  const batches = await batchCache
-    .get(ctx.tables.schema.identity, '', async () =>
-      (await listBatches(ctx, filter)).rows.map(toMatch),
-    )
-    .catch(ignoreTimeout);
-  const word = normalize(text);
-  return (batches ?? [])
-    .filter(({ description }) => description !== null && normalize(description).includes(word))
-    .slice(0, MAX_MATCHES);
+/** Searches the newest batches within the budget of a search. */
+async function findBatchesByText(ctx: Ctx, text: string): Promise<BatchMatch[]> {
+  const filter = { state: null, q: text, limit: MAX_MATCHES, cursor: null, notUnderstood: [] };
+  const page = await listBatches(ctx, filter).catch(ignoreTimeout);
+  return (page?.rows ?? []).map(toMatch);
 }
 
 const toMatch = ({ id, description }: BatchRow): BatchMatch => ({ id, description });
-const normalize = (text: string) => text.normalize('NFKC').toLowerCase();
 
 async function findNames(
   ctx: Ctx,

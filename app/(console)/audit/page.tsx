@@ -4,6 +4,7 @@ import { useNow, useTranslations } from 'next-intl';
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { AuditFilterForm } from '@/components/audit/audit-filter-form';
 import { AuditList } from '@/components/audit/audit-list';
+import { EnvironmentName } from '@/components/environment-name';
 import { PageSizeLinks } from '@/components/jobs/page-sizes';
 import { InvalidConditions } from '@/components/not-understood';
 import { PageHeader } from '@/components/page-header';
@@ -39,7 +40,7 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
     const withCursor = auditFilterParams(filter, zone, filter.cursor);
     return (
       <>
-        <PageHeader title={t('title')}>
+        <PageHeader title={t('title')} count={<EnvironmentName />}>
           {ctx.consoleSchema && <DayLinks params={params} zone={zone} />}
         </PageHeader>
         <p className="mb-3 text-soft">{t('intro')}</p>
