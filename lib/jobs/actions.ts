@@ -6,14 +6,15 @@ import { isPastMinute, presetTime, zonedToUtc } from '../core/locale';
 import { isUuid } from '../core/text';
 import { JOB_ACTIONS, type Outcome, UNDOABLE_ACTIONS } from '../good-job/types';
 import {
-  textUpTo,
-  timestampText,
-  uuidText,
   type ActionResult,
   type WithReason,
+  bigintText,
   navigateTo,
   readForm,
   runAction,
+  textUpTo,
+  timestampText,
+  uuidText,
 } from '../http/server-action';
 import { changeJobs, undoChange } from './mutations';
 import { reveal } from './raw';
@@ -96,7 +97,7 @@ const undoInput = z.strictObject({
   action: z.enum(UNDOABLE_ACTIONS),
   id: uuidText,
   /** The audit record of the action. */
-  undoId: z.string().regex(/^\d{1,18}$/),
+  undoId: bigintText,
 });
 
 async function undo(values: unknown): Promise<ActionResult<Outcome>> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
 import { findAttention } from '../attention/queries';
 import { repair } from '../attention/repair';
@@ -12,6 +12,7 @@ import { listPauses } from './queries';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
+  vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
   testConsole = await TestConsole.open('pause ends');
 });
 afterAll(() => testConsole.close());
