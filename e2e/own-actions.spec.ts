@@ -3,6 +3,7 @@ import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/ro
 import { chooseInterval } from './support/frame';
 import { en, ja } from './support/messages';
 import { visibleIds } from './support/paging';
+import { bulkBar as bar, openBulkDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -22,7 +23,6 @@ const tab = (page: Page, state: 'discarded' | 'queued' | 'all') =>
   page
     .getByRole('navigation', { name: en('jobs.tabs') })
     .getByRole('link', { name: en(`states.${state}`) });
-const bar = (page: Page) => page.getByRole('region', { name: en('bulk.bar') });
 
 const stopPolling = (page: Page) => chooseInterval(page, en('polling.offOption'));
 
@@ -36,9 +36,7 @@ async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Pr
 }
 
 async function retryAll(page: Page, count: number): Promise<void> {
-  await bar(page)
-    .getByRole('button', { name: en('actions.retry.menu') })
-    .click();
+  await openBulkDialog(page, 'retry');
   await page
     .getByRole('dialog')
     .getByRole('button', { name: en('bulk.confirms.retry', { count, number: String(count) }) })
@@ -100,7 +98,7 @@ test('a list emptied by a bulk retry has no buttons and a dismissible outcome', 
           SET finished_at = now(), performed_at = now(), updated_at = now() - interval '1 s'`,
       );
       await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=ja`);
-      await page.getByRole('button', { name: ja('actions.retry.menu') }).click();
+      await openBulkDialog(page, 'retry', ja);
       await page
         .getByRole('dialog')
         .getByRole('button', {
@@ -129,9 +127,9 @@ test('deselects a row that is no longer in the list', async ({ page }) => {
   await site.open(page, '/jobs?state=discarded');
   for (const id of [first, second])
     await page.getByRole('checkbox', { name: en('jobs.select', { id }) }).click();
-  await expect(bar(page)).toContainText(en('bulk.selected', { count: 2, number: '2' }));
+  await expect(bar(page)).toContainText(en('jobs.selected', { count: 2, number: '2' }));
   await actOnRow(page, first, 'retry');
-  await expect(bar(page)).toContainText(en('bulk.selected', { count: 1, number: '1' }));
+  await expect(bar(page)).toContainText(en('jobs.selected', { count: 1, number: '1' }));
   expect(await visibleIds(page, 'job')).toEqual([second]);
 });
 
@@ -166,9 +164,7 @@ test('the bulk preview separates jobs to delete from skipped ones', async ({ pag
   for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, {}, {}, {}])
     await insertJob(site.db, shape);
   await site.open(page, '/jobs');
-  await bar(page)
-    .getByRole('button', { name: en('actions.destroy.menu') })
-    .click();
+  await openBulkDialog(page, 'destroy');
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByRole('list', { name: en('bulk.affected') })).toHaveText(
     `${en('states.succeeded')} 2${en('states.discarded')} 1`,
