@@ -36,7 +36,8 @@ export function CopyButton({ text, label, caption, isIcon = false }: Props) {
       onClick={copy}
       className={
         isIcon
-          ? 'js-only inline-flex size-6 shrink-0 cursor-pointer items-center justify-center rounded text-soft hover:bg-sunken hover:text-ink'
+          ? 'js-only inline-flex size-6 shrink-0 cursor-pointer items-center justify-center ' +
+            'rounded text-soft hover:bg-sunken hover:text-ink'
           : `${buttonClass('quiet')} js-only`
       }
       aria-label={label ? `${t('copy')}: ${label}` : undefined}

@@ -89,7 +89,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
 
 /**
  * Moves the focus to `ref` if the focused element is removed, as an action removes its own button
- * or row. An element that loses the focus otherwise sends `focusout`.
+ * or row. Chrome sends `focusout` for a removed element, too.
  */
 function useFocusOfRemoved(ref: RefObject<HTMLElement | null>): void {
   useEffect(() => {
@@ -98,7 +98,9 @@ function useFocusOfRemoved(ref: RefObject<HTMLElement | null>): void {
       focused = document.activeElement;
     };
     const onFocusOut = () => {
-      focused = null;
+      queueMicrotask(() => {
+        if (focused?.isConnected && focused !== document.activeElement) focused = null;
+      });
     };
     const observer = new MutationObserver(() => {
       if (!focused || focused.isConnected || document.activeElement !== document.body) return;

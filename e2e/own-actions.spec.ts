@@ -3,7 +3,6 @@ import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/ro
 import { chooseInterval } from './support/frame';
 import { en, ja } from './support/messages';
 import { visibleIds } from './support/paging';
-import { bulkBar as bar, openBulkDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -23,6 +22,7 @@ const tab = (page: Page, state: 'discarded' | 'queued' | 'all') =>
   page
     .getByRole('navigation', { name: en('jobs.tabs') })
     .getByRole('link', { name: en(`states.${state}`) });
+const bar = (page: Page) => page.getByRole('region', { name: en('bulk.bar') });
 
 const stopPolling = (page: Page) => chooseInterval(page, en('polling.offOption'));
 
@@ -35,11 +35,17 @@ async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Pr
     .click();
 }
 
-async function retryAll(page: Page, count: number): Promise<void> {
-  await openBulkDialog(page, 'retry');
+/** Retries all rows of the page. */
+async function retryAll(page: Page, count: number, translate = en): Promise<void> {
+  await page.getByRole('checkbox', { name: translate('jobs.selectAll') }).check();
+  await page
+    .getByRole('region', { name: translate('bulk.bar') })
+    .getByRole('button', { name: translate('actions.retry.menu') })
+    .click();
+  const number = translate('bulk.exact', { number: String(count) });
   await page
     .getByRole('dialog')
-    .getByRole('button', { name: en('bulk.confirms.retry', { count, number: String(count) }) })
+    .getByRole('button', { name: translate('bulk.confirms.retry', { count, number }) })
     .click();
 }
 
@@ -98,13 +104,7 @@ test('a list emptied by a bulk retry has no buttons and a dismissible outcome', 
           SET finished_at = now(), performed_at = now(), updated_at = now() - interval '1 s'`,
       );
       await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=ja`);
-      await openBulkDialog(page, 'retry', ja);
-      await page
-        .getByRole('dialog')
-        .getByRole('button', {
-          name: ja('bulk.confirms.retry', { count: 3, number: ja('bulk.exact', { number: '3' }) }),
-        })
-        .click();
+      await retryAll(page, 3, ja);
     } else {
       await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=en`);
       await retryAll(page, 3);
@@ -153,18 +153,19 @@ test('a new outcome replaces an outdated one and can be dismissed', async ({ pag
   await actOnRow(page, second, 'discard');
   await expect(page.locator('[data-outcome="done"]')).toHaveCount(0);
   await expect(toasts.last()).toContainText(en('outcomes.done.discard'));
-  await toasts
-    .last()
-    .getByRole('button', { name: en('common.dismiss') })
-    .click();
-  await expect(toasts.filter({ hasText: en('outcomes.done.discard') })).toHaveCount(0);
+  const ofSecond = toasts.filter({ has: page.locator(`a[href$="/jobs/${second}"]`) });
+  await ofSecond.getByRole('button', { name: en('common.dismiss') }).click();
+  await expect(ofSecond).toHaveCount(0);
 });
 
 test('the bulk preview separates jobs to delete from skipped ones', async ({ page }) => {
   for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, {}, {}, {}])
     await insertJob(site.db, shape);
   await site.open(page, '/jobs');
-  await openBulkDialog(page, 'destroy');
+  await page.getByRole('checkbox', { name: en('jobs.selectAll') }).check();
+  await bar(page)
+    .getByRole('button', { name: en('actions.destroy.menu') })
+    .click();
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByRole('list', { name: en('bulk.affected') })).toHaveText(
     `${en('states.succeeded')} 2${en('states.discarded')} 1`,

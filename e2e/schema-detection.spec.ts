@@ -1,6 +1,6 @@
 import { insertBatch, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
-import { lastToast } from './support/row-actions';
+import { jobPageLink, lastToast } from './support/row-actions';
 import { type SiteOptions, startSite } from './support/site';
 import { expect, test } from './support/test';
 

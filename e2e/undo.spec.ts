@@ -161,10 +161,11 @@ test.describe('without JavaScript', () => {
     expect((await job(id)).scheduled_at).toBe(FUTURE);
   });
 
-  test('undoes a discard without JavaScript, in Japanese', async ({ page }) => {
+  test('undoes a discard without JavaScript, in Japanese', async ({ page, context }) => {
+    await context.addCookies([{ name: 'gjc_locale', value: 'ja', url: site.server.origin }]);
     const id = await insertJob(site.db);
     const before = await job(id);
-    await page.goto(site.url(`/jobs/${id}/discard?locale=ja`));
+    await page.goto(site.url(`/jobs/${id}/discard`));
     await page.getByRole('button', { name: ja('actions.discard.confirm') }).click();
     await page.getByRole('button', { name: ja('actions.undo') }).click();
     await expect(page.getByRole('status')).toContainText(ja('outcomes.undone.discard'));

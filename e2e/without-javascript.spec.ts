@@ -28,7 +28,10 @@ const site = useSite('without javascript', {
 async function openConfirmation(page: Page, id: string, action: JobAction): Promise<void> {
   await page.goto(site.url('/jobs'));
   await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
-  await page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true }).click();
+  const link = page.getByRole('link', { name: en(`actions.${action}.menu`), exact: true });
+  if (!(await link.isVisible()))
+    await page.getByRole('button', { name: en('job.moreActions') }).click();
+  await link.click();
   await expect(
     page.getByRole('heading', { level: 1, name: en(`actions.${action}.title`) }),
   ).toBeVisible();

@@ -29,7 +29,12 @@ function DayList({ rows }: { rows: AuditRow[] }) {
   }
   return [...days].map(([day, dayRows]) => (
     <section key={day} className="card mb-3">
-      <h2 className="sticky top-0 rounded-t-lg border-b border-line bg-raised px-3 py-1.5 text-xs font-medium text-faint">
+      <h2
+        className={
+          'sticky top-0 rounded-t-lg border-b border-line bg-raised px-3 py-1.5 text-xs ' +
+          'font-medium text-faint'
+        }
+      >
         {day}
       </h2>
       <ul aria-label={`${t('title')}, ${day}`} className="divide-y divide-line">

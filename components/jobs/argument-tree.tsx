@@ -127,7 +127,12 @@ function Leaf({ name, json, path }: { name: string; json: Json; path: Path }) {
       ) : (
         <span className="min-w-0 flex-1 whitespace-pre-wrap any-break">{text}</span>
       )}
-      <span className="flex shrink-0 pointer-fine:opacity-0 pointer-fine:group-focus-within:opacity-100 pointer-fine:group-hover:opacity-100">
+      <span
+        className={
+          'flex shrink-0 pointer-fine:opacity-0 pointer-fine:group-focus-within:opacity-100 ' +
+          'pointer-fine:group-hover:opacity-100'
+        }
+      >
         {href !== null && (
           <Link
             href={href}

@@ -10,7 +10,6 @@ import { useNavigate } from '../navigation';
 import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
-import { useToasts } from '../toasts';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { Panel, useClosePanel } from '../ui/panel';
@@ -54,7 +53,7 @@ export function JobActions({ job }: { job: ActionJob }) {
   );
   // What the state forbids is not offered.
   const offered = MENU_ACTIONS.filter((name) => disabledReason(name, job, {}) === null);
-  const primary = offered.find((name) => name === 'retry');
+  const primary = offered.find((name) => name === primaryOf(job));
   const others = offered.filter((name) => name !== primary);
   return (
     <>
@@ -63,7 +62,7 @@ export function JobActions({ job }: { job: ActionJob }) {
           <ActionLink
             job={job}
             action={primary}
-            kind="primary"
+            kind={primary === 'retry' ? 'primary' : 'plain'}
             onPress={() => setAction(primary)}
           />
         )}
@@ -84,6 +83,10 @@ export function JobActions({ job }: { job: ActionJob }) {
     </>
   );
 }
+
+/** The action beside the panel: a discarded job is usually retried, a waiting one rescheduled. */
+const primaryOf = ({ state }: ActionJob): JobAction =>
+  state === 'discarded' || state === 'running' ? 'retry' : 'reschedule';
 
 function OtherActions({
   job,
@@ -122,13 +125,14 @@ function ActionLink({
 }: {
   job: ActionJob;
   action: JobAction;
-  kind: 'primary' | 'quiet';
+  kind: 'primary' | 'plain' | 'quiet';
   onPress: () => void;
 }) {
   const t = useTranslations('actions');
   const href = useHref();
   const reason = disabledReason(action, job, useDenials());
-  const inPanel = kind === 'quiet' ? 'w-full justify-start text-ink' : '';
+  const color = DESTRUCTIVE.has(action) ? 'text-danger' : 'text-ink';
+  const inPanel = kind === 'quiet' ? `w-full justify-start ${color}` : '';
   const className = `${buttonClass(kind)} ${inPanel}`;
   if (reason)
     return (
@@ -141,7 +145,7 @@ function ActionLink({
   return (
     <a
       href={href(`/jobs/${job.id}/${action}`)}
-      className={`${className} ${DESTRUCTIVE.has(action) ? 'text-danger' : ''}`}
+      className={className}
       onClick={(event) => {
         event.preventDefault();
         onPress();

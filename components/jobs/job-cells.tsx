@@ -61,7 +61,7 @@ export function useColumnName(sortedBy?: SortColumn): (column: Column) => string
 /** From this wait on, its number is in the colour of a warning. */
 const LONG_WAIT_SECONDS = 300;
 
-export interface CellProps {
+interface CellProps {
   column: Column;
   job: JobRow;
   /** Link of a label; null renders labels without links. */

@@ -9,7 +9,7 @@ import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 
 /** The links of LINK_LOGS, LINK_ERRORS and LINK_CLASS for a job; null if unset. */
-export type JobLinks = Record<'logs' | 'errors' | 'class', string | null>;
+type JobLinks = Record<'logs' | 'errors' | 'class', string | null>;
 const LINKS = ['logs', 'errors', 'class'] as const;
 
 /** What belongs to a job: batch, cron entry, jobs of the same key and class, other tools. */

@@ -126,7 +126,10 @@ function Scale({ scale: { from, to, rows } }: { scale: TimelineScale }) {
                     height={bar.kind === 'attempt' ? 12 : 4}
                     className={bar.state ? STATE_FILLS[bar.state] : 'fill-line-strong'}
                   >
-                    <title>{`${t(bar.kind === 'attempt' ? 'run' : bar.kind)} ${duration((bar.to - bar.from) / 1000)}`}</title>
+                    <title>
+                      {`${t(bar.kind === 'attempt' ? 'run' : bar.kind)} ` +
+                        duration((bar.to - bar.from) / 1000)}
+                    </title>
                   </rect>
                 );
               })}

@@ -1,7 +1,7 @@
 import { type RefObject, useEffect, useEffectEvent, useRef } from 'react';
 
 /** What the keys of a list do; `row` is the id of the row that has the focus, if one has. */
-export interface ListKeys {
+interface ListKeys {
   /** Moves to the next or previous row, or to the first or last one. */
   move: (to: 'next' | 'previous' | 'first' | 'last') => void;
   preview: (row: string) => void;

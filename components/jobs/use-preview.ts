@@ -5,7 +5,7 @@ const PARAM = 'preview';
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 /** The id of the previewed job in the URL; null without one. */
-export const previewedId = (id: string | null): string | null =>
+const previewedId = (id: string | null): string | null =>
   id !== null && UUID.test(id) ? id : null;
 
 function changeUrl(id: string | null): void {

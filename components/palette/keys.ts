@@ -42,7 +42,7 @@ function subscribe(onChange: () => void): () => void {
 }
 
 /** Whether the viewer has left the single keys on (WCAG 2.1.4). */
-export const areKeysOn = (): boolean => localStorage.getItem(STORAGE_KEY) !== 'off';
+const areKeysOn = (): boolean => localStorage.getItem(STORAGE_KEY) !== 'off';
 
 /** Switches the single keys on or off; stored in the browser. */
 export function setKeysOn(isOn: boolean): void {

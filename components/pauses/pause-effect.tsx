@@ -2,13 +2,8 @@
 
 import { useTimeZone, useTranslations } from 'next-intl';
 import { useState } from 'react';
-import {
-  END_MINUTES,
-  type EndPreset,
-  type PausePreview,
-  type PauseRow,
-  tomorrowMorning,
-} from '@/lib/pauses/types';
+import { presetTime } from '@/lib/core/locale';
+import { END_MINUTES, type EndPreset, type PausePreview, type PauseRow } from '@/lib/pauses/types';
 import { useCountText } from '../quantities';
 import type { PauseAction } from './pause-outcome';
 import { PauseRecordText, useEndText } from './pause-record';
@@ -83,12 +78,14 @@ function EndField({ canEnd }: { canEnd: boolean }) {
     );
   const inMinutes = (preset: EndPreset) =>
     new Date(now + END_MINUTES[preset] * 60_000).toISOString();
-  const morning = tomorrowMorning(now, zone);
+  const morning = presetTime('tomorrow', now, zone);
   const choices = [
     { value: '', text: t('end.none') },
     { value: '30m', text: t('end.30m', { time: endText(inMinutes('30m')) }) },
     { value: '1h', text: t('end.1h', { time: endText(inMinutes('1h')) }) },
-    { value: morning, text: t('end.tomorrow', { time: endText(morning) }) },
+    ...(morning === null
+      ? []
+      : [{ value: morning, text: t('end.tomorrow', { time: endText(morning) }) }]),
   ];
   return (
     <fieldset className="mt-3">

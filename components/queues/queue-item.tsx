@@ -47,7 +47,12 @@ export function QueueItem({ queue, range, onAct }: Props) {
       <div className="min-w-0 @max-6xl:pr-28 @6xl:order-last @6xl:col-span-full empty:hidden">
         <QueueCause queue={queue} />
       </div>
-      <dl className="mt-2 grid grid-cols-2 gap-x-5 gap-y-1 @max-2xs:grid-cols-1 @2xl:grid-cols-5 @2xl:gap-y-2 @6xl:contents">
+      <dl
+        className={
+          'mt-2 grid grid-cols-2 gap-x-5 gap-y-1 @max-2xs:grid-cols-1 @2xl:grid-cols-5 ' +
+          '@2xl:gap-y-2 @6xl:contents'
+        }
+      >
         <Facts queue={queue} range={range} />
       </dl>
       <div className="absolute top-2 right-3 @6xl:static @6xl:-my-1 @6xl:text-right">
@@ -224,7 +229,10 @@ function ServedBy({ queue }: { queue: QueueRow }) {
         <Link
           href={`/processes?${new URLSearchParams({ queue_name: name })}`}
           prefetch={false}
-          className="-my-0.5 inline-block py-0.5 whitespace-nowrap text-ink no-underline hover:text-accent hover:underline"
+          className={
+            '-my-0.5 inline-block py-0.5 whitespace-nowrap text-ink no-underline ' +
+            'hover:text-accent hover:underline'
+          }
         >
           {text}
         </Link>

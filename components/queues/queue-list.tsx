@@ -42,7 +42,11 @@ export function QueueList({
       <div ref={list} tabIndex={-1} className="card @container outline-none">
         <div
           aria-hidden="true"
-          className={`sticky top-0 z-10 hidden rounded-t-lg border-b border-line bg-raised px-3 py-2 text-xs text-soft ${QUEUE_GRID}`}
+          className={
+            'sticky top-0 z-10 hidden rounded-t-lg border-b border-line bg-raised px-3 py-2 ' +
+            'text-xs text-soft ' +
+            QUEUE_GRID
+          }
         >
           <div>{t('queue')}</div>
           {[

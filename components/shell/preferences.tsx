@@ -16,7 +16,7 @@ const LANGUAGES = { ja: '日本語', en: 'English' } as const;
 const ZONES = ['UTC', 'Asia/Tokyo'];
 
 /** The viewer's settings as the server has read them from the cookies. */
-export interface ServerSettings {
+interface ServerSettings {
   zoneSource: ZoneSource;
   theme: string;
   density: string;

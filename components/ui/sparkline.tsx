@@ -1,5 +1,6 @@
 /**
- * Small bars scaled to the maximum, for readers who see them beside the figures; drawn with attributes because the CSP forbids inline styles.
+ * Small bars scaled to the maximum, beside figures that say the same. Drawn with attributes, because
+ * the CSP forbids inline styles.
  */
 export function Sparkline({ values, className = '' }: { values: number[]; className?: string }) {
   const maxValue = Math.max(...values, 1);

@@ -35,7 +35,7 @@ interface ActionCase {
 export type ActionCall =
   { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
 
-export interface RouteCase {
+interface RouteCase {
   /** A URL of the route with an existing id. */
   path(rows: Rows): string;
   /** Needs no sign-in. */

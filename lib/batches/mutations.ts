@@ -120,7 +120,7 @@ export async function countRetriableJobs(ctx: Ctx, batchId: string): Promise<num
 /**
  * Whether the batch has more discarded jobs than one transaction takes, and a run can be stored.
  */
-export async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
+async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
   return ctx.bulkRuns && (await countRetriableJobs(ctx, batchId)) === null;
 }
 

@@ -76,7 +76,7 @@ export const list = z
   );
 
 /** The placeholders of a link template. `from` and `to` bracket the job's time, `_ms` since 1970. */
-export const LINK_PLACEHOLDERS = [
+const LINK_PLACEHOLDERS = [
   'job_id',
   'active_job_id',
   'job_class',
@@ -88,7 +88,7 @@ export const LINK_PLACEHOLDERS = [
   'from_ms',
   'to_ms',
 ] as const;
-export type LinkPlaceholder = (typeof LINK_PLACEHOLDERS)[number];
+type LinkPlaceholder = (typeof LINK_PLACEHOLDERS)[number];
 
 const PLACEHOLDER = /\{([^{}]*)\}/g;
 

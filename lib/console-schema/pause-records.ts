@@ -109,6 +109,8 @@ export async function readPauseRecords(
       origin: origin
         ? {
             ...origin,
+            viewer: escapeBidi(origin.viewer),
+            viewerName: origin.viewerName && escapeBidi(origin.viewerName),
             reason: origin.reason && escapeBidi(redactName(origin.reason)),
             mayBeReplaced: certainSince === null || origin.at < certainSince,
           }

@@ -63,7 +63,7 @@ export function canSortBy({ column }: Pick<Sort, 'column'>, states: readonly Job
  * Returns the natural order: waiting jobs by due time, others by their latest time, mixed states
  * newest first.
  */
-export function naturalSort(states: readonly JobState[]): Sort {
+function naturalSort(states: readonly JobState[]): Sort {
   const areAll = (...allowed: JobState[]) =>
     states.length > 0 && states.every((state) => allowed.includes(state));
   if (areAll('scheduled', 'retried', 'queued')) return { column: 'scheduled', direction: 'asc' };
@@ -262,11 +262,6 @@ export function withState(filter: JobFilter, state: JobState | null): JobFilter 
 /** Returns the filter without one of its terms. */
 export function withoutTerm(filter: JobFilter, term: Term): JobFilter {
   return { ...filter, terms: filter.terms.filter((other) => other !== term), cursor: null };
-}
-
-/** Returns the value of a GoodJob parameter, for a form field. */
-export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): string | null {
-  return filter.terms.find((term) => term.param === param)?.source ?? null;
 }
 
 /** Returns all invalid parameters and terms, truncated for display. Only terms have a `reason`. */

@@ -1,10 +1,10 @@
 import 'server-only';
 import sql, { type Sql, join } from 'sql-template-tag';
 import { z } from 'zod';
-import { AUDIT_EVENTS } from '../audit/recorder';
+import type { PauseOrigin } from '../audit/types';
+import { readPauseRecords } from '../console-schema/pause-records';
 import type { Ctx } from '../context/types';
 import { ignoreTimeout } from '../core/errors';
-import { escapeBidi } from '../core/text';
 import { type Tx, nullOnTimeout } from '../db/database';
 import { runningByIndex } from '../good-job/locks';
 import { livePools, servesQueue } from '../good-job/processes';
@@ -21,10 +21,9 @@ const TIMEOUT_MS = 1_000;
 const COUNT_TIMEOUT_MS = 200;
 const MAX_AHEAD = 10_000;
 const MAX_RUNNING = 1_000;
-const MAX_REASON_CHARS = 500;
 
 /** The job as stored. */
-export interface WaitingJob extends Pick<
+interface WaitingJob extends Pick<
   JobDetail,
   'id' | 'state' | 'lostWorker' | 'paused' | 'priority' | 'createdAt' | 'scheduledAt' | 'lockedById'
 > {
@@ -76,49 +75,26 @@ async function readReason(
   return { kind: isDue ? 'in_line' : 'not_due' };
 }
 
-const auditedPauseRow = z.strictObject({
-  viewer: z.string(),
-  at: z.string(),
-  reason: z.string().nullable(),
-  action: z.string(),
-});
-
-/** Reads the pauses of a job, each with its newest record in the console's audit. */
+/** Reads the pauses of a job, each with who set it in the console. */
 async function readPauses(tx: Tx, ctx: Ctx, job: WaitingJob): Promise<JobPause[]> {
-  const pauses: JobPause[] = [];
-  for (const { kind, name } of await pausesOfJob(tx, ctx.tables, job.id)) {
+  const pauses = await pausesOfJob(tx, ctx.tables, job.id);
+  const records = await readPauseRecords(tx, ctx, pauses);
+  return pauses.map(({ kind, name }, n) => {
     const redacted = redaction().redactText(name, job.secrets);
-    const by = ctx.consoleSchema ? await readPausedBy(tx, kind, name, job.secrets) : null;
-    pauses.push({ kind, name: redacted, isHidden: redacted !== name, by });
-  }
-  return pauses;
+    return {
+      kind,
+      name: redacted,
+      isHidden: redacted !== name,
+      by: originOf(records[n]?.origin ?? null, job.secrets),
+    };
+  });
 }
 
-/** Uses audit_events_target_name. A later record of the same name ends an earlier pause. */
-async function readPausedBy(
-  tx: Tx,
-  kind: JobPause['kind'],
-  name: string,
-  secrets: SecretRegistry,
-): Promise<JobPause['by']> {
-  const [row] = await tx.query(
-    auditedPauseRow,
-    sql`
-      SELECT left(coalesce(e.viewer_name, e.viewer), ${MAX_REASON_CHARS}::int) AS viewer,
-             e.created_at AS at,
-             left(e.reason, ${MAX_REASON_CHARS}::int) AS reason,
-             e.action
-        FROM ${AUDIT_EVENTS} e
-       WHERE e.target_name = ${name}
-         AND e.target_type = ${kind}
-         AND e.outcome = 'done'
-       ORDER BY e.created_at DESC, e.id DESC
-       LIMIT 1`,
-  );
-  if (row?.action !== 'pause.pause') return null;
-  const { viewer, at, reason } = row;
+function originOf(origin: PauseOrigin | null, secrets: SecretRegistry): JobPause['by'] {
+  if (!origin) return null;
+  const { viewer, viewerName, at, reason } = origin;
   return {
-    viewer: escapeBidi(viewer),
+    viewer: viewerName ?? viewer,
     at,
     reason: reason && redaction().redactText(reason, secrets),
   };

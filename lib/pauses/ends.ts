@@ -87,7 +87,7 @@ export async function renewEnds(
 }
 
 /** The lease under which one server ends a pause, as for bulk runs. */
-export interface Lease {
+interface Lease {
   /** The id of this server. */
   server: string;
   /** The end of a lease that starts now. */

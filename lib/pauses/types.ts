@@ -1,5 +1,4 @@
 import type { PauseRecord } from '../audit/types';
-import { utcToZoned, zonedToUtc } from '../core/locale';
 import type { SettingRefusalCode } from '../good-job/settings';
 import type { PauseKind } from '../good-job/types';
 import type { Count } from '../jobs/types';
@@ -39,15 +38,6 @@ export type EndPreset = keyof typeof END_MINUTES;
 export type PauseEnd = EndPreset | (string & {});
 
 export const isEndPreset = (end: string): end is EndPreset => Object.hasOwn(END_MINUTES, end);
-
-const DAY_MS = 86_400_000;
-
-/** Returns 9:00 of the next day in a zone, in ISO 8601 UTC; `now` in Unix ms. */
-export function tomorrowMorning(now: number, zone: string): string {
-  const today = Date.parse(`${utcToZoned(now, zone).slice(0, 10)}T00:00Z`);
-  const tomorrow = new Date(today + DAY_MS).toISOString().slice(0, 10);
-  return zonedToUtc(`${tomorrow}T09:00`, zone) ?? new Date(now + DAY_MS).toISOString();
-}
 
 /** A pause as its action left it, which an undo requires to find. */
 export interface PauseState {

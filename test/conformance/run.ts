@@ -72,7 +72,8 @@ console.log('\nExceptions, by kind:');
 for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1]))
   console.log(`${String(count).padStart(5)}  ${reason}`);
 console.log(
-  `\n${vectors.length} vectors and ${undoVectors.length} of the undo in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`,
+  `\n${vectors.length} vectors and ${undoVectors.length} of the undo ` +
+    `in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`,
 );
 for (const [kind, count] of Object.entries(counts))
   console.log(`${String(count).padStart(5)}  ${kind}`);

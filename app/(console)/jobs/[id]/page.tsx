@@ -85,11 +85,21 @@ export default async function JobPage({ params, searchParams }: Props) {
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
         <JobResultBanner params={pageParams} jobId={id} />
         <RepairResultBanner params={pageParams} />
-        <div className="grid grid-cols-1 gap-3 min-[1100px]:grid-cols-[minmax(0,2fr)_minmax(19rem,1fr)] min-[1100px]:grid-rows-[auto_1fr]">
+        <div
+          className={
+            'grid grid-cols-1 gap-3 min-[1100px]:grid-cols-[minmax(0,2fr)_minmax(19rem,1fr)] ' +
+            'min-[1100px]:grid-rows-[auto_1fr]'
+          }
+        >
           <div className="empty:hidden min-[1100px]:col-start-2">
             <WhyWaiting waiting={job.waiting} job={waitingJobOf(job)} />
           </div>
-          <div className="flex min-w-0 flex-col gap-3 min-[1100px]:col-start-1 min-[1100px]:row-span-2 min-[1100px]:row-start-1">
+          <div
+            className={
+              'flex min-w-0 flex-col gap-3 min-[1100px]:col-start-1 min-[1100px]:row-span-2 ' +
+              'min-[1100px]:row-start-1'
+            }
+          >
             {job.error && (
               <JobError
                 job={job}
