@@ -1,7 +1,8 @@
-import type { Locator, Page } from 'playwright/test';
+import type { Page } from 'playwright/test';
 import { insertJobs } from '../test/harness/many-rows';
 import { insertBatch, readRow } from '../test/harness/rows';
 import { en } from './support/messages';
+import { bulkBar as bar, openBulkDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -9,7 +10,6 @@ const site = useSite('bulk runs');
 
 test.beforeEach(() => site.db.query('DELETE FROM good_jobs; DELETE FROM good_job_batches'));
 
-const bar = (page: Page): Locator => page.getByRole('region', { name: en('bulk.bar') });
 const countOpen = (where = 'true') =>
   site.value<number>(`SELECT count(*)::int FROM good_jobs WHERE finished_at IS NULL AND ${where}`);
 const dialogOf = (
@@ -28,9 +28,7 @@ test('pauses, resumes and cancels a run on its page', async ({ page }) => {
   );
   try {
     await site.open(page, '/jobs?state=discarded');
-    await bar(page)
-      .getByRole('button', { name: en('actions.retry.menu') })
-      .click();
+    await openBulkDialog(page, 'retry');
     await dialogOf(page, 'retry').locator('input[name="confirmed_count"]').fill('3000');
     await dialogOf(page, 'retry')
       .getByRole('button', { name: en('bulk.confirms.retry', { count: 3_000, number: '3,000' }) })

@@ -1,9 +1,9 @@
-import type { Locator, Page } from 'playwright/test';
+import type { Page } from 'playwright/test';
 import { insertJobs } from '../test/harness/many-rows';
 import { DISCARDED, insertJob, readRow } from '../test/harness/rows';
 import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
-import { rowOf } from './support/row-actions';
+import { bulkBar as bar, openBulkDialog, rowOf, selectEverything } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { lockJob } from './support/worker';
@@ -12,7 +12,6 @@ const site = useSite('bulk');
 
 test.beforeEach(() => site.db.query('DELETE FROM good_jobs; DELETE FROM good_job_batches'));
 
-const bar = (page: Page): Locator => page.getByRole('region', { name: en('bulk.bar') });
 const countOpen = (where = 'true') =>
   site.value<number>(`SELECT count(*)::int FROM good_jobs WHERE finished_at IS NULL AND ${where}`);
 const dialogOf = (
@@ -30,9 +29,7 @@ test('retries all matching jobs with preview, confirmation, progress and a linke
   const jobOfOtherQueue = await insertJob(site.db, { ...DISCARDED, queue_name: 'other' });
   const unlock = await lockJob(site, lockedJob);
   await site.open(page, '/jobs?state=discarded&queue_name=default');
-  await bar(page)
-    .getByRole('button', { name: en('actions.retry.menu') })
-    .click();
+  await openBulkDialog(page, 'retry');
   const dialog = dialogOf(page, 'retry');
   await expect(dialog).toContainText(en('bulk.affectedJobs', { count: 1_202, number: '1,202' }));
   await expect(dialog).toContainText(en('bulk.skips.unreadable', { count: 1, number: '1' }));
@@ -90,11 +87,12 @@ test('discards only the selected rows', async ({ page }) => {
   // The scope applies to one selection; the next one starts with only its own rows.
   await rowOf(page, second).getByRole('checkbox').check();
   await bar(page)
-    .getByRole('combobox', { name: en('bulk.scope') })
-    .selectOption('everything');
+    .getByRole('button', { name: en('bulk.selectAllJobsOf', { number: '3' }) })
+    .click();
+  await expect(bar(page)).toContainText(en('bulk.allSelected'));
   await rowOf(page, second).getByRole('checkbox').uncheck();
   for (const id of [first, third]) await rowOf(page, id).getByRole('checkbox').check();
-  await expect(bar(page).getByRole('combobox', { name: en('bulk.scope') })).toHaveValue('selected');
+  await expect(bar(page)).toContainText(en('jobs.selected', { count: 2, number: '2' }));
   await bar(page)
     .getByRole('button', { name: en('actions.discard.menu') })
     .click();
@@ -123,6 +121,7 @@ test(
       error_event: 'NULL',
     });
     await site.open(page, '/jobs?state=queued');
+    await selectEverything(page);
     const button = bar(page).getByRole('button', { name: en('actions.reschedule.menu') });
     await button.focus();
     await page.keyboard.press('Enter');
@@ -147,22 +146,47 @@ test(
   },
 );
 
-test('disables a bulk action without jobs and offers none for an invalid filter', async ({
+test('offers no action that the state of the jobs forbids, and none for an invalid filter', async ({
   page,
 }) => {
   await insertJob(site.db);
+  await insertJob(site.db, DISCARDED);
   await site.open(page, '/jobs?state=queued');
+  await expect(bar(page)).toHaveCount(0);
+  await selectEverything(page);
+  for (const [action, count] of [
+    ['retry', 0],
+    ['reschedule', 1],
+    ['discard', 1],
+    ['destroy', 0],
+  ] as const)
+    await expect(
+      bar(page).getByRole('button', { name: en(`actions.${action}.menu`) }),
+      action,
+    ).toHaveCount(count);
+  await site.open(page, '/jobs?state=discarded');
+  await selectEverything(page);
+  await expect(bar(page).getByRole('button', { name: en('actions.retry.menu') })).toBeVisible();
+  await expect(bar(page).getByRole('button', { name: en('actions.discard.menu') })).toHaveCount(0);
+  await site.open(page, '/jobs?state=queued&q=nonsense:1');
+  await expect(page.getByRole('checkbox')).toHaveCount(0);
+});
+
+test('disables the confirmation when no job that matches is left', async ({ page }) => {
+  const id = await insertJob(site.db);
+  await page.addInitScript(() => localStorage.setItem('gjc_live', 'off'));
+  await site.open(page, '/jobs?state=queued');
+  await selectEverything(page);
+  await site.db.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [id]);
   await bar(page)
-    .getByRole('button', { name: en('actions.retry.menu') })
+    .getByRole('button', { name: en('actions.discard.menu') })
     .click();
-  await expect(dialogOf(page, 'retry')).toContainText(en('bulk.nothing.retry'));
+  await expect(dialogOf(page, 'discard')).toContainText(en('bulk.nothing.discard'));
   await expect(
-    dialogOf(page, 'retry').getByRole('button', {
-      name: en('bulk.confirms.retry', { count: 0, number: '0' }),
+    dialogOf(page, 'discard').getByRole('button', {
+      name: en('bulk.confirms.discard', { count: 0, number: '0' }),
     }),
   ).toBeDisabled();
-  await site.open(page, '/jobs?state=queued&q=nonsense:1');
-  await expect(page.getByRole('button', { name: en('actions.retry.menu') })).toHaveCount(0);
 });
 
 test(
@@ -177,10 +201,7 @@ test(
     ] as const) {
       await insertJobs(site.db, 1_100);
       await site.open(page, `/jobs?state=discarded&locale=${locale}`);
-      await page
-        .getByRole('region', { name: t('bulk.bar') })
-        .getByRole('button', { name: t('actions.retry.menu') })
-        .click();
+      await openBulkDialog(page, 'retry', t);
       await expect(page.getByRole('dialog').locator('input[name="confirmed_count"]')).toBeVisible();
       expect(await findAxeViolations(page)).toEqual([]);
       await page.getByRole('dialog').locator('input[name="confirmed_count"]').fill('1100');

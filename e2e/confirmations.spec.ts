@@ -7,7 +7,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
-import { jobPageLink, lastToast } from './support/row-actions';
+import { jobPageLink, lastToast, openBulkDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -45,10 +45,7 @@ test('confirms a reschedule into the past', async ({ page }) => {
 test('confirms a bulk reschedule into the past', async ({ page }) => {
   for (let n = 0; n < 2; n += 1) await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
   await site.open(page, '/jobs?state=scheduled');
-  await page
-    .getByRole('region', { name: en('bulk.bar') })
-    .getByRole('button', { name: en('actions.reschedule.menu') })
-    .click();
+  await openBulkDialog(page, 'reschedule');
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
   await dialog.getByLabel(en('actions.reschedule.time', { zone: 'UTC' })).fill('2021-05-06T07:08');

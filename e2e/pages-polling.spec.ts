@@ -3,6 +3,7 @@ import { insertJobs } from '../test/harness/many-rows';
 import { DISCARDED, insertExecution, insertJob } from '../test/harness/rows';
 import { en } from './support/messages';
 import { jobPageLink } from './support/row-actions';
+import { bulkBar, openBulkDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -48,12 +49,11 @@ test.describe('polling', () => {
     await expect(liveMark(page)).toHaveAttribute('data-polling', 'on');
     const otherPage = await page.context().newPage();
     await site.open(otherPage, '/jobs?state=discarded');
-    const bar = otherPage.getByRole('region', { name: en('bulk.bar') });
-    await bar.getByRole('button', { name: en('actions.retry.menu') }).click();
+    await openBulkDialog(otherPage, 'retry');
     await otherPage
       .getByRole('button', { name: en('bulk.confirms.retry', { count: 2, number: '2' }) })
       .click();
-    await expect(bar).toContainText(en('bulk.states.finished'));
+    await expect(bulkBar(otherPage)).toContainText(en('bulk.states.finished'));
     await page.clock.runFor(6_000);
     await expect(page.locator('[data-run]')).toContainText(en('bulk.states.finished'));
   });

@@ -1,6 +1,7 @@
 import { insertJobs } from '../test/harness/many-rows';
 import { SUCCEEDED, insertExecution, insertJob, serializedParams } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { bulkBar, openBulkDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -95,7 +96,7 @@ test('blank names, distant times and long descriptions have links and fit the pa
     await page
       .locator(`[data-job="${jobs[0]}"]`)
       .getByRole('link', { name: en('jobs.noClass') })
-      .click();
+      .press('Enter');
     await page.waitForURL(new RegExp(`/jobs/${jobs[0]}$`));
     await page
       .getByRole('region', { name: en('job.details') })
@@ -154,8 +155,7 @@ test('the page of a run shows its reason and its filter in words', async ({ page
   await insertJobs(site.db, 2, { queue_name: `'mailers'` });
   await page.context().addCookies([{ name: 'gjc_locale', value: 'ja', url: site.server.origin }]);
   await site.open(page, '/jobs?state=discarded&queue_name=mailers&q=-label:bulk');
-  const bar = page.getByRole('region', { name: ja('bulk.bar') });
-  await bar.getByRole('button', { name: ja('actions.retry.menu') }).click();
+  await openBulkDialog(page, 'retry', ja);
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('textbox', { name: ja('actions.reason.label') }).fill('修正済み #4711');
   await dialog
@@ -163,7 +163,9 @@ test('the page of a run shows its reason and its filter in words', async ({ page
       name: ja('bulk.confirms.retry', { count: 2, number: ja('bulk.exact', { number: '2' }) }),
     })
     .click();
-  await bar.getByRole('link', { name: ja('bulk.open') }).click();
+  await bulkBar(page, ja)
+    .getByRole('link', { name: ja('bulk.open') })
+    .click();
   const main = page.getByRole('main');
   await expect(main).toContainText('修正済み #4711');
   await expect(main).toContainText(`${ja('search.fields.state')} ${ja('states.discarded')}`);

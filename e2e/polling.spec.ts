@@ -84,7 +84,6 @@ test(
 test('a poll is one request that includes counts and chart', async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/jobs');
-  await page.getByRole('button', { name: en('chart.show') }).click();
   await expect(page.getByRole('combobox', { name: en('chart.range'), exact: true })).toBeVisible();
   const pollsIn = await trackPolls(page);
   await expect.poll(async () => (await pollsIn(5_500)).length).toBe(1);

@@ -58,10 +58,27 @@ test('pages through a list and back without JavaScript', async ({ page }) => {
 
 test('shows raw JSON through links without JavaScript', async ({ page }) => {
   const id = await insertJob(site.db, { job_class: 'RawJob' });
-  await page.goto(site.url(`/jobs/${id}`));
+  await page.goto(site.url('/jobs'));
+  await page.getByRole('link', { name: 'RawJob' }).click();
+  expect(page.url()).toBe(site.url(`/jobs/${id}`));
   await page.getByRole('link', { name: en('jobs.rawShow') }).click();
   await expect(page.locator('#raw pre')).toContainText('"job_class": "RawJob"');
   await expect(page.locator('#raw pre')).toContainText('"_good_job"');
+});
+
+test('shows the preview of the URL without JavaScript', async ({ page }) => {
+  const id = await insertJob(site.db, { job_class: 'PreviewedJob', ...DISCARDED });
+  await page.goto(site.url(`/jobs?preview=${id}`));
+  const preview = page.getByRole('complementary', { name: en('preview.label') });
+  await expect(preview).toContainText('PreviewedJob');
+  await expect(preview).toContainText('RuntimeError: boom');
+  await preview.getByRole('link', { name: en('actions.retry.menu') }).click();
+  expect(new URL(page.url()).pathname).toBe(new URL(site.url(`/jobs/${id}/retry`)).pathname);
+  for (const bad of ['nonsense', '00000000-0000-4000-8000-000000000000']) {
+    await page.goto(site.url(`/jobs?preview=${bad}`));
+    await expect(preview).toHaveCount(0);
+    expect(await visibleIds(page, 'job')).toHaveLength(25);
+  }
 });
 
 test('the language link works without JavaScript and keeps the URL', async ({ page }) => {

@@ -62,6 +62,8 @@ export interface BulkTargetOptions {
 export interface BulkBarProps extends BulkTargetOptions {
   selected: SelectedJobs;
   act: RefObject<BulkAct | null>;
+  /** Selects the rest of the page; null when all of it is selected. */
+  onSelectPage: (() => void) | null;
   onClear: () => void;
   onStarted: (action: BulkAction) => void;
 }
@@ -223,6 +225,7 @@ function SelectionBar({
   scope: { isEverything, setEverything, states },
   reasonOf,
   onAct,
+  onSelectPage,
   onClear,
 }: BulkBarProps & {
   scope: ReturnType<typeof useTarget>;
@@ -238,6 +241,11 @@ function SelectionBar({
       <p aria-live="polite" className="font-medium">
         {isEverything ? t(hasConditions ? 'bulk.everythingSelected' : 'bulk.allSelected') : text}
       </p>
+      {!isEverything && onSelectPage && (
+        <button type="button" className="bulk-link" onClick={onSelectPage}>
+          {t('jobs.selectAll')}
+        </button>
+      )}
       {isEverything ? (
         <button type="button" className="bulk-link" onClick={() => setEverything(false)}>
           {t('bulk.onlySelected', { number: count(selected.size) })}

@@ -1,13 +1,13 @@
 'use client';
 
 import dynamic from 'next/dynamic';
-import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { BulkAction } from '@/lib/bulk/types';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobPreview, JobRow } from '@/lib/jobs/types';
 import type { BulkAct, BulkTargetOptions } from '../bulk/bulk-bar';
+import { useNavigate } from '../navigation';
 import { Pager } from '../pager';
 import { useDenials } from '../permissions';
 import { usePausePolling, usePolling } from '../polling/polling-provider';
@@ -163,6 +163,11 @@ export function JobList(props: Props) {
             {...bulk}
             selected={selection.jobs}
             act={bulkAct}
+            onSelectPage={
+              selectable.some(({ id }) => !selection.jobs.has(id))
+                ? () => selection.selectPage(true)
+                : null
+            }
             onClear={selection.clear}
             onStarted={actions.setLastDone}
           />
@@ -187,7 +192,7 @@ interface ViewOptions extends Pick<Props, 'preview' | 'heads'> {
 /** The row that has the focus, the previewed job, and the keys that change them. */
 function useListView({ rows, table, selection, bulkAct, actions, preview, heads }: ViewOptions) {
   const t = useTranslations();
-  const router = useRouter();
+  const navigate = useNavigate();
   const denials = useDenials();
   const { show } = useToasts();
   const { id: previewId, open, close } = usePreview();
@@ -245,7 +250,7 @@ function useListView({ rows, table, selection, bulkAct, actions, preview, heads 
     act,
     copy,
     preview: (id) => (openId === id ? close() : preview && open(id)),
-    open: (id) => router.push(`/jobs/${id}`),
+    open: (id) => navigate(`/jobs/${id}`),
     select: (id, range) => {
       const row = rows[indexOf(id)];
       if (row) selection.select(row, range || !selection.jobs.has(id), range);

@@ -23,6 +23,7 @@ import { ErrorText } from './error-text';
 import { JobArguments } from './job-arguments';
 import type { OnAction } from './job-menu';
 import { StateBadge, StateRefinements } from './state-badge';
+import { WhyWaiting } from './why-waiting';
 
 interface Props {
   id: string;
@@ -221,6 +222,7 @@ function PanelContent({ preview: { job, attempts } }: { preview: JobPreview }) {
   const t = useTranslations();
   return (
     <div className="flex flex-col gap-4">
+      <WhyWaiting waiting={job.waiting} job={job} />
       {job.error?.trim() && (
         <Section title={t('jobs.error')}>
           <ErrorText text={job.error} label={t('jobs.error')} />

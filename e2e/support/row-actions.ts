@@ -7,6 +7,39 @@ export const rowOf = (page: Page, id: string): Locator => page.locator(`[data-jo
 /** The result of the viewer's last action. */
 export const lastToast = (page: Page): Locator => page.locator('[data-toast]').last();
 
+/** The bar of a selection, with the progress of its action. */
+export const bulkBar = (page: Page, translate = en): Locator =>
+  page.getByRole('region', { name: translate('bulk.bar') });
+
+/** Selects the first row and from there everything that the list's filter matches. */
+export async function selectEverything(page: Page, translate = en): Promise<void> {
+  await page.locator('[data-job] input').first().check();
+  const texts = [
+    'selectEverything',
+    'selectEverythingOf',
+    'selectAllJobs',
+    'selectAllJobsOf',
+  ] as const;
+  const pattern = texts
+    .map((text) => translate(`bulk.${text}`, { number: '#' }).replace('#', '\\S+'))
+    .join('|');
+  await bulkBar(page, translate)
+    .getByRole('button', { name: new RegExp(`^(${pattern})$`) })
+    .click();
+}
+
+/** Opens the dialog of an action on everything that the list's filter matches. */
+export async function openBulkDialog(
+  page: Page,
+  action: 'retry' | 'reschedule' | 'discard' | 'destroy',
+  translate = en,
+): Promise<void> {
+  await selectEverything(page, translate);
+  await bulkBar(page, translate)
+    .getByRole('button', { name: translate(`actions.${action}.menu`) })
+    .click();
+}
+
 /** Opens the dialog of an action from the menu of a row. */
 export async function openActionDialog(
   page: Page,
