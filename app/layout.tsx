@@ -8,7 +8,7 @@ import { NoSignInWarning } from '@/components/shell/open-bar';
 import { env } from '@/lib/config/environment';
 import { currentApplication } from '@/lib/context/request-context';
 import { applicationName } from '@/lib/core/href';
-import { PREFERENCES } from '@/lib/core/locale';
+import { PREFERENCES, ZONE_SOURCE_HEADER, parseZoneSource } from '@/lib/core/locale';
 import './globals.css';
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -29,11 +29,21 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
     getTimeZone(),
     headers(),
   ]);
+  const source = parseZoneSource(request.get(ZONE_SOURCE_HEADER));
+  const zone = {
+    serverZone: timeZone,
+    usesBrowserZone: source !== 'choice' && source !== 'configuration',
+    basePath: env().basePath,
+  };
   return (
-    <html lang={locale} data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}>
+    <html
+      lang={locale}
+      data-theme={request.get(PREFERENCES.theme.header) ?? 'auto'}
+      data-density={request.get(PREFERENCES.density.header) ?? 'comfortable'}
+    >
       <body>
         <NoSignInWarning />
-        <ClientMessages locale={locale === 'ja' ? 'ja' : 'en'} now={now} timeZone={timeZone}>
+        <ClientMessages locale={locale === 'ja' ? 'ja' : 'en'} now={now} zone={zone}>
           <Providers application={currentApplication()} minPollSeconds={env().liveFloorSeconds}>
             {children}
           </Providers>

@@ -28,6 +28,12 @@ function formatFor(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
+/** Returns the short name of a time zone at an instant, such as `JST` or `GMT+1`. */
+export function zoneName(zone: string, at: Date): string {
+  const parts = formatFor(zone).formatToParts(at);
+  return ZONE_NAMES[zone] ?? parts.find(({ type }) => type === 'timeZoneName')?.value ?? zone;
+}
+
 /**
  * Returns a formatter for absolute times with their zone:
  * `2026-11-23 21:03:04 JST`, in Japanese `2026/11/23 21:03:04 JST`.

@@ -1,11 +1,11 @@
 'use client';
 
-import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { STAY_ON_PAGE } from '@/lib/core/errors';
 import { toActionError } from './action-failed';
 import { formAction } from './form-action';
+import { useNavigate } from './navigation';
 
 /**
  * A form whose Server Action ends with a navigation (`navigateTo`). Without JavaScript the browser
@@ -21,7 +21,7 @@ export function ActionForm({
   children: ReactNode;
 }) {
   const t = useTranslations('errors');
-  const router = useRouter();
+  const navigate = useNavigate();
   const [isWorking, setIsWorking] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
@@ -33,7 +33,7 @@ export function ActionForm({
     try {
       const address = await action(new FormData(event.currentTarget));
       if (address === STAY_ON_PAGE) setProblem(t('console_updated'));
-      else router.push(address);
+      else navigate(address);
     } catch (error) {
       setProblem(t(toActionError(error).error));
     }

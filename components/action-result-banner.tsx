@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import { DismissibleResult } from './dismissible';
 import { Banner } from './ui/banner';
 
@@ -5,7 +6,7 @@ import { Banner } from './ui/banner';
  * The result of an action that ran without JavaScript. The confirmation page returns it in the URL
  * as a code, which the caller translates to `text`; null (an unknown code) renders nothing.
  */
-export function ActionResultBanner({ isDone, text }: { isDone: boolean; text: string | null }) {
+export function ActionResultBanner({ isDone, text }: { isDone: boolean; text: ReactNode }) {
   if (text === null) return null;
   return (
     <DismissibleResult>

@@ -69,7 +69,7 @@ export function ConfirmDialog({
     <Dialog labelledBy={heading} onClose={onClose} returnTo={returnTo}>
       <form onSubmit={(event) => void submit(event)}>
         <EnvironmentName />
-        <h2 id={heading} className="text-lg font-semibold any-break">
+        <h2 id={heading} className="mt-1 text-lg font-semibold any-break">
           {title}
         </h2>
         {children}

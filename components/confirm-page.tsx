@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import type { Denial } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
 import { ActionForm } from './action-form';
+import { EnvironmentName } from './environment-name';
 import { Link } from './link';
 import { ReasonField } from './reason-field';
 import { Banner } from './ui/banner';
@@ -29,6 +30,9 @@ export function ConfirmPage({
   const t = useTranslations('actions');
   return (
     <ActionForm action={action} className="mx-auto max-w-xl py-6">
+      <div className="max-md:hidden">
+        <EnvironmentName />
+      </div>
       <h1 className="text-xl font-semibold">{title}</h1>
       {children}
       <ReasonField required={env().auditReason === 'required'} />

@@ -5,8 +5,18 @@ import { useEffect, useState } from 'react';
 import { buttonClass } from './ui/button';
 import { Icon } from './ui/icon';
 
+interface Props {
+  text: string;
+  /** What is copied, for screen readers. */
+  label?: string;
+  /** Visible text of the button; the default is "Copy". */
+  caption?: string;
+  /** Shows only the icon. Needs a label. */
+  isIcon?: boolean;
+}
+
 /** Copies a text and announces the result to screen readers. */
-export function CopyButton({ text, label }: { text: string; label?: string }) {
+export function CopyButton({ text, label, caption, isIcon = false }: Props) {
   const t = useTranslations('copy');
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);
   useEffect(() => {
@@ -19,15 +29,24 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
       () => setResult('copied'),
       () => setResult('failed'),
     );
+  const resultText = result ? t(result) : (caption ?? t('copy'));
   return (
     <button
       type="button"
       onClick={copy}
-      className={`${buttonClass('quiet')} js-only`}
+      className={
+        isIcon
+          ? 'js-only inline-flex size-6 shrink-0 cursor-pointer items-center justify-center ' +
+            'rounded text-soft hover:bg-sunken hover:text-ink'
+          : `${buttonClass('quiet')} js-only`
+      }
       aria-label={label ? `${t('copy')}: ${label}` : undefined}
+      title={isIcon ? label : undefined}
     >
-      <Icon name="copy" />
-      <span aria-live="polite">{t(result ?? 'copy')}</span>
+      <Icon name={isIcon && result === 'copied' ? 'succeeded' : 'copy'} />
+      <span aria-live="polite" className={isIcon ? 'sr-only' : undefined}>
+        {isIcon && !result ? '' : resultText}
+      </span>
     </button>
   );
 }

@@ -37,7 +37,7 @@ export function Dismissible({
 
 /** Parameters with which a confirmation page returns the result of its action. */
 const RESULT_PARAMS = [
-  ...['did', 'outcome', 'name', 'error', 'retried', 'skipped'],
+  ...['did', 'outcome', 'name', 'ends', 'error', 'retried', 'skipped', 'at', 'undo'],
   ...['done', 'conflict', 'locked', 'missing', 'refused'],
 ];
 

@@ -9,8 +9,8 @@ export function EnvironmentName() {
   const name = applicationName(application);
   if (name === null) return null;
   return (
-    <p data-color={application.color} className="mb-1 flex items-center gap-2 text-xs text-soft">
-      <span aria-hidden="true" className="size-2.5 rounded-xs bg-(--environment)" />
+    <p data-color={application.color} className="flex items-center gap-2 text-xs text-soft">
+      <span aria-hidden="true" className="environment-mark" />
       {name}
     </p>
   );

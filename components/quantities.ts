@@ -1,36 +1,22 @@
-import { useFormatter, useLocale, useTranslations } from 'next-intl';
+import { useFormatter, useTranslations } from 'next-intl';
 import type { Count } from '@/lib/jobs/types';
 
-/** Returns a formatter for integers: `123,456`, in Japanese `12万3,456`. */
+/** Returns a formatter for integers: `31,550`. */
 export function useCount(): (value: number) => string {
   const format = useFormatter();
-  const locale = useLocale();
-  return (value) => {
-    if (locale !== 'ja' || value < 10_000) return format.number(value);
-    const parts = [
-      [Math.floor(value / 1e8), '億'],
-      [Math.floor((value % 1e8) / 1e4), '万'],
-      [value % 1e4, ''],
-    ] as const;
-    return parts
-      .filter(([part]) => part > 0)
-      .map(([part, unit]) => format.number(part) + unit)
-      .join('');
-  };
+  return (value) => format.number(value);
 }
 
-/** Returns a formatter with two significant digits: `2.9 M`, in Japanese `290万`. */
+/** Returns a formatter with two significant digits: `32k`, in Japanese `3.2万`. */
 function useRoundedNumber(): (value: number) => string {
   const format = useFormatter();
   return (value) =>
-    format
-      .number(value, { notation: 'compact', maximumSignificantDigits: 2 })
-      .replace(/(?<=\d)(?=[A-Z]$)/, ' ');
+    format.number(value, { notation: 'compact', maximumSignificantDigits: 2 }).replace('K', 'k');
 }
 
 /**
- * Returns a formatter that marks minimums and estimates: `1,234`, `10,000+`, `~2.9 M`. `number` is
- * the text without the mark, `title` explains it.
+ * Returns a formatter that marks minimums and estimates: `31,550`, `10,000+`, `about 32k`.
+ * `number` is the text without the mark, `title` explains it.
  */
 export function useCountText(): (count: Count) => { text: string; number: string; title: string } {
   const t = useTranslations('counts');

@@ -9,10 +9,10 @@ export function RangeLinks({
   choices: { href: string; text: string; current: boolean }[];
 }) {
   return (
-    <nav aria-label={label}>
-      <ul className="flex flex-wrap overflow-hidden rounded-md border border-line-strong">
+    <nav aria-label={label} className="max-w-full overflow-x-auto rounded-md border border-line">
+      <ul className="flex w-max">
         {choices.map(({ href, text, current }) => (
-          <li key={href} className="border-line-strong not-first:border-l">
+          <li key={href} className="border-line not-first:border-l">
             <Link
               href={href}
               prefetch={false}

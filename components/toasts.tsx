@@ -3,6 +3,7 @@
 import { useTranslations } from 'next-intl';
 import {
   type ReactNode,
+  type RefObject,
   createContext,
   useCallback,
   useContext,
@@ -19,6 +20,8 @@ const TOAST_MS = 8_000;
 const MAX_TOASTS = 3;
 
 export interface Toast {
+  /** Replaces an older toast about the same object, whose outcome or undo is outdated. */
+  about?: string;
   text: ReactNode;
   tone?: 'done' | 'problem';
   /** Path of a page about the outcome. */
@@ -38,35 +41,81 @@ export const useToasts = (): Toasts => useContext(ToastContext);
 
 /** Provides `useToasts` and renders the toasts in a corner. */
 export function ToastProvider({ children }: { children: ReactNode }) {
+  const t = useTranslations('common');
   const [toasts, setToasts] = useState<(Toast & { id: number })[]>([]);
   const nextId = useRef(1);
   const show = useCallback((toast: Toast) => {
     const id = nextId.current;
     nextId.current += 1;
-    setToasts((current) => [...current, { ...toast, id }].slice(-MAX_TOASTS));
+    setToasts((current) =>
+      [
+        ...current.filter(({ about }) => about === undefined || about !== toast.about),
+        { ...toast, id },
+      ].slice(-MAX_TOASTS),
+    );
   }, []);
   const drop = useCallback(
     (id: number) => setToasts((current) => current.filter((toast) => toast.id !== id)),
     [],
   );
   const context = useMemo(() => ({ show }), [show]);
+  const list = useRef<HTMLDivElement>(null);
+  const close = (id: number) => {
+    // The closed toast may contain the focused button, whose place in the tab order would be lost.
+    if (list.current?.contains(document.activeElement)) list.current.focus();
+    drop(id);
+  };
   return (
     <ToastContext value={context}>
       {children}
       <div
-        role="status"
+        ref={list}
+        tabIndex={-1}
+        role="region"
         aria-live="polite"
+        aria-label={t('notifications')}
         className={
           'pointer-events-none fixed bottom-4 left-4 z-50 flex w-96 max-w-[calc(100vw-2rem)] ' +
           'flex-col gap-2 max-md:bottom-20'
         }
       >
         {toasts.map(({ id, ...toast }) => (
-          <ToastCard key={id} toast={toast} onClose={() => drop(id)} onShow={show} />
+          <ToastCard key={id} toast={toast} onClose={() => close(id)} onShow={show} />
         ))}
       </div>
     </ToastContext>
   );
+}
+
+/**
+ * Moves the focus to `ref` if the focused element is removed, as an action removes its own button
+ * or row. Chrome sends `focusout` for a removed element, too.
+ */
+function useFocusOfRemoved(ref: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    let focused = document.activeElement;
+    const onFocusIn = () => {
+      focused = document.activeElement;
+    };
+    const onFocusOut = () => {
+      queueMicrotask(() => {
+        if (focused?.isConnected && focused !== document.activeElement) focused = null;
+      });
+    };
+    const observer = new MutationObserver(() => {
+      if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+      focused = null;
+      ref.current?.focus({ preventScroll: true });
+    });
+    document.addEventListener('focusin', onFocusIn);
+    document.addEventListener('focusout', onFocusOut);
+    observer.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      document.removeEventListener('focusin', onFocusIn);
+      document.removeEventListener('focusout', onFocusOut);
+      observer.disconnect();
+    };
+  }, [ref]);
 }
 
 function ToastCard({
@@ -81,6 +130,8 @@ function ToastCard({
   const t = useTranslations('common');
   const [isHeld, setHeld] = useState(false);
   const [isUndoing, setUndoing] = useState(false);
+  const card = useRef<HTMLDivElement>(null);
+  useFocusOfRemoved(card);
   const close = useRef(onClose);
   useEffect(() => {
     close.current = onClose;
@@ -99,6 +150,8 @@ function ToastCard({
   };
   return (
     <div
+      ref={card}
+      tabIndex={-1}
       data-toast={tone}
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}

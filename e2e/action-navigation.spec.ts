@@ -35,6 +35,11 @@ httpTest.describe('an action without internal requests', () => {
         `/jobs/${id}?did=retry&outcome=done`,
       ],
       [
+        'lib/jobs/actions.ts#submitJobUndo',
+        { action: 'discard', id, undo_id: '1' },
+        `/jobs/${id}?did=undo_discard&outcome=undo_expired`,
+      ],
+      [
         'lib/attention/actions.ts#submitRepair',
         { repair: 'unpause', by: 'queue', name: 'q' },
         '/attention?did=unpause',

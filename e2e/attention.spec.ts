@@ -102,7 +102,7 @@ test('the page of a stuck batch links to its repair', async ({ page }) => {
   const id = await insertBatch(site.db);
   await insertJob(site.db, { batch_id: id, ...DISCARDED });
   await site.open(page, `/batches/${id}`);
-  await page.getByRole('link', { name: en('stuck.check') }).click();
+  await page.getByRole('link', { name: en('attention.repairs.check_batches.menu') }).click();
   await page.getByRole('button', { name: en('attention.repairs.check_batches.confirm') }).click();
   await expect(
     page

@@ -2,7 +2,7 @@ import type { Page } from 'playwright/test';
 import { MIGRATIONS } from '../lib/console-schema/setup';
 import { DISCARDED, insertJob } from '../test/harness/rows';
 import { en } from './support/messages';
-import { openActionDialog } from './support/row-actions';
+import { lastToast, openActionDialog } from './support/row-actions';
 import { startSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -25,9 +25,7 @@ test(
       await expect(reason).toHaveAttribute('required', '');
       await reason.fill('   ');
       await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-      await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-        en('errors.reason_required'),
-      );
+      await expect(lastToast(page)).toContainText(en('errors.reason_required'));
       await strictSite.open(page, `/audit?target=${id}`);
       await expect(entries(page)).toContainText(en('audit.outcomes.refused'));
       await expect(entries(page)).toContainText(en('errors.reason_required'));
@@ -87,9 +85,7 @@ test(
         await dialog
           .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
           .click();
-        await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-          en('outcomes.done.retry'),
-        );
+        await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
         const line =
           siteWithoutSchema.server
             .output()

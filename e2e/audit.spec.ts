@@ -2,7 +2,7 @@ import type { Page } from 'playwright/test';
 import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
 import { findAxeViolations } from './support/axe';
 import { en, ja } from './support/messages';
-import { openActionDialog } from './support/row-actions';
+import { lastToast, openActionDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -25,9 +25,7 @@ async function retryWithReason(page: Page, id: string, reason: string): Promise<
   const dialog = await openActionDialog(page, id, 'retry');
   await dialog.getByLabel(en('actions.reason.label')).fill(reason);
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-  await expect(page.locator(`[data-job="${id}"]`).getByRole('status')).toHaveText(
-    en('outcomes.done.retry'),
-  );
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
 }
 
 test('records an action with its reason and changes on /audit and on the page of the job', async ({
@@ -132,6 +130,7 @@ test('the audit log has filters in the URL, pages, and no rows for an invalid fi
     { name: 'gjc_time_zone', value: 'Asia/Tokyo', url: site.server.origin },
   ]);
   await site.open(page, '/audit?limit=50');
+  await page.getByText(en('audit.filter.label')).click();
   await page.getByLabel(en('audit.filter.viewer')).fill('user1');
   await page.getByLabel(en('audit.filter.action')).selectOption('job.retry');
   await page.getByLabel(en('audit.filter.outcome')).selectOption('unchanged');
@@ -212,6 +211,7 @@ test('the audit log works in Japanese on a phone without JavaScript', async ({ b
   await page.goto(site.url('/audit'));
   await recordOf(page, id).getByText(ja('audit.showDetails')).click();
   await expect(recordOf(page, id).getByRole('table')).toContainText('finished_at');
+  await page.getByText(ja('audit.filter.label')).click();
   await page.getByLabel(ja('audit.filter.viewer')).fill('nobody');
   await page.getByRole('button', { name: ja('filter.apply') }).click();
   await expect(page.locator('main')).toContainText(ja('audit.emptyFilter'));
@@ -220,3 +220,35 @@ test('the audit log works in Japanese on a phone without JavaScript', async ({ b
   ).toBeLessThanOrEqual(390);
   await context.close();
 });
+
+for (const [locale, t] of [
+  ['en', en],
+  ['ja', ja],
+] as const)
+  test(`two clicks lead to what was done yesterday, with the class of each job (${locale})`, async ({
+    page,
+  }) => {
+    const id = await insertJob(site.db, { ...DISCARDED, job_class: 'InvoiceMailerJob' });
+    const insertRecord = (viewer: string, hoursAgo: number) =>
+      site.db.query(
+        `INSERT INTO good_job_console.audit_events (
+           created_at, viewer, role, request_id, action, target_type, target_ids, counts, details)
+         VALUES (date_trunc('day', now()) - make_interval(hours => $2), $1, 'operator', $1,
+                 'job.retry', 'job', ARRAY[$3]::uuid[], '{"done": 1}', '{}')`,
+        [viewer, hoursAgo, id],
+      );
+    await insertRecord('colleague', 3);
+    await insertRecord('somebody earlier', 30);
+    await page
+      .context()
+      .addCookies([{ name: 'gjc_locale', value: locale, url: site.server.origin }]);
+    await site.open(page, '/jobs');
+    await page
+      .getByRole('navigation', { name: t('nav.label') })
+      .getByRole('link', { name: t('nav.audit') })
+      .click();
+    await page.getByRole('link', { name: t('audit.days.yesterday') }).click();
+    await expect(entries(page)).toHaveCount(1);
+    await expect(entries(page)).toContainText('colleague');
+    await expect(entries(page)).toContainText('InvoiceMailerJob');
+  });

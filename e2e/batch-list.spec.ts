@@ -1,6 +1,13 @@
 import type pg from 'pg';
-import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
-import { en } from './support/messages';
+import {
+  DISCARDED,
+  RUNNING,
+  SUCCEEDED,
+  insertBatch,
+  insertJob,
+  insertProcess,
+} from '../test/harness/rows';
+import { en, ja } from './support/messages';
 import { visibleIds, collectPages } from './support/paging';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
@@ -98,6 +105,7 @@ test(
       on_finish: 'Billing::DoneJob',
       created_at: new Date(Date.now() + 60_000).toISOString(),
     });
+    const worker = await insertProcess(db);
     for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, RUNNING, {}])
       await insertJob(db, { batch_id: id, ...shape });
     await site.open(page, '/batches');
@@ -126,6 +134,7 @@ test(
     await expect(row).toContainText(en('batches.doneOf', { done: '5', total: '5' }), {
       timeout: 15_000,
     });
+    await db.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
     await row.getByRole('link', { name: /月次請求/ }).click();
     await expect(
       page.getByRole('heading', { level: 1, name: '月次請求 <b>2026-11</b>' }),
@@ -148,3 +157,51 @@ test(
     expect(await visibleIds(page, 'batch')).toEqual([]);
   },
 );
+
+for (const javaScriptEnabled of [true, false])
+  test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
+    test.use({ javaScriptEnabled });
+
+    test('finds a batch by description, callback class and property', async ({ page }) => {
+      const id = await insertBatch(site.db, {
+        description: '月次請求書の発行',
+        on_success: 'Billing::LedgerJob',
+        serialized_properties: '{"customer": "acme-4711", "password": "zq7kxw9vjt3m"}',
+      });
+      for (const q of ['請求書', 'ledgerjob', 'ACME-4711 月次']) {
+        await page.goto(site.url('/batches'));
+        await page.getByRole('searchbox', { name: en('batches.search') }).fill(q);
+        await page.keyboard.press('Enter');
+        await page.waitForURL(/q=/);
+        await expect.poll(() => visibleIds(page, 'batch'), q).toEqual([id]);
+        await expect(page.getByRole('searchbox', { name: en('batches.search') })).toHaveValue(q);
+      }
+      const tabs = page.getByRole('navigation', { name: en('jobs.tabs') });
+      await tabs.getByRole('link', { name: en('batchStates.finished'), exact: true }).click();
+      await page.waitForURL(/state=finished/);
+      await expect(page.locator('main')).toContainText(en('batches.empty'));
+      await page.getByRole('link', { name: en('filter.clear') }).click();
+      await expect.poll(async () => (await visibleIds(page, 'batch')).length).toBeGreaterThan(3);
+      for (const q of ['zq7kxw9v', 'zq7k']) {
+        await page.goto(site.url(`/batches?${new URLSearchParams({ q })}`));
+        expect(await visibleIds(page, 'batch'), q).toEqual([]);
+      }
+      await site.db.query('DELETE FROM good_job_batches WHERE id = $1', [id]);
+    });
+  });
+
+test('says what each unfinished batch waits for, in both languages', async ({ page }) => {
+  const hanging = await insertBatch(site.db);
+  await insertJob(site.db, { batch_id: hanging, ...SUCCEEDED });
+  const unserved = await insertBatch(site.db);
+  await insertJob(site.db, { batch_id: unserved });
+  for (const [locale, translate] of [
+    ['en', en],
+    ['ja', ja],
+  ] as const) {
+    await site.open(page, `/batches?limit=100&locale=${locale}`);
+    const row = (id: string) => page.locator(`[data-batch="${id}"]`);
+    await expect(row(hanging)).toContainText(translate('stuck.short.never_completes'));
+    await expect(row(unserved)).toContainText(translate('stuck.short.no_process'));
+  }
+});

@@ -145,7 +145,8 @@ test('a retry completes a batch without open jobs and enqueues its callbacks', a
   });
   await insertJob(site.db, { batch_id: id, ...SUCCEEDED });
   await site.open(page, `/batches/${id}`);
-  await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();
+  await page.getByRole('button', { name: en('batch.menu') }).click();
+  await page.getByRole('menuitem', { name: en('actions.batch_retry.menu') }).click();
   await page
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.batch_retry.confirm') })

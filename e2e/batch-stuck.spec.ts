@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   DISCARDED,
   RUNNING,
@@ -8,6 +9,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { lockJob } from './support/worker';
@@ -41,12 +43,14 @@ test('explains a batch whose last open job was discarded in the dashboard', asyn
   await expect(page.locator('main')).toContainText(ja('stuck.never_completes'));
   await site.open(page, `/batches/${id}?locale=en`);
   await expect(page.locator('main')).toContainText(en('stuck.never_completes'));
-  await expect(page.getByRole('link', { name: en('stuck.check') })).toHaveAttribute(
-    'href',
-    new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`),
-  );
+  await expect(
+    page.getByRole('link', { name: en('attention.repairs.check_batches.menu') }),
+  ).toHaveAttribute('href', new RegExp(`/attention/repair\\?repair=check_batches&id=${id}$`));
 
-  await page.getByRole('link', { name: en('actions.batch_retry.menu') }).click();
+  // The check is the one primary action, so the retry is in the menu.
+  await expect(page.getByRole('link', { name: en('actions.batch_retry.menu') })).toHaveCount(0);
+  await page.getByRole('button', { name: en('batch.menu') }).click();
+  await page.getByRole('menuitem', { name: en('actions.batch_retry.menu') }).click();
   await page
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.batch_retry.confirm') })
@@ -65,7 +69,7 @@ test('explains a batch whose last open job was discarded in the dashboard', asyn
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.discard.confirm'), exact: true })
     .click();
-  await expect(member).toContainText(en('outcomes.done.discard'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
   expect((await readRow(site.db, 'good_job_batches', id)).jobs_finished_at).not.toBeNull();
   expect(await site.value('SELECT job_class FROM good_jobs WHERE batch_callback_id = $1', id)).toBe(
     'DoneJob',
@@ -114,17 +118,24 @@ test('explains a batch whose jobs are paused', async ({ page }) => {
       VALUES (now(), now(), 'pauses', '{"queues": ["held"], "job_classes": [], "labels": []}')`,
   );
   await site.open(page, `/batches/${id}`);
-  await expect(page.locator('main')).toContainText(en('stuck.paused', { count: 2, number: '2' }));
+  const pauses = en('stuck.pauses.queue', { name: 'held' });
+  const message = en('stuck.paused', { count: 2, number: '2', pauses });
+  await expect(page.locator('main')).toContainText(message);
+  await expect(
+    page.getByRole('link', { name: en('attention.repairs.unpause.menu') }),
+  ).toHaveAttribute('href', /\/attention\/repair\?repair=unpause&by=queue&name=held$/);
   await expect(page.locator('main').getByRole('link', { name: en('nav.pauses') })).toHaveAttribute(
     'href',
     /\/pauses$/,
   );
   await expect(page.locator('[data-job]').first()).toContainText(en('states.paused'));
-  await site.db.query(`DELETE FROM good_job_settings`);
-  await expect(page.locator('main')).not.toContainText(
-    en('stuck.paused', { count: 2, number: '2' }),
-    { timeout: 15_000 },
-  );
+  await page.getByRole('link', { name: en('attention.repairs.unpause.menu') }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en('attention.repairs.unpause.confirm') })
+    .click();
+  await expect(page.locator('main')).not.toContainText(message);
+  expect(await site.value(`SELECT value -> 'queues' FROM good_job_settings`)).toEqual([]);
 });
 
 test('reports a lost worker only for a job without a lock', async ({ page }) => {
@@ -141,6 +152,34 @@ test('reports a lost worker only for a job without a lock', async ({ page }) => 
     en('states.lostWorker'),
   );
   await unlock();
+});
+
+test('says that a batch is stalled whose jobs a dead worker has locked, and unlocks them', async ({
+  page,
+}) => {
+  const worker = await insertProcess(site.db);
+  const id = await insertBatch(site.db);
+  const job = await insertJob(site.db, {
+    batch_id: id,
+    ...RUNNING,
+    lock_type: 2,
+    locked_by_id: randomUUID(),
+    locked_at: new Date(Date.now() - 3_600_000).toISOString(),
+  });
+  await site.open(page, `/batches/${id}?locale=ja`);
+  await expect(page.locator('main')).toContainText(ja('batchStates.stalled'));
+  await expect(page.locator('main')).not.toContainText(ja('batchStates.running'));
+  await page.getByRole('link', { name: ja('attention.repairs.release_jobs.menu') }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: ja('attention.repairs.release_jobs.confirm') })
+    .click();
+  await expect(page.getByRole('status').filter({ hasText: '1' }).first()).toContainText(
+    ja('attention.repairs.release_jobs.done', { count: 1, number: '1' }),
+  );
+  expect((await readRow(site.db, 'good_jobs', job)).locked_by_id).toBeNull();
+  await expect(page.locator('main')).toContainText(ja('batchStates.running'));
+  await site.db.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
 });
 
 test("shows in the viewer's time zone when the next scheduled job is due", async ({

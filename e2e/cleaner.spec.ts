@@ -91,7 +91,7 @@ test('groups failures by class, error and frame, with counts that link to their 
   expect(jobIds.sort()).toEqual([...ids.deliver.slice(0, 5), ...ids.waiting].sort());
 
   await page.goBack();
-  await page.getByRole('link', { name: en('failures.ranges.7_days_ago') }).click();
+  await page.getByRole('link', { name: en('failures.ranges.7_days_ago'), exact: true }).click();
   await expect(page.locator('[data-failure]')).toHaveCount(3);
   await expect(
     page.locator('[data-failure]').filter({ hasText: '<b>Bold::Job</b>' }),
@@ -180,4 +180,24 @@ test('lists nothing for an invalid filter and shows it', { tag: '@any-path' }, a
   await site.open(page, '/cleaner?finished_since=yesterday&by=colour');
   await expect(page.getByRole('alert').filter({ hasText: 'yesterday' })).toBeVisible();
   await expect(page.locator('[data-failure]')).toHaveCount(0);
+});
+
+test('lists fifteen groups a page and keeps the filter on the next page', async ({ page }) => {
+  await site.db.query(
+    `INSERT INTO good_jobs (
+       id, active_job_id, created_at, updated_at, finished_at, error, error_event, job_class,
+       queue_name, serialized_params)
+     SELECT gen_random_uuid(), gen_random_uuid(), now(), now(), now(),
+            'Paged' || chr(64 + n) || 'Error: x', 1, 'PagedJob', 'default',
+            jsonb_build_object('job_class', 'PagedJob')
+       FROM generate_series(1, 20) n`,
+  );
+  await site.open(page, '/cleaner?job_class=PagedJob');
+  await expect(page.locator('[data-failure]')).toHaveCount(15);
+  await page.getByRole('link', { name: en('paging.next') }).click();
+  await expect(page.locator('[data-failure]')).toHaveCount(5);
+  await expect(page).toHaveURL(/job_class=PagedJob&page=2/);
+  await page.locator('[data-failure] h2 a').first().click();
+  await expect(page.locator('[data-sample]')).toHaveCount(1);
+  await expect(page).toHaveURL(/page=2/);
 });

@@ -1,4 +1,3 @@
-import type { Page } from 'playwright/test';
 import {
   DISCARDED,
   RUNNING,
@@ -8,6 +7,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
+import { jobPageLink, lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -15,8 +15,6 @@ const site = useSite('confirmations', { env: { GOOD_JOB_APP_NAME: '' } });
 
 const MISSING_ID = '00000000-0000-4000-8000-000000000000';
 const minutesAgo = (n: number) => new Date(Date.now() - n * 60_000).toISOString();
-const menuLink = (page: Page, name: string) =>
-  page.locator('#actions').getByRole('link', { name, exact: true });
 
 test.beforeEach(() =>
   site.db.query(
@@ -27,7 +25,7 @@ test.beforeEach(() =>
 test('confirms a reschedule into the past', async ({ page }) => {
   const id = await insertJob(site.db, { scheduled_at: '2033-01-01T00:00:00Z' });
   await site.open(page, `/jobs/${id}`);
-  await menuLink(page, en('actions.reschedule.menu')).click();
+  await (await jobPageLink(page, 'reschedule')).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel(en('actions.reschedule.at'), { exact: true }).check();
   await dialog.getByLabel(en('actions.reschedule.time', { zone: 'UTC' })).fill('2021-05-06T07:08');
@@ -38,7 +36,9 @@ test('confirms a reschedule into the past', async ({ page }) => {
   );
   expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2033-01-01T00:00:00');
   await confirm.click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.reschedule'));
+  await expect(lastToast(page)).toContainText(
+    en('outcomes.done.reschedule', { at: '2021-05-06 07:08:00 UTC' }),
+  );
   expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2021-05-06T07:08:00');
 });
 
@@ -80,7 +80,9 @@ test.describe('without JavaScript', () => {
     );
     expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2033-01-01T00:00:00');
     await confirm.click();
-    await expect(page.getByRole('status')).toContainText(en('outcomes.done.reschedule'));
+    await expect(page.getByRole('status')).toContainText(
+      en('outcomes.done.reschedule', { at: '2021-05-06 07:08:00 UTC' }),
+    );
     expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2021-05-06T07:08:00');
   });
 
@@ -88,7 +90,7 @@ test.describe('without JavaScript', () => {
     const worker = await insertProcess(site.db, { updated_at: minutesAgo(60) });
     const id = await insertJob(site.db, { ...RUNNING, locked_by_id: worker, lock_type: 1 });
     await page.goto(site.url(`/jobs/${id}`));
-    await page.getByRole('link', { name: en('attention.repairs.release_jobs.menu') }).click();
+    await page.getByRole('link', { name: en('waiting.release') }).click();
     await page.getByRole('button', { name: en('attention.repairs.release_jobs.confirm') }).click();
     await expect(page.locator('[data-repaired="release_jobs"]')).toBeVisible();
     expect(page.url()).toContain(`/jobs/${id}?`);
@@ -104,14 +106,16 @@ test('releases a job of a lost worker on its page', async ({ page }) => {
   await expect(page.getByRole('region', { name: en('job.executions') })).toContainText(
     en('executionStates.interrupted'),
   );
-  await page.getByRole('link', { name: en('attention.repairs.release_jobs.menu') }).click();
+  await page.getByRole('link', { name: en('waiting.release') }).click();
   await page
     .getByRole('dialog')
     .getByRole('button', { name: en('attention.repairs.release_jobs.confirm') })
     .click();
-  await expect(page.locator('[data-repaired="release_jobs"]')).toBeVisible();
+  await expect(lastToast(page)).toContainText(
+    en('attention.repairs.release_jobs.done', { count: 1, number: '1' }),
+  );
   expect((await readRow(site.db, 'good_jobs', id)).locked_by_id).toBeNull();
-  await expect(page.getByText(en('job.waitsForWorker'))).toBeVisible();
+  await expect(page.getByText(en('waiting.lostWorker'))).toBeVisible();
 });
 
 test('warns before an action that cannot have its full effect', async ({ page }) => {
@@ -119,7 +123,7 @@ test('warns before an action that cannot have its full effect', async ({ page })
   const warning = (name: 'callback_batch_missing' | 'callbacks_not_enqueued') =>
     page.getByRole('dialog').getByText(en(`actions.warnings.${name}`));
   await site.open(page, `/jobs/${callback}`);
-  await menuLink(page, en('actions.retry.menu')).click();
+  await (await jobPageLink(page, 'retry')).click();
   await expect(warning('callback_batch_missing')).toBeVisible();
   await page.goto(site.url(`/jobs/${callback}/retry`));
   await expect(page.getByText(en('actions.warnings.callback_batch_missing'))).toBeVisible();

@@ -151,7 +151,7 @@ for (const [name, options] of [
     try {
       await page.goto(site.url(`/jobs/${id}?locale=en`));
       await expect(page.locator('main')).toContainText(
-        name === 'READ_ONLY=1' ? en('banners.readOnly') : 'may not change good_jobs',
+        name === 'READ_ONLY=1' ? en('banners.readOnly') : 'can’t write to good_jobs',
       );
       await expect(page.getByRole('link', { name: en('actions.retry.menu') })).toHaveCount(0);
       await page.goto(site.url(`/jobs/${id}/retry?locale=en`));

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Page } from 'playwright/test';
 import { DISCARDED, RUNNING, insertBatch, insertExecution, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { lastToast } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -146,7 +147,7 @@ test('refuses a retry of a job with parameters of a wrong type', async ({ page }
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
     .click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.refused.params_of_wrong_type'));
+  await expect(lastToast(page)).toContainText(en('outcomes.refused.params_of_wrong_type'));
   await expectHarmless(page);
 });
 
@@ -158,6 +159,10 @@ test('shows and preserves numbers and keys verbatim', async ({ page }) => {
     );
   const before = await storedArguments();
   await site.open(page, `/jobs/${NUMBERS}?raw=1`);
+  const tree = page.locator('[data-tree]');
+  for (const part of ['12345678901234567890', '1.10', '-0.0', '"\\u202eabc"', '__proto__'])
+    await expect(tree).toContainText(part);
+  await page.getByText(en('job.argumentsJson'), { exact: true }).click();
   for (const block of [
     page.locator('#raw pre'),
     page.locator('section[aria-labelledby="arguments"] pre'),
@@ -180,7 +185,7 @@ test('shows and preserves numbers and keys verbatim', async ({ page }) => {
     .getByRole('dialog')
     .getByRole('button', { name: en('actions.retry.confirm'), exact: true })
     .click();
-  await expect(page.getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
   expect(await storedArguments()).toBe(before);
 });
 

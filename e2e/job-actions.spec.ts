@@ -10,7 +10,7 @@ import {
   readRow,
 } from '../test/harness/rows';
 import { en } from './support/messages';
-import { runAction, openActionDialog, rowOf } from './support/row-actions';
+import { runAction, lastToast, openActionDialog, rowOf } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 import { lockJob } from './support/worker';
@@ -37,7 +37,7 @@ test('retries a job', async ({ page }) => {
   for (const text of ['MailJob', id, en('actions.retry.effect')])
     await expect(dialog).toContainText(text);
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-  await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.done.retry'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
   await expect(rowOf(page, id)).toContainText(en('states.queued'));
   expect(await readRow(site.db, 'good_jobs', id)).toMatchObject({
     finished_at: null,
@@ -56,13 +56,14 @@ test('discards a job only after confirmation', async ({ page }) => {
   await expect(dialog).toHaveCount(0);
   expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
   await runAction(page, id, 'discard');
-  // The job is no longer in this list, so the outcome names its id.
-  await expect(page.getByRole('status').filter({ hasText: id })).toContainText(
-    en('outcomes.done.discard'),
+  await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
+  await expect(lastToast(page).getByRole('link')).toHaveAttribute(
+    'href',
+    new URL(site.url(`/jobs/${id}`)).pathname,
   );
   await expect(rowOf(page, id)).toHaveCount(0);
   // The focused menu was removed with its row, so the outcome has the focus.
-  await expect(page.locator(':focus')).toContainText(id);
+  await expect(page.locator(':focus')).toContainText(en('outcomes.done.discard'));
   expect(await readRow(site.db, 'good_jobs', id)).toMatchObject({
     error: 'GoodJob::Job::DiscardJobError: Discarded through dashboard',
     error_event: 5,
@@ -77,11 +78,11 @@ test(
     const unlock = await lockJob(site, id);
     await site.open(page, '/jobs');
     await runAction(page, id, 'discard');
-    await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.locked'));
+    await expect(lastToast(page)).toContainText(en('outcomes.locked'));
     expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
     expect(await auditCounts(id)).toEqual({ locked: 1 });
     await runAction(page, id, 'force_discard');
-    await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.done.force_discard'));
+    await expect(lastToast(page)).toContainText(en('outcomes.done.force_discard'));
     expect((await readRow(site.db, 'good_jobs', id)).error).toBe(
       'GoodJob::Job::DiscardJobError: Force discarded through dashboard',
     );
@@ -102,7 +103,7 @@ test(
     });
     await site.open(page, '/jobs');
     await runAction(page, id, 'discard');
-    await expect(rowOf(page, id).getByRole('status')).toContainText(process);
+    await expect(lastToast(page)).toContainText(process);
     expect((await readRow(site.db, 'good_jobs', id)).finished_at).toBeNull();
   },
 );
@@ -111,7 +112,7 @@ test('reschedules a job to now', async ({ page }) => {
   const id = await insertJob(site.db, { scheduled_at: later() });
   await site.open(page, '/jobs');
   await runAction(page, id, 'reschedule');
-  await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.done.reschedule'));
+  await expect(lastToast(page)).toContainText(en('outcomes.done.reschedule_now'));
   await expect(rowOf(page, id)).toContainText(en('states.queued'));
   expect(
     await site.value<boolean>(
@@ -140,7 +141,9 @@ test(
     await dialog
       .getByRole('button', { name: en('actions.reschedule.confirm'), exact: true })
       .click();
-    await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.done.reschedule'));
+    await expect(lastToast(page)).toContainText(
+      en('outcomes.done.reschedule', { at: '2031-05-06 07:08:00 JST' }),
+    );
     await expect(rowOf(page, id)).toContainText(en('states.scheduled'));
     expect((await readRow(site.db, 'good_jobs', id)).scheduled_at).toBe('2031-05-05T22:08:00');
     await site.open(page, `/jobs/${id}`);
@@ -166,9 +169,8 @@ test('destroys a job with its executions', async ({ page }) => {
   await insertExecution(site.db, id);
   await site.open(page, '/jobs');
   await runAction(page, id, 'destroy');
-  await expect(page.getByRole('status').filter({ hasText: id })).toContainText(
-    en('outcomes.done.destroy'),
-  );
+  await expect(lastToast(page)).toContainText(en('outcomes.done.destroy'));
+  await expect(lastToast(page).getByRole('link')).toHaveCount(0);
   await expect(rowOf(page, id)).toHaveCount(0);
   expect(
     await site.value(
@@ -190,16 +192,14 @@ test(
     await site.open(page, '/jobs');
     await site.db.query('DELETE FROM good_jobs WHERE id = $1', [deleted]);
     await runAction(page, deleted, 'discard');
-    await expect(page.getByRole('status').filter({ hasText: deleted })).toContainText(
-      en('outcomes.missing'),
-    );
+    await expect(lastToast(page)).toContainText(en('outcomes.missing'));
     const dialog = await openActionDialog(page, changed, 'discard');
     await site.db.query(
       'UPDATE good_jobs SET finished_at = now(), performed_at = now() WHERE id = $1',
       [changed],
     );
     await dialog.getByRole('button', { name: en('actions.discard.confirm'), exact: true }).click();
-    await expect(rowOf(page, changed).getByRole('status')).toHaveText(en('outcomes.conflict'));
+    await expect(lastToast(page)).toContainText(en('outcomes.conflict'));
     expect(await readRow(site.db, 'good_jobs', changed)).toMatchObject({
       error: null,
       error_event: null,
@@ -214,9 +214,7 @@ test(
     const id = await insertJob(site.db, { ...DISCARDED, serialized_params: '{"arguments": []}' });
     await site.open(page, '/jobs');
     await runAction(page, id, 'retry');
-    await expect(rowOf(page, id).getByRole('status')).toHaveText(
-      en('outcomes.refused.params_without_job_class'),
-    );
+    await expect(lastToast(page)).toContainText(en('outcomes.refused.params_without_job_class'));
   },
 );
 
@@ -233,7 +231,7 @@ test(
     const id = await insertJob(site.db, { batch_id: batch });
     await site.open(page, '/jobs');
     await runAction(page, id, 'discard');
-    await expect(rowOf(page, id).getByRole('status')).toHaveText(en('outcomes.done.discard'));
+    await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
     const after = await readRow(site.db, 'good_job_batches', batch);
     expect(after.discarded_at).not.toBeNull();
     expect(after.jobs_finished_at).not.toBeNull();

@@ -6,8 +6,9 @@ import {
   insertJob,
   serializedParams,
 } from '../test/harness/rows';
+import { openDisplaySettings, openZones } from './support/frame';
 import { MESSAGES, en, ja } from './support/messages';
-import { useSite } from './support/site';
+import { startSite, useSite } from './support/site';
 import { expect, test } from './support/test';
 
 const BATCH = 'c0ffee00-0000-4000-8000-00000000000b';
@@ -94,34 +95,35 @@ test('the language switch keeps the URL and is remembered', async ({ page }) => 
   expect(page.url()).toBe(site.url('/jobs?state=discarded'));
 });
 
-test('remembers and marks the chosen theme and time zone', async ({ page }) => {
+const details = (page: Page) => page.getByRole('region', { name: en('job.details') });
+const choice = (page: Page, name: string) => page.getByRole('link', { name, exact: true });
+
+test('remembers and marks the chosen theme, row height and time zone', async ({ page }) => {
   await site.open(page, `/jobs/${JOB}`);
-  const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
   const background = () =>
     page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
-  await settings.click();
-  await page.getByRole('link', { name: en('prefs.themes.dark') }).click();
+  await openDisplaySettings(page);
+  await choice(page, en('prefs.themes.dark')).click();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   expect(await background()).not.toBe(light);
-  await settings.click();
-  await expect(page.getByRole('link', { name: en('prefs.themes.dark') })).toHaveAttribute(
-    'aria-current',
-    'true',
-  );
+  await expect(choice(page, en('prefs.themes.dark'))).toHaveAttribute('aria-current', 'true');
+  await choice(page, en('prefs.densities.compact')).click();
+  await expect(page.locator('html')).toHaveAttribute('data-density', 'compact');
+  await page.keyboard.press('Escape');
 
-  await expect(page.getByRole('region', { name: en('job.details') })).toContainText(
-    '2026-11-20 10:00:00 UTC',
-  );
-  await page.getByRole('link', { name: 'JST' }).click();
-  await expect(page.getByRole('region', { name: en('job.details') })).toContainText(
-    '2026-11-20 19:00:00 JST',
-  );
+  await expect(details(page)).toContainText('2026-11-20 10:00:00 UTC');
+  await openZones(page);
+  await choice(page, 'JST – Asia/Tokyo').click();
+  await expect(details(page)).toContainText('2026-11-20 19:00:00 JST');
+  await openZones(page);
+  await expect(choice(page, 'JST – Asia/Tokyo')).toHaveAttribute('aria-current', 'true');
   await site.open(page, `/jobs/${JOB}?locale=ja`);
   await expect(page.getByRole('region', { name: ja('job.details') })).toContainText(
     '2026/11/20 19:00:00 JST',
   );
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await expect(page.locator('html')).toHaveAttribute('data-density', 'compact');
 });
 
 test(
@@ -129,13 +131,15 @@ test(
   { tag: '@any-path' },
   async ({ page }) => {
     await site.open(page, '/jobs');
-    const settings = page.locator(`header summary[aria-label="${en('prefs.label')}"]`);
-    const panel = page.getByRole('link', { name: en('prefs.themes.dark') });
-    await settings.click();
+    const panel = choice(page, en('prefs.themes.dark'));
+    const settings = await openDisplaySettings(page);
     await expect(panel).toBeVisible();
     await page.keyboard.press('Escape');
     await expect(panel).toBeHidden();
     await expect(settings).toBeFocused();
+    await settings.click();
+    await settings.click();
+    await expect(panel, 'a click on the button of an open panel closes it').toBeHidden();
     await settings.click();
     await page.locator('main').click({ position: { x: 5, y: 5 } });
     await expect(panel).toBeHidden();
@@ -144,16 +148,49 @@ test(
 
 test.describe('in another zone', () => {
   test.use({ timezoneId: 'America/New_York' });
-  test('offers the time zone of the browser', { tag: '@any-path' }, async ({ page }) => {
-    await site.open(page, `/jobs/${JOB}`);
-    await page.locator(`header summary[aria-label="${en('prefs.label')}"]`).click();
-    await page
-      .getByRole('link', { name: en('prefs.browserZone', { zone: 'America/New_York' }) })
-      .click();
-    await expect(page.getByRole('region', { name: en('job.details') })).toContainText(
-      '2026-11-20 05:00:00 EST',
-    );
-  });
+
+  test(
+    'uses the time zone of the browser from the second page on',
+    { tag: '@any-path' },
+    async ({ page }) => {
+      await site.open(page, `/jobs?state=discarded`);
+      await expect(page.locator('.sidebar')).toContainText('UTC');
+      await page.locator(`[data-job="${JOB}"] a[href$="${JOB}"]`).first().click();
+      await expect(details(page)).toContainText('2026-11-20 05:00:00 EST');
+      await expect(page.locator('.sidebar')).toContainText('EST');
+      await page.reload();
+      await expect(details(page)).toContainText('2026-11-20 05:00:00 EST');
+    },
+  );
+
+  test(
+    'prefers the chosen time zone to the one of the browser until it is automatic again',
+    { tag: '@any-path' },
+    async ({ page }) => {
+      await site.open(page, `/jobs/${JOB}?_time_zone=Asia/Tokyo`);
+      await expect(details(page)).toContainText('2026-11-20 19:00:00 JST');
+      await openZones(page);
+      await choice(page, en('prefs.automaticZone')).click();
+      await expect(details(page)).toContainText('2026-11-20 05:00:00 EST');
+      await openZones(page);
+      await choice(page, en('prefs.browserZone', { zone: 'EST – America/New_York' })).click();
+      await expect(details(page)).toContainText('2026-11-20 05:00:00 EST');
+    },
+  );
+
+  test(
+    'prefers TIME_ZONE to the time zone of the browser',
+    { tag: '@any-path' },
+    async ({ page, basePath }) => {
+      const fixed = await startSite('fixed zone', basePath, { env: { TIME_ZONE: 'Asia/Tokyo' } });
+      const id = await insertJob(fixed.db, { created_at: at });
+      for (let n = 0; n < 2; n += 1) {
+        await fixed.open(page, `/jobs/${id}`);
+        await expect(details(page)).toContainText('2026-11-20 19:00:00 JST');
+      }
+      await fixed.stop();
+    },
+  );
 });
 
 /** All English texts with words, without those that are the same in Japanese. */
@@ -245,7 +282,7 @@ test(
     );
     await site.open(page, `/batches/${id}?locale=ja`);
     await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText(
-      '1万2,345件中1万2,345件終了',
+      '12,345件中12,345件終了',
     );
     await expect(page.getByRole('region', { name: ja('batch.status') })).toContainText(
       ja('duration.h', { h: 3, min: 25 }),

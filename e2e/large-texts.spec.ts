@@ -1,6 +1,6 @@
 import { DISCARDED, insertBatch, insertJob, serializedParams } from '../test/harness/rows';
 import { en, ja } from './support/messages';
-import { openActionDialog } from './support/row-actions';
+import { lastToast, openActionDialog } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -41,9 +41,7 @@ test('failures, batches, pauses and the audit log mark texts that are too large'
   await site.open(page, '/jobs');
   const dialog = await openActionDialog(page, job, 'retry');
   await dialog.getByRole('button', { name: en('actions.retry.confirm'), exact: true }).click();
-  await expect(page.locator(`[data-job="${job}"]`).getByRole('status')).toHaveText(
-    en('outcomes.done.retry'),
-  );
+  await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
   await site.db.query(
     'UPDATE good_jobs SET finished_at = now(), performed_at = now() WHERE id = $1',
     [job],

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright/test';
-import { DISCARDED, SUCCEEDED, insertJob } from '../test/harness/rows';
+import { DISCARDED, SUCCEEDED, insertBatch, insertJob } from '../test/harness/rows';
+import { chooseInterval } from './support/frame';
 import { en, ja } from './support/messages';
 import { visibleIds } from './support/paging';
 import { useSite } from './support/site';
@@ -23,11 +24,7 @@ const tab = (page: Page, state: 'discarded' | 'queued' | 'all') =>
     .getByRole('link', { name: en(`states.${state}`) });
 const bar = (page: Page) => page.getByRole('region', { name: en('bulk.bar') });
 
-async function stopPolling(page: Page): Promise<void> {
-  await page
-    .getByRole('combobox', { name: en('polling.label') })
-    .selectOption(en('polling.offOption'));
-}
+const stopPolling = (page: Page) => chooseInterval(page, en('polling.offOption'));
 
 async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Promise<void> {
   await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
@@ -38,17 +35,21 @@ async function actOnRow(page: Page, id: string, action: 'retry' | 'discard'): Pr
     .click();
 }
 
-async function retryAll(page: Page, count: number): Promise<void> {
-  await bar(page)
-    .getByRole('button', { name: en('actions.retry.menu') })
+/** Retries all rows of the page. */
+async function retryAll(page: Page, count: number, translate = en): Promise<void> {
+  await page.getByRole('checkbox', { name: translate('jobs.selectAll') }).check();
+  await page
+    .getByRole('region', { name: translate('bulk.bar') })
+    .getByRole('button', { name: translate('actions.retry.menu') })
     .click();
+  const number = translate('bulk.exact', { number: String(count) });
   await page
     .getByRole('dialog')
-    .getByRole('button', { name: en('bulk.confirms.retry', { count, number: String(count) }) })
+    .getByRole('button', { name: translate('bulk.confirms.retry', { count, number }) })
     .click();
 }
 
-test('updates tabs, counts, badges and rows after an action without polling', async ({ page }) => {
+test('updates tabs, counts and rows after an action without polling', async ({ page }) => {
   const first = await insertJob(site.db, DISCARDED);
   const second = await insertJob(site.db, DISCARDED);
   const third = await insertJob(site.db, DISCARDED);
@@ -59,23 +60,34 @@ test('updates tabs, counts, badges and rows after an action without polling', as
   await expect.poll(() => visibleIds(page, 'job')).not.toContain(first);
   await expect(tab(page, 'discarded')).toContainText('2');
   await expect(tab(page, 'queued')).toContainText('1');
-  await expect(badge(page, 'cleaner')).toContainText('2');
   await expect(page.locator('main')).toContainText(
     en('counts.jobs.exact', { count: 2, number: '2' }),
   );
   await actOnRow(page, second, 'retry');
   await expect(tab(page, 'discarded')).toContainText('1');
   await expect(tab(page, 'queued')).toContainText('2');
-  await expect(badge(page, 'cleaner')).toContainText('1');
   expect(await visibleIds(page, 'job')).toEqual([third]);
 });
 
+test('a pause updates the badge of the queues without polling', async ({ page }) => {
+  await site.open(page, '/pauses');
+  await stopPolling(page);
+  await page.getByRole('combobox', { name: en('pauses.name') }).fill('mailers');
+  await page.getByRole('button', { name: en('pauses.pause.menu'), exact: true }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: en('pauses.pause.confirm'), exact: true })
+    .click();
+  await expect(badge(page, 'queues')).toContainText('1');
+});
+
 test('polling updates the counts of the navigation', async ({ page }) => {
-  await insertJob(site.db, DISCARDED);
+  const openBatch = { enqueued_at: new Date().toISOString() };
+  await insertBatch(site.db, openBatch);
   await site.open(page, '/batches');
-  await expect(badge(page, 'cleaner')).toContainText('1', { timeout: 30_000 });
-  for (let n = 0; n < 4; n += 1) await insertJob(site.db, DISCARDED);
-  await expect(badge(page, 'cleaner')).toContainText('5', { timeout: 30_000 });
+  await expect(badge(page, 'batches')).toContainText('1', { timeout: 30_000 });
+  for (let n = 0; n < 4; n += 1) await insertBatch(site.db, openBatch);
+  await expect(badge(page, 'batches')).toContainText('5', { timeout: 30_000 });
 });
 
 test('a list emptied by a bulk retry has no buttons and a dismissible outcome', async ({
@@ -92,13 +104,7 @@ test('a list emptied by a bulk retry has no buttons and a dismissible outcome', 
           SET finished_at = now(), performed_at = now(), updated_at = now() - interval '1 s'`,
       );
       await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=ja`);
-      await page.getByRole('button', { name: ja('actions.retry.menu') }).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', {
-          name: ja('bulk.confirms.retry', { count: 3, number: ja('bulk.exact', { number: '3' }) }),
-        })
-        .click();
+      await retryAll(page, 3, ja);
     } else {
       await site.open(page, `/jobs?state=discarded&q=class:TestJob&locale=en`);
       await retryAll(page, 3);
@@ -121,39 +127,42 @@ test('deselects a row that is no longer in the list', async ({ page }) => {
   await site.open(page, '/jobs?state=discarded');
   for (const id of [first, second])
     await page.getByRole('checkbox', { name: en('jobs.select', { id }) }).click();
-  await expect(bar(page)).toContainText(en('bulk.selected', { count: 2, number: '2' }));
+  await expect(bar(page)).toContainText(en('jobs.selected', { count: 2, number: '2' }));
   await actOnRow(page, first, 'retry');
-  await expect(bar(page)).toContainText(en('bulk.selected', { count: 1, number: '1' }));
+  await expect(bar(page)).toContainText(en('jobs.selected', { count: 1, number: '1' }));
   expect(await visibleIds(page, 'job')).toEqual([second]);
 });
 
-test('a new outcome replaces the previous one and can be dismissed', async ({ page }) => {
+test('a new outcome replaces an outdated one and can be dismissed', async ({ page }) => {
   const first = await insertJob(site.db, DISCARDED);
   const second = await insertJob(site.db, DISCARDED);
+  const toasts = page.locator('[data-toast]');
   await site.open(page, '/jobs?did=destroy&outcome=done');
   await expect(page.locator('main')).toContainText(en('outcomes.done.destroy'));
   await actOnRow(page, first, 'retry');
-  await expect(page.locator('main')).toContainText(en('outcomes.done.retry'));
+  await expect(toasts).toContainText(en('outcomes.done.retry'));
   await expect(page.locator('main')).not.toContainText(en('outcomes.done.destroy'));
   expect(new URL(page.url()).search).toBe('');
+  // The toast of the same job is replaced, that of another job stays.
   await actOnRow(page, first, 'discard');
-  await expect(page.locator(`[data-job="${first}"]`)).toContainText(en('outcomes.done.discard'));
-  await expect(page.locator('main')).not.toContainText(en('outcomes.done.retry'));
-  // A bulk action on both rows outdates the outcome of the row.
+  await expect(toasts).toHaveCount(1);
+  await expect(toasts).toContainText(en('outcomes.done.discard'));
   await retryAll(page, 2);
   await expect(page.locator('[data-outcome="done"]')).toContainText('2');
   await expect(bar(page)).toContainText(en('bulk.states.finished'));
-  await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
   await actOnRow(page, second, 'discard');
   await expect(page.locator('[data-outcome="done"]')).toHaveCount(0);
-  await page.getByRole('button', { name: en('common.dismiss') }).click();
-  await expect(page.locator('main')).not.toContainText(en('outcomes.done.discard'));
+  await expect(toasts.last()).toContainText(en('outcomes.done.discard'));
+  const ofSecond = toasts.filter({ has: page.locator(`a[href$="/jobs/${second}"]`) });
+  await ofSecond.getByRole('button', { name: en('common.dismiss') }).click();
+  await expect(ofSecond).toHaveCount(0);
 });
 
 test('the bulk preview separates jobs to delete from skipped ones', async ({ page }) => {
   for (const shape of [SUCCEEDED, SUCCEEDED, DISCARDED, {}, {}, {}])
     await insertJob(site.db, shape);
   await site.open(page, '/jobs');
+  await page.getByRole('checkbox', { name: en('jobs.selectAll') }).check();
   await bar(page)
     .getByRole('button', { name: en('actions.destroy.menu') })
     .click();

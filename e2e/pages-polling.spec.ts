@@ -2,14 +2,13 @@ import type { Page } from 'playwright/test';
 import { insertJobs } from '../test/harness/many-rows';
 import { DISCARDED, insertExecution, insertJob } from '../test/harness/rows';
 import { en } from './support/messages';
+import { jobPageLink } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
 const site = useSite('pages polling', { env: { GOOD_JOB_APP_NAME: '' } });
 const minutesAgo = (n: number) => new Date(Date.now() - n * 60_000).toISOString();
 const liveMark = (page: Page) => page.locator('[data-polling]');
-const menuLink = (page: Page, name: string) =>
-  page.locator('#actions').getByRole('link', { name, exact: true });
 
 test.beforeEach(() =>
   site.db.query(
@@ -26,7 +25,7 @@ test.describe('polling', () => {
     await site.db.query('UPDATE good_jobs SET finished_at = now() WHERE id = $1', [id]);
     await insertExecution(site.db, id, { finished_at: minutesAgo(0) });
     await page.clock.runFor(6_000);
-    await expect(page.locator('h1 + span')).toHaveText(en('states.succeeded'));
+    await expect(page.locator('[data-state]')).toHaveText(en('states.succeeded'));
     await expect(page.getByRole('region', { name: en('job.executions') })).toContainText(
       en('executionStates.succeeded'),
     );
@@ -81,7 +80,7 @@ test.describe('polling', () => {
     await page.getByRole('checkbox', { name: en('jobs.select', { id }) }).uncheck();
     await expect(liveMark(page)).toHaveAttribute('data-polling', 'on');
     await site.open(page, `/jobs/${id}`);
-    await menuLink(page, en('actions.discard.menu')).click();
+    await (await jobPageLink(page, 'discard')).click();
     await expect(liveMark(page)).toHaveAttribute('data-polling', 'paused');
     await page.keyboard.press('Escape');
     await expect(liveMark(page)).toHaveAttribute('data-polling', 'on');

@@ -1,6 +1,6 @@
 import type { Locator, Page } from 'playwright/test';
 import { SUCCEEDED, insertJob } from '../test/harness/rows';
-import { en } from './support/messages';
+import { en, ja } from './support/messages';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -17,11 +17,14 @@ const pauses = () =>
 const pauseRow = (page: Page, kind: string, name: string): Locator =>
   page.locator(`[data-pause=${JSON.stringify(`${kind} ${name}`)}]`);
 
+const unpauseName = (name: string) => `${en('pauses.unpause.menu')} ${name}`;
+
 async function addPause(
   page: Page,
   kind: 'queue' | 'job_class' | 'label',
   name: string,
 ): Promise<void> {
+  if (!page.url().includes('/pauses')) await site.open(page, '/pauses');
   const form = page.getByRole('form', { name: en('pauses.add') });
   await form.getByLabel(en('pauses.kind')).selectOption({ label: en(`pauses.kinds.${kind}`) });
   await form.getByLabel(en('pauses.name')).fill(name);
@@ -47,12 +50,12 @@ test('pauses queues, classes and labels, lists their waiting jobs, and resumes o
     job_classes: ['MailJob'],
     labels: [LABEL],
   });
-  await expect(pauseRow(page, 'queue', 'mailers')).toContainText('2 jobs wait');
+  await expect(pauseRow(page, 'queue', 'mailers')).toContainText('2 jobs waiting');
   await expect(page.getByRole('region', { name: en('pauses.kinds.label') })).toContainText(
-    'One job waits',
+    '1 job waiting',
   );
 
-  await page.getByRole('link', { name: en('pauses.unpause.menuOf', { name: LABEL }) }).click();
+  await page.getByRole('button', { name: unpauseName(LABEL) }).click();
   await page
     .getByRole('dialog', { name: en('pauses.unpause.title.label') })
     .getByRole('button', { name: en('pauses.unpause.confirm') })
@@ -73,7 +76,7 @@ test('pauses queues, classes and labels, lists their waiting jobs, and resumes o
 
 test('the waiting count of a pause links to its jobs', async ({ page }) => {
   await site.open(page, '/pauses');
-  await pauseRow(page, 'queue', 'mailers').getByRole('link', { name: '2 jobs wait' }).click();
+  await pauseRow(page, 'queue', 'mailers').getByRole('link', { name: '2 jobs waiting' }).click();
   await page.waitForURL(/\/jobs\?queue_name=mailers/);
   await expect(page.locator('[data-job]')).toHaveCount(2);
 });
@@ -109,20 +112,106 @@ test(
   },
 );
 
+test('names who paused a queue, why, and when it unpauses automatically', async ({ page }) => {
+  await site.open(page, '/pauses');
+  const form = page.getByRole('form', { name: en('pauses.add') });
+  await form.getByLabel(en('pauses.name')).fill('mailers');
+  await form.getByRole('button', { name: en('pauses.pause.menu') }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.locator('[data-affects=waiting]')).toContainText('2');
+  await expect(dialog.locator('[data-affects=running]')).toContainText('0');
+  await dialog.getByRole('radio', { name: /^In 30 minutes/ }).check();
+  await dialog.getByRole('textbox').fill('the mail server is down');
+  await dialog.getByRole('button', { name: en('pauses.pause.confirm') }).click();
+  const row = pauseRow(page, 'queue', 'mailers');
+  await expect(row).toContainText('Paused by local');
+  await expect(row).toContainText('the mail server is down');
+  await expect(row.locator('[data-pause-end]')).toBeVisible();
+  const minutes = await site.value<number>(
+    `SELECT round(extract(epoch FROM ends_at - clock_timestamp()) / 60)::int
+       FROM good_job_console.pause_ends`,
+  );
+  expect(minutes).toBe(30);
+});
+
+test('the server unpauses when the end has come', async ({ page }) => {
+  await addPause(page, 'label', 'timed');
+  await site.db.query(
+    `INSERT INTO good_job_console.pause_ends (kind, name, ends_at, setting_version, viewer)
+     SELECT 'label', 'timed', clock_timestamp() + interval '1 second',
+            to_char(s.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'anna'
+       FROM good_job_settings s
+      WHERE s.key = 'pauses'`,
+  );
+  await expect(pauseRow(page, 'label', 'timed')).toBeHidden({ timeout: 30_000 });
+  await site.open(page, '/audit?target=timed');
+  await expect(page.locator('[data-audit]').first()).toContainText(
+    en('audit.actions.pause.expire'),
+  );
+});
+
+test('undoes a pause from its toast, and records the undo', async ({ page }) => {
+  await addPause(page, 'label', 'mistake');
+  await page
+    .locator('[data-toast]')
+    .getByRole('button', { name: en('pauses.undo.menu') })
+    .click();
+  await expect(page.getByText(en('pauses.undo.done', { name: 'mistake' }))).toBeVisible();
+  expect((await pauses()).labels).not.toContain('mistake');
+  expect(
+    await site.value<string>(
+      `SELECT action FROM good_job_console.audit_events ORDER BY id DESC LIMIT 1`,
+    ),
+  ).toBe('pause.undo');
+});
+
+test('does not undo a pause after another change of the pauses', async ({ page }) => {
+  await addPause(page, 'label', 'changed');
+  await site.db.query(
+    `UPDATE good_job_settings SET updated_at = clock_timestamp() WHERE key = 'pauses'`,
+  );
+  await page
+    .locator('[data-toast]')
+    .getByRole('button', { name: en('pauses.undo.menu') })
+    .click();
+  await expect(page.getByText(en('pauses.undo.conflict'))).toBeVisible();
+  expect((await pauses()).labels).toContain('changed');
+});
+
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
+
+  test('pauses until tomorrow morning in the zone of the reader', async ({ page, context }) => {
+    const { hostname } = new URL(site.url('/pauses'));
+    await context.addCookies([
+      { name: 'gjc_time_zone', value: 'Asia/Tokyo', domain: hostname, path: '/' },
+    ]);
+    await page.goto(site.url('/pauses?locale=ja'));
+    await page.getByLabel(ja('pauses.name')).fill('morning');
+    await page.getByRole('button', { name: ja('pauses.pause.menu'), exact: true }).click();
+    await page.getByRole('radio', { name: /^明日 9:00/ }).check();
+    await page.getByRole('button', { name: ja('pauses.pause.confirm') }).click();
+    await expect(pauseRow(page, 'queue', 'morning')).toContainText('9:00に自動解除');
+    expect(
+      await site.value<string>(
+        `SELECT to_char(ends_at AT TIME ZONE 'Asia/Tokyo', 'HH24:MI')
+           FROM good_job_console.pause_ends
+          WHERE name = 'morning'`,
+      ),
+    ).toBe('09:00');
+  });
 
   test('pauses and unpauses through confirmation pages without JavaScript', async ({ page }) => {
     await page.goto(site.url('/pauses'));
     await page.getByLabel(en('pauses.name')).fill('low');
-    await page.getByRole('button', { name: en('pauses.pause.menu') }).click();
+    await page.getByRole('button', { name: en('pauses.pause.menu'), exact: true }).click();
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(
       en('pauses.pause.title.queue'),
     );
     await page.getByRole('button', { name: en('pauses.pause.confirm') }).click();
     await expect(page.getByText(en('pauses.pause.done', { name: 'low' }))).toBeVisible();
     expect((await pauses()).queues).toContain('low');
-    await page.getByRole('link', { name: en('pauses.unpause.menuOf', { name: 'low' }) }).click();
+    await page.getByRole('button', { name: unpauseName('low') }).click();
     await page.getByRole('button', { name: en('pauses.unpause.confirm') }).click();
     expect((await pauses()).queues).not.toContain('low');
   });

@@ -1,6 +1,7 @@
 import type { Page, Request } from 'playwright/test';
 import { insertJob } from '../test/harness/rows';
 import { findAxeViolations } from './support/axe';
+import { chooseInterval, intervalSelect } from './support/frame';
 import { en } from './support/messages';
 import { visibleIds } from './support/paging';
 import { startSite, useSite } from './support/site';
@@ -14,7 +15,6 @@ const site = useSite('polling', {
 });
 test.beforeEach(() => site.db.query(`DELETE FROM good_jobs WHERE created_at > '2026-01-02'`));
 
-const intervalSelect = (page: Page) => page.getByRole('combobox', { name: en('polling.label') });
 const newRowsButton = (page: Page, number: string) =>
   page.getByRole('button', { name: en('polling.newRows', { number }) });
 
@@ -102,13 +102,13 @@ test('remembers the polling interval of the viewer', async ({ page }) => {
   await page.clock.install();
   await site.open(page, '/jobs');
   await expect(intervalSelect(page)).toHaveValue('5');
-  await intervalSelect(page).selectOption(en('polling.seconds', { seconds: 30 }));
+  await chooseInterval(page, en('polling.seconds', { seconds: 30 }));
   const pollsIn = await trackPolls(page);
   expect(await pollsIn(20_000)).toEqual([]);
   await expect.poll(async () => (await pollsIn(15_000)).length).toBeGreaterThan(0);
   await site.open(page, '/batches');
   await expect(intervalSelect(page)).toHaveValue('30');
-  await intervalSelect(page).selectOption(en('polling.offOption'));
+  await chooseInterval(page, en('polling.offOption'));
   await site.open(page, '/jobs');
   await expect(intervalSelect(page)).toHaveValue('0');
   await waitForEarlierRequests(page);

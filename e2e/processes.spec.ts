@@ -221,7 +221,7 @@ test('shows processes and their raw state without JavaScript', async ({ browser 
   await page.goto(site.url('/processes'));
   await expect(page.locator('[data-process]')).toHaveCount(4);
   await expect(card(page, LIVE)).toContainText('スケジューラー');
-  await card(page, LIVE).getByRole('link', { name: '生の報告内容を表示' }).click();
+  await card(page, LIVE).getByRole('link', { name: '状態の JSON を表示' }).click();
   await expect(card(page, LIVE).locator('pre')).toContainText('"pid": 14523');
   await context.close();
 });

@@ -121,10 +121,13 @@ const ENDPOINTS = [
   '/api/jobs/completion?text=cron:',
   '/api/jobs/completion?text=args.0.',
   '/api/jobs/completion?text=class:',
+  '/api/palette?text=se',
   '/api/batches',
   `/api/batches/${BATCH}/jobs`,
   `/api/batches/${BATCH}/callback-jobs`,
   `/api/batches/${BATCH}/status`,
+  `/api/batches/${BATCH}/timeline`,
+  '/api/batches?q=Leaky',
 ];
 
 httpTest(
@@ -162,6 +165,7 @@ httpTest(
         '/api/jobs?include=counts,chart&',
         '/api/jobs/export?format=csv&',
         `/api/batches/${BATCH}/jobs?`,
+        '/api/batches?',
       ]) {
         const response = await request.get(site.url(`${endpoint}${new URLSearchParams({ q })}`));
         responses.push(`${response.status()} ${(await response.text()).replaceAll(part, '…')}`);

@@ -1,5 +1,6 @@
 import { insertBatch, insertJob } from '../test/harness/rows';
 import { en, ja } from './support/messages';
+import { jobPageLink, lastToast } from './support/row-actions';
 import { type SiteOptions, startSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -121,12 +122,12 @@ test('supports another schema and timestamptz columns', async ({ page, basePath 
     });
     await site.open(page, `/jobs/${id}?locale=en&raw=1`);
     await expect(page.locator('main')).toContainText('2026-11-20 10:00:00 UTC');
-    await page.getByRole('link', { name: en('actions.discard.menu'), exact: true }).click();
+    await (await jobPageLink(page, 'discard')).click();
     await page
       .getByRole('dialog')
       .getByRole('button', { name: en('actions.discard.confirm'), exact: true })
       .click();
-    await expect(page.locator('main')).toContainText(en('outcomes.done.discard'));
+    await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
     expect(
       await site.value(
         `SELECT abs(extract(epoch FROM finished_at - clock_timestamp())) < 60

@@ -141,6 +141,7 @@ for (const [title, topology] of Object.entries(TOPOLOGIES)) {
       const id = await insertJob(deployment.site.db, DISCARDED);
       const before = await readRow(deployment.site.db, 'good_jobs', id);
       await deployment.signIn(page, 'viewer', `/jobs/${id}`);
+      await page.getByRole('button', { name: en('job.moreActions') }).click();
       for (const action of ['retry', 'destroy'] as const) {
         const button = page
           .locator('main')

@@ -32,6 +32,12 @@ for (const [name, databaseUrl, env, message] of [
     { DATABASE_CA_FILE: '/nowhere/ca.pem' },
     'DATABASE_CA_FILE names the file /nowhere/ca.pem, which cannot be read (ENOENT).',
   ],
+  [
+    'APP_COLOR',
+    'postgres://x@127.0.0.1:1/x',
+    { APP_COLOR: 'pink' },
+    'APP_COLOR must be one of grey, red, orange, yellow, green, blue, purple.',
+  ],
 ] as const) {
   test(`an invalid ${name} aborts startup`, { tag: '@any-path' }, async () => {
     await expect(startConsole({ databaseUrl, env })).rejects.toThrow(

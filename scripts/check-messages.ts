@@ -22,11 +22,52 @@ const UNTRANSLATED_KEYS = new Set([
   'audit.inRole',
   'batch.expectedIn',
   'batches.onFinish',
+  'bulk.progress',
+  'duration.ms',
   'gateway.heading',
+  'job.argumentsJson',
+  'overview.heat.from',
+  'processes.cron',
   'processes.memory',
+  'processes.no',
   'processes.notReported',
+  'preview.position',
+  'processes.yes',
   'time.never',
 ]);
+
+/** Words that docs/copy.md replaces by one word per concept. */
+const REPLACED_WORDS = [
+  ...['taken up', 'left alone', 'heed', 'mend', 'worked off', 'on record', 'may not ', 'nobody'],
+  ...[
+    '確保',
+    '解放',
+    '定期報告',
+    '最終報告',
+    '報告遅延',
+    '標本',
+    '推計',
+    '伏せ',
+    'アドレス',
+    '問い合わせ番号',
+  ],
+  ...['今すぐ実行する状態', 'プロキシー', 'ワーカー消失', '何もしません'],
+];
+
+/** Titles, and parts of a sentence. */
+const UNENDED_KEYS = new Set([
+  'attention.nothing',
+  'attention.processMissing',
+  'errors.title',
+  'navCounts.findings',
+  'notFound.title',
+  'performance.unknownClass',
+  'tooLarge.text',
+]);
+
+/** Whether a Japanese text of です or ます style lacks its full stop. */
+const isUnendedSentence = (japanese: string) =>
+  /(?:です|ます|ません|ました|でした|ください)$/.test(japanese);
 
 function load(locale: string): Map<string, string> {
   const flat = new Map<string, string>();
@@ -78,7 +119,12 @@ for (const [key, english] of en) {
   if (english.trim() === '' || japanese.trim() === '') problems.push(`${key} is empty`);
   if (!UNTRANSLATED_KEYS.has(key) && !/[\u3040-\u30ff\u4e00-\u9fff]/.test(japanese))
     problems.push(`${key} is not translated: "${japanese}"`);
-  if (/[\u3040-\u30ff\u4e00-\u9fff]/.test(english))
+  if (!UNENDED_KEYS.has(key) && isUnendedSentence(japanese))
+    problems.push(`${key} ends without 。: "${japanese}"`);
+  for (const word of REPLACED_WORDS)
+    if (english.toLowerCase().includes(word) || japanese.includes(word))
+      problems.push(`${key} says "${word}"; docs/copy.md has the word for it`);
+  if (key !== 'palette.commands.language' && /[\u3040-\u30ff\u4e00-\u9fff]/.test(english))
     problems.push(`${key} holds Japanese in English: "${english}"`);
   const englishNames = argumentNames(english);
   const japaneseNames = argumentNames(japanese);

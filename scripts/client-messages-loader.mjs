@@ -35,6 +35,7 @@ const PARTS = {
     'stuck',
   ],
   audit: ['audit'],
+  palette: ['keys', 'palette'],
   overview: [
     'attention.kinds',
     'audit.actions',
@@ -43,7 +44,6 @@ const PARTS = {
     'batches.noDescription',
     'failures.blankError',
     'failures.ranges',
-    'failures.spark',
     'overview',
     'queues.noQueue',
   ],

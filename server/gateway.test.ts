@@ -455,7 +455,7 @@ describe('header injection', () => {
 
 describe('rate limits', () => {
   it('rate limits apply to writes and searches per viewer', async () => {
-    gateway = await openGateway({ ...PROXY, WRITE_RATE_LIMIT: '3', SEARCH_RATE_LIMIT: '4' });
+    gateway = await openGateway({ ...PROXY, WRITE_RATE_LIMIT: '3', SEARCH_RATE_LIMIT: '5' });
     const write = (user: string) =>
       gateway.send('/jobs', {
         method: 'POST',
@@ -468,13 +468,14 @@ describe('rate limits', () => {
       const answer = await write('alice');
       expect(answer.status).toBe(429);
       expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-      expect(answer.body).toContain('too many requests');
+      expect(answer.body).toContain('Too many requests');
       expect(answer.seen).toBeNull();
       expect((await write('bob')).status).toBe(200);
       for (const path of [
         '/jobs?q=a',
         '/api/jobs?query=a',
         '/api/jobs/completion?text=a',
+        '/api/palette?text=a',
         '/api/pauses/values?kind=queue&typed=a',
       ])
         expect((await search('alice', path)).status).toBe(200);

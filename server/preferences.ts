@@ -1,6 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Env } from '../lib/config/environment';
-import { PREFERENCES, chooseLocale, isLocale, isTheme, isTimeZone } from '../lib/core/locale';
+import {
+  BROWSER_ZONE_COOKIE,
+  PREFERENCES,
+  ZONE_SOURCE_HEADER,
+  chooseLocale,
+  chooseTimeZone,
+  isDensity,
+  isLocale,
+  isTheme,
+  isTimeZone,
+} from '../lib/core/locale';
+import railsZones from '../lib/cron/fugit/rails-zones.json';
 import { cookiePairs, printSetCookie } from './auth/cookies';
 
 /** Query parameters that set a preference cookie: `?_locale=ja` works without JavaScript. */
@@ -8,7 +19,14 @@ const SETTERS = [
   { parameter: '_locale', ...PREFERENCES.locale, valid: isLocale },
   { parameter: '_theme', ...PREFERENCES.theme, valid: isTheme },
   { parameter: '_time_zone', ...PREFERENCES.timeZone, valid: isTimeZone },
+  { parameter: '_density', ...PREFERENCES.density, valid: isDensity },
 ] as const;
+
+/** The value of `_time_zone` that removes the viewer's choice. */
+const AUTOMATIC = 'auto';
+
+/** The IANA names of Rails' time zones, such as `Tokyo`. */
+const RAILS_ZONES: Readonly<Record<string, string>> = railsZones;
 
 const YEAR_S = 31_536_000;
 
@@ -34,6 +52,8 @@ export function setPreferences(
   const cookies = requested.flatMap(({ parameter, cookie, valid }) => {
     const value = params.get(parameter);
     params.delete(parameter);
+    if (parameter === '_time_zone' && value === AUTOMATIC)
+      return [printSetCookie({ name: cookie, value: '', ...attributes, maxAge: 0 })];
     return valid(value) ? [printSetCookie({ name: cookie, value, ...attributes })] : [];
   });
   response.statusCode = 303;
@@ -55,6 +75,14 @@ export function setPreferenceHeaders(request: IncomingMessage, env: Env): void {
   });
   const theme = cookies.get(PREFERENCES.theme.cookie);
   request.headers[PREFERENCES.theme.header] = isTheme(theme) ? theme : 'auto';
-  const zone = cookies.get(PREFERENCES.timeZone.cookie);
-  request.headers[PREFERENCES.timeZone.header] = isTimeZone(zone) ? zone : env.timeZone;
+  const density = cookies.get(PREFERENCES.density.cookie);
+  request.headers[PREFERENCES.density.header] = isDensity(density) ? density : 'comfortable';
+  const { zone, source } = chooseTimeZone({
+    choice: cookies.get(PREFERENCES.timeZone.cookie),
+    configuration: env.timeZone,
+    browser: cookies.get(BROWSER_ZONE_COOKIE),
+    app: RAILS_ZONES[env.appTimeZone] ?? env.appTimeZone,
+  });
+  request.headers[PREFERENCES.timeZone.header] = zone;
+  request.headers[ZONE_SOURCE_HEADER] = source;
 }

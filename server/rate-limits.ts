@@ -6,7 +6,7 @@ const WINDOW_MS = 60_000;
 /** Bounds memory: beyond this many clients the oldest windows are dropped. */
 const MAX_KEYS = 20_000;
 /** Suggestion endpoints: each request is a search, whatever its parameters are. */
-const SEARCH_PATHS = new Set(['/api/jobs/completion', '/api/pauses/values']);
+const SEARCH_PATHS = new Set(['/api/jobs/completion', '/api/palette', '/api/pauses/values']);
 /** Query parameters that mark a request to any other path as a search. */
 const SEARCH_PARAMETERS = ['q', 'query'];
 /**

@@ -2,6 +2,7 @@ import 'server-only';
 import { requireCtx } from '../../lib/context/request-context';
 import type { Ctx } from '../../lib/context/types';
 import { type ErrorCode, RELEASE_HEADER, statusOf } from '../../lib/core/errors';
+import { isUuid } from '../../lib/core/text';
 import { reportError } from '../../lib/http/responses';
 import { cachedBadges } from '../../lib/navigation/counts';
 
@@ -32,4 +33,15 @@ export async function jsonResponse<T>(query: (ctx: Ctx) => Promise<T | null>): P
     const code = reportError(error);
     return Response.json({ error: code } satisfies ApiError, { status: statusOf(code) });
   }
+}
+
+/** The GET handler of a row's endpoint: a malformed id is a 404, like that of a missing row. */
+export function rowRoute<T>(query: (ctx: Ctx, id: string) => Promise<T | null>) {
+  return async (
+    _request: Request,
+    { params }: { params: Promise<{ id: string }> },
+  ): Promise<Response> => {
+    const { id } = await params;
+    return jsonResponse(async (ctx) => (isUuid(id) ? query(ctx, id) : null));
+  };
 }

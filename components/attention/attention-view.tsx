@@ -63,7 +63,7 @@ export function AttentionView({ initial }: { initial: Attention }) {
         </div>
       )}
       {findings.length === 0 ? (
-        <div className="flex flex-col items-center gap-1 rounded-md border border-line px-4 py-8 text-center">
+        <div className="flex flex-col items-center gap-1 card px-4 py-8 text-center">
           <Icon
             name={hasUnknown ? 'info' : 'succeeded'}
             className={`size-6 ${hasUnknown ? 'text-soft' : 'text-succeeded'}`}

@@ -1,7 +1,14 @@
 'use client';
 
 import type { Finding, RepairTarget } from '@/lib/attention/types';
-import { CallbackItem, ClassItem, CronItem, PausedItem, QueueItem } from './group-items';
+import {
+  CallbackItem,
+  ClassItem,
+  CronItem,
+  LateEndItem,
+  PausedItem,
+  QueueItem,
+} from './group-items';
 import { BatchItem, GapItem, JobItem, RunItem, TableItem } from './row-items';
 
 interface Props {
@@ -39,6 +46,10 @@ function renderItems(finding: Finding, onRepair: Props['onRepair']) {
     case 'paused_jobs':
       return finding.items.map((paused) => (
         <PausedItem key={`${paused.by} ${paused.name}`} paused={paused} onRepair={onRepair} />
+      ));
+    case 'late_pause_ends':
+      return finding.items.map((late) => (
+        <LateEndItem key={`${late.by} ${late.name}`} late={late} onRepair={onRepair} />
       ));
     case 'stalled_runs':
       return finding.items.map((run) => <RunItem key={run.id} run={run} />);

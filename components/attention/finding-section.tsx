@@ -19,6 +19,7 @@ const UNITS = {
   discarded_callbacks: 'jobs',
   schema_gaps: 'items',
   stalled_runs: 'runs',
+  late_pause_ends: 'pauses',
   interrupted_jobs: 'jobs',
   paused_jobs: 'pauses',
   stale_statistics: 'tables',
@@ -46,7 +47,7 @@ export function FindingSection({
     <section
       aria-labelledby={headingId}
       data-finding={kind}
-      className={`rounded-md border border-l-4 border-line ${severityEdge(severity)}`}
+      className={`card border-l-4 ${severityEdge(severity)}`}
     >
       <div className="px-3 pt-2.5 pb-2">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">

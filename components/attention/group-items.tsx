@@ -4,6 +4,7 @@ import { useTranslations } from 'next-intl';
 import type {
   DiscardedCallback,
   FailingClass,
+  LatePauseEnd,
   OverdueKey,
   PausedJobs,
   RepairTarget,
@@ -20,7 +21,7 @@ import { DeniedButton } from './denied-button';
 import { Item } from './item';
 import { RepairLink } from './repair-link';
 
-const LINK = 'font-mono font-semibold text-accent no-underline hover:underline';
+const LINK = 'font-mono font-medium text-ink no-underline hover:text-accent hover:underline';
 
 /** A number of jobs, marked as exact, a minimum or an estimate. */
 function JobCount({ count }: { count: Count }) {
@@ -204,6 +205,42 @@ export function PausedItem({
           </Link>
         ),
       })}
+    </Item>
+  );
+}
+
+export function LateEndItem({
+  late: { by, name, since, viewer },
+  onRepair,
+}: {
+  late: LatePauseEnd;
+  onRepair: (target: RepairTarget) => void;
+}) {
+  const t = useTranslations('attention');
+  return (
+    <Item
+      id={name}
+      facts={
+        <>
+          <span>{t.rich('endedAt', { time: () => <RelativeTime iso={since} /> })}</span>
+          <span>{t('setBy', { viewer })}</span>
+        </>
+      }
+      action={
+        <span className="flex flex-wrap gap-2">
+          {(['unpause', 'drop_end'] as const).map((repair) => (
+            <RepairLink
+              key={repair}
+              target={{ repair, by, name }}
+              text={t(`repairs.${repair}.menu`)}
+              itemName={name}
+              onRepair={onRepair}
+            />
+          ))}
+        </span>
+      }
+    >
+      {t.rich(`pausedBy.${by}`, { name: () => <span className="font-mono">{name}</span> })}
     </Item>
   );
 }

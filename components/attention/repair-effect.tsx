@@ -20,7 +20,7 @@ export function RepairEffect({ target }: { target: RepairTarget }) {
 
 function TargetText({ target }: { target: RepairTarget }) {
   const t = useTranslations('attention');
-  if (target.repair === 'unpause')
+  if ('by' in target)
     return t.rich(`pausedBy.${target.by}`, {
       name: () => <span className="font-mono">{target.name}</span>,
     });
@@ -48,7 +48,7 @@ export function TargetInputs({ target }: { target: RepairTarget }) {
   return (
     <>
       <input type="hidden" name="repair" value={target.repair} />
-      {target.repair === 'unpause' ? (
+      {'by' in target ? (
         <>
           <input type="hidden" name="by" value={target.by} />
           <input type="hidden" name="name" value={target.name} />

@@ -22,7 +22,7 @@ export function RepairOutcome({
   const otherOutcomes = OTHER_OUTCOMES.filter((outcome) => (counts[outcome] ?? 0) > 0);
   const isComplete = otherOutcomes.length === 0;
   return (
-    <div className="rounded-md border border-line bg-sunken px-3 py-2" data-repaired={repair}>
+    <div className="card px-3 py-2" data-repaired={repair}>
       <p className={`flex items-start gap-1.5 ${isComplete ? 'text-succeeded' : 'text-warn'}`}>
         <Icon name={isComplete ? 'succeeded' : 'warning'} className="mt-[3px]" />
         {t(`attention.repairs.${repair}.done`, { count: done, number: number(done) })}

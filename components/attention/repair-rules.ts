@@ -6,4 +6,5 @@ export const REPAIR_PERMISSIONS = {
   check_batches: 'batch.check',
   release_jobs: 'job.release',
   unpause: 'pause.unpause',
+  drop_end: 'pause.drop_end',
 } as const satisfies Record<Repair, Permission>;

@@ -48,7 +48,7 @@ export function BatchItem({ batch, onRepair }: { batch: HangingBatch; onRepair: 
       <Link
         href={`/batches/${batch.id}`}
         prefetch={false}
-        className="font-semibold text-accent no-underline hover:underline"
+        className="font-medium text-ink no-underline hover:text-accent hover:underline"
       >
         <BatchDescription batch={batch} />
       </Link>
@@ -98,7 +98,7 @@ export function JobItem({ job, onRepair }: { job: LostJob; onRepair: OnRepair | 
       <Link
         href={`/jobs/${job.id}`}
         prefetch={false}
-        className="font-mono font-semibold text-accent no-underline hover:underline"
+        className="font-mono font-medium text-ink no-underline hover:text-accent hover:underline"
       >
         {job.jobClass ?? t('jobs.noClass')}
       </Link>
@@ -121,7 +121,7 @@ export function RunItem({ run }: { run: StalledRun }) {
       <Link
         href={`/bulk/${run.id}`}
         prefetch={false}
-        className="font-semibold text-accent no-underline hover:underline"
+        className="font-medium text-ink no-underline hover:text-accent hover:underline"
       >
         {t('attention.stalledRun', { action: t(`bulk.names.${run.action}`), viewer: run.viewer })}
       </Link>

@@ -9,8 +9,8 @@ import { AuditChanges } from './audit-changes';
 import { AuditTarget } from './audit-target';
 import { OutcomeBadge } from './outcome-badge';
 
-export const AUDIT_GRID =
-  'lg:grid lg:grid-cols-[12.5rem_minmax(0,13rem)_minmax(0,1fr)_minmax(0,19rem)] lg:gap-x-4';
+const AUDIT_GRID =
+  'lg:grid lg:grid-cols-[12rem_minmax(0,12rem)_minmax(0,1fr)_minmax(0,16rem)] lg:gap-x-4';
 
 type Translate = ReturnType<typeof useTranslations>;
 

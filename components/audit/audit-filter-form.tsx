@@ -51,50 +51,54 @@ export function AuditFilterForm({ filter, viewers }: { filter: AuditFilter; view
       />,
     );
   const { viewer, action, outcome, target, requestId, from, to, limit } = filter;
+  const isFiltered = (viewer ?? action ?? outcome ?? target ?? requestId ?? from ?? to) !== null;
   return (
-    <form
-      action={href(currentApplication(), '/audit')}
-      aria-label={t('audit.filter.label')}
-      className={
-        'mb-3 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 ' +
-        'lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]'
-      }
-    >
-      {field(t('audit.filter.viewer'), text('viewer', viewer, 'audit-viewers'))}
-      {field(
-        t('audit.filter.action'),
-        select(
-          'action',
-          action,
-          AUDIT_ACTIONS.map((name) => [name, t(`audit.actions.${name}`)]),
-        ),
-      )}
-      {field(
-        t('audit.filter.outcome'),
-        select(
-          'outcome',
-          outcome,
-          AUDIT_OUTCOMES.map((name) => [name, t(`audit.outcomes.${name}`)]),
-        ),
-      )}
-      {field(t('audit.filter.target'), text('target', target))}
-      {time('from')}
-      {time('to')}
-      {field(t('audit.filter.requestId'), text('request_id', requestId))}
-      <datalist id="audit-viewers">
-        {viewers.map((name) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
-      {limit !== PAGE_SIZE && <input type="hidden" name="limit" value={limit} />}
-      <div className="flex gap-2">
-        <Button type="submit">{t('filter.apply')}</Button>
-        {(viewer ?? action ?? outcome ?? target ?? requestId ?? from ?? to) !== null && (
-          <Link href="/audit" prefetch={false} className={buttonClass('quiet')}>
-            {t('filter.clear')}
-          </Link>
+    <details open={isFiltered} className="mb-3">
+      <summary className="w-fit text-soft">{t('audit.filter.label')}</summary>
+      <form
+        action={href(currentApplication(), '/audit')}
+        aria-label={t('audit.filter.label')}
+        className={
+          'mt-2 grid grid-cols-2 items-end gap-2 sm:grid-cols-3 ' +
+          'lg:grid-cols-[repeat(4,minmax(0,1fr))] xl:grid-cols-[repeat(7,minmax(0,1fr))_auto]'
+        }
+      >
+        {field(t('audit.filter.viewer'), text('viewer', viewer, 'audit-viewers'))}
+        {field(
+          t('audit.filter.action'),
+          select(
+            'action',
+            action,
+            AUDIT_ACTIONS.map((name) => [name, t(`audit.actions.${name}`)]),
+          ),
         )}
-      </div>
-    </form>
+        {field(
+          t('audit.filter.outcome'),
+          select(
+            'outcome',
+            outcome,
+            AUDIT_OUTCOMES.map((name) => [name, t(`audit.outcomes.${name}`)]),
+          ),
+        )}
+        {field(t('audit.filter.target'), text('target', target))}
+        {time('from')}
+        {time('to')}
+        {field(t('audit.filter.requestId'), text('request_id', requestId))}
+        <datalist id="audit-viewers">
+          {viewers.map((name) => (
+            <option key={name} value={name} />
+          ))}
+        </datalist>
+        {limit !== PAGE_SIZE && <input type="hidden" name="limit" value={limit} />}
+        <div className="flex gap-2">
+          <Button type="submit">{t('filter.apply')}</Button>
+          {isFiltered && (
+            <Link href="/audit" prefetch={false} className={buttonClass('quiet')}>
+              {t('filter.clear')}
+            </Link>
+          )}
+        </div>
+      </form>
+    </details>
   );
 }

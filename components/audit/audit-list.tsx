@@ -1,6 +1,6 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
+import { useFormatter, useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import type { AuditRow } from '@/lib/audit/types';
 import type { Page } from '@/lib/core/search-params';
@@ -9,7 +9,7 @@ import { fetchJson } from '../fetch-json';
 import { Pager } from '../pager';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
-import { AUDIT_GRID, AuditEntry } from './audit-entry';
+import { AuditEntry } from './audit-entry';
 
 interface Props {
   endpoint: string;
@@ -18,9 +18,36 @@ interface Props {
   empty: string;
 }
 
+/** The records under a heading for each day of the viewer's time zone. */
+function DayList({ rows }: { rows: AuditRow[] }) {
+  const t = useTranslations('audit');
+  const format = useFormatter();
+  const days = new Map<string, AuditRow[]>();
+  for (const row of rows) {
+    const day = format.dateTime(new Date(row.createdAt), { dateStyle: 'full' });
+    days.set(day, [...(days.get(day) ?? []), row]);
+  }
+  return [...days].map(([day, dayRows]) => (
+    <section key={day} className="card mb-3">
+      <h2
+        className={
+          'sticky top-0 rounded-t-lg border-b border-line bg-raised px-3 py-1.5 text-xs ' +
+          'font-medium text-faint'
+        }
+      >
+        {day}
+      </h2>
+      <ul aria-label={`${t('title')}, ${day}`} className="divide-y divide-line">
+        {dayRows.map((row) => (
+          <AuditEntry key={row.id} row={row} />
+        ))}
+      </ul>
+    </section>
+  ));
+}
+
 /** A page of the audit log. Only the first page polls: older records rarely change. */
 export function AuditList({ endpoint, initial, params, empty }: Props) {
-  const t = useTranslations('audit');
   const href = useHref();
   const list = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(list);
@@ -41,22 +68,7 @@ export function AuditList({ endpoint, initial, params, empty }: Props) {
           {empty}
         </div>
       ) : (
-        <div className="rounded-md border border-line">
-          <div
-            aria-hidden="true"
-            className={`border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft max-lg:hidden ${AUDIT_GRID}`}
-          >
-            <div>{t('when')}</div>
-            <div>{t('who')}</div>
-            <div>{t('what')}</div>
-            <div>{t('result')}</div>
-          </div>
-          <ul aria-label={t('title')} className="divide-y divide-line">
-            {data.rows.map((row) => (
-              <AuditEntry key={row.id} row={row} />
-            ))}
-          </ul>
-        </div>
+        <DayList rows={data.rows} />
       )}
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
         <Pager path="/audit" params={params} previous={data.previous} next={data.next} />

@@ -1,12 +1,9 @@
 import { useTranslations } from 'next-intl';
-import type { AuditRow } from '@/lib/audit/types';
+import { type AuditRow, MAX_NAMED_TARGETS } from '@/lib/audit/types';
 import { filterParts } from '@/lib/jobs/links';
 import { FilterParts } from '../jobs/filter-parts';
 import { Link } from '../link';
 import { useCount } from '../quantities';
-
-/** Number of ids in a record before it is expanded. */
-const MAX_COLLAPSED_IDS = 3;
 
 const PATHS = { job: '/jobs', batch: '/batches', bulk_run: '/bulk' } as const;
 const NAMED_PATHS = {
@@ -34,6 +31,7 @@ export function AuditTarget({
   const t = useTranslations('audit');
   const count = useCount();
   const { targetType: type, targetIds: ids, targetName: name, filter, bulkRun } = row;
+  const classes = row.targetClasses;
   if (type === 'none') return null;
   if (type !== 'job' && type !== 'batch' && type !== 'bulk_run')
     return name === null ? null : (
@@ -44,7 +42,7 @@ export function AuditTarget({
         </Link>
       </span>
     );
-  const visibleIds = all ? ids : ids.slice(0, MAX_COLLAPSED_IDS);
+  const visibleIds = all ? ids : ids.slice(0, MAX_NAMED_TARGETS);
   const linkedIds = type === 'bulk_run' ? visibleIds.slice(0, 1) : visibleIds;
   return (
     <span className="block min-w-0">
@@ -61,9 +59,12 @@ export function AuditTarget({
             key={id}
             href={`${PATHS[type]}/${id}`}
             prefetch={false}
-            className={`block ${LINK_CLASS}`}
+            className="block min-w-0 text-ink no-underline hover:text-accent hover:underline"
           >
-            {id}
+            {classes[id] !== undefined && (
+              <span className="mr-2 font-mono font-medium any-break">{classes[id]}</span>
+            )}
+            <span className="font-mono text-xs break-all text-faint">{id}</span>
           </Link>
         ))}
       {ids.length > visibleIds.length && type === 'job' && (

@@ -3,9 +3,9 @@ import type { AuditOutcome } from '@/lib/audit/types';
 import { Icon, type IconName } from '../ui/icon';
 
 const STATE_STYLES: Record<AuditOutcome, [icon: IconName, classes: string]> = {
-  done: ['succeeded', 'bg-succeeded-wash text-succeeded'],
+  done: ['succeeded', 'px-0 text-soft'],
   mixed: ['warning', 'bg-warn-wash text-warn'],
-  unchanged: ['info', 'bg-queued-wash text-queued'],
+  unchanged: ['info', 'px-0 text-soft'],
   refused: ['close', 'bg-danger-wash text-danger'],
   failed: ['warning', 'bg-danger-wash text-danger'],
   started: ['running', 'bg-running-wash text-running'],

@@ -16,7 +16,8 @@ export function BatchMenu({
   onDone,
 }: {
   batch: BatchRow;
-  discarded: number;
+  /** Null if they were not counted. */
+  discarded: number | null;
   onDone: (result: BatchActionResult) => void;
 }) {
   const t = useTranslations();
@@ -26,7 +27,7 @@ export function BatchMenu({
   const [isDialogOpen, setDialogOpen] = useState(false);
   const trigger = useRef<HTMLElement>(null);
   usePausePolling(open);
-  const reason = denial ?? (batch.discardedAt || discarded > 0 ? null : 'noDiscarded');
+  const reason = denial ?? (batch.discardedAt || (discarded ?? 0) > 0 ? null : 'noDiscarded');
   return (
     <>
       <Menu
@@ -47,6 +48,7 @@ export function BatchMenu({
       {isDialogOpen && (
         <RetryDialog
           batch={batch}
+          discarded={discarded}
           returnTo={trigger}
           onDone={onDone}
           onClose={() => setDialogOpen(false)}

@@ -2,19 +2,18 @@
 
 import { useFormatter, useTranslations } from 'next-intl';
 import type { BatchRow, BatchStatus, StuckCause } from '@/lib/batches/types';
-import { AbsoluteTime, useAbsoluteTime } from '../absolute-time';
+import { AbsoluteTime } from '../absolute-time';
 import { useHref } from '../application';
-import { STATE_CLASSES } from '../jobs/state-badge';
 import { Link } from '../link';
 import { useCount, useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
-import { buttonClass } from '../ui/button';
-import { Icon } from '../ui/icon';
-import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
+import { ProgressBar } from './progress-bar';
+import { StateChips } from './state-chips';
+import { useStuckSentence } from './stuck-text';
 
 /**
- * The progress of a batch by state, its times, and the causes of a stall. `status` null: the jobs
+ * The causes of a stall, the progress of a batch by state, and its times. `status` null: the jobs
  * are still being counted.
  */
 export function BatchStatusPanel({
@@ -28,10 +27,7 @@ export function BatchStatusPanel({
   const href = useHref();
   if (!status)
     return (
-      <div
-        className="mt-3 min-h-24 rounded-md border border-line px-3 py-3 text-soft"
-        aria-busy="true"
-      >
+      <div className="mt-3 card min-h-24 px-4 py-3 text-soft" aria-busy="true">
         <span className="js-only">{t('batch.counting')}</span>
         <a href={href(`/batches/${batch.id}?counts=1`)} className="no-js-only">
           {t('batch.countWithoutScript')}
@@ -42,20 +38,22 @@ export function BatchStatusPanel({
     <section aria-label={t('batch.status')} className="mt-3">
       {status.stuck.length > 0 && (
         <div className="mb-3 flex flex-col gap-2">
-          {status.stuck.map((reason) => (
-            <StuckReason key={reason.kind} batchId={batch.id} reason={reason} />
+          {status.stuck.map((cause) => (
+            <StuckBanner key={cause.kind} cause={cause} />
           ))}
         </div>
       )}
-      <div className="rounded-md border border-line px-3 py-3">
-        <Counts batch={batch} status={status} />
+      <div className="card flex flex-wrap items-start gap-x-8 gap-y-3 px-4 py-3">
+        <div className="min-w-0 flex-1 basis-96 max-sm:basis-full">
+          <Counts batch={batch} status={status} />
+        </div>
         <Times batch={batch} status={status} />
       </div>
     </section>
   );
 }
 
-/** The page on which the cause can be fixed. */
+/** The page on which the cause can be examined. */
 const REMEDY_PAGES: Partial<Record<StuckCause['kind'], 'attention' | 'pauses' | 'processes'>> = {
   lost_workers: 'attention',
   paused: 'pauses',
@@ -63,63 +61,22 @@ const REMEDY_PAGES: Partial<Record<StuckCause['kind'], 'attention' | 'pauses' | 
   queues_unserved: 'processes',
 };
 
-function StuckReason({ batchId, reason }: { batchId: string; reason: StuckCause }) {
-  const t = useTranslations('stuck');
+function StuckBanner({ cause }: { cause: StuckCause }) {
   const pages = useTranslations('nav');
-  const count = useCount();
-  const absolute = useAbsoluteTime();
-  const format = useFormatter();
-  const remedy = REMEDY_PAGES[reason.kind];
-  const tone =
-    reason.kind === 'waits_until' || reason.kind === 'callbacks_open' ? 'info' : 'warning';
-  const text = () => {
-    switch (reason.kind) {
-      case 'not_enqueued':
-      case 'never_completes':
-        return t(reason.kind);
-      case 'waits_until':
-        return t('waits_until', {
-          count: reason.count,
-          number: count(reason.count),
-          time: absolute(reason.at),
-        });
-      case 'lost_workers':
-        return t('lost_workers', {
-          count: reason.count,
-          number: reason.more ? `${count(reason.count)}+` : count(reason.count),
-        });
-      case 'queues_unserved':
-        return t('queues_unserved', {
-          count: reason.count,
-          number: count(reason.count),
-          queues: format.list(reason.queues),
-          more: reason.count - reason.queues.length,
-        });
-      default:
-        return t(reason.kind, { count: reason.count, number: count(reason.count) });
-    }
-  };
+  const sentence = useStuckSentence();
+  const remedy = REMEDY_PAGES[cause.kind];
+  const tone = cause.kind === 'waits_until' || cause.kind === 'callbacks_open' ? 'info' : 'warning';
   return (
     <Banner tone={tone}>
-      {text()}{' '}
-      {reason.kind === 'never_completes' ? (
+      <span className="any-break">{sentence(cause)}</span>{' '}
+      {remedy && (
         <Link
-          href={`/attention/repair?repair=check_batches&id=${batchId}`}
+          href={`/${remedy}`}
           prefetch={false}
-          className={`${buttonClass('primary')} mt-1.5 flex w-fit`}
+          className="whitespace-nowrap text-inherit underline"
         >
-          {t('check')}
+          {pages(remedy)}
         </Link>
-      ) : (
-        remedy && (
-          <Link
-            href={`/${remedy}`}
-            prefetch={false}
-            className="whitespace-nowrap text-inherit underline"
-          >
-            {pages(remedy)}
-          </Link>
-        )
       )}
     </Banner>
   );
@@ -147,7 +104,7 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
             total: count(total),
           })}
         </span>
-        <span className="text-sm text-soft">
+        <span className="text-soft">
           {status.finishedShare === null
             ? t('batch.canGrow')
             : t('batch.percent', {
@@ -155,54 +112,56 @@ function Counts({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
                   style: 'percent',
                   maximumFractionDigits: 1,
                 }),
-              })}{' '}
-          · {t('batch.exact')}
+              })}
         </span>
       </div>
       <ProgressBar progress={status.progress} />
-      <ul className="mt-2 flex flex-wrap gap-x-2 gap-y-1">
-        {PROGRESS_ORDER.map((state) => (
-          <li key={state}>
-            <Link
-              href={`/batches/${batch.id}?state=${state}#batched-jobs`}
-              prefetch={false}
-              className={
-                'inline-flex items-center gap-1 rounded px-1.5 py-0.5 text-sm whitespace-nowrap ' +
-                'no-underline hover:underline ' +
-                (states[state] > 0 ? STATE_CLASSES[state].badge : 'text-soft')
-              }
-            >
-              <Icon name={state} className="size-3.5" />
-              {t(`states.${state}`)} {count(states[state])}
-            </Link>
-          </li>
-        ))}
-      </ul>
+      <div className="mt-2.5">
+        <StateChips
+          hrefOf={(state) => `/batches/${batch.id}?state=${state}#batched-jobs`}
+          counts={states}
+          total={null}
+          current={undefined}
+        />
+      </div>
     </>
   );
 }
 
 function Times({ batch, status }: { batch: BatchRow; status: BatchStatus }) {
-  const t = useTranslations('batch');
+  const t = useTranslations();
   const duration = useDuration();
-  const finishedAt = batch.finishedAt ?? batch.jobsFinishedAt;
-  const openJobs = status.progress.states
-    ? status.progress.total - status.progress.states.succeeded - status.progress.states.discarded
-    : 0;
-  if (status.elapsed === null) return null;
+  const { states, total } = status.progress;
+  const openJobs = states ? total - states.succeeded - states.discarded : 0;
+  const isOver = batch.finishedAt !== null || batch.jobsFinishedAt !== null;
+  const end = batch.finishedAt ?? batch.jobsFinishedAt;
   return (
-    <dl className="mt-2.5 flex flex-wrap gap-x-6 gap-y-1 text-sm">
-      <div className="flex gap-1.5">
-        <dt className="text-soft">{t(finishedAt ? 'took' : 'elapsed')}</dt>
-        <dd>{duration(status.elapsed)}</dd>
-      </div>
-      {!finishedAt && openJobs > 0 && !status.stalled && (
-        <div className="flex gap-1.5">
-          <dt className="text-soft">{t('expected')}</dt>
+    <dl className="grid grid-cols-[auto_auto] gap-x-4 gap-y-1 sm:grid-cols-[auto_minmax(10rem,auto)]">
+      <dt className="text-soft">{t('batches.enqueued')}</dt>
+      <dd>{batch.enqueuedAt ? <RelativeTime iso={batch.enqueuedAt} /> : t('time.never')}</dd>
+      {end && (
+        <>
+          <dt className="text-soft">{t('batches.finished')}</dt>
           <dd>
+            <RelativeTime iso={end} />
+          </dd>
+        </>
+      )}
+      {status.elapsed !== null && (
+        <>
+          <dt className="text-soft">
+            {t(isOver || (states !== null && openJobs === 0) ? 'batch.took' : 'batch.elapsed')}
+          </dt>
+          <dd>{duration(status.elapsed)}</dd>
+        </>
+      )}
+      {status.elapsed !== null && !isOver && openJobs > 0 && !status.stalled && (
+        <>
+          <dt className="text-soft">{t('batch.expected')}</dt>
+          <dd className="max-w-72">
             <ExpectedEnd status={status} />
           </dd>
-        </div>
+        </>
       )}
     </dl>
   );

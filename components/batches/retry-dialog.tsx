@@ -23,11 +23,14 @@ export type BatchActionResult = ActionResult<
 /** Confirms a batch retry, lists the callbacks that will run again, and starts it. */
 export function RetryDialog({
   batch,
+  discarded,
   returnTo,
   onDone,
   onClose,
 }: {
   batch: BatchRow;
+  /** The jobs to retry; null if they were not counted. */
+  discarded: number | null;
   returnTo?: RefObject<HTMLElement | null>;
   onDone: (result: BatchActionResult) => void;
   onClose: () => void;
@@ -62,7 +65,7 @@ export function RetryDialog({
             onDone({ ok: true, value: { outcome: 'started', runId: started.runId } });
         }}
       >
-        <RetryEffect batch={batch} />
+        <RetryEffect batch={batch} discarded={null} />
       </BulkDialog>
     );
   return (
@@ -73,7 +76,7 @@ export function RetryDialog({
       onConfirm={retry}
       onClose={onClose}
     >
-      <RetryEffect batch={batch} />
+      <RetryEffect batch={batch} discarded={discarded} />
     </ConfirmDialog>
   );
 }

@@ -1,10 +1,15 @@
 import { useTranslations } from 'next-intl';
 import type { BatchRow } from '@/lib/batches/types';
+import { useCount } from '../quantities';
 import { BatchDescription } from './batch-description';
 
-/** The effect of a batch retry, shared by the dialog and the confirmation page. */
-export function RetryEffect({ batch }: { batch: BatchRow }) {
+/**
+ * The effect of a batch retry, shared by the dialog and the confirmation page. `discarded` is the
+ * number of jobs to retry; null if it was not counted.
+ */
+export function RetryEffect({ batch, discarded }: { batch: BatchRow; discarded: number | null }) {
   const t = useTranslations();
+  const count = useCount();
   const callbacks = (
     [
       ['on_success', batch.onSuccess],
@@ -14,6 +19,11 @@ export function RetryEffect({ batch }: { batch: BatchRow }) {
   ).filter(([, name]) => name?.trim());
   return (
     <>
+      {discarded !== null && discarded > 0 && (
+        <p className="mt-2 font-medium">
+          {t('actions.batch_retry.count', { count: discarded, number: count(discarded) })}
+        </p>
+      )}
       <p className="mt-2">{t('actions.batch_retry.effect')}</p>
       <p className="mt-3">
         {t(

@@ -139,9 +139,7 @@ export function BulkDialog({ action, target, returnTo, children, onStarted, onCl
         </>
       )}
       <Preview action={action} bulkPreview={bulkPreview} />
-      {action === 'reschedule' && (
-        <RescheduleFields zone={reschedule.zone} at={reschedule.suggestedTime} />
-      )}
+      {action === 'reschedule' && <RescheduleFields {...reschedule.fields} />}
       {preview && needsConfirmation && <CountConfirmation number={preview.total.count} />}
     </ConfirmDialog>
   );

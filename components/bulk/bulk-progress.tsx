@@ -14,6 +14,7 @@ import { StackedBar } from '../ui/stacked-bar';
 import { BulkControls } from './bulk-controls';
 import { BulkTotals } from './bulk-totals';
 import { useBulkCount } from './preview-text';
+import { RetryCounts } from './retry-counts';
 import { RunStateBadge } from './run-state';
 
 /** Independent of the viewer's own refresh interval: the viewer waits for this run. */
@@ -54,7 +55,7 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
   }, [hasEnded, onEnd]);
   if (!run) return <p className="text-soft">{error ? t('errors.partial') : t('common.loading')}</p>;
   return (
-    <div className="rounded-md border border-line px-3 py-2.5" data-run={run.id}>
+    <div className="card px-3 py-2.5" data-run={run.id}>
       <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1">
         <p className="flex flex-wrap items-center gap-2">
           <strong>{t(`bulk.names.${run.action}`)}</strong>
@@ -70,6 +71,12 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
       <div className="mt-1.5">
         <BulkTotals counts={run.counts} />
       </div>
+      {run.retries && (
+        <div className="mt-1.5">
+          <RetryCounts counts={run.retries} />
+          {own && <p className="mt-1 text-sm text-soft">{t('bulk.retries.hint')}</p>}
+        </div>
+      )}
       <ConfirmedCount run={run} />
       <PauseReason run={run} />
       {!hasEnded && <BulkControls run={run} onDone={() => void refetch()} />}
@@ -79,7 +86,8 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
 }
 
 function pollInterval(run: BulkRun | undefined): number | false {
-  if (isOver(run)) return false;
+  // After its end the run is polled while its retried jobs may still run.
+  if (isOver(run)) return run?.retries && run.retries.waiting > 0 ? IDLE_POLL_MS : false;
   return !run || run.state === 'running' ? POLL_MS : IDLE_POLL_MS;
 }
 

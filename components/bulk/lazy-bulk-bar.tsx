@@ -1,13 +1,22 @@
 'use client';
 
 import { MoreMessages } from '../i18n/more-messages';
-import { BulkBar, type BulkBarProps } from './bulk-bar';
+import { BulkBar, type BulkBarProps, FilterActions } from './bulk-bar';
 
-/** The bar with its messages, for a page that loads both after its list. */
+/** The bar of a selection with its messages, which a page loads after its list. */
 export default function LazyBulkBar(props: BulkBarProps) {
   return (
     <MoreMessages>
       <BulkBar {...props} />
+    </MoreMessages>
+  );
+}
+
+/** The actions on all jobs of a filter with their messages. */
+export function LazyFilterActions({ filterQuery }: { filterQuery: string }) {
+  return (
+    <MoreMessages>
+      <FilterActions filterQuery={filterQuery} />
     </MoreMessages>
   );
 }

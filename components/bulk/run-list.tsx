@@ -9,6 +9,7 @@ import { Pager } from '../pager';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { useBulkCount } from './preview-text';
+import { RetryCounts } from './retry-counts';
 import { RunStateBadge } from './run-state';
 
 /** A page of bulk runs, newest first. */
@@ -18,7 +19,7 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
   const bulkCount = useBulkCount();
   return (
     <>
-      <ul aria-label={label} className="divide-y divide-line rounded-md border border-line">
+      <ul aria-label={label} className="divide-y divide-line card">
         {page.rows.map((run) => (
           <li
             key={run.id}
@@ -35,6 +36,7 @@ export function RunList({ page, label }: { page: Page<BulkRun>; label: string })
               </Link>
               <RunTarget run={run} />
               <p className="text-sm">{t('startedBy', { viewer: escapeBidi(run.viewer) })}</p>
+              {run.retries && <RetryCounts counts={run.retries} />}
             </div>
             <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
               <span>

@@ -1,9 +1,8 @@
 'use client';
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useRouter } from 'next/navigation';
 import { useFormatter, useTimeZone, useTranslations } from 'next-intl';
-import { type KeyboardEvent, Suspense, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, Suspense, useRef, useState } from 'react';
 import {
   CHART_GROUPS,
   CHART_RANGES,
@@ -16,6 +15,7 @@ import { useHref } from '../application';
 import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
 import type { ChipTerm } from '../jobs/query-terms';
+import { useNavigate } from '../navigation';
 import { usePausePolling } from '../polling/polling-provider';
 import { useOnScreen } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
@@ -32,6 +32,9 @@ const ChartPlot = lazyScript(() => import('./chart-plot'));
 /** Minimum age in ms before polling refetches the chart. */
 const MIN_AGE_MS: Record<ChartRange, number> = { hour: 15_000, day: 60_000, week: 300_000 };
 
+/** Height of the bars, also before they are drawn. */
+const PLOT_HEIGHT = 'h-16';
+
 export interface ChartPanelProps {
   /** The list's filter as query parameters. */
   query: string;
@@ -40,6 +43,8 @@ export interface ChartPanelProps {
   filterRange: { from: number; to: number } | null;
   choice: ChartChoice;
   onChoice: (choice: ChartChoice) => void;
+  /** The button that hides the chart. */
+  children: ReactNode;
 }
 
 /** The chart of the filter, refetched by the list's poll while it is on screen. */
@@ -112,12 +117,19 @@ function useClock(range: ChartRange): (epochMs: number) => string {
 /**
  * The chart of the list's jobs with its range, grouping, table view and the filter's time range.
  */
-export function ChartPanel({ query, search, filterRange, choice, onChoice }: ChartPanelProps) {
+export function ChartPanel({
+  query,
+  search,
+  filterRange,
+  choice,
+  onChoice,
+  children,
+}: ChartPanelProps) {
   const t = useTranslations('chart');
   const states = useTranslations('states');
   const formatCount = useCount();
   const countText = useCountText();
-  const router = useRouter();
+  const navigate = useNavigate();
   const zone = useTimeZone() ?? 'UTC';
   const root = useRef<HTMLDivElement>(null);
   const onScreen = useOnScreen(root);
@@ -127,7 +139,7 @@ export function ChartPanel({ query, search, filterRange, choice, onChoice }: Cha
   const startMs = (bucket: number) => ((chart?.start ?? 0) + bucket * seconds) * 1000;
   const otherChips = search.chips.filter(({ time }) => time !== 'created');
   const showChips = (chips: Pick<ChipTerm, 'text' | 'param'>[]) =>
-    router.push(searchHref(search.path, search.params, chips), { scroll: false });
+    navigate(searchHref(search.path, search.params, chips), { scroll: false });
   const applySpan = ({ first, last }: Span) => {
     const term = timeTerm('created', startMs(first), startMs(last + 1), zone);
     showChips([...otherChips, { text: term, param: 'q' }]);
@@ -144,42 +156,56 @@ export function ChartPanel({ query, search, filterRange, choice, onChoice }: Cha
       return chart.by === 'state' ? states(name as 'queued') : name;
     }) ?? [];
 
+  const hasBars = chart !== undefined && chart.series.length > 0;
   return (
-    <div ref={root} className="rounded-md border border-line px-3 py-2">
-      <ChartControls
-        chart={chart}
-        choice={choice}
-        onChoice={onChoice}
-        isTable={isTable}
-        onTable={setTable}
-      />
-      {filterRange && (
-        <FilterRange
-          filterRange={filterRange}
-          range={choice.range}
-          onReset={() => showChips(otherChips)}
-        />
-      )}
+    <div ref={root}>
+      <div className="flex min-h-6 items-center gap-x-3 overflow-x-auto text-xs whitespace-nowrap">
+        <ChartControls chart={chart} choice={choice} onChoice={onChoice} />
+        {filterRange && (
+          <FilterRange
+            filterRange={filterRange}
+            range={choice.range}
+            onReset={() => showChips(otherChips)}
+          />
+        )}
+        {hasBars && (
+          <Legend
+            chart={chart}
+            range={choice.range}
+            names={names}
+            count={count}
+            activeSpan={selection.activeSpan}
+          />
+        )}
+        <div className="ml-auto flex">
+          <Button
+            kind="quiet"
+            className="!min-h-6 !px-1.5 !py-0 !text-xs"
+            aria-pressed={isTable}
+            onClick={() => setTable(!isTable)}
+          >
+            {t(isTable ? 'asChart' : 'asTable')}
+          </Button>
+          {children}
+        </div>
+      </div>
       {error && !chart && (
-        <p role="alert" className="py-4 text-danger">
+        <p role="alert" className={`${PLOT_HEIGHT} pt-4 text-center text-danger`}>
           {t('unknown')}
         </p>
       )}
-      {!chart && !error && <div className="h-[12rem]" aria-busy="true" />}
-      {chart && chart.series.length === 0 && (
-        <p className="py-8 text-center text-soft">
+      {!chart && !error && <div className={PLOT_HEIGHT} aria-busy="true" />}
+      {chart && !hasBars && (
+        <p className={`${PLOT_HEIGHT} pt-4 text-center text-soft`}>
           {t(chart.accuracy.kind === 'unknown' ? 'unknown' : 'none')}
         </p>
       )}
-      {chart && chart.series.length > 0 && isTable && (
+      {hasBars && isTable && (
         <ChartTable chart={chart} names={names} count={count} onPick={selection.pick} />
       )}
-      {chart && chart.series.length > 0 && !isTable && (
+      {hasBars && !isTable && (
         <Plot
           chart={chart}
-          range={choice.range}
-          names={names}
-          count={count}
           filterRange={filterRange}
           selection={selection}
           isPlaceholder={isPlaceholderData}
@@ -193,19 +219,16 @@ function ChartControls({
   chart,
   choice,
   onChoice,
-  isTable,
-  onTable,
 }: {
   chart: Chart | undefined;
   choice: ChartChoice;
   onChoice: (choice: ChartChoice) => void;
-  isTable: boolean;
-  onTable: (isTable: boolean) => void;
 }) {
   const t = useTranslations('chart');
   const formatCount = useCount();
   return (
-    <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
+    <>
+      <span className="text-soft max-lg:hidden">{t('title')}</span>
       <Choice
         label={t('range')}
         value={choice.range}
@@ -225,15 +248,7 @@ function ChartControls({
           {t('sample', { number: formatCount(chart.accuracy.rows) })}
         </span>
       )}
-      <Button
-        kind="quiet"
-        className="ml-auto"
-        aria-pressed={isTable}
-        onClick={() => onTable(!isTable)}
-      >
-        {t(isTable ? 'asChart' : 'asTable')}
-      </Button>
-    </div>
+    </>
   );
 }
 
@@ -249,89 +264,103 @@ function FilterRange({
   const t = useTranslations('chart');
   const clock = useClock(range);
   return (
-    <p className="flex flex-wrap items-center gap-x-2 text-sm">
+    <p className="flex items-center gap-x-1">
       {Number.isFinite(from) &&
         Number.isFinite(to) &&
         t('selected', { from: clock(from), to: clock(to) })}
-      <Button kind="quiet" className="!min-h-6 !py-0" onClick={onReset}>
+      <Button kind="quiet" className="!min-h-6 !px-1.5 !py-0 !text-xs" onClick={onReset}>
         {t('reset')}
       </Button>
     </p>
   );
 }
 
-interface PlotProps {
+/** The bars, with a selection by the keyboard. */
+function Plot({
+  chart,
+  filterRange,
+  selection,
+  isPlaceholder,
+}: {
+  chart: Chart;
+  filterRange: { from: number; to: number } | null;
+  selection: ReturnType<typeof useSpanSelection>;
+  /** Whether this is still the chart of the previous filter. */
+  isPlaceholder: boolean;
+}) {
+  const t = useTranslations('chart');
+  const { buckets, seconds } = CHART_RANGES[chart.range];
+  return (
+    <div
+      tabIndex={0}
+      role="group"
+      aria-label={`${t('title')}. ${t('hint')}`}
+      title={t('hint')}
+      onKeyDown={selection.onKeyDown}
+      onBlur={selection.clear}
+      className={isPlaceholder ? 'opacity-60' : ''}
+    >
+      <Suspense fallback={<div className={PLOT_HEIGHT} />}>
+        <ChartPlot
+          chart={chart}
+          filterSpan={filterRange && toSpan(filterRange, chart.start, seconds, buckets)}
+          selectedSpan={selection.span}
+          onHover={selection.onHover}
+          onPick={selection.pick}
+        />
+      </Suspense>
+    </div>
+  );
+}
+
+/** The series with their counts in the selected, the hovered or all buckets. */
+function Legend({
+  chart,
+  range,
+  names,
+  count,
+  activeSpan,
+}: {
   chart: Chart;
   range: ChartRange;
   /** Labels of the series. */
   names: string[];
   /** Formats a number of jobs. */
   count: (number: number) => string;
-  filterRange: { from: number; to: number } | null;
-  selection: ReturnType<typeof useSpanSelection>;
-  /** Whether this is still the chart of the previous filter. */
-  isPlaceholder: boolean;
-}
-
-/** The bars and the legend with the counts of the selected, hovered or all buckets. */
-function Plot({ chart, range, names, count, filterRange, selection, isPlaceholder }: PlotProps) {
+  activeSpan: Span | null;
+}) {
   const t = useTranslations('chart');
   const clock = useClock(range);
-  const { activeSpan } = selection;
   const { buckets, seconds } = CHART_RANGES[chart.range];
   const startMs = (bucket: number) => (chart.start + bucket * seconds) * 1000;
   const sum = (counts: number[], { first, last }: Span) =>
     counts.slice(first, last + 1).reduce((a, b) => a + b, 0);
   return (
-    <>
-      <div
-        tabIndex={0}
-        role="group"
-        aria-label={`${t('title')}. ${t('hint')}`}
-        title={t('hint')}
-        onKeyDown={selection.onKeyDown}
-        onBlur={selection.clear}
-        className={`mt-1 ${isPlaceholder ? 'opacity-60' : ''}`}
-      >
-        <Suspense fallback={<div className="h-[150px]" />}>
-          <ChartPlot
-            chart={chart}
-            filterSpan={filterRange && toSpan(filterRange, chart.start, seconds, buckets)}
-            selectedSpan={selection.span}
-            onHover={selection.onHover}
-            onPick={selection.pick}
-          />
-        </Suspense>
-      </div>
-      <ul className="flex flex-wrap gap-x-3 gap-y-0.5 text-xs">
-        {chart.series.map((series, n) => (
-          <li key={n} className="flex max-w-full min-w-0 items-center gap-1.5">
-            <span
-              aria-hidden="true"
-              className={`size-2.5 shrink-0 rounded-sm ${seriesStyle(chart.by, series, n).swatch}`}
-            />
-            <span
-              className={`min-w-0 any-break ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}
-            >
-              {names[n]}
-            </span>
-            <span className="text-soft">
-              {count(sum(series.counts, activeSpan ?? { first: 0, last: buckets - 1 }))}
-            </span>
-          </li>
-        ))}
-        <li aria-live="polite" className="ml-auto min-h-5 whitespace-nowrap text-soft">
-          {activeSpan &&
-            t('cursor', {
-              from: clock(startMs(activeSpan.first)),
-              to: clock(startMs(activeSpan.last + 1)),
-              number: count(
-                chart.series.reduce((total, { counts }) => total + sum(counts, activeSpan), 0),
-              ),
-            })}
+    <ul className="flex items-center gap-x-3">
+      {chart.series.map((series, n) => (
+        <li key={n} className="flex items-center gap-1.5">
+          <span aria-hidden="true" className={`dot ${seriesStyle(chart.by, series, n).swatch}`} />
+          <span
+            className={`max-w-40 truncate ${chart.by === 'state' || series.other ? '' : 'font-mono'}`}
+          >
+            {names[n]}
+          </span>
+          <span className="text-soft">
+            {count(sum(series.counts, activeSpan ?? { first: 0, last: buckets - 1 }))}
+          </span>
         </li>
-      </ul>
-    </>
+      ))}
+      <li aria-live="polite" className="text-soft">
+        {activeSpan &&
+          t('cursor', {
+            from: clock(startMs(activeSpan.first)),
+            to: clock(startMs(activeSpan.last + 1)),
+            number: count(
+              chart.series.reduce((total, { counts }) => total + sum(counts, activeSpan), 0),
+            ),
+          })}
+      </li>
+    </ul>
   );
 }
 
@@ -361,15 +390,15 @@ function Choice<T extends string>({
   onChange: (value: T) => void;
 }) {
   return (
-    <label className="flex items-center gap-1.5 text-soft">
-      {label}
+    <label className="flex items-center gap-1 text-soft">
+      <span className="sr-only">{label}</span>
       <select
         value={value}
         onChange={({ target }) => {
           const option = values.find((candidate) => candidate === target.value);
           if (option) onChange(option);
         }}
-        className="control min-h-7 px-1 py-0.5 text-ink"
+        className="h-6 cursor-pointer rounded-sm bg-transparent text-xs text-ink hover:bg-sunken"
       >
         {values.map((option) => (
           <option key={option} value={option}>

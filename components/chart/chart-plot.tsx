@@ -5,6 +5,7 @@ import { type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
+import { subscribeToDisplay } from '../display-settings';
 import { colorOf, seriesStyle } from './series-style';
 
 /** A range of bucket indexes, both ends included. */
@@ -23,7 +24,7 @@ interface Props {
   onPick: (span: Span) => void;
 }
 
-const HEIGHT = 150;
+const HEIGHT = 64;
 const FONT = '12px system-ui, sans-serif';
 
 /** Cumulative sums: uPlot draws the largest first and the others over it. */
@@ -61,7 +62,6 @@ function plotAxes(range: Chart['range'], { element, locale, zone }: PlotContext)
       ? { month: 'numeric', day: 'numeric' }
       : { hour: '2-digit', minute: '2-digit' }),
   });
-  const countFormat = new Intl.NumberFormat(locale, { notation: 'compact' });
   const axis = {
     stroke: colorOf('--soft', element),
     font: FONT,
@@ -71,20 +71,14 @@ function plotAxes(range: Chart['range'], { element, locale, zone }: PlotContext)
   return [
     {
       ...axis,
-      size: 26,
+      size: 18,
+      gap: 2,
       space: 70,
       grid: { show: false },
       values: (_, splits) => splits.map((at) => timeFormat.format(at * 1000)),
     },
-    {
-      ...axis,
-      size: 46,
-      space: 32,
-      incrs: [1, 2, 5]
-        .flatMap((n) => Array.from({ length: 8 }, (_, power) => n * 10 ** power))
-        .sort((a, b) => a - b),
-      values: (_, splits) => splits.map((value) => countFormat.format(value)),
-    },
+    // The numbers are in the legend, and in the table.
+    { show: false },
   ];
 }
 
@@ -203,9 +197,11 @@ export default function ChartPlot({ chart, filterSpan, selectedSpan, onHover, on
     resizeObserver.observe(element);
     const darkScheme = matchMedia('(prefers-color-scheme: dark)');
     darkScheme.addEventListener('change', recreate);
+    const unsubscribe = subscribeToDisplay(recreate);
     return () => {
       resizeObserver.disconnect();
       darkScheme.removeEventListener('change', recreate);
+      unsubscribe();
       current.destroy();
       plot.current = null;
     };
@@ -229,5 +225,5 @@ export default function ChartPlot({ chart, filterSpan, selectedSpan, onHover, on
     );
   }, [selectedSpan, chart, shape]);
 
-  return <div ref={root} aria-hidden="true" className="h-[150px] overflow-hidden" />;
+  return <div ref={root} aria-hidden="true" className="h-16 overflow-hidden" />;
 }

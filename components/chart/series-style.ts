@@ -24,6 +24,8 @@ export const OTHER_STYLE: SeriesStyle = { property: '--line-strong', swatch: 'bg
 /** The style of the n-th series of a chart. */
 export function seriesStyle(by: ChartGroup, { name, other }: ChartSeries, n: number): SeriesStyle {
   if (other) return OTHER_STYLE;
+  // Success is normal, and so it is grey.
+  if (by === 'state' && name === 'succeeded') return OTHER_STYLE;
   if (by === 'state' && name !== null && isJobState(name))
     return { property: `--${name}`, swatch: STATE_CLASSES[name].swatch };
   return PALETTE[n] ?? OTHER_STYLE;

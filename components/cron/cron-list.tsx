@@ -188,7 +188,7 @@ function RunCells({ row }: { row: CronRow }) {
     <>
       <Cell name={t('cron.next')}>
         {row.nextAt ? (
-          <RelativeTime iso={row.nextAt} />
+          <RelativeTime iso={row.nextAt} isUpcoming />
         ) : (
           <span className="text-soft">{t('time.never')}</span>
         )}

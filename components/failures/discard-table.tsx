@@ -23,12 +23,7 @@ export function DiscardTable({ counts, filter }: { counts: DiscardCounts; filter
   const by = filter.by === 'class' ? 'class' : 'exception';
   const cell = 'px-3 py-1.5 text-right whitespace-nowrap';
   return (
-    <div
-      className="overflow-x-auto rounded-md border border-line"
-      tabIndex={0}
-      role="group"
-      aria-label={t(`tables.${by}`)}
-    >
+    <div className="overflow-x-auto card" tabIndex={0} role="group" aria-label={t(`tables.${by}`)}>
       <table className="w-full border-collapse" data-table={by}>
         <caption className="sr-only">{t(`tables.${by}`)}</caption>
         <thead>

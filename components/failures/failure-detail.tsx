@@ -6,7 +6,7 @@ import {
   type FailureRange,
 } from '@/lib/failures/filters';
 import { AbsoluteTime } from '../absolute-time';
-import LazyBulkBar from '../bulk/lazy-bulk-bar';
+import { LazyFilterActions } from '../bulk/lazy-bulk-bar';
 import { ErrorText } from '../jobs/error-text';
 import { StateBadge } from '../jobs/state-badge';
 import { Link } from '../link';
@@ -83,7 +83,7 @@ export function FailureDetail({
                 </Link>
               ),
           )}
-          <LazyBulkBar selectedIds={[]} filterQuery={filterQuery} />
+          <LazyFilterActions filterQuery={filterQuery} />
         </div>
       </section>
     </div>
@@ -95,7 +95,7 @@ function Samples({ group }: { group: FailureGroup }) {
   return (
     <section aria-label={t('samples')} className="min-w-0">
       <h3 className="mb-1 text-sm text-soft">{t('samples')}</h3>
-      <ul className="divide-y divide-line rounded-md border border-line">
+      <ul className="divide-y divide-line card">
         {group.samples.map(({ id, state, at }) => (
           <li key={id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-2.5 py-1">
             <Link

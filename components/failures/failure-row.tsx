@@ -31,25 +31,23 @@ export function FailureRow({ group, page, filter }: Props) {
   const href = `/cleaner?${new URLSearchParams(params)}#${group.fingerprint}`;
   return (
     <li id={group.fingerprint} data-failure={group.fingerprint} className="px-3 py-2.5">
-      <div className="flex flex-col gap-x-5 gap-y-2 lg:flex-row lg:items-start">
-        <div className="min-w-0 flex-1">
+      <div className="failure-grid">
+        <div className="min-w-0">
           <h2>
             <Link
               href={href}
               prefetch={false}
               scroll={false}
               aria-expanded={isOpen}
-              className="flex min-h-6 min-w-0 items-start gap-1.5 no-underline hover:underline"
+              className="failure-name"
             >
               <Icon name={isOpen ? 'fold' : 'unfold'} className="mt-0.5" />
-              <span
-                className={`min-w-0 font-mono text-sm any-break ${isOpen ? '' : 'line-clamp-2'}`}
-              >
+              <span className={isOpen ? undefined : 'line-clamp-2'}>
                 {group.tooLarge ? <TooLarge /> : group.error || t('failures.blankError')}
               </span>
             </Link>
           </h2>
-          <p className="mt-1 flex flex-wrap items-center gap-x-3 pl-[1.4rem] text-sm">
+          <p className="failure-place">
             {group.jobClass === null || isBlankName(group.jobClass) ? (
               <span className="text-soft">{t('jobs.noClass')}</span>
             ) : (
@@ -58,33 +56,25 @@ export function FailureRow({ group, page, filter }: Props) {
                   failureParams(filter, { jobClass: group.jobClass, group: null }),
                 )}`}
                 prefetch={false}
-                className="inline-block min-h-6 font-mono text-accent any-break"
+                className="text-ink no-underline hover:text-accent hover:underline"
               >
                 {group.jobClass}
               </Link>
             )}
-            <span className="min-w-0 font-mono text-soft any-break">
-              {group.frame ?? t('failures.noFrame')}
-            </span>
+            <span className="text-soft">{group.frame ?? t('failures.noFrame')}</span>
           </p>
         </div>
-        <div className="flex flex-wrap items-start gap-x-5 gap-y-1.5 max-lg:pl-[1.4rem]">
+        <div className="failure-figures">
           <div className="w-36">
-            <Sparkline
-              values={group.spark}
-              label={t('failures.spark', {
-                range: t(`failures.ranges.${filter.range}`),
-                values: group.spark.join(', '),
-              })}
-              className="w-full"
-            />
+            <Sparkline values={group.spark} className="w-full" />
             <Trend group={group} filter={filter} />
           </div>
           <Counts group={group} page={page} filter={filter} />
-          <dl className="text-sm lg:w-40">
-            <SeenAt name={t('failures.lastSeen')} at={group.lastSeen} />
-            <SeenAt name={t('failures.firstSeen')} at={group.firstSeen} />
-          </dl>
+          <p className="text-soft">
+            <RelativeTime iso={group.lastSeen} />
+            <span aria-hidden="true"> / </span>
+            <RelativeTime iso={group.firstSeen} />
+          </p>
         </div>
       </div>
       {isOpen && <FailureDetail group={group} page={page} range={filter.range} />}
@@ -92,54 +82,38 @@ export function FailureRow({ group, page, filter }: Props) {
   );
 }
 
-function SeenAt({ name, at }: { name: string; at: string }) {
-  return (
-    <div className="flex gap-2 whitespace-nowrap">
-      <dt className="text-soft">{name}</dt>
-      <dd>
-        <RelativeTime iso={at} />
-      </dd>
-    </div>
-  );
-}
-
-/** The periods of GoodJob's own page; each count links to its jobs. */
+/** The periods of GoodJob's own page; each count links to its jobs. Phones show the selected one. */
 function Counts({ group, page, filter }: Props) {
-  const t = useTranslations('failures');
+  const t = useTranslations('failures.ranges');
   const countText = useCountText();
   return (
-    <dl className="grid grid-cols-5 gap-x-3">
+    <p className="failure-counts">
       {RANGE_NAMES.map((range, n) => {
         const from = timeBefore(page.now, FAILURE_RANGES[range]);
+        const isLowerBound = (page.isPartial && page.since > from) || page.until !== null;
         const value = group.counts[n] ?? 0;
-        const { text, title } = countText({
-          kind: (page.isPartial && page.since > from) || page.until !== null ? 'at_least' : 'exact',
-          count: value,
-        });
+        const { text } = countText({ kind: isLowerBound ? 'at_least' : 'exact', count: value });
+        const className = range === filter.range ? 'font-semibold' : 'max-lg:hidden';
+        if (value === 0)
+          return (
+            <span key={range} className={`${className} text-faint`}>
+              0
+            </span>
+          );
         return (
-          <div
+          <Link
             key={range}
-            className={`flex flex-col items-end ${range === filter.range ? 'font-semibold' : ''}`}
+            href={`/jobs?${groupQuery(group, page, from)}`}
+            prefetch={false}
+            data-count={range}
+            aria-label={`${t(range)}: ${text}`}
+            className={className}
           >
-            <dt className="text-xs whitespace-nowrap text-soft">{t(`short.${range}`)}</dt>
-            <dd title={title}>
-              {value === 0 ? (
-                <span className="text-soft">{text}</span>
-              ) : (
-                <Link
-                  href={`/jobs?${groupQuery(group, page, from)}`}
-                  prefetch={false}
-                  data-count={range}
-                  className="text-accent"
-                >
-                  {text}
-                </Link>
-              )}
-            </dd>
-          </div>
+            {text}
+          </Link>
         );
       })}
-    </dl>
+    </p>
   );
 }
 
@@ -159,8 +133,14 @@ function Trend({ group, filter }: Pick<Props, 'group' | 'filter'>) {
     <p
       className={`text-xs whitespace-nowrap ${currentCount > previousCount ? 'text-danger' : 'text-soft'}`}
     >
-      <span aria-hidden="true">{sign()} </span>
-      {previousCount === 0 ? t('none') : t('before', { number: count(previousCount) })}
+      {previousCount === 0 ? (
+        <span className="pill bg-discarded-wash text-discarded">{t('none')}</span>
+      ) : (
+        <>
+          <span aria-hidden="true">{sign()} </span>
+          {t('before', { number: count(previousCount) })}
+        </>
+      )}
     </p>
   );
 }

@@ -4,6 +4,7 @@ import dynamic from 'next/dynamic';
 import { type Messages, NextIntlClientProvider } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { Locale } from '@/lib/core/locale';
+import { usePageZone } from './use-page-zone';
 
 interface Props {
   now: Date;
@@ -29,8 +30,15 @@ const LANGUAGES = {
   ja: dynamic(() => import('@/messages/client/ja.json').then(providerOf('ja'))),
 };
 
-/** Provides the messages of the viewer's language that every page needs in the browser. */
-export function ClientMessages({ locale, ...props }: Props & { locale: Locale }) {
+/**
+ * Provides the messages of the viewer's language that every page needs in the browser, and the
+ * time zone.
+ */
+export function ClientMessages({
+  locale,
+  zone,
+  ...props
+}: Omit<Props, 'timeZone'> & { locale: Locale; zone: Parameters<typeof usePageZone>[0] }) {
   const Language = LANGUAGES[locale];
-  return <Language {...props} />;
+  return <Language {...props} timeZone={usePageZone(zone)} />;
 }

@@ -39,6 +39,15 @@ const AUDIT = {
   ),
 };
 
+const PALETTE = {
+  en: dynamic(() =>
+    import('@/messages/client/en.palette.json').then(providerOf).catch(orMissingScript),
+  ),
+  ja: dynamic(() =>
+    import('@/messages/client/ja.palette.json').then(providerOf).catch(orMissingScript),
+  ),
+};
+
 const OVERVIEW = {
   en: dynamic(() =>
     import('@/messages/client/en.overview.json').then(providerOf).catch(orMissingScript),
@@ -64,4 +73,10 @@ export function OverviewMessages({ children }: Props) {
 export function AuditMessages({ children }: Props) {
   const Audit = AUDIT[useLocale()];
   return <Audit>{children}</Audit>;
+}
+
+/** Provides the messages of the palette and the sheet of keys. */
+export function PaletteMessages({ children }: Props) {
+  const Palette = PALETTE[useLocale()];
+  return <Palette>{children}</Palette>;
 }

@@ -17,7 +17,7 @@ export default getRequestConfig(async () => {
   const messages = await MESSAGES[locale]();
   return {
     locale,
-    timeZone: isTimeZone(zone) ? zone : env().timeZone,
+    timeZone: isTimeZone(zone) ? zone : 'UTC',
     messages: messages.default,
     now: new Date(),
   };

@@ -16,7 +16,10 @@ import { useRescheduleTime } from './use-reschedule-time';
 
 export interface JobActionResult {
   id: string;
+  jobClass?: string | null;
   action: JobAction;
+  /** The new time of a reschedule, ISO 8601 UTC; null or absent: now. */
+  scheduledAt?: string | null;
   result: ActionResult<Outcome>;
 }
 
@@ -32,7 +35,7 @@ interface Props {
 export function ActionDialog({ action, job, returnTo, onDone, onClose }: Props) {
   const t = useTranslations('actions');
   const href = useHref();
-  const { zone, suggestedTime, timeOf, problemOf } = useRescheduleTime();
+  const { fields, timeOf, problemOf } = useRescheduleTime();
   const isDestructive = DESTRUCTIVE.has(action);
   const warningsPath = `/api/jobs/${job.id}/warnings`;
   const { data: warnings } = useQuery({
@@ -51,21 +54,22 @@ export function ActionDialog({ action, job, returnTo, onDone, onClose }: Props) 
       returnTo={returnTo}
       validate={problemOf}
       onConfirm={async (form) => {
+        const scheduledAt = timeOf(form);
         const result = await changeJob({
           action,
           id: job.id,
-          scheduledAt: timeOf(form),
+          scheduledAt,
           reason: String(form.get('reason')),
         }).catch(toActionError);
         if (isConsoleUpdated(result)) return 'console_updated';
-        onDone({ id: job.id, action, result });
+        onDone({ id: job.id, jobClass: job.jobClass, action, scheduledAt, result });
         return 'done';
       }}
       onClose={onClose}
     >
       <ActionEffect action={action} job={job} />
       {warning && <ActionWarningNote warning={warning} />}
-      {action === 'reschedule' && <RescheduleFields zone={zone} at={suggestedTime} />}
+      {action === 'reschedule' && <RescheduleFields {...fields} />}
     </ConfirmDialog>
   );
 }

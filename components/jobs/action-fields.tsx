@@ -1,4 +1,6 @@
-import { useTranslations } from 'next-intl';
+import { useFormatter, useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
+import type { RescheduleDefaults, TimePreset } from '@/lib/core/locale';
 import type { ActionWarning, JobAction } from '@/lib/good-job/types';
 import { isBlankName } from '@/lib/jobs/links';
 import { Banner } from '../ui/banner';
@@ -39,43 +41,42 @@ export function ActionWarningNote({ warning }: { warning: ActionWarning }) {
 }
 
 /**
- * Chooses now or a time in the viewer's zone. `at` is the default `datetime-local` value;
- * `isChosen` preselects the time.
+ * Chooses now, a preset or another time in the viewer's zone. `isChosen` preselects the other time.
  */
 export function RescheduleFields({
   zone,
   at,
+  presets,
   isChosen = false,
-}: {
-  zone: string;
-  at: string;
-  isChosen?: boolean;
-}) {
+}: RescheduleDefaults & { isChosen?: boolean }) {
   const t = useTranslations('actions.reschedule');
+  const format = useFormatter();
+  const timeText = (time: string) => {
+    const options = {
+      month: 'numeric',
+      day: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+    } as const;
+    return format.dateTime(new Date(time), { ...options, hourCycle: 'h23', timeZone: zone });
+  };
   return (
     <fieldset className="mt-3 flex flex-col gap-2">
       <legend className="sr-only">{t('title')}</legend>
-      <label className="flex items-center gap-2">
-        <input
-          type="radio"
-          name="when"
-          value="now"
-          defaultChecked={!isChosen}
-          className="accent-accent"
-        />
-        {t('now')}
-      </label>
+      <div className="flex flex-wrap gap-2">
+        <WhenOption value="now" isChecked={!isChosen}>
+          {t('now')}
+        </WhenOption>
+        {presets.map(({ name, time }) => (
+          <WhenOption key={name} value={name}>
+            {t(`presets.${name}`)} <span className="text-soft">{timeText(time)}</span>
+          </WhenOption>
+        ))}
+      </div>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <label className="flex items-center gap-2">
-          <input
-            type="radio"
-            name="when"
-            value="at"
-            defaultChecked={isChosen}
-            className="accent-accent"
-          />
+        <WhenOption value="at" isChecked={isChosen}>
           {t('at')}
-        </label>
+        </WhenOption>
         <input
           type="datetime-local"
           name="at"
@@ -86,5 +87,28 @@ export function RescheduleFields({
         <span className="text-soft">{zone}</span>
       </div>
     </fieldset>
+  );
+}
+
+function WhenOption({
+  value,
+  isChecked = false,
+  children,
+}: {
+  value: 'now' | 'at' | TimePreset;
+  isChecked?: boolean;
+  children: ReactNode;
+}) {
+  return (
+    <label className="chip min-h-8 cursor-pointer">
+      <input
+        type="radio"
+        name="when"
+        value={value}
+        defaultChecked={isChecked}
+        className="accent-accent"
+      />
+      <span>{children}</span>
+    </label>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useState } from 'react';
-import type { Column } from '@/lib/jobs/types';
+import type { Column, Density } from '@/lib/jobs/types';
 import { usePausePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
@@ -12,8 +12,8 @@ import { Panel } from '../ui/panel';
 // Loaded when the panel first opens.
 const ColumnPanel = lazyScript(() => import('./column-panel'));
 
-/** Chooses the columns of the list; the choice is stored in a cookie. */
-export function ColumnMenu({ columns }: { columns: readonly Column[] }) {
+/** Chooses the columns and the row height of the list; the choice is stored in cookies. */
+export function ColumnMenu({ columns, density }: { columns: readonly Column[]; density: Density }) {
   const t = useTranslations('columnMenu');
   const [open, setOpen] = useState(false);
   usePausePolling(open);
@@ -31,7 +31,7 @@ export function ColumnMenu({ columns }: { columns: readonly Column[] }) {
     >
       {() => (
         <Suspense fallback={<div className="h-64 w-64" />}>
-          <ColumnPanel columns={columns} />
+          <ColumnPanel columns={columns} density={density} />
         </Suspense>
       )}
     </Panel>

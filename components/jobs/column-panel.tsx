@@ -8,7 +8,10 @@ import {
   COLUMNS_COOKIE,
   type Column,
   DEFAULT_COLUMNS,
+  DENSITY_COOKIE,
+  type Density,
   MAX_ARGUMENT_PATHS,
+  WIDTHS_COOKIE,
   sortColumns,
   isArgumentPath,
   printColumns,
@@ -18,8 +21,14 @@ import { setPreferenceCookie } from '../preference-cookie';
 import { Button } from '../ui/button';
 import { useColumnName } from './job-cells';
 
-/** The available columns, and custom columns for paths in the arguments. */
-export default function ColumnPanel({ columns: initialColumns }: { columns: readonly Column[] }) {
+/** The row height, the available columns, and custom columns for paths in the arguments. */
+export default function ColumnPanel({
+  columns: initialColumns,
+  density,
+}: {
+  columns: readonly Column[];
+  density: Density;
+}) {
   const t = useTranslations('columnMenu');
   const name = useColumnName();
   const router = useRouter();
@@ -35,7 +44,8 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
     router.refresh();
   }
   return (
-    <div className="w-64 max-w-full max-sm:w-auto">
+    <div className="w-72 max-w-full max-sm:w-auto">
+      <DensityChoice density={density} />
       <ul className="grid grid-cols-2 gap-x-3">
         {[...COLUMNS, ...paths].map((column) => (
           <li key={column} className={isArgumentPath(column) ? 'col-span-2' : ''}>
@@ -60,12 +70,49 @@ export default function ColumnPanel({ columns: initialColumns }: { columns: read
         ))}
       </ul>
       <PathForm paths={paths} onAdd={(path) => applyColumns([...columns, path])} />
-      {printColumns(columns) !== null && (
-        <Button kind="quiet" className="mt-2 -ml-2" onClick={() => applyColumns(DEFAULT_COLUMNS)}>
-          {t('reset')}
-        </Button>
-      )}
+      <Button
+        kind="quiet"
+        className="mt-2 -ml-2"
+        onClick={() => {
+          setPreferenceCookie(WIDTHS_COOKIE, null, basePath);
+          applyColumns(DEFAULT_COLUMNS);
+        }}
+      >
+        {t('reset')}
+      </Button>
     </div>
+  );
+}
+
+const DENSITIES = ['comfortable', 'compact'] as const;
+
+function DensityChoice({ density: initialDensity }: { density: Density }) {
+  const t = useTranslations('columnMenu');
+  const router = useRouter();
+  const { basePath } = useApplication();
+  const [density, setDensity] = useState(initialDensity);
+  return (
+    <fieldset className="mb-2 border-b border-line pb-2">
+      <legend className="text-xs text-soft">{t('density')}</legend>
+      <div className="flex gap-4">
+        {DENSITIES.map((name) => (
+          <label key={name} className="flex min-h-[26px] items-center gap-2">
+            <input
+              type="radio"
+              name="density"
+              checked={density === name}
+              onChange={() => {
+                setDensity(name);
+                setPreferenceCookie(DENSITY_COOKIE, name, basePath);
+                router.refresh();
+              }}
+              className="size-4 accent-accent"
+            />
+            {t(`densities.${name}`)}
+          </label>
+        ))}
+      </div>
+    </fieldset>
   );
 }
 

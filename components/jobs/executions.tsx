@@ -1,18 +1,20 @@
 import { useTranslations } from 'next-intl';
 import type { ExecutionPage, ExecutionRow } from '@/lib/jobs/types';
+import { AbsoluteTime } from '../absolute-time';
 import { Link } from '../link';
 import { useDuration } from '../quantities';
-import { RelativeTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
+import { ErrorText } from './error-text';
 import { ExecutionRaw } from './execution-raw';
 import { OmittedNote } from './omitted-note';
-import { STATE_CLASSES } from './state-badge';
 
 interface Props {
   jobId: string;
   page: ExecutionPage;
   /** The first execution of this page; null for the newest. */
   from: string | null;
+  /** The execution to unfold in addition to the newest one. */
+  openId: string | null;
 }
 
 /** The URL of the page of executions that starts with `from`, scrolled to the execution `at`. */
@@ -23,13 +25,14 @@ function executionsHref(
 ): string {
   const params = new URLSearchParams({
     ...(from ? { executions: from } : {}),
+    ...(at ? { attempt: at } : {}),
     ...(all ? { all } : {}),
   });
   return `/jobs/${jobId}${params.size > 0 ? `?${params}` : ''}#${at ?? 'executions'}`;
 }
 
 /** One page of executions, newest first. */
-export function Executions({ jobId, page, from }: Props) {
+export function Executions({ jobId, page, from, openId }: Props) {
   const t = useTranslations('job');
   const { rows, newer, older, firstFailure } = page;
   if (rows.length === 0) return <p className="text-soft">{t('noExecutions')}</p>;
@@ -64,12 +67,13 @@ export function Executions({ jobId, page, from }: Props) {
           )}
         </p>
       )}
-      <ol className="divide-y divide-line rounded-md border border-line">
-        {rows.map((execution) => (
+      <ol className="divide-y divide-line">
+        {rows.map((execution, n) => (
           <Execution
             key={execution.id}
             jobId={jobId}
             execution={execution}
+            isOpen={n === 0 || execution.id === openId}
             showAllHref={executionsHref(jobId, from, { at: execution.id, all: execution.id })}
           />
         ))}
@@ -88,85 +92,100 @@ export function Executions({ jobId, page, from }: Props) {
 function Execution({
   jobId,
   execution,
+  isOpen,
   showAllHref,
 }: {
   jobId: string;
   execution: ExecutionRow;
+  isOpen: boolean;
   showAllHref: string;
 }) {
-  const t = useTranslations();
-  const duration = useDuration();
+  const t = useTranslations('job');
   return (
-    <li id={execution.id} className="px-3 py-2.5">
-      <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
-        <h3 className="font-semibold">{t('job.attempt', { number: execution.number ?? '?' })}</h3>
-        <ExecutionBadge state={execution.state} />
-        <span className="text-sm text-soft">
-          <RelativeTime iso={execution.finishedAt ?? execution.createdAt} />
-        </span>
-        {execution.queueWait !== null && (
-          <span className="text-sm whitespace-nowrap">
-            <span className="text-soft">{t('job.queueWait')}</span> {duration(execution.queueWait)}
-          </span>
-        )}
-        {execution.runTime !== null && (
-          <span className="text-sm whitespace-nowrap">
-            <span className="text-soft">{t('job.runTime')}</span> {duration(execution.runTime)}
-          </span>
-        )}
-        {execution.errorEvent && (
-          <span className="text-sm whitespace-nowrap">
-            <span className="text-soft">{t('job.errorEvent')}</span>{' '}
-            {t(`errorEvents.${execution.errorEvent}`)}
-          </span>
-        )}
-      </div>
-      {execution.processId && (
-        <p className="mt-0.5 text-xs text-soft">
-          {t('job.process')}{' '}
-          <Link
-            href={`/jobs?process_id=${execution.processId}`}
-            prefetch={false}
-            className="font-mono break-all text-accent"
-          >
-            {execution.processId}
-          </Link>
-        </p>
-      )}
-      {execution.error !== null && (
-        <p
-          className={
-            'mt-1.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-sm ' +
-            'break-words whitespace-pre-wrap any-break'
-          }
-        >
-          {execution.error}
-        </p>
-      )}
-      <Backtrace execution={execution} />
-      <OmittedNote
-        tooLarge={execution.tooLarge}
-        isWhole={execution.isWhole}
-        jobId={jobId}
-        showAllHref={showAllHref}
-      />
-      {execution.isCut && !execution.tooLarge && (
-        <p className="mt-1 text-sm">
-          <Link href={showAllHref} prefetch={false}>
-            {t('job.showWhole')}
-          </Link>
-        </p>
-      )}
-      <ExecutionRaw id={execution.id} />
+    <li id={execution.id} className="py-1.5">
+      <details open={isOpen}>
+        <ExecutionSummary execution={execution} />
+        <div className="pt-1 pb-1.5 pl-4">
+          {execution.processId && (
+            <p className="text-xs text-soft">
+              {t('process')}{' '}
+              <Link
+                href={`/jobs?process_id=${execution.processId}`}
+                prefetch={false}
+                className="font-mono break-all text-ink hover:text-accent"
+              >
+                {execution.processId}
+              </Link>
+            </p>
+          )}
+          {execution.error !== null && (
+            <div className="mt-1.5">
+              <ErrorText
+                text={execution.error}
+                label={t('errorOfAttempt', { number: execution.number ?? '?' })}
+              />
+            </div>
+          )}
+          <Backtrace execution={execution} />
+          <OmittedNote
+            tooLarge={execution.tooLarge}
+            isWhole={execution.isWhole}
+            jobId={jobId}
+            showAllHref={showAllHref}
+          />
+          {execution.isCut && !execution.tooLarge && (
+            <p className="mt-1">
+              <Link href={showAllHref} prefetch={false}>
+                {t('showWhole')}
+              </Link>
+            </p>
+          )}
+          <ExecutionRaw id={execution.id} />
+        </div>
+      </details>
     </li>
   );
 }
 
+/** Nothing in it is focusable, because the summary itself is a control. */
+function ExecutionSummary({ execution }: { execution: ExecutionRow }) {
+  const t = useTranslations();
+  const duration = useDuration();
+  const value = (name: string, text: string) => (
+    <span className="whitespace-nowrap">
+      <span className="text-soft">{name}</span> {text}
+    </span>
+  );
+  return (
+    <summary className="min-h-6">
+      <span className="inline-flex max-w-[calc(100%-1.25rem)] flex-wrap items-center gap-x-3 gap-y-1 align-top">
+        <h3 className="font-semibold">{t('job.attempt', { number: execution.number ?? '?' })}</h3>
+        <ExecutionBadge state={execution.state} />
+        <span className="text-soft">
+          <AbsoluteTime iso={execution.finishedAt ?? execution.createdAt} />
+        </span>
+        {execution.queueWait !== null && value(t('job.queueWait'), duration(execution.queueWait))}
+        {execution.runTime !== null && value(t('job.runTime'), duration(execution.runTime))}
+        {execution.errorEvent &&
+          value(t('job.errorEvent'), t(`errorEvents.${execution.errorEvent}`))}
+      </span>
+    </summary>
+  );
+}
+
+/** Colour only for a failure: a success is grey. */
+const BADGES: Record<ExecutionRow['state'], string> = {
+  running: 'text-running',
+  interrupted: 'bg-warn-wash text-warn',
+  succeeded: 'text-soft',
+  retried: 'text-retried',
+  discarded: 'bg-discarded-wash text-discarded',
+};
+
 function ExecutionBadge({ state }: Pick<ExecutionRow, 'state'>) {
   const t = useTranslations('executionStates');
-  const badge = state === 'interrupted' ? 'bg-warn-wash text-warn' : STATE_CLASSES[state].badge;
   return (
-    <span className={`badge ${badge}`}>
+    <span className={`badge ${BADGES[state]}`}>
       <Icon name={executionIcon(state)} className="size-3.5" />
       {t(state)}
     </span>

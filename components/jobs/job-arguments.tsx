@@ -1,11 +1,15 @@
 import { useFormatter, useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
 import type { JobDetail } from '@/lib/jobs/types';
 import { Link } from '../link';
 import { JsonBlock } from '../ui/json-block';
 import { OmittedNote } from './omitted-note';
 
-/** The arguments as formatted JSON; a long text is truncated, with a link to all of it. */
-export function JobArguments({ job }: { job: JobDetail }) {
+/**
+ * The arguments as a tree with their JSON folded below, or without a tree (`ArgumentTree`, which
+ * the server renders) as JSON; a long text is truncated, with a link to all of it.
+ */
+export function JobArguments({ job, tree }: { job: JobDetail; tree?: ReactNode }) {
   const t = useTranslations('job');
   const format = useFormatter();
   const { argumentsJson: json, argumentsLength: total } = job;
@@ -20,11 +24,21 @@ export function JobArguments({ job }: { job: JobDetail }) {
       />
     );
   if (json === '[]' || json === 'null') return <p className="text-soft">{t('noArguments')}</p>;
+  if (tree)
+    return (
+      <>
+        {tree}
+        <details className="mt-2">
+          <summary className="text-soft">{t('argumentsJson')}</summary>
+          <JsonBlock text={json} label={t('arguments')} />
+        </details>
+      </>
+    );
   return (
     <>
       <JsonBlock text={json} label={t('arguments')} />
       {json.length < total && (
-        <p className="mt-1 text-sm">
+        <p className="mt-1">
           {t('cut', { shown: format.number(json.length), total: format.number(total) })}{' '}
           <Link href={allHref} prefetch={false}>
             {t('showAll', { size: format.number(total) })}

@@ -1,110 +1,170 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { type Column, type FixedColumn, type JobRow, isArgumentPath } from '@/lib/jobs/types';
+import type { SortColumn } from '@/lib/jobs/filters';
+import {
+  type Column,
+  type ColumnWidths,
+  type FixedColumn,
+  type JobRow,
+  isArgumentPath,
+} from '@/lib/jobs/types';
 import { Link } from '../link';
+import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 import { Tooltip } from '../ui/tooltip';
-import { ErrorEventNote, StateBadge, StateRefinements } from './state-badge';
+import { StateBadge, StateRefinements } from './state-badge';
 
-const CLASSES: Record<FixedColumn, string> = {
-  queue: 'lg:w-32',
-  priority: 'lg:w-16 lg:text-right',
-  labels: 'lg:w-40',
-  attempts: 'lg:w-20 lg:text-right',
-  created: 'lg:w-32 lg:text-right',
-  scheduled: 'lg:w-32 lg:text-right',
-  performed: 'lg:w-32 lg:text-right',
-  finished: 'lg:w-32 lg:text-right',
-  error: 'lg:w-56 max-lg:col-span-2',
-  batch: 'lg:w-24',
-  cron: 'lg:w-36',
-  time: 'lg:w-32 lg:text-right',
-  state: 'lg:w-[9.5rem]',
+/** Widths in units of 4 px, as the classes `col-…` of globals.css set them. */
+const WIDTHS: Record<FixedColumn, number> = {
+  queue: 22,
+  priority: 12,
+  labels: 20,
+  attempts: 14,
+  wait: 16,
+  runtime: 16,
+  created: 18,
+  scheduled: 18,
+  performed: 18,
+  finished: 18,
+  error: 56,
+  batch: 20,
+  cron: 32,
+  concurrency: 32,
+  time: 18,
+  state: 30,
 };
+const ARGUMENT_WIDTH = 36;
+
+export const columnWidth = (column: Column, widths: ColumnWidths): number =>
+  widths[column] ?? (isArgumentPath(column) ? ARGUMENT_WIDTH : WIDTHS[column]);
 
 /** Width and alignment of a column, shared by its header and its cells. */
-export function columnClass(column: Column): string {
-  return isArgumentPath(column) ? 'lg:w-36 max-lg:col-span-2' : CLASSES[column];
-}
-
-/** Returns a function that names a column; a custom column is named by its path. */
-export function useColumnName(): (column: Column) => string {
-  const t = useTranslations('jobs.columns');
-  return (column) => (isArgumentPath(column) ? column : t(column));
+export function columnClass(column: Column, widths: ColumnWidths): string {
+  const className = `col-${isArgumentPath(column) ? 'args' : column}`;
+  const width = widths[column];
+  return width === undefined ? className : `${className} lg:w-${width}`;
 }
 
 /**
- * The cell of a job. `labelHref` returns the link of a label; null renders labels without links.
+ * Returns a function that names a column: a custom one by its path, and the time by the column that
+ * the list is sorted by.
  */
-export function JobCell({
-  column,
-  job,
-  labelHref,
-}: {
+export function useColumnName(sortedBy?: SortColumn): (column: Column) => string {
+  const t = useTranslations('jobs.columns');
+  return (column) => {
+    if (isArgumentPath(column)) return column;
+    if (column !== 'time' || !sortedBy) return t(column);
+    return t(sortedBy === 'priority' ? 'scheduled' : sortedBy);
+  };
+}
+
+/** From this wait on, its number is in the colour of a warning. */
+const LONG_WAIT_SECONDS = 300;
+
+interface CellProps {
   column: Column;
   job: JobRow;
+  /** Link of a label; null renders labels without links. */
   labelHref: ((label: string) => string) | null;
-}): ReactNode {
+  /** -1 where arrow keys move the focus. */
+  tabIndex: -1 | undefined;
+}
+
+/** The content of a cell. */
+export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactNode {
   switch (column) {
     case 'queue':
-      return <span className="block font-mono text-sm any-break">{job.queueName}</span>;
+      return job.queueName;
     case 'priority':
       return job.priority;
     case 'labels':
-      return <Labels labels={job.labels} href={labelHref} />;
+      return <Labels labels={job.labels} href={labelHref} tabIndex={tabIndex} />;
     case 'attempts':
-      return <Attempts job={job} />;
+      return <Attempts job={job} tabIndex={tabIndex} />;
+    case 'wait':
+      return <Seconds seconds={job.wait} isLong={(job.wait ?? 0) >= LONG_WAIT_SECONDS} />;
+    case 'runtime':
+      return <Seconds seconds={job.run} isLong={false} />;
     case 'error':
-      return (
-        job.error && (
-          <span className="line-clamp-2 font-mono text-xs text-discarded any-break">
-            {job.error}
-          </span>
-        )
-      );
+      return job.error;
     case 'batch':
       return (
         job.batchId && (
           <Link
             href={`/batches/${job.batchId}`}
             prefetch={false}
-            className="font-mono text-xs text-accent"
+            tabIndex={tabIndex}
+            className="text-ink"
           >
             {job.batchId.slice(0, 8)}
           </Link>
         )
       );
     case 'time':
-      return <RelativeTime iso={job.lastAt} />;
+      return <Time at={sortedTime(job.sortAt)} />;
     case 'state':
-      return (
-        <span className="flex flex-col items-start gap-0.5">
-          <StateBadge state={job.state} />
-          <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
-          <ErrorEventNote job={job} />
-        </span>
+      return job.paused || job.lostWorker ? (
+        <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
+      ) : (
+        <StateBadge state={job.state} />
       );
     case 'created':
     case 'scheduled':
     case 'performed':
-    case 'finished': {
-      const at = job.extra?.[column];
-      return at && <RelativeTime iso={at} />;
-    }
+    case 'finished':
+      return <Time at={job.extra?.[column] ?? null} />;
     default:
-      return (
-        <span className="line-clamp-2 font-mono text-xs any-break">{job.extra?.[column]}</span>
-      );
+      return job.extra?.[column];
   }
 }
 
-function Labels({ labels, href }: { labels: string[]; href: ((label: string) => string) | null }) {
+/** The time of a sort key; null for an unfinished job in a list by its end. */
+function sortedTime(sortAt: string): string | null {
+  const at = sortAt.slice(sortAt.indexOf('/') + 1);
+  return at === 'infinity' ? null : at;
+}
+
+const NONE = <span className="text-faint">–</span>;
+
+const Time = ({ at }: { at: string | null }) =>
+  at ? <RelativeTime iso={at} isShort /> : NONE;
+
+function Seconds({ seconds, isLong }: { seconds: number | null; isLong: boolean }) {
+  const duration = useDuration();
+  if (seconds === null) return NONE;
+  return isLong ? <span className="text-warn">{duration(seconds)}</span> : duration(seconds);
+}
+
+/** The number of attempts, with the last error as a tooltip. */
+function Attempts({ job, tabIndex }: Pick<CellProps, 'job' | 'tabIndex'>) {
+  const t = useTranslations('jobs');
+  if (!job.error?.trim()) return job.attempts;
   return (
-    <ul className="flex flex-wrap gap-1">
+    <Tooltip content={<span className="font-mono text-sm">{job.error}</span>}>
+      <button
+        type="button"
+        tabIndex={tabIndex}
+        aria-label={t('errorOf', { attempts: job.attempts, error: job.error })}
+        className="job-attempts"
+      >
+        {job.attempts}
+      </button>
+    </Tooltip>
+  );
+}
+
+function Labels({
+  labels,
+  href,
+  tabIndex,
+}: { labels: string[] } & Pick<CellProps, 'tabIndex'> & { href: CellProps['labelHref'] }) {
+  if (labels.length === 0) return null;
+  return (
+    <ul className="job-labels">
       {labels.map((label, n) => (
-        <li key={n} className="chip" title={label}>
+        <li key={n} className="chip">
           {href ? (
-            <Link href={href(label)} prefetch={false} className="no-underline hover:underline">
+            <Link href={href(label)} prefetch={false} tabIndex={tabIndex}>
               {label}
             </Link>
           ) : (
@@ -113,22 +173,5 @@ function Labels({ labels, href }: { labels: string[]; href: ((label: string) => 
         </li>
       ))}
     </ul>
-  );
-}
-
-/** The number of attempts, with the last error as a tooltip. */
-function Attempts({ job }: { job: JobRow }) {
-  const t = useTranslations('jobs');
-  if (!job.error?.trim()) return <span className="block">{job.attempts}</span>;
-  return (
-    <Tooltip content={<span className="font-mono text-sm">{job.error}</span>}>
-      <button
-        type="button"
-        aria-label={t('errorOf', { attempts: job.attempts, error: job.error })}
-        className="min-w-6 cursor-help rounded bg-discarded-wash px-1.5 text-center font-medium text-discarded"
-      >
-        {job.attempts}
-      </button>
-    </Tooltip>
   );
 }

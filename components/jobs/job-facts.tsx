@@ -1,66 +1,40 @@
-import { useFormatter, useTranslations } from 'next-intl';
+import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { isBlankName, nameParams } from '@/lib/jobs/links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { AbsoluteTime } from '../absolute-time';
+import { CopyButton } from '../copy-button';
 import { Link } from '../link';
 import { OmittedNote } from './omitted-note';
 
-/** The attributes of a job, linked to its queue, batch, cron key and process. */
+/** The attributes of a job. */
 export function JobFacts({ job }: { job: JobDetail }) {
   const t = useTranslations();
   const time = (iso: string | null) => (iso ? <AbsoluteTime iso={iso} /> : null);
-  const mono = (text: string | null) =>
-    text ? <span className="font-mono text-sm any-break">{text}</span> : null;
-  const link = (href: string, text: string | null) =>
-    text ? (
-      <Link href={href} prefetch={false} className="font-mono text-sm break-all text-accent">
-        {text}
-      </Link>
-    ) : null;
   const facts: [string, ReactNode][] = [
     [t('jobs.columns.queue'), <Queue key="queue" name={job.queueName} />],
     [t('jobs.columns.priority'), job.priority],
     [t('jobs.columns.attempts'), job.attempts],
-    [
-      t('jobs.columns.labels'),
-      job.labels.length > 0 ? (
-        <span className="flex flex-wrap gap-1">
-          {job.labels.map((label, n) => (
-            <span key={n} className="rounded bg-sunken px-1.5 break-all">
-              {label}
-            </span>
-          ))}
-        </span>
-      ) : null,
-    ],
+    [t('jobs.columns.labels'), job.labels.length > 0 ? <Labels labels={job.labels} /> : null],
+    [t('job.errorEvent'), job.errorEvent && t(`errorEvents.${job.errorEvent}`)],
     [t('job.created'), <Created key="created" job={job} />],
     [t('job.scheduled'), time(job.scheduledAt)],
     [t('job.performed'), time(job.performedAt)],
     [t('job.finished'), time(job.finishedAt)],
-    [t('job.batch'), link(`/batches/${job.batchId}`, job.batchId)],
-    [t('job.callbackBatch'), link(`/batches/${job.batchCallbackId}`, job.batchCallbackId)],
-    [
-      t('job.cronKey'),
-      link(`/jobs?${new URLSearchParams({ cron_key: job.cronKey ?? '' })}`, job.cronKey),
-    ],
-    [t('job.concurrencyKey'), mono(job.concurrencyKey)],
-    [t('job.errorEvent'), job.errorEvent && t(`errorEvents.${job.errorEvent}`)],
-    [t('job.lockedBy'), job.lockedById && <LockedBy job={job} />],
   ];
   return (
-    <section aria-label={t('job.details')} className="mt-4">
-      <dl className="grid grid-cols-2 gap-x-6 gap-y-1.5 md:grid-cols-3 xl:grid-cols-4">
+    <section aria-label={t('job.details')} className="card px-4 py-3">
+      <dl className="grid grid-cols-[minmax(6rem,auto)_minmax(0,1fr)] gap-x-4 gap-y-1.5">
         {facts
           .filter(([, value]) => value !== null && value !== undefined)
           .map(([name, value]) => (
-            <div key={name} className="min-w-0">
-              <dt className="text-sm text-soft">{name}</dt>
+            <div key={name} className="col-span-2 grid grid-cols-subgrid">
+              <dt className="text-soft">{name}</dt>
               <dd className="min-w-0">{value}</dd>
             </div>
           ))}
+        <JobId id={job.id} />
       </dl>
-      {job.error && <JobError job={job} text={job.error} />}
       {/* If the arguments were omitted too, JobArguments renders the same note. */}
       {job.tooLarge && job.argumentsJson !== null && (
         <OmittedNote
@@ -74,16 +48,42 @@ export function JobFacts({ job }: { job: JobDetail }) {
   );
 }
 
+function Labels({ labels }: { labels: string[] }) {
+  return (
+    <span className="flex flex-wrap gap-1">
+      {labels.map((label, n) => (
+        <span key={n} className="rounded bg-sunken px-1.5 any-break">
+          {label}
+        </span>
+      ))}
+    </span>
+  );
+}
+
 function Queue({ name }: { name: string | null }) {
   const t = useTranslations('jobs');
   return (
     <Link
       href={`/jobs?${new URLSearchParams(nameParams({ queue: name }))}`}
       prefetch={false}
-      className="font-mono text-sm text-accent any-break"
+      className="font-mono text-ink any-break hover:text-accent"
     >
       {isBlankName(name) ? t('noQueue') : name}
     </Link>
+  );
+}
+
+/** The id has a line of its own, on which it fits. */
+function JobId({ id }: { id: string }) {
+  const t = useTranslations('job');
+  return (
+    <div className="col-span-2">
+      <dt className="text-soft">{t('id')}</dt>
+      <dd className="flex items-start gap-1">
+        <span className="font-mono text-xs leading-6 break-all">{id}</span>
+        <CopyButton text={id} label={t('id')} isIcon />
+      </dd>
+    </div>
   );
 }
 
@@ -94,75 +94,10 @@ function Created({ job: { createdAt, firstEnqueuedAt } }: { job: JobDetail }) {
     <>
       <AbsoluteTime iso={createdAt} />
       {firstEnqueuedAt && (
-        <span className="block text-sm text-soft">
+        <span className="block text-xs text-soft">
           {t.rich('createdByRetry', { at: () => <AbsoluteTime iso={firstEnqueuedAt} /> })}
         </span>
       )}
-    </>
-  );
-}
-
-function JobError({ job, text }: { job: JobDetail; text: string }) {
-  const t = useTranslations('job');
-  const format = useFormatter();
-  return (
-    <div className="mt-3">
-      <ErrorHeading job={job} />
-      <p
-        className={
-          'mt-0.5 max-h-60 overflow-auto rounded-md bg-danger-wash px-3 py-2 font-mono text-sm ' +
-          'break-words whitespace-pre-wrap any-break'
-        }
-      >
-        {text}
-      </p>
-      {text.length < job.errorLength && (
-        <p className="mt-1 text-sm">
-          {t('cutError', {
-            shown: format.number(text.length),
-            total: format.number(job.errorLength),
-          })}{' '}
-          <Link href={`/jobs/${job.id}?all=1`} prefetch={false}>
-            {t('showAllTexts')}
-          </Link>
-        </p>
-      )}
-    </div>
-  );
-}
-
-/** A retried job keeps its error until the next attempt ends. */
-function ErrorHeading({ job: { state, errorAttempt } }: { job: JobDetail }) {
-  const t = useTranslations();
-  const heading = () => {
-    if (errorAttempt) return t('job.errorOfAttempt', { number: errorAttempt.number ?? '?' });
-    return t(state === 'discarded' ? 'jobs.error' : 'job.errorBeforeRetry');
-  };
-  return (
-    <h2 className="text-sm text-soft">
-      {heading()} {errorAttempt && state !== 'discarded' && <AbsoluteTime iso={errorAttempt.at} />}
-    </h2>
-  );
-}
-
-function LockedBy({ job }: { job: JobDetail }) {
-  const t = useTranslations('job');
-  return (
-    <>
-      <Link
-        href={`/jobs?process_id=${job.lockedById}`}
-        prefetch={false}
-        className="font-mono text-sm break-all text-accent"
-      >
-        {job.lockedById}
-      </Link>{' '}
-      <span className="text-sm text-soft">
-        (
-        {job.processSeenAt
-          ? t.rich('processSeen', { at: () => <AbsoluteTime iso={job.processSeenAt ?? ''} /> })
-          : t('processMissing')}
-        )
-      </span>
     </>
   );
 }

@@ -1,47 +1,52 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
+import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
+import type { SortColumn } from '@/lib/jobs/filters';
 import type { SortHeader } from '@/lib/jobs/order';
-import type { Column } from '@/lib/jobs/types';
+import { type Column, type ColumnWidths, MAX_WIDTH, MIN_WIDTH, WIDTH_STEP } from '@/lib/jobs/types';
 import { Link } from '../link';
 import { Icon } from '../ui/icon';
-import { columnClass, useColumnName } from './job-cells';
+import { columnClass, columnWidth, useColumnName } from './job-cells';
 import type { Semantics } from './job-row';
+
+const UNIT_PX = 4;
 
 interface Props {
   columns: readonly Column[];
+  widths: ColumnWidths;
+  /** Called with the width of a column; `isOver` when the viewer has let it go. */
+  onResize: (column: Column, width: number, isOver: boolean) => void;
   semantics: Semantics;
+  sortedBy: SortColumn;
   heads: Partial<Record<Column, SortHeader>>;
+  /** Arrow keys move the focus, so that no header is a tab stop. */
+  hasKeys: boolean;
   /** Null: the rows of this list cannot be selected. */
   selectAll: { state: 'none' | 'some' | 'all'; onSelect: (checked: boolean) => void } | null;
 }
 
-/** The column headers; a column with an index for its order links to the sorted list. */
-export function JobListHeader({ columns, semantics, heads, selectAll }: Props) {
+/** The column headers; a column that the list can be sorted by links to the sorted list. */
+export function JobListHeader(props: Props) {
+  const { columns, semantics, hasKeys, selectAll } = props;
   const t = useTranslations('jobs');
-  const columnName = useColumnName();
-  const isTable = semantics === 'table';
-  const role = isTable ? 'columnheader' : undefined;
+  const isGrid = semantics === 'grid';
+  const role = isGrid ? 'columnheader' : undefined;
   return (
     <div
-      role={isTable ? 'rowgroup' : undefined}
-      aria-hidden={isTable ? undefined : true}
-      className={
-        'rounded-t-md border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft ' +
-        (isTable ? 'max-lg:py-1' : 'max-lg:sr-only')
-      }
+      role={isGrid ? 'rowgroup' : undefined}
+      aria-hidden={isGrid ? undefined : true}
+      className={`job-head ${isGrid ? '' : 'max-lg:sr-only'}`}
     >
-      <div
-        role={isTable ? 'row' : undefined}
-        className={`job-row ${selectAll ? 'job-row-select' : ''}`}
-      >
+      <div role={isGrid ? 'row' : undefined} className="job-head-row">
         {selectAll && (
-          <span role={role} className="js-only lg:w-4">
-            {isTable && (
+          <span role={role} className="js-only w-4 shrink-0">
+            {isGrid && (
               <label className="job-tick">
                 <input
                   type="checkbox"
                   checked={selectAll.state === 'all'}
+                  tabIndex={hasKeys ? -1 : undefined}
                   ref={(input) => {
                     if (input) input.indeterminate = selectAll.state === 'some';
                   }}
@@ -52,49 +57,104 @@ export function JobListHeader({ columns, semantics, heads, selectAll }: Props) {
             )}
           </span>
         )}
-        <div role={role} className={`min-w-0 flex-1 lg:min-w-48`}>
+        <div role={role} className="min-w-0 flex-1 lg:min-w-40">
           {t('job')}
         </div>
-        <div className="flex flex-wrap gap-x-3 lg:contents">
-          {columns.map((column) => {
-            const { href, sorted } = heads[column] ?? {};
-            return (
-              <div
-                key={column}
-                role={role}
-                aria-sort={isTable && sorted ? sorted : undefined}
-                className={`any-break lg:shrink-0 ${href || !isTable ? '' : 'max-lg:hidden'} ${columnClass(column)}`}
-              >
-                {href ? (
-                  <Link
-                    href={href}
-                    prefetch={false}
-                    className={
-                      'inline-flex items-center gap-0.5 no-underline hover:text-ink hover:underline ' +
-                      (sorted ? 'font-semibold text-ink' : 'text-soft')
-                    }
-                  >
-                    {columnName(column)}
-                    {sorted ? (
-                      <Icon
-                        name={sorted === 'ascending' ? 'fold' : 'unfold'}
-                        className="size-3.5"
-                      />
-                    ) : (
-                      <Icon name="sort" className="size-3.5 opacity-60" />
-                    )}
-                  </Link>
-                ) : (
-                  columnName(column)
-                )}
-              </div>
-            );
-          })}
-        </div>
-        <div role={role} className="max-lg:hidden lg:w-16">
-          {isTable && <span className="sr-only">{t('actions')}</span>}
+        {columns.map((column) => (
+          <ColumnHeader key={column} column={column} {...props} />
+        ))}
+        <div role={role} className="w-7 shrink-0 max-lg:hidden">
+          {isGrid && <span className="sr-only">{t('actions')}</span>}
         </div>
       </div>
     </div>
+  );
+}
+
+const clampWidth = (width: number) =>
+  Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, Math.round(width / WIDTH_STEP) * WIDTH_STEP));
+
+function ColumnHeader({
+  column,
+  widths,
+  onResize,
+  semantics,
+  sortedBy,
+  heads,
+  hasKeys,
+}: Props & { column: Column }) {
+  const columnName = useColumnName(sortedBy);
+  const isGrid = semantics === 'grid';
+  const { href, sorted } = heads[column] ?? {};
+  const width = columnWidth(column, widths);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!event.shiftKey || direction === undefined) return;
+    event.preventDefault();
+    onResize(column, clampWidth(width + direction * WIDTH_STEP), true);
+  };
+  return (
+    <div
+      role={isGrid ? 'columnheader' : undefined}
+      aria-sort={isGrid && sorted ? sorted : undefined}
+      tabIndex={isGrid ? -1 : undefined}
+      onKeyDown={isGrid ? onKeyDown : undefined}
+      className={`job-head-cell max-lg:hidden ${columnClass(column, widths)}`}
+    >
+      {isGrid && <Resizer width={width} onResize={(to, isOver) => onResize(column, to, isOver)} />}
+      {href ? (
+        <Link
+          href={href}
+          prefetch={false}
+          tabIndex={hasKeys ? -1 : undefined}
+          className={`job-sort ${sorted ? 'font-semibold text-ink' : ''}`}
+        >
+          <span className="truncate">{columnName(column)}</span>
+          {sorted && (
+            <Icon name={sorted === 'ascending' ? 'fold' : 'unfold'} className="size-3.5" />
+          )}
+        </Link>
+      ) : (
+        <span className="block truncate">{columnName(column)}</span>
+      )}
+    </div>
+  );
+}
+
+/** The left edge of a column, because the job's column takes up the rest of the width. */
+function Resizer({
+  width,
+  onResize,
+}: {
+  width: number;
+  onResize: (width: number, isOver: boolean) => void;
+}) {
+  const t = useTranslations('columnMenu');
+  const start = useRef<{ x: number; width: number } | null>(null);
+  const widthAt = ({ clientX }: PointerEvent) =>
+    clampWidth(
+      (start.current?.width ?? width) + ((start.current?.x ?? clientX) - clientX) / UNIT_PX,
+    );
+  return (
+    <span
+      aria-hidden="true"
+      title={t('resize')}
+      className="col-resizer js-only"
+      onPointerDown={(event) => {
+        event.preventDefault();
+        event.currentTarget.setPointerCapture(event.pointerId);
+        start.current = { x: event.clientX, width };
+      }}
+      onPointerMove={(event) => {
+        if (start.current) onResize(widthAt(event), false);
+      }}
+      onPointerUp={(event) => {
+        if (start.current) onResize(widthAt(event), true);
+        start.current = null;
+      }}
+      onPointerCancel={() => {
+        start.current = null;
+      }}
+    />
   );
 }

@@ -1,120 +1,127 @@
 'use client';
 
 import dynamic from 'next/dynamic';
+import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { BulkAction } from '@/lib/bulk/types';
-import type { SortHeader } from '@/lib/jobs/order';
-import { type Column, DEFAULT_COLUMNS } from '@/lib/jobs/types';
-import { useAnnounceOutcome } from '../outcomes';
+import type { JobAction } from '@/lib/good-job/types';
+import type { JobPreview, JobRow } from '@/lib/jobs/types';
+import type { BulkAct, BulkTargetOptions } from '../bulk/bulk-bar';
 import { Pager } from '../pager';
-import { usePolling } from '../polling/polling-provider';
+import { useDenials } from '../permissions';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { useOnScreen } from '../polling/use-polling-query';
-import { orMissingScript } from '../ui/lazy-script';
+import { useToasts } from '../toasts';
+import { lazyScript, orMissingScript, preload } from '../ui/lazy-script';
 import type { JobActionResult } from './action-dialog';
-import { JobListHeader } from './job-list-head';
-import { ActionResultLine, JobRow } from './job-row';
+import { disabledReason } from './action-rules';
+import type { OnAction } from './job-menu';
+import { JobTable, type TableOptions, useIsBrowser } from './job-table';
 import { NewRowsButton } from './new-rows-button';
 import { PageSizeLinks } from './page-sizes';
-import { SelectionBar } from './selection-bar';
+import { useActionToast } from './use-action-toast';
+import { useListKeys } from './use-list-keys';
 import { type ListPage, usePollingRows } from './use-polling-rows';
+import { usePreview } from './use-preview';
 import { useSelection } from './use-selection';
 
 // Rarely needed, so not part of the page's script; the server still renders them.
 const SearchNote = dynamic(() => import('./search-note').catch(orMissingScript));
 const ScanNote = dynamic(() => import('./scan-note').catch(orMissingScript));
+// Loaded with the first selection, preview or action.
+const loadBulkBar = () => import('../bulk/lazy-bulk-bar');
+const BulkBar = lazyScript(loadBulkBar);
+const loadPreview = () => import('./preview-panel');
+const PreviewPanel = lazyScript(loadPreview);
+const ActionDialog = lazyScript(() =>
+  import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })),
+);
 
-interface Props {
+interface Props extends TableOptions {
   /** The list's endpoint with its query, without the base path. */
   endpoint: string;
   /** Data of the first paint. */
   initial: ListPage;
   /** Path and filter for the links to other pages; null for a list without pages. */
   page: { path: string; params: Record<string, string> } | null;
-  label: string;
   empty: ReactNode;
   newestFirst?: boolean;
-  columns?: readonly Column[];
-  /** Renders a table that can be sorted by these columns. */
-  heads?: Partial<Record<Column, SortHeader>>;
-  unfolds?: 'raw' | 'details';
   /** The target of bulk actions; null: the rows cannot be selected. */
-  bulk?: { filterQuery: string; batchId?: string } | null;
-  /** Controls next to the selection, such as the column menu. */
-  tools?: ReactNode;
-}
-
-const isDone = ({ result }: JobActionResult) => result.ok && result.value.outcome === 'done';
-
-function selectionState(selected: number, selectable: number): 'none' | 'some' | 'all' {
-  if (selected === 0) return 'none';
-  return selected === selectable ? 'all' : 'some';
+  bulk?: BulkTargetOptions | null;
+  /**
+   * Shows jobs beside the list, and `initial` in the first paint; absent: rows expand to their raw
+   * JSON.
+   */
+  preview?: { initial: JobPreview | null };
 }
 
 /** Whether the search matched ids, or left rows or labels unsearched. */
 const hasSearchNote = ({ resolvedIds = [], hasNewestLabelsOnly, unsearched = 0 }: ListPage) =>
   resolvedIds.length > 0 || hasNewestLabelsOnly || unsearched > 0;
 
-/** The results of the viewer's actions; those without a row are shown above the list. */
-function useActionResults(rows: readonly { id: string }[]) {
-  const { refresh } = usePolling();
-  const [results, setResults] = useState<Record<string, JobActionResult>>({});
-  const announce = useAnnounceOutcome(useCallback(() => setResults({}), []));
-  const onDone = useCallback(
-    (result: JobActionResult) => {
-      announce();
-      setResults((previous) => ({ ...previous, [result.id]: result }));
-      // Refreshes everything: batch progress, callback jobs and open details may have changed too.
-      refresh();
-    },
-    [announce, refresh],
-  );
-  const dismiss = useCallback(
-    (id: string) => setResults(({ [id]: _dismissed, ...others }) => others),
-    [],
-  );
-  const rowIds = new Set(rows.map(({ id }) => id));
-  const resultsWithoutRow = Object.values(results).filter(({ id }) => !rowIds.has(id));
-  return { results, resultsWithoutRow, onDone, dismiss };
+/** Loads the scripts of a selection and of the preview while the browser has nothing to do. */
+function usePreloadWhenIdle(isSelectable: boolean, hasPreview: boolean): void {
+  useEffect(() => {
+    const load = () => {
+      if (isSelectable) preload(loadBulkBar);
+      if (hasPreview) preload(loadPreview);
+    };
+    // Safari has no requestIdleCallback.
+    const timer = setTimeout(load, 1_500);
+    return () => clearTimeout(timer);
+  }, [isSelectable, hasPreview]);
 }
 
-/** A polled list of jobs with their actions. */
+interface ActionRequest {
+  job: JobRow;
+  action: JobAction;
+  opener: HTMLElement | null;
+}
+
+/** The dialog of an action on one job, and the last action that was done. */
+function useActions() {
+  const { refresh } = usePolling();
+  const showResult = useActionToast();
+  const [request, setRequest] = useState<ActionRequest | null>(null);
+  const [lastDone, setLastDone] = useState<BulkAction | JobAction | null>(null);
+  usePausePolling(request !== null);
+  const onAction = useCallback<OnAction>(
+    (job, action, opener) => setRequest({ job, action, opener }),
+    [],
+  );
+  const onDone = (result: JobActionResult) => {
+    if (result.result.ok && result.result.value.outcome === 'done') setLastDone(result.action);
+    showResult(result);
+    // Refreshes everything: batch progress, callback jobs and the preview may have changed too.
+    refresh();
+  };
+  return { request, setRequest, onAction, onDone, lastDone, setLastDone };
+}
+
+/** A polled list of jobs with their actions, selection, keys and preview. */
 export function JobList(props: Props) {
-  const { endpoint, initial, page, empty, newestFirst = true, heads, bulk = null, tools } = props;
-  const t = useTranslations('jobs');
-  const paging = useTranslations('paging');
-  const list = useRef<HTMLDivElement>(null);
-  const pollingRows = usePollingRows({ endpoint, initial, enabled: useOnScreen(list) });
+  const { endpoint, initial, page, empty, newestFirst = true, heads, bulk = null } = props;
+  const root = useRef<HTMLDivElement>(null);
+  const table = useRef<HTMLDivElement>(null);
+  const bulkAct = useRef<BulkAct | null>(null);
+  const isBrowser = useIsBrowser();
+  const pollingRows = usePollingRows({ endpoint, initial, enabled: useOnScreen(root) });
   const { removedIds } = pollingRows;
   const { rows } = pollingRows.page;
   const selectable = useMemo(
-    () => rows.map(({ id }) => id).filter((id) => !removedIds.has(id)),
+    () => rows.filter(({ id }) => !removedIds.has(id)),
     [rows, removedIds],
   );
-  const selection = useSelection(selectable);
-  const [bulkAction, setBulkAction] = useState<BulkAction | null>(null);
-  const actions = useActionResults(rows);
-  const emptyText = () => {
-    if (pollingRows.page.partial) return t('nothingFoundYet');
-    if (pollingRows.page.previous || pollingRows.page.next) return paging('empty');
-    const action = bulkAction ?? actions.resultsWithoutRow.find(isDone)?.action;
-    return action ? t(`emptied.${action}`) : empty;
-  };
+  const selection = useSelection(bulk && selectionKey(page, bulk), selectable);
+  const [wasSelected, setWasSelected] = useState(false);
+  if (selection.jobs.size > 0 && !wasSelected) setWasSelected(true);
+  const actions = useActions();
+  const view = useListView({ ...props, rows, table, selection, bulkAct, actions });
+  usePreloadWhenIdle(bulk !== null, props.preview !== undefined);
   return (
-    <div ref={list}>
-      {(bulk || tools) && (
-        <SelectionBar
-          ids={selection.ids}
-          onAll={selection.selectAll}
-          selectable={selectable.length}
-          isEmpty={rows.length === 0 && !pollingRows.page.partial}
-          bulk={bulk}
-          onBulkAction={setBulkAction}
-          tools={tools}
-        />
-      )}
-      <ResultsWithoutRow results={actions.resultsWithoutRow} onDismiss={actions.dismiss} />
+    <div ref={root}>
       {page && hasSearchNote(pollingRows.page) && (
         <SearchNote search={pollingRows.page} path={page.path} params={page.params} />
       )}
@@ -125,17 +132,21 @@ export function JobList(props: Props) {
         onShow={pollingRows.showLatest}
       />
       {rows.length === 0 ? (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-          {emptyText()}
-        </div>
+        <EmptyList page={pollingRows.page} lastDone={actions.lastDone}>
+          {empty}
+        </EmptyList>
       ) : (
         <JobTable
           {...props}
+          root={table}
           rows={rows}
           removedIds={removedIds}
-          selection={selection}
-          selectable={selectable.length}
-          actions={actions}
+          activeId={view.activeId}
+          previewId={view.previewId}
+          selection={bulk && { ...selection, selectable: selectable.length }}
+          onPreview={view.onPreview}
+          onFocus={view.setActiveId}
+          onAction={actions.onAction}
         />
       )}
       {page && pollingRows.page.partial && (
@@ -146,8 +157,183 @@ export function JobList(props: Props) {
         {pollingRows.error && <RefreshNote at={pollingRows.updatedAt} error={pollingRows.error} />}
         {page && heads && <PageSizeLinks path={page.path} params={page.params} />}
       </div>
+      {bulk && isBrowser && (wasSelected || selection.jobs.size > 0) && (
+        <Suspense>
+          <BulkBar
+            {...bulk}
+            selected={selection.jobs}
+            act={bulkAct}
+            onClear={selection.clear}
+            onStarted={actions.setLastDone}
+          />
+        </Suspense>
+      )}
+      <Overlays view={view} actions={actions} rows={rows} preview={props.preview} />
     </div>
   );
+}
+
+const selectionKey = (page: Props['page'], { filterQuery, batchId }: BulkTargetOptions) =>
+  `${page?.path ?? batchId ?? ''}?${filterQuery}`;
+
+interface ViewOptions extends Pick<Props, 'preview' | 'heads'> {
+  rows: readonly JobRow[];
+  table: React.RefObject<HTMLDivElement | null>;
+  selection: ReturnType<typeof useSelection>;
+  bulkAct: React.RefObject<BulkAct | null>;
+  actions: ReturnType<typeof useActions>;
+}
+
+/** The row that has the focus, the previewed job, and the keys that change them. */
+function useListView({ rows, table, selection, bulkAct, actions, preview, heads }: ViewOptions) {
+  const t = useTranslations();
+  const router = useRouter();
+  const denials = useDenials();
+  const { show } = useToasts();
+  const { id: previewId, open, close } = usePreview();
+  const [activeId, setActiveId] = useState<string | null>(null);
+  const openId = preview ? previewId : null;
+  const currentId = openId ?? activeId;
+  const indexOf = (id: string | null) => rows.findIndex((row) => row.id === id);
+  const elementOf = (id: string) => table.current?.querySelector<HTMLElement>(`[data-job="${id}"]`);
+  const focusRow = (id: string) => {
+    setActiveId(id);
+    elementOf(id)?.focus();
+  };
+  const onPreview = useCallback(
+    (id: string) => {
+      setActiveId(id);
+      open(id);
+    },
+    [open],
+  );
+  const closePreview = () => {
+    close();
+    const isFocusLost = document.activeElement?.closest('[data-preview]') !== null;
+    if (isFocusLost && openId) elementOf(openId)?.focus();
+  };
+  const move = (to: 'next' | 'previous' | 'first' | 'last') => {
+    const isFocused = table.current?.contains(document.activeElement) ?? false;
+    const at = indexOf(currentId);
+    const isAtHead = document.activeElement?.getAttribute('role') === 'columnheader';
+    const steps = { next: at + 1, previous: at - 1, first: 0, last: rows.length - 1 };
+    // Without a focus the first key only shows where the list is.
+    let index = isFocused || openId ? steps[to] : Math.max(at, 0);
+    if (isAtHead) index = to === 'previous' ? -1 : 0;
+    const row = rows[index];
+    if (row) focusRow(row.id);
+    else if (index < 0) focusHead(table.current);
+    if (row && openId) open(row.id);
+  };
+  const act = (action: 'retry' | 'reschedule' | 'discard') => {
+    if (selection.jobs.size > 0) return bulkAct.current?.(action);
+    const row = rows[indexOf(currentId)];
+    if (!row) return;
+    const reason = disabledReason(action, row, denials);
+    if (reason) return show({ text: t(`actions.why.${reason}`), tone: 'problem' });
+    actions.onAction(row, action, elementOf(row.id) ?? null);
+  };
+  const copy = () => {
+    if (!currentId) return;
+    navigator.clipboard.writeText(currentId).then(
+      () => show({ text: t('jobs.idCopied', { id: currentId.slice(0, 8) }) }),
+      () => show({ text: t('copy.failed'), tone: 'problem' }),
+    );
+  };
+  useListKeys(table, rows.length > 0 && Boolean(heads ?? preview), {
+    move,
+    act,
+    copy,
+    preview: (id) => (openId === id ? close() : preview && open(id)),
+    open: (id) => router.push(`/jobs/${id}`),
+    select: (id, range) => {
+      const row = rows[indexOf(id)];
+      if (row) selection.select(row, range || !selection.jobs.has(id), range);
+    },
+    selectPage: () => selection.selectPage(true),
+    close: () => {
+      if (openId) closePreview();
+      return openId !== null;
+    },
+  });
+  return {
+    activeId: currentId,
+    setActiveId,
+    previewId: openId,
+    closePreview,
+    onPreview: preview ? onPreview : null,
+    move,
+    position: { index: indexOf(openId), total: rows.length },
+  };
+}
+
+const focusHead = (table: HTMLElement | null) =>
+  table?.querySelector<HTMLElement>('[role="columnheader"][tabindex]')?.focus();
+
+/** The preview and the dialog of an action. */
+function Overlays({
+  view,
+  actions: { request, setRequest, onAction, onDone },
+  rows,
+  preview,
+}: {
+  view: ReturnType<typeof useListView>;
+  actions: ReturnType<typeof useActions>;
+  rows: readonly JobRow[];
+  preview: Props['preview'];
+}) {
+  const returnTo = useRef<HTMLElement>(null);
+  useEffect(() => {
+    returnTo.current = request?.opener ?? null;
+  });
+  return (
+    <>
+      {view.previewId && (
+        <Suspense>
+          <PreviewPanel
+            key="preview"
+            id={view.previewId}
+            row={rows.find(({ id }) => id === view.previewId) ?? null}
+            initial={preview?.initial ?? null}
+            position={view.position}
+            onMove={view.move}
+            onAction={onAction}
+            onClose={view.closePreview}
+          />
+        </Suspense>
+      )}
+      {request && (
+        <Suspense>
+          <ActionDialog
+            action={request.action}
+            job={request.job}
+            returnTo={returnTo}
+            onDone={onDone}
+            onClose={() => setRequest(null)}
+          />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
+function EmptyList({
+  page,
+  lastDone,
+  children,
+}: {
+  page: ListPage;
+  lastDone: BulkAction | JobAction | null;
+  children: ReactNode;
+}) {
+  const t = useTranslations('jobs');
+  const paging = useTranslations('paging');
+  const text = () => {
+    if (page.partial) return t('nothingFoundYet');
+    if (page.previous || page.next) return paging('empty');
+    return lastDone && lastDone !== 'batch_retry' ? t(`emptied.${lastDone}`) : children;
+  };
+  return <div className="card px-4 py-8 text-center text-soft">{text()}</div>;
 }
 
 function ListPager({
@@ -165,104 +351,5 @@ function ListPager({
       next={partial ? null : next}
       newestFirst={newestFirst}
     />
-  );
-}
-
-/** Results of rows that left the list. */
-function ResultsWithoutRow({
-  results,
-  onDismiss,
-}: {
-  results: JobActionResult[];
-  onDismiss: (id: string) => void;
-}) {
-  const lines = useRef<HTMLDivElement>(null);
-  const ids = results.map(({ id }) => id).join();
-  // Removing a row also removes its focused menu, so focus moves to the outcome.
-  useEffect(() => {
-    if (ids && document.activeElement === document.body) lines.current?.focus();
-  }, [ids]);
-  if (results.length === 0) return null;
-  return (
-    <div ref={lines} tabIndex={-1}>
-      {results.map((result) => (
-        <div key={result.id} className="mb-2">
-          <ActionResultLine actionResult={result} withId onDismiss={onDismiss} />
-        </div>
-      ))}
-    </div>
-  );
-}
-
-interface TableProps extends Props {
-  rows: ListPage['rows'];
-  removedIds: ReadonlySet<string>;
-  selection: ReturnType<typeof useSelection>;
-  /** Number of rows that can be selected. */
-  selectable: number;
-  actions: ReturnType<typeof useActionResults>;
-}
-
-function JobTable({
-  rows,
-  removedIds,
-  selection,
-  selectable,
-  actions,
-  page,
-  label,
-  columns = DEFAULT_COLUMNS,
-  heads,
-  unfolds = 'raw',
-  bulk = null,
-}: TableProps) {
-  const semantics = heads ? 'table' : 'list';
-  const labelHref = useMemo(
-    () =>
-      heads && page
-        ? (label: string) => `${page.path}?${new URLSearchParams({ ...page.params, label })}`
-        : null,
-    [heads, page],
-  );
-  const isWide = columns.length > DEFAULT_COLUMNS.length;
-  const List = heads ? 'div' : 'ul';
-  return (
-    <div className={`rounded-md border border-line ${isWide ? 'job-table-wide' : ''}`}>
-      <div role={heads && 'table'} aria-label={heads && label}>
-        <JobListHeader
-          columns={columns}
-          semantics={semantics}
-          heads={heads ?? {}}
-          selectAll={
-            bulk && {
-              state: selectionState(selection.ids.size, selectable),
-              onSelect: selection.selectAll,
-            }
-          }
-        />
-        <List
-          role={heads && 'rowgroup'}
-          aria-label={heads ? undefined : label}
-          className="divide-y divide-line"
-        >
-          {rows.map((job) => (
-            <JobRow
-              key={job.id}
-              job={job}
-              columns={columns}
-              semantics={semantics}
-              unfolds={unfolds}
-              labelHref={labelHref}
-              isRemoved={removedIds.has(job.id)}
-              isSelected={selection.ids.has(job.id)}
-              onSelect={bulk && selection.select}
-              actionResult={actions.results[job.id]}
-              onDone={actions.onDone}
-              onDismiss={actions.dismiss}
-            />
-          ))}
-        </List>
-      </div>
-    </div>
   );
 }

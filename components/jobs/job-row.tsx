@@ -1,239 +1,301 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Suspense, memo, useId, useState } from 'react';
+import { Fragment, type MouseEvent, Suspense, memo, useId, useState } from 'react';
+import type { SortColumn } from '@/lib/jobs/filters';
 import { isBlankName } from '@/lib/jobs/links';
-import type { Column, JobRow as Row } from '@/lib/jobs/types';
+import type { Column, ColumnWidths, JobRow as Row } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
 import { Link } from '../link';
 import { usePausePolling } from '../polling/polling-provider';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
 import { LinkButton } from '../ui/link-button';
-import type { JobActionResult } from './action-dialog';
 import { JobCell, columnClass, useColumnName } from './job-cells';
-import { JobMenu } from './job-menu';
+import { JobMenu, type OnAction } from './job-menu';
+import { Marked } from './marked';
 import { useTooLargeText } from './too-large';
 
-// Loaded when a row is first expanded or an action has its first result.
+// Loaded when a row is first expanded.
 const RawJson = lazyScript(() =>
   import('../raw-json').then(({ RawJson: component }) => ({ default: component })),
 );
-const ActionResultText = lazyScript(() =>
-  import('./outcome-text').then(({ ActionResultText: component }) => ({ default: component })),
-);
-const JobRowDetails = lazyScript(() =>
-  import('./job-row-details').then(({ JobRowDetails: component }) => ({ default: component })),
-);
 
 /**
- * ARIA semantics: a sortable list is a table with column headers; in other lists each cell has its
+ * ARIA semantics: a sortable list is a grid with column headers; in other lists each cell has its
  * own label.
  */
-export type Semantics = 'table' | 'list';
+export type Semantics = 'grid' | 'list';
+
+/** What all rows of a list share. */
+export interface RowLayout {
+  columns: readonly Column[];
+  widths: ColumnWidths;
+  semantics: Semantics;
+  sortedBy: SortColumn;
+  /** Texts that the list's search looks for. */
+  marks: readonly string[];
+  /** Link of a label; null renders labels without links. */
+  labelHref: ((label: string) => string) | null;
+  /** Arrow keys move the focus, so that only the row itself is a tab stop. */
+  hasKeys: boolean;
+  /** Whether rows expand to their raw JSON. */
+  unfolds: boolean;
+  /** Null: the rows of this list cannot be selected. */
+  onSelect: ((job: Row, checked: boolean, range: boolean) => void) | null;
+  /** Shows the job beside the list; null: its link leads to its page. */
+  onPreview: ((id: string) => void) | null;
+  onFocus: (id: string) => void;
+  onAction: OnAction;
+}
 
 interface JobRowProps {
   job: Row;
-  columns: readonly Column[];
-  semantics: Semantics;
-  /** Content of the expanded row: the raw JSON only, or also the arguments and the error. */
-  unfolds: 'raw' | 'details';
-  /** Link of a label; null renders labels without links. */
-  labelHref: ((label: string) => string) | null;
+  layout: RowLayout;
+  /** Whether this row is the tab stop of the list. */
+  isActive: boolean;
+  isPreviewed: boolean;
   /** Whether the list no longer contains the job. */
   isRemoved: boolean;
   isSelected: boolean;
-  /** Null: the rows of this list cannot be selected. */
-  onSelect: ((id: string, checked: boolean, range: boolean) => void) | null;
-  actionResult: JobActionResult | undefined;
-  onDone: (result: JobActionResult) => void;
-  onDismiss: (id: string) => void;
 }
 
-type CellRole = 'cell' | undefined;
+type CellRole = 'gridcell' | undefined;
 
-const EXPAND_LABELS = {
-  raw: { show: 'jobs.showRaw', hide: 'jobs.hideRaw' },
-  details: { show: 'jobs.showDetails', hide: 'jobs.hideDetails' },
-} as const;
+const INTERACTIVE = 'a, button, input, label, summary, pre, [role="group"]';
 
-/**
- * One job: name, columns, actions menu and expandable details. One long function, so that a list of
- * hundreds of rows has few components.
- */
+/** Whether a click was meant for the row, and not for a control or to select its text. */
+function isClickOnRow({ target, currentTarget }: MouseEvent<HTMLElement>): boolean {
+  if (!(target instanceof Element) || target.closest(INTERACTIVE)) return false;
+  return currentTarget.contains(target) && getSelection()?.type !== 'Range';
+}
+
+const isPlainClick = (event: MouseEvent) =>
+  event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+
+/** One job: what it runs with its arguments, its columns and its menu. */
 export const JobRow = memo(function JobRow({
   job,
-  columns,
-  semantics,
-  unfolds,
-  labelHref,
+  layout,
+  isActive,
+  isPreviewed,
   isRemoved,
   isSelected,
-  onSelect,
-  actionResult,
-  onDone,
-  onDismiss,
 }: JobRowProps) {
-  const t = useTranslations();
-  const columnName = useColumnName();
+  const t = useTranslations('polling');
+  const { semantics, unfolds, onSelect, onPreview, onFocus, hasKeys } = layout;
   const [isExpanded, setExpanded] = useState(false);
   const detailsId = useId();
   usePausePolling(isExpanded);
-  const isTable = semantics === 'table';
-  const cellRole: CellRole = isTable ? 'cell' : undefined;
-  const Item = isTable ? 'div' : 'li';
-  const closingColumns: readonly Column[] = columns.filter(
-    (column) => column === 'time' || column === 'state',
-  );
-  const background = isRemoved ? 'bg-sunken' : '';
+  const isGrid = semantics === 'grid';
+  const role: CellRole = isGrid ? 'gridcell' : undefined;
+  const tabIndex = hasKeys ? -1 : undefined;
+  const Item = isGrid ? 'div' : 'li';
   return (
     <Item
-      role={isTable ? 'row' : undefined}
-      className={`px-3 py-2.5 ${isSelected ? 'bg-accent-wash' : background}`}
+      role={isGrid ? 'row' : undefined}
       data-job={job.id}
+      data-mark={markOf({ isSelected, isPreviewed, isRemoved })}
+      aria-selected={isGrid && onSelect ? isSelected : undefined}
+      tabIndex={isActive ? 0 : -1}
+      className={`job-row ${onSelect ? 'job-row-select' : ''}`}
+      onFocus={() => onFocus(job.id)}
+      onClick={
+        onPreview
+          ? (event) => isPlainClick(event) && isClickOnRow(event) && onPreview(job.id)
+          : undefined
+      }
     >
-      <div className={`job-row ${onSelect ? 'job-row-select' : ''}`}>
-        {onSelect && (
-          <SelectBox
+      {onSelect && (
+        <span role={role} className="js-only">
+          <SelectBox job={job} isSelected={isSelected} isDisabled={isRemoved} layout={layout} />
+        </span>
+      )}
+      <JobHead job={job} role={role} layout={layout} />
+      <RowCells job={job} role={role} layout={layout} />
+      <span role={role} className="job-tools">
+        {unfolds && (
+          <ExpandButton
             id={job.id}
-            role={cellRole}
-            isSelected={isSelected}
-            isDisabled={isRemoved}
-            onSelect={onSelect}
+            isExpanded={isExpanded}
+            detailsId={detailsId}
+            tabIndex={tabIndex}
+            onPress={() => setExpanded(!isExpanded)}
           />
         )}
-        <JobHead job={job} role={cellRole} hasErrorColumn={columns.includes('error')} />
-        <div className="job-facts">
-          {columns
-            .filter((column) => !closingColumns.includes(column))
-            .map((column) => (
-              <div key={column} role={cellRole} className={`cell ${columnClass(column)}`}>
-                {/* A table has column headers; in a list, screen readers need this label. */}
-                <span className={`cell-name ${isTable ? 'lg:hidden' : 'lg:sr-only'}`}>
-                  {columnName(column)}
-                </span>
-                <div className="min-w-0">
-                  <JobCell column={column} job={job} labelHref={labelHref} />
-                </div>
-              </div>
-            ))}
-        </div>
-        <div className="job-close">
-          {closingColumns.map((column) => (
-            <div key={column} role={cellRole} className={`job-note ${columnClass(column)}`}>
-              <JobCell column={column} job={job} labelHref={labelHref} />
-            </div>
-          ))}
-          <span role={cellRole} className="job-tools">
-            <ExpandButton
-              id={job.id}
-              unfolds={unfolds}
-              isExpanded={isExpanded}
-              detailsId={detailsId}
-              onPress={() => setExpanded(!isExpanded)}
-            />
-            <JobMenu job={job} onDone={onDone} />
-          </span>
-        </div>
-      </div>
+        <JobMenu job={job} tabIndex={tabIndex} onAction={layout.onAction} />
+      </span>
       {isRemoved && (
-        <p role={cellRole} className="mt-1 text-sm text-soft">
-          {t('polling.rowRemoved')}
+        <p role={role} className="job-extra text-soft">
+          {t('rowRemoved')}
         </p>
       )}
-      {actionResult && (
-        <div role={cellRole} className="mt-1">
-          <ActionResultLine actionResult={actionResult} onDismiss={onDismiss} />
+      {unfolds && (
+        <div role={role} id={detailsId} className={isExpanded ? 'job-extra' : 'hidden'}>
+          {isExpanded && <ExpandedDetails id={job.id} />}
         </div>
       )}
-      <div role={cellRole} id={detailsId} className={isExpanded ? 'mt-2' : undefined}>
-        {isExpanded && <ExpandedDetails id={job.id} unfolds={unfolds} />}
-      </div>
     </Item>
   );
 });
 
+function markOf(flags: Pick<JobRowProps, 'isSelected' | 'isPreviewed' | 'isRemoved'>) {
+  if (flags.isPreviewed) return 'previewed';
+  if (flags.isSelected) return 'selected';
+  return flags.isRemoved ? 'removed' : undefined;
+}
+
 function SelectBox({
-  id,
-  role,
+  job,
   isSelected,
   isDisabled,
-  onSelect,
+  layout: { onSelect, hasKeys },
 }: {
-  id: string;
-  role: CellRole;
+  job: Row;
   isSelected: boolean;
   isDisabled: boolean;
-  onSelect: NonNullable<JobRowProps['onSelect']>;
+  layout: RowLayout;
 }) {
   const t = useTranslations('jobs');
   return (
-    <span role={role} className="js-only row-span-3 pt-px lg:pt-0">
-      <label className="job-tick">
-        <input
-          type="checkbox"
-          checked={isSelected}
-          disabled={isDisabled}
-          // A change event does not have the state of the Shift key.
-          onClick={(event) => onSelect(id, event.currentTarget.checked, event.shiftKey)}
-          onChange={() => undefined}
-          aria-label={t('select', { id })}
-        />
-      </label>
-    </span>
+    <label className="job-tick">
+      <input
+        type="checkbox"
+        checked={isSelected}
+        disabled={isDisabled}
+        tabIndex={hasKeys ? -1 : undefined}
+        // A change event does not have the state of the Shift key.
+        onClick={(event) => onSelect?.(job, event.currentTarget.checked, event.shiftKey)}
+        onChange={() => undefined}
+        aria-label={t('select', { id: job.id })}
+      />
+    </label>
   );
 }
 
-/** The job's class, id and error. */
+/** What the job runs, its arguments in one line, and the error of a failed job in another. */
 function JobHead({
   job,
   role,
-  hasErrorColumn,
+  layout: { columns, marks, hasKeys, onPreview },
 }: {
   job: Row;
   role: CellRole;
-  hasErrorColumn: boolean;
+  layout: RowLayout;
 }) {
-  const t = useTranslations('jobs');
+  const t = useTranslations();
   const tooLargeText = useTooLargeText();
+  const name = isBlankName(job.jobClass) ? t('jobs.noClass') : (job.unwrapped ?? job.jobClass);
   // The error is the most important fact of a failed job, so it is shown even without its column.
-  const showsError =
+  const hasError =
     (job.state === 'discarded' || job.state === 'retried') &&
     Boolean(job.error?.trim()) &&
-    !hasErrorColumn;
+    !columns.includes('error');
+  const event = job.state === 'discarded' && job.errorEvent !== 'discarded' ? job.errorEvent : null;
   return (
-    <div role={role} className="job-head">
-      <Link href={`/jobs/${job.id}`} prefetch={false} className="job-name">
-        {isBlankName(job.jobClass) ? t('noClass') : job.jobClass}
-      </Link>
-      <span className="job-id">{job.id}</span>
-      {job.tooLarge ? (
-        <span className="text-sm text-soft">{tooLargeText(job.tooLarge)}</span>
-      ) : (
-        showsError && <span className="job-error">{job.error}</span>
+    <div role={role} className="job-main">
+      <div className="job-line">
+        <Link
+          href={`/jobs/${job.id}`}
+          prefetch={false}
+          tabIndex={hasKeys ? -1 : undefined}
+          title={job.unwrapped ? (job.jobClass ?? undefined) : undefined}
+          className="job-name"
+          onClick={(event) => {
+            if (!onPreview || !isPlainClick(event)) return;
+            event.preventDefault();
+            onPreview(job.id);
+          }}
+        >
+          <Marked text={name ?? ''} marks={marks} />
+        </Link>
+        {job.line !== null && (
+          <span className="job-args">
+            <Marked text={job.line} marks={marks} />
+          </span>
+        )}
+        <span className="job-id">{job.id.slice(0, 8)}</span>
+      </div>
+      {job.tooLarge && <div className="job-error text-soft">{tooLargeText(job.tooLarge)}</div>}
+      {!job.tooLarge && hasError && (
+        <div className="job-error">
+          <span className="truncate">
+            <Marked text={job.error ?? ''} marks={marks} />
+          </span>
+          {event && <span className="job-event">{t(`errorEvents.${event}`)}</span>}
+        </div>
       )}
+    </div>
+  );
+}
+
+/** Columns whose values explain themselves on a phone. */
+const NAMELESS: ReadonlySet<string> = new Set<Column>(['queue', 'labels', 'time', 'state']);
+
+/** Whether a cell of a phone's row would say nothing. */
+const isEmptyCell = (column: Column, job: Row) =>
+  (column === 'labels' && job.labels.length === 0) ||
+  (column === 'wait' && job.wait === null) ||
+  (column === 'runtime' && job.run === null) ||
+  (column === 'queue' && job.queueName === null);
+
+function RowCells({
+  job,
+  role,
+  layout: { columns, widths, semantics, sortedBy, labelHref, hasKeys },
+}: {
+  job: Row;
+  role: CellRole;
+  layout: RowLayout;
+}) {
+  const columnName = useColumnName(sortedBy);
+  // A list puts the name and the value of a cell on lines of their own, as GoodJob's pages do.
+  const Value = semantics === 'list' ? 'div' : Fragment;
+  return (
+    <div className="job-cells" role={semantics === 'grid' ? 'presentation' : undefined}>
+      {columns.map((column) => (
+        <div
+          key={column}
+          role={role}
+          className={
+            `cell ${columnClass(column, widths)}` +
+            (semantics === 'grid' && isEmptyCell(column, job) ? ' max-lg:hidden' : '')
+          }
+        >
+          {/* A grid has column headers; in a list, screen readers need this label. */}
+          {(semantics === 'list' || !NAMELESS.has(column)) && (
+            <span className="cell-name">{columnName(column)}</span>
+          )}
+          <Value>
+            <JobCell
+              column={column}
+              job={job}
+              labelHref={labelHref}
+              tabIndex={hasKeys ? -1 : undefined}
+            />
+          </Value>
+        </div>
+      ))}
     </div>
   );
 }
 
 function ExpandButton({
   id,
-  unfolds,
   isExpanded,
   detailsId,
+  tabIndex,
   onPress,
 }: {
   id: string;
-  unfolds: JobRowProps['unfolds'];
   isExpanded: boolean;
   detailsId: string;
+  tabIndex: -1 | undefined;
   onPress: () => void;
 }) {
-  const t = useTranslations();
+  const t = useTranslations('jobs');
   const href = useHref();
-  const labels = EXPAND_LABELS[unfolds];
-  const label = t(isExpanded ? labels.hide : labels.show, { id });
+  const label = t(isExpanded ? 'hideRaw' : 'showRaw', { id });
   return (
     <LinkButton
       href={href(`/jobs/${id}?raw=1#raw`)}
@@ -241,6 +303,7 @@ function ExpandButton({
       aria-controls={detailsId}
       aria-label={label}
       title={label}
+      tabIndex={tabIndex}
       onPress={onPress}
     >
       <Icon name={isExpanded ? 'fold' : 'unfold'} />
@@ -248,34 +311,11 @@ function ExpandButton({
   );
 }
 
-function ExpandedDetails({ id, unfolds }: { id: string; unfolds: JobRowProps['unfolds'] }) {
+function ExpandedDetails({ id }: { id: string }) {
   const t = useTranslations();
   return (
     <Suspense fallback={<p className="text-soft">{t('common.loading')}</p>}>
-      {unfolds === 'raw' ? (
-        <RawJson path={`/api/jobs/${id}/raw`} label={t('jobs.raw')} />
-      ) : (
-        <JobRowDetails id={id} />
-      )}
-    </Suspense>
-  );
-}
-
-/** The result of an action. `withId` adds the job's id, for a job whose row was removed. */
-export function ActionResultLine({
-  actionResult,
-  withId,
-  onDismiss,
-}: {
-  actionResult: JobActionResult;
-  withId?: boolean;
-  onDismiss: (id: string) => void;
-}) {
-  return (
-    <Suspense>
-      <Dismissible onDismiss={() => onDismiss(actionResult.id)}>
-        <ActionResultText actionResult={actionResult} withId={withId} />
-      </Dismissible>
+      <RawJson path={`/api/jobs/${id}/raw`} label={t('jobs.raw')} />
     </Suspense>
   );
 }

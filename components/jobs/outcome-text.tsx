@@ -1,23 +1,40 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import type { JobAction, Outcome } from '@/lib/good-job/types';
+import type { Outcome, UndoableAction } from '@/lib/good-job/types';
 import type { ActionResult } from '@/lib/http/server-action';
 import { useAbsoluteTime } from '../absolute-time';
-import { Link } from '../link';
 import { Icon } from '../ui/icon';
 import type { JobActionResult } from './action-dialog';
 
-/** Returns a function that describes the outcome of an action. */
-export function useOutcomeText(): (action: JobAction, result: ActionResult<Outcome>) => string {
+/** An undo of an action on a job. */
+export interface JobUndoResult {
+  undone: UndoableAction;
+  result: ActionResult<Outcome>;
+}
+
+/** Returns a function that describes the outcome of an action or of its undo. */
+export function useOutcomeText(): (
+  action: Pick<JobActionResult, 'action' | 'result' | 'scheduledAt'> | JobUndoResult,
+) => string {
   const t = useTranslations();
   const absolute = useAbsoluteTime();
-  return (action, result) => {
+  return (action) => {
+    const { result } = action;
     if (!result.ok) return t(`errors.${result.error}`);
     const outcome = result.value;
     switch (outcome.outcome) {
       case 'done':
-        return t(`outcomes.done.${action}`);
+        if ('undone' in action) {
+          if (action.undone === 'discard') return t('outcomes.undone.discard');
+          return outcome.scheduledAt
+            ? t('outcomes.undone.reschedule', { at: absolute(outcome.scheduledAt) })
+            : t('outcomes.undone.reschedule_due');
+        }
+        if (action.action !== 'reschedule') return t(`outcomes.done.${action.action}`);
+        return action.scheduledAt
+          ? t('outcomes.done.reschedule', { at: absolute(action.scheduledAt) })
+          : t('outcomes.done.reschedule_now');
       case 'locked':
         return outcome.processId && outcome.processSeenAt
           ? t('outcomes.lockedBy', {
@@ -33,52 +50,22 @@ export function useOutcomeText(): (action: JobAction, result: ActionResult<Outco
   };
 }
 
-/** One outcome. `jobId` is set for a job whose row was removed. */
-export function OutcomeLine({
-  done,
-  text,
-  jobId,
-}: {
-  done: boolean;
-  text: string;
-  jobId?: string;
-}) {
+/** The outcome of an action that a page without JavaScript has confirmed. */
+export function OutcomeText(
+  action: Pick<JobActionResult, 'action' | 'result' | 'scheduledAt'> | JobUndoResult,
+) {
+  return useOutcomeText()(action);
+}
+
+/** One outcome in place, for an action that shows no toast. */
+export function OutcomeLine({ done, text }: { done: boolean; text: string }) {
   return (
     <p
       role="status"
       className={`flex items-start gap-1.5 ${done ? 'text-succeeded' : 'text-danger'}`}
     >
       <Icon name={done ? 'succeeded' : 'warning'} className="mt-[3px]" />
-      <span>
-        {jobId && (
-          <Link
-            href={`/jobs/${jobId}`}
-            prefetch={false}
-            className="mr-2 font-mono text-sm break-all text-inherit"
-          >
-            {jobId}
-          </Link>
-        )}
-        {text}
-      </span>
+      <span>{text}</span>
     </p>
-  );
-}
-
-/** The result of an action in a list. `withId` adds the job's id. */
-export function ActionResultText({
-  actionResult: { id, action, result },
-  withId = false,
-}: {
-  actionResult: JobActionResult;
-  withId?: boolean;
-}) {
-  const outcomeText = useOutcomeText();
-  return (
-    <OutcomeLine
-      done={result.ok && result.value.outcome === 'done'}
-      text={outcomeText(action, result)}
-      jobId={withId ? id : undefined}
-    />
   );
 }

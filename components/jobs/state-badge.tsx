@@ -1,6 +1,5 @@
 import { useTranslations } from 'next-intl';
 import type { JobState } from '@/lib/good-job/types';
-import type { JobRow } from '@/lib/jobs/types';
 import { Icon } from '../ui/icon';
 
 export const STATE_CLASSES: Record<JobState, { badge: string; fill: string; swatch: string }> = {
@@ -24,12 +23,23 @@ export const STATE_CLASSES: Record<JobState, { badge: string; fill: string; swat
   },
 };
 
-/** A state as colour, icon and text. */
+/** A state as a dot and a word; only what is wrong is a pill, and success is a grey tick. */
 export function StateBadge({ state }: { state: JobState }) {
   const t = useTranslations('states');
+  if (state === 'discarded')
+    return (
+      <span className="pill bg-discarded-wash text-discarded">
+        <Icon name="discarded" className="size-3" />
+        {t(state)}
+      </span>
+    );
   return (
-    <span className={`badge ${STATE_CLASSES[state].badge}`}>
-      <Icon name={state} className="size-3.5" />
+    <span className={`state ${state === 'succeeded' ? 'text-soft' : ''}`}>
+      {state === 'succeeded' ? (
+        <Icon name="succeeded" className="size-3.5 text-faint" />
+      ) : (
+        <span aria-hidden="true" className={`dot ${STATE_CLASSES[state].swatch}`} />
+      )}
       {t(state)}
     </span>
   );
@@ -42,21 +52,10 @@ export function StateRefinements({ paused, lostWorker }: { paused: boolean; lost
   return (
     <span
       title={t(paused ? 'pausedHint' : 'lostWorkerHint')}
-      className="inline-flex items-center gap-1 text-sm whitespace-nowrap text-warn"
+      className={`pill ${paused ? 'bg-paused-wash text-paused' : 'bg-warn-wash text-warn'}`}
     >
-      <Icon name={paused ? 'paused' : 'lost'} className="size-3.5" />
+      <Icon name={paused ? 'paused' : 'lost'} className="size-3" />
       {t(paused ? 'paused' : 'lostWorker')}
     </span>
   );
-}
-
-/** How a discarded job failed, if the error event adds to the state. */
-export function ErrorEventNote({
-  job: { state, errorEvent },
-}: {
-  job: Pick<JobRow, 'state' | 'errorEvent'>;
-}) {
-  const t = useTranslations('errorEvents');
-  if (state !== 'discarded' || !errorEvent || errorEvent === 'discarded') return null;
-  return <span className="text-xs text-soft">{t(errorEvent)}</span>;
 }

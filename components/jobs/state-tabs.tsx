@@ -28,8 +28,8 @@ export function StateTabs({
   const counts = useTabCounts(query, listState);
   useTabCountsRefresh(query);
   return (
-    <nav aria-label={t('jobs.tabs')} className="mb-3 border-b border-line lg:pr-36">
-      <ul className="-mb-px flex flex-wrap gap-x-1">
+    <nav aria-label={t('jobs.tabs')} className="mb-2 overflow-x-auto border-b border-line">
+      <ul className="flex gap-x-1">
         {tabs.map(({ state, href, current }) => {
           const count = state ? counts?.tabs[state] : counts?.all;
           const { text, title } = count ? countText(count) : { text: '', title: '' };

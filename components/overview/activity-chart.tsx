@@ -1,15 +1,12 @@
 'use client';
 
-import { useRouter } from 'next/navigation';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { href as hrefOf } from '@/lib/core/href';
 import { type Activity, type Marks, RANGES, type Range } from '@/lib/overview/types';
-import { useApplication } from '../application';
+import { useNavigate } from '../navigation';
 import { usePausePolling } from '../polling/polling-provider';
 import { useCount, useCountText } from '../quantities';
 import { timeTerm } from '../search/time-term';
-import { announceNavigation } from '../shell/navigation-progress';
 import { ActivityTable } from './activity-table';
 import { Bars, PLOT_HEIGHT, SERIES, ValueAxis, useBarTime } from './bars';
 import { ChartMarks, MarkList } from './marks';
@@ -115,14 +112,10 @@ export function ActivityChart({
   onHover,
 }: { activity: Activity; marks: Marks | null; range: Range } & Crosshair) {
   const t = useTranslations('overview.activity');
-  const router = useRouter();
-  const { key } = useApplication();
+  const navigate = useNavigate();
   const pathOfBars = usePathOfBars(activity, range);
   const { buckets, seconds } = RANGES[range];
-  const selection = useSpan(buckets, onHover, (first, last) => {
-    announceNavigation();
-    router.push(hrefOf({ key, basePath: '' }, pathOfBars(first, last)));
-  });
+  const selection = useSpan(buckets, onHover, (first, last) => navigate(pathOfBars(first, last)));
   return (
     <figure aria-label={t('title', { minutes: seconds / 60 })} className="min-w-0">
       <figcaption className="mb-1 flex flex-wrap items-baseline gap-x-3 gap-y-1">

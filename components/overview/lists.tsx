@@ -39,14 +39,7 @@ export function CauseList({ causes }: { causes: Cause[] }) {
             </p>
           </div>
           {isNew && <span className="pill bg-discarded-wash text-discarded">{t('new')}</span>}
-          <Sparkline
-            values={spark}
-            label={failures('spark', {
-              range: failures('ranges.24_hours_ago'),
-              values: spark.join(', '),
-            })}
-            className="w-16 shrink-0 xl:max-2xl:hidden"
-          />
+          <Sparkline values={spark} className="w-16 shrink-0 xl:max-2xl:hidden" />
           <span className="w-12 shrink-0 text-right font-semibold" title={countText(count).title}>
             {countText(count).text}
           </span>

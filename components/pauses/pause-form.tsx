@@ -5,40 +5,30 @@ import { useTranslations } from 'next-intl';
 import { type FormEvent, useId, useRef, useState } from 'react';
 import { PAUSE_KINDS, type PauseKind } from '@/lib/good-job/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
 import { fetchJson } from '../fetch-json';
-import { OutcomeLine } from '../jobs/outcome-text';
-import { useLastOutcome } from '../outcomes';
 import { useDenials } from '../permissions';
-import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
-import { pauseOutcomeCode, usePauseOutcomeText } from './pause-outcome';
-import { type PauseActionResult, usePause } from './use-pause';
+import { isPauseChanged, pauseOutcomeCode } from './pause-outcome';
+import { usePause } from './use-pause';
 
 /** Adds a pause; without JavaScript the form leads to the confirmation page. */
-export function PauseForm() {
+export function PauseForm({ canEnd }: { canEnd: boolean }) {
   const t = useTranslations();
   const href = useHref();
-  const { refresh } = usePolling();
   const denial = useDenials()['pause.pause'];
-  const pauseText = usePauseOutcomeText();
   const button = useRef<HTMLButtonElement>(null);
   const [kind, setKind] = useState<PauseKind>('queue');
   const [name, setName] = useState('');
-  const { outcome: lastAction, show, drop } = useLastOutcome<PauseActionResult>();
-  const { openDialog, dialog } = usePause(
-    'pause',
-    (result) => {
-      show(result);
-      if (pauseOutcomeCode(result.result) === 'done') setName('');
-      refresh();
+  const { openDialog, dialog } = usePause({
+    canEnd,
+    onDone: (_, result) => {
+      if (isPauseChanged(pauseOutcomeCode(result))) setName('');
     },
-    button,
-  );
+    returnTo: button,
+  });
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    drop();
-    if (name.trim() !== '') openDialog({ kind, name });
+    if (name.trim() !== '') openDialog('pause', { kind, name });
   }
   return (
     <>
@@ -46,7 +36,7 @@ export function PauseForm() {
         action={href('/pauses/pause')}
         aria-label={t('pauses.add')}
         onSubmit={submit}
-        className="mb-3 flex flex-wrap items-end gap-2 rounded-md border border-line px-3 py-2.5"
+        className="card mb-3 flex flex-wrap items-end gap-2 px-3 py-2.5"
       >
         <KindField kind={kind} onKind={setKind} disabled={denial !== undefined} />
         <NameField kind={kind} name={name} onName={setName} disabled={denial !== undefined} />
@@ -60,19 +50,6 @@ export function PauseForm() {
         </button>
         {denial && <p className="basis-full text-sm text-soft">{t(`actions.why.${denial}`)}</p>}
       </form>
-      {lastAction && (
-        <div className="mb-3">
-          <Dismissible onDismiss={drop}>
-            <OutcomeLine
-              done={pauseOutcomeCode(lastAction.result) === 'done'}
-              text={
-                pauseText('pause', pauseOutcomeCode(lastAction.result), lastAction.target.name) ??
-                ''
-              }
-            />
-          </Dismissible>
-        </div>
-      )}
       {dialog}
     </>
   );

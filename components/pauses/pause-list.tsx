@@ -3,43 +3,24 @@
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import { PAUSE_KINDS } from '@/lib/good-job/types';
-import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/queries';
-import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
-import { OutcomeLine } from '../jobs/outcome-text';
+import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/types';
 import { Link } from '../link';
-import { useLastOutcome } from '../outcomes';
-import { useDenials } from '../permissions';
-import { usePolling } from '../polling/polling-provider';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePolledList } from '../polling/use-polling-query';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
-import { buttonClass } from '../ui/button';
-import { pauseOutcomeCode, usePauseOutcomeText } from './pause-outcome';
-import { type PauseActionResult, usePause } from './use-pause';
+import { PauseButton } from './pause-button';
+import { PauseRecordText } from './pause-record';
+import { JOB_PARAMS, usePause } from './use-pause';
 
-const ENDPOINT = '/api/pauses';
-const FILTER_PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
-
-/** The pauses by kind, each with its number of waiting jobs, polled. */
-export function PauseList({ initial }: { initial: Pauses }) {
+/** The pauses by kind, each with its origin, its end and its waiting jobs, polled. */
+export function PauseList({ initial, canEnd }: { initial: Pauses; canEnd: boolean }) {
   const t = useTranslations('pauses');
-  const { refresh } = usePolling();
-  const pauseText = usePauseOutcomeText();
-  const outcome = useRef<HTMLDivElement>(null);
-  const { outcome: lastAction, show, drop } = useLastOutcome<PauseActionResult>();
-  const { listRef, data, error, dataUpdatedAt } = usePolledList(ENDPOINT, initial);
-  // Unpausing removes the row with the focused button, so focus moves to the outcome.
-  const { openDialog, dialog } = usePause(
-    'unpause',
-    (result) => {
-      show(result);
-      refresh();
-    },
-    outcome,
-  );
+  // Unpausing removes the row with the focused button, so focus moves to the list.
+  const list = useRef<HTMLDivElement>(null);
+  const { listRef, data, error, dataUpdatedAt } = usePolledList('/api/pauses', initial);
+  const { openDialog, dialog } = usePause({ canEnd, returnTo: list });
   return (
     <div ref={listRef}>
       {data.tooLarge && (
@@ -52,108 +33,80 @@ export function PauseList({ initial }: { initial: Pauses }) {
           <Banner tone="warning">{t('refused.setting_of_wrong_type')}</Banner>
         </div>
       )}
-      <div ref={outcome} tabIndex={-1} className={lastAction ? 'mb-3' : ''}>
-        {lastAction && (
-          <Dismissible onDismiss={drop}>
-            <OutcomeLine
-              done={pauseOutcomeCode(lastAction.result) === 'done'}
-              text={
-                pauseText('unpause', pauseOutcomeCode(lastAction.result), lastAction.target.name) ??
-                ''
-              }
-            />
-          </Dismissible>
+      <div ref={list} tabIndex={-1} className="outline-none">
+        {data.rows.length === 0 && (
+          <div className="card px-4 py-8 text-center text-soft">{t('empty')}</div>
         )}
+        {PAUSE_KINDS.map((kind) => {
+          const rows = data.rows.filter((row) => row.kind === kind);
+          if (rows.length === 0) return null;
+          return (
+            <section key={kind} aria-labelledby={`paused-${kind}`} className="card mb-4">
+              <h2 id={`paused-${kind}`} className="card-title px-3 pt-2.5 pb-1">
+                {t(`kinds.${kind}`)}
+              </h2>
+              <ul className="divide-y divide-line">
+                {rows.map((row) => (
+                  <Pause key={row.name} row={row} onUnpause={() => openDialog('unpause', row)} />
+                ))}
+              </ul>
+            </section>
+          );
+        })}
       </div>
       {data.changedAt && (
-        <p className="mb-2 text-sm text-soft">
+        <p className="mt-2 text-sm text-soft">
           {t('changed')} <RelativeTime iso={data.changedAt} /> {data.more && t('more')}
         </p>
       )}
-      {data.rows.length === 0 && (
-        <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
-          {t('empty')}
-        </div>
-      )}
-      {PAUSE_KINDS.map((kind) => {
-        const rows = data.rows.filter((row) => row.kind === kind);
-        if (rows.length === 0) return null;
-        return <PausesOfKind key={kind} kind={kind} rows={rows} onUnpause={openDialog} />;
-      })}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
       {dialog}
     </div>
   );
 }
 
-function PausesOfKind({
-  kind,
-  rows,
-  onUnpause,
-}: {
-  kind: PauseRow['kind'];
-  rows: PauseRow[];
-  onUnpause: (row: PauseRow) => void;
-}) {
-  const t = useTranslations('pauses');
-  return (
-    <section aria-labelledby={`paused-${kind}`} className="mb-4 rounded-md border border-line">
-      <h2
-        id={`paused-${kind}`}
-        className="border-b border-line bg-sunken px-3 py-1.5 text-sm font-medium text-soft"
-      >
-        {t(`kinds.${kind}`)}
-      </h2>
-      <ul className="divide-y divide-line">
-        {rows.map((row) => (
-          <Pause key={row.name} row={row} onUnpause={() => onUnpause(row)} />
-        ))}
-      </ul>
-    </section>
-  );
-}
-
 function Pause({ row, onUnpause }: { row: PauseRow; onUnpause: () => void }) {
-  const t = useTranslations();
-  const href = useHref();
-  const denial = useDenials()['pause.unpause'];
+  const t = useTranslations('pauses');
   const countText = useCountText();
   const { number, title } = countText(row.waiting);
   const ready = countText(row.ready);
-  const param = { [FILTER_PARAMS[row.kind]]: row.name };
+  const param = { [JOB_PARAMS[row.kind]]: row.name };
   const readyHref = `/jobs?${new URLSearchParams({ state: 'queued', ...param })}`;
   const waitingHref = `/jobs?${new URLSearchParams({ ...param, q: 'state:scheduled,retried,queued' })}`;
   return (
     <li
-      className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1 px-3 py-2"
+      className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2 px-3 py-2.5"
       data-pause={`${row.kind} ${row.name}`}
     >
-      <span className="min-w-0 font-mono any-break">{row.name}</span>
-      <span className="flex flex-wrap items-center gap-3">
+      <div className="min-w-0 flex-1 basis-64">
+        <p className="font-mono font-semibold any-break">{row.name}</p>
+        <p className="text-sm text-soft">
+          <PauseRecordText record={row} />
+        </p>
+      </div>
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         {row.ready.kind !== 'unknown' && (
-          <Link href={readyHref} prefetch={false} title={ready.title} className="text-accent">
-            {t(`pauses.ready.${row.ready.kind}`, { count: row.ready.count, number: ready.number })}
+          <Link
+            href={readyHref}
+            prefetch={false}
+            title={ready.title}
+            className="py-1 text-ink hover:text-accent"
+          >
+            {t(`ready.${row.ready.kind}`, { count: row.ready.count, number: ready.number })}
           </Link>
         )}
-        <Link href={waitingHref} prefetch={false} title={title} className="text-accent">
-          {row.waiting.kind === 'unknown'
-            ? t('pauses.waitingUnknown')
-            : t(`pauses.waiting.${row.waiting.kind}`, { count: row.waiting.count, number })}
-        </Link>
-        <a
-          href={href(`/pauses/unpause?${new URLSearchParams({ type: row.kind, value: row.name })}`)}
-          aria-disabled={denial ? true : undefined}
-          aria-label={t('pauses.unpause.menuOf', { name: row.name })}
-          title={denial && t(`actions.why.${denial}`)}
-          className={buttonClass()}
-          onClick={(event) => {
-            event.preventDefault();
-            if (!denial) onUnpause();
-          }}
+        <Link
+          href={waitingHref}
+          prefetch={false}
+          title={title}
+          className="py-1 text-ink hover:text-accent"
         >
-          {t('pauses.unpause.menu')}
-        </a>
-      </span>
+          {row.waiting.kind === 'unknown'
+            ? t('waitingUnknown')
+            : t(`waiting.${row.waiting.kind}`, { count: row.waiting.count, number })}
+        </Link>
+        <PauseButton action="unpause" target={row} text={t('unpause.menu')} onPress={onUnpause} />
+      </div>
     </li>
   );
 }

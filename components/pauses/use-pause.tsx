@@ -1,49 +1,142 @@
 'use client';
 
+import { useQuery } from '@tanstack/react-query';
 import { useTranslations } from 'next-intl';
 import { type ReactNode, type RefObject, useState } from 'react';
 import type { ActionResult } from '@/lib/http/server-action';
-import { changePauses } from '@/lib/pauses/actions';
-import type { PauseOutcome } from '@/lib/pauses/mutations';
-import type { PauseRow } from '@/lib/pauses/queries';
+import { changePauses, undoPauseAction } from '@/lib/pauses/actions';
+import type { PauseOutcome, PausePreview, PauseRow, PauseState } from '@/lib/pauses/types';
 import { toActionError, isConsoleUpdated } from '../action-failed';
+import { useHref } from '../application';
 import { ConfirmDialog } from '../confirm-dialog';
+import { fetchJson } from '../fetch-json';
+import { usePolling } from '../polling/polling-provider';
+import { type Toast, useToasts } from '../toasts';
 import { PauseEffect } from './pause-effect';
-import type { PauseAction } from './pause-outcome';
+import {
+  type PauseAction,
+  isPauseChanged,
+  pauseOutcomeCode,
+  usePauseOutcomeText,
+} from './pause-outcome';
 
-type Target = Pick<PauseRow, 'kind' | 'name'>;
+export type PauseTarget = Pick<PauseRow, 'kind' | 'name'>;
 
-export interface PauseActionResult {
-  action: PauseAction;
-  target: Target;
-  result: ActionResult<PauseOutcome>;
+/** The parameter of the job list that selects the jobs of a pause. */
+export const JOB_PARAMS = { queue: 'queue_name', job_class: 'job_class', label: 'label' } as const;
+
+interface Options {
+  /** Whether a pause can end by itself. */
+  canEnd: boolean;
+  onDone?: (action: PauseAction, result: ActionResult<PauseOutcome>) => void;
+  returnTo?: RefObject<HTMLElement | null>;
 }
 
-/** Opens a dialog that confirms a pause or unpause and runs it. */
-export function usePause(
-  action: PauseAction,
-  onDone: (result: PauseActionResult) => void,
-  returnTo?: RefObject<HTMLElement | null>,
-): { openDialog: (target: Target) => void; dialog: ReactNode } {
+/**
+ * Opens a dialog that confirms a pause or unpause and runs it. A toast has the outcome, and the
+ * undo of a pause that the action added.
+ */
+export function usePause({ canEnd, onDone, returnTo }: Options): {
+  openDialog: (action: PauseAction, target: PauseTarget) => void;
+  dialog: ReactNode;
+} {
   const t = useTranslations('pauses');
-  const [target, setTarget] = useState<Target | null>(null);
-  const dialog = target && (
+  const { refresh } = usePolling();
+  const { show } = useToasts();
+  const outcomeToast = useOutcomeToast();
+  const [open, setOpen] = useState<{ action: PauseAction; target: PauseTarget } | null>(null);
+  const { action, target } = open ?? {};
+  const dialog = action && target && (
     <ConfirmDialog
       title={t(`${action}.title.${target.kind}`)}
       confirm={t(`${action}.confirm`)}
       returnTo={returnTo}
-      onClose={() => setTarget(null)}
+      onClose={() => setOpen(null)}
       onConfirm={async (form) => {
         const reason = String(form.get('reason'));
-        const { kind, name } = target;
-        const result = await changePauses({ action, kind, name, reason }).catch(toActionError);
+        const end = String(form.get('end') ?? '') || null;
+        const result = await changePauses(
+          action === 'pause' ? { action, ...target, end, reason } : { action, ...target, reason },
+        ).catch(toActionError);
         if (isConsoleUpdated(result)) return 'console_updated';
-        onDone({ action, target, result });
+        show(outcomeToast(action, target, result, reason));
+        onDone?.(action, result);
+        refresh();
         return 'done';
       }}
     >
-      <PauseEffect action={action} pause={target} />
+      <LoadedEffect action={action} target={target} canEnd={canEnd} />
     </ConfirmDialog>
   );
-  return { openDialog: setTarget, dialog };
+  const openDialog = (nextAction: PauseAction, { kind, name }: PauseTarget) =>
+    setOpen({ action: nextAction, target: { kind, name } });
+  return { openDialog, dialog };
+}
+
+/** The effect with the numbers of now, which are loaded when the dialog opens. */
+function LoadedEffect({
+  action,
+  target,
+  canEnd,
+}: {
+  action: PauseAction;
+  target: PauseTarget;
+  canEnd: boolean;
+}) {
+  const href = useHref();
+  const { kind, name } = target;
+  const endpoint = `/api/pauses/preview?${new URLSearchParams({ kind, value: name })}`;
+  const { data = null } = useQuery({
+    queryKey: [endpoint],
+    queryFn: ({ signal }) => fetchJson<PausePreview>(href(endpoint), signal),
+    gcTime: 0,
+    retry: false,
+  });
+  return <PauseEffect action={action} pause={target} preview={data} canEnd={canEnd} />;
+}
+
+type MakeToast = (
+  action: PauseAction,
+  target: PauseTarget,
+  result: ActionResult<PauseOutcome>,
+  reason: string,
+) => Toast;
+
+function useOutcomeToast(): MakeToast {
+  const t = useTranslations('pauses');
+  const outcomeText = usePauseOutcomeText();
+  const undo = useUndo();
+  return (action, target, result, reason) => {
+    const code = pauseOutcomeCode(result);
+    const added = result.ok && result.value.outcome === 'done' ? result.value.added : null;
+    const changedEnd = result.ok && result.value.outcome === 'end_changed' && result.value.endsAt;
+    const endsAt = added?.endsAt ?? (changedEnd || null);
+    const jobs = new URLSearchParams({
+      [JOB_PARAMS[target.kind]]: target.name,
+      q: 'state:scheduled,retried,queued',
+    });
+    return {
+      text: outcomeText(action, code, target.name, endsAt) ?? '',
+      tone: isPauseChanged(code) ? 'done' : 'problem',
+      link:
+        action === 'pause'
+          ? { href: '/pauses', text: t('link.pauses') }
+          : { href: `/jobs?${jobs}`, text: t('link.waiting') },
+      ...(added ? { undo: { text: t('undo.menu'), run: () => undo(target, added, reason) } } : {}),
+    };
+  };
+}
+
+/** Returns a function that reverts a pause and returns the toast about it. */
+function useUndo(): (target: PauseTarget, state: PauseState, reason: string) => Promise<Toast> {
+  const t = useTranslations();
+  const { refresh } = usePolling();
+  return async (target, state, reason) => {
+    const result = await undoPauseAction({ ...target, ...state, reason }).catch(toActionError);
+    refresh();
+    if (!result.ok) return { text: t(`errors.${result.error}`), tone: 'problem' };
+    return result.value.outcome === 'done'
+      ? { text: t('pauses.undo.done', { name: target.name }) }
+      : { text: t('pauses.undo.conflict'), tone: 'problem' };
+  };
 }

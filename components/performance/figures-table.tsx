@@ -70,7 +70,7 @@ export function FiguresTable({
         {t(`headings.${groupBy}`)}
       </h2>
       <div
-        className="overflow-x-auto rounded-md border border-line"
+        className="overflow-x-auto card"
         tabIndex={0}
         role="group"
         aria-label={t(`headings.${groupBy}`)}
@@ -113,7 +113,7 @@ function HeadRow({ groupBy, filter, path }: Pick<Props, 'groupBy' | 'filter' | '
           href={`${path}?${new URLSearchParams(performanceParams(filter, { sort }))}#${groupBy}`}
           prefetch={false}
           scroll={false}
-          className="text-accent"
+          className="text-ink hover:text-accent"
         >
           {text}
         </Link>
@@ -178,7 +178,7 @@ function FiguresRow({
       <Link
         href={jobsHref(period, nameFilter, onlyFailed)}
         prefetch={false}
-        className="text-accent"
+        className="text-ink hover:text-accent"
       >
         {formatCount(value)}
       </Link>
@@ -235,7 +235,7 @@ function NameCell({
         <Link
           href={classHref(name ?? '', performanceParams(filter, { sort: 'total' }))}
           prefetch={false}
-          className="text-accent"
+          className="text-ink hover:text-accent"
         >
           <RubyClassName name={name ?? ''} />
         </Link>

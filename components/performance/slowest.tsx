@@ -20,12 +20,7 @@ export function Slowest({ now }: { now: Measurement }) {
       {now.accuracy.kind === 'sample' && (
         <p className="mb-1.5 text-sm text-soft">{t('slowestOfSample')}</p>
       )}
-      <div
-        className="overflow-x-auto rounded-md border border-line"
-        tabIndex={0}
-        role="group"
-        aria-label={t('slowest')}
-      >
+      <div className="overflow-x-auto card" tabIndex={0} role="group" aria-label={t('slowest')}>
         <table className="w-full border-collapse">
           <thead>
             <tr className="border-b border-line bg-sunken text-sm text-soft">

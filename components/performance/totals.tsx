@@ -74,13 +74,13 @@ export function Totals({
     <dl
       aria-label={t('all')}
       className={
-        'mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-md border border-line bg-line ' +
+        'mb-4 grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line ' +
         'sm:grid-cols-3 lg:grid-cols-6'
       }
       data-totals=""
     >
       {figures.map(([key, value, previousValue]) => (
-        <div key={key} className="bg-canvas px-3 py-2" data-figure={key}>
+        <div key={key} className="bg-raised px-3 py-2" data-figure={key}>
           <dt className="text-xs text-soft">{t(key)}</dt>
           <dd className="text-base font-semibold">{value}</dd>
           {previousValue !== null && (

@@ -1,45 +1,67 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
-import { usePollingSettings } from './polling-provider';
+import { useFormatter, useNow, useTranslations } from 'next-intl';
+import { useSyncExternalStore } from 'react';
+import { buttonClass } from '../ui/button';
+import { Panel } from '../ui/panel';
+import { usePolling, usePollingSettings } from './polling-provider';
 
-/** Says whether the page is live, and chooses its polling interval, stored in the browser. */
+/** Says whether the page is live and how old its data is; opens the choice of the interval. */
 export function LiveControl() {
   const t = useTranslations('polling');
   const { seconds, choices, setSeconds, isPolled, isPaused } = usePollingSettings();
-  const isOn = seconds > 0;
   const pausedOrOn = isPaused ? 'paused' : 'on';
-  const dot = isPaused ? 'bg-retried' : 'bg-succeeded';
-  const onTitle = isPaused ? t('pausedHint') : t('on', { seconds });
+  const state = seconds > 0 ? pausedOrOn : 'off';
+  const titles = { on: t('on', { seconds }), paused: t('pausedHint'), off: t('off') };
+  const dots = { on: 'bg-succeeded', paused: 'bg-retried', off: 'bg-line-strong' };
   return (
     <div
-      className={
-        'js-only flex items-center gap-1.5 rounded-md px-1.5 text-sm text-soft ' +
-        'focus-within:text-ink hover:text-ink ' +
-        (isPolled ? '' : 'invisible')
-      }
-      title={isOn ? onTitle : t('off')}
-      data-polling={isOn && isPolled ? pausedOrOn : 'off'}
+      title={titles[state]}
+      data-polling={isPolled ? state : 'off'}
+      className={`js-only flex justify-end sm:min-w-40 ${isPolled ? '' : 'invisible'}`}
     >
-      {isOn && isPaused && <span className="text-warn max-sm:sr-only">{t('paused')}</span>}
-      <label className="flex items-center gap-1.5">
-        <span
-          aria-hidden="true"
-          className={`size-2 rounded-full ${isOn ? dot : 'bg-line-strong'}`}
-        />
-        <span className="max-sm:sr-only">{t('label')}</span>
-        <select
-          value={seconds}
-          onChange={(event) => setSeconds(Number(event.target.value))}
-          className="control cursor-pointer px-1 py-0.5 text-ink"
-        >
-          {choices.map((choice) => (
-            <option key={choice} value={choice}>
-              {choice === 0 ? t('offOption') : t('seconds', { seconds: choice })}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Panel
+        label={t('label')}
+        name={null}
+        className="p-3"
+        buttonClassName={`${buttonClass('quiet')} px-2 font-normal`}
+        button={
+          <>
+            <span aria-hidden="true" className={`dot ${dots[state]}`} />
+            <span className="max-sm:sr-only">
+              {state === 'on' ? <Age /> : t(state === 'off' ? 'offLabel' : 'paused')}
+            </span>
+          </>
+        }
+      >
+        <label className="flex items-center gap-2">
+          {t('label')}
+          <select
+            value={seconds}
+            onChange={(event) => setSeconds(Number(event.target.value))}
+            className="control cursor-pointer"
+          >
+            {choices.map((choice) => (
+              <option key={choice} value={choice}>
+                {choice === 0 ? t('offOption') : t('seconds', { seconds: choice })}
+              </option>
+            ))}
+          </select>
+        </label>
+      </Panel>
     </div>
   );
+}
+
+/** How long ago the data on the screen was current. */
+function Age() {
+  const t = useTranslations('polling');
+  const format = useFormatter();
+  const { updates } = usePolling();
+  const updatedAt = useSyncExternalStore(updates.subscribe, updates.get, () => 0);
+  const now = useNow({ updateInterval: 1_000 });
+  const ageMs = now.getTime() - updatedAt;
+  if (updatedAt === 0 || ageMs < 1_000) return t('live');
+  const age = format.relativeTime(updatedAt, { now, style: 'narrow' });
+  return t('liveSince', { age: age.replace(/(\d) (?=[^\x00-\x7f])/g, '$1') });
 }

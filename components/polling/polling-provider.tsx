@@ -31,6 +31,8 @@ interface Polling {
   registerPoll(): () => void;
   /** Refetches everything on the screen after an action of the viewer. */
   refresh(): void;
+  /** When the data on the screen was current. */
+  updates: UpdateTime;
   /**
    * Increases with every refresh(): a response to a later request replaces the list instead of
    * merging.
@@ -38,10 +40,36 @@ interface Polling {
   generation(): number;
 }
 
+interface UpdateTime {
+  /** Epoch ms; 0 before the first response. */
+  get(): number;
+  set(at: number): void;
+  subscribe(onChange: () => void): () => void;
+}
+
+/** A store instead of a state, because each response would render everything that polls. */
+function createUpdateTime(): UpdateTime {
+  let latest = 0;
+  const listeners = new Set<() => void>();
+  return {
+    get: () => latest,
+    set: (at) => {
+      latest = at;
+      listeners.forEach((listener) => listener());
+    },
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
 interface PollingSettings {
   /** The viewer's setting, at least the server's minimum; 0 is off. */
   seconds: number;
   choices: number[];
+  /** The interval of a viewer who has chosen none. */
+  defaultSeconds: number;
   setSeconds(seconds: number): void;
   /** Polling interval, or false if polling is off, paused or hidden. */
   intervalMs: number | false;
@@ -132,6 +160,7 @@ export function PollingProvider({
   const [pauses, setPauses] = useState(0);
   const [polls, setPolls] = useState(0);
   const refreshCount = useRef(0);
+  const [updates] = useState(createUpdateTime);
   const pause = useCallback(() => {
     setPauses((n) => n + 1);
     return () => setPauses((n) => n - 1);
@@ -151,25 +180,25 @@ export function PollingProvider({
     [minSeconds],
   );
   const storedSeconds = stored === 'off' ? 0 : Number(stored ?? NaN);
-  const seconds = choices.includes(storedSeconds)
-    ? storedSeconds
-    : Math.max(DEFAULT_SECONDS, minSeconds);
+  const defaultSeconds = Math.max(DEFAULT_SECONDS, minSeconds);
+  const seconds = choices.includes(storedSeconds) ? storedSeconds : defaultSeconds;
   const intervalMs: number | false =
     seconds > 0 && pauses === 0 && !isHidden && !isScrolling ? seconds * 1000 : false;
   const polling = useMemo(
-    () => ({ pause, registerPoll, refresh, generation }),
-    [pause, registerPoll, refresh, generation],
+    () => ({ pause, registerPoll, refresh, generation, updates }),
+    [pause, registerPoll, refresh, generation, updates],
   );
   const settings = useMemo(
     () => ({
       seconds,
       choices,
+      defaultSeconds,
       setSeconds,
       intervalMs,
       isPolled: polls > 0,
       isPaused: pauses > 0,
     }),
-    [seconds, choices, intervalMs, polls, pauses],
+    [seconds, choices, defaultSeconds, intervalMs, polls, pauses],
   );
   return (
     <PollingContext value={polling}>

@@ -43,7 +43,7 @@ export function usePollingQuery<T>({
   enabled = true,
 }: Options<T>): UseQueryResult<T> {
   const { intervalMs } = usePollingSettings();
-  const { registerPoll } = usePolling();
+  const { registerPoll, updates } = usePolling();
   const factor = useRef(1);
   const timedFetch = async (signal: AbortSignal) => {
     const startedAt = performance.now();
@@ -75,6 +75,10 @@ export function usePollingQuery<T>({
   // An element off the screen still counts as polled, because it polls again once visible.
   const isPolled = typeof enabled === 'function' ? enabled(query.data) : true;
   useEffect(() => (isPolled ? registerPoll() : undefined), [isPolled, registerPoll]);
+  const { dataUpdatedAt } = query;
+  useEffect(() => {
+    if (isPolled) updates.set(dataUpdatedAt);
+  }, [isPolled, dataUpdatedAt, updates]);
   return query;
 }
 

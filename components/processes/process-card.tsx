@@ -22,11 +22,7 @@ export function ProcessCard({
   const t = useTranslations('processes');
   const { reportedState } = process;
   return (
-    <li
-      id={`process-${process.id}`}
-      data-process={process.id}
-      className="rounded-md border border-line px-3 py-2.5"
-    >
+    <li id={`process-${process.id}`} data-process={process.id} className="card px-3 py-2.5">
       <ProcessHead process={process} />
       {process.tooLarge && (
         <p className="mt-1 flex items-center gap-1 text-sm text-warn">

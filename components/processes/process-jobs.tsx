@@ -31,7 +31,7 @@ export function ProcessJobs({ process }: { process: ProcessRow }) {
             <Link
               href={`/jobs/${job.id}`}
               prefetch={false}
-              className="font-mono any-break text-accent no-underline hover:underline"
+              className="font-mono any-break text-ink no-underline hover:text-accent hover:underline"
             >
               {isBlankName(job.jobClass) ? jobs('noClass') : job.jobClass}
             </Link>

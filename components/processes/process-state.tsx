@@ -3,7 +3,7 @@ import type { ProcessState } from '@/lib/good-job/processes';
 import { Icon } from '../ui/icon';
 
 const STATE_STYLES = {
-  live: { icon: 'succeeded', classes: 'bg-succeeded-wash text-succeeded' },
+  live: { icon: 'succeeded', classes: 'px-0 text-soft' },
   stale: { icon: 'clock', classes: 'bg-warn-wash text-warn' },
   dead: { icon: 'lost', classes: 'bg-discarded-wash text-discarded' },
   unknown: { icon: 'help', classes: 'bg-sunken text-soft' },

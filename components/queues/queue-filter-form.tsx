@@ -13,7 +13,7 @@ export function QueueFilterForm({ filter }: { filter: QueueFilter }) {
     <form
       role="search"
       action={href(currentApplication(), '/queues')}
-      className="mb-3 flex flex-wrap items-end gap-2"
+      className="flex min-w-0 flex-[1_1_18rem] flex-wrap items-end gap-2"
     >
       <input type="hidden" name="range" value={range} />
       <label className="flex min-w-0 flex-1 flex-col gap-0.5 sm:max-w-80">

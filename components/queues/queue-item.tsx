@@ -1,123 +1,175 @@
-import { useFormatter, useTranslations } from 'next-intl';
+import { useFormatter, useNow, useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
+import { instantMs } from '@/lib/core/text';
 import type { Count } from '@/lib/jobs/types';
 import { type QueueRow, RANGES, type Range, queueJobsHref } from '@/lib/queues/filters';
+import { AbsoluteTime } from '../absolute-time';
 import { Link } from '../link';
+import { PauseButton } from '../pauses/pause-button';
+import type { PauseAction } from '../pauses/pause-outcome';
+import type { PauseTarget } from '../pauses/use-pause';
 import { useCount, useCountText, useDuration } from '../quantities';
-import { RelativeTime } from '../time';
-import { Icon } from '../ui/icon';
+import { Tooltip } from '../ui/tooltip';
+import { QueueCause } from './queue-cause';
 
+/** One row a queue where the list is wide enough, else the name above its numbers. */
 export const QUEUE_GRID =
-  'lg:grid ' +
-  'lg:grid-cols-[minmax(0,1fr)_4.5rem_6.5rem_7.5rem_6rem_4.5rem_8.5rem_5.5rem_11rem_10rem] ' +
-  'lg:items-baseline lg:gap-x-3';
+  '@6xl:grid @6xl:grid-cols-[minmax(0,1fr)_4rem_5.5rem_4rem_4.75rem_4rem_5.5rem_3.5rem_7.5rem_10.5rem_6rem] ' +
+  '@6xl:items-start @6xl:gap-x-2.5';
+
+interface Props {
+  queue: QueueRow;
+  range: Range;
+  onAct: (action: PauseAction, target: PauseTarget) => void;
+}
 
 /** One queue; each count links to its jobs. */
-export function QueueItem({ queue, range }: { queue: QueueRow; range: Range }) {
-  const t = useTranslations();
-  const duration = useDuration();
-  const { name, flow } = queue;
+export function QueueItem({ queue, range, onAct }: Props) {
+  const t = useTranslations('queues');
+  const { name } = queue;
   const href = queueJobsHref(name, {});
-  const displayName = name === null ? t('queues.noQueue') : name || '""';
-  const never = <span className="text-soft">{t('time.never')}</span>;
+  const displayName = name === null ? t('noQueue') : name || '""';
   return (
-    <li className="px-3 py-2.5" data-queue={name ?? ''}>
-      <div className={QUEUE_GRID}>
-        <div className="min-w-0">
-          {href ? (
-            <Link
-              href={href}
-              prefetch={false}
-              className="font-mono font-semibold any-break text-accent no-underline hover:underline"
-            >
-              {displayName}
-            </Link>
-          ) : (
-            <span className="font-mono font-semibold any-break">{displayName}</span>
-          )}
-          <Warnings queue={queue} />
-        </div>
-        <dl className="mt-1.5 grid grid-cols-2 gap-x-5 gap-y-0.5 max-[22rem]:grid-cols-1 lg:contents">
-          <Cell label={t('states.queued')}>
-            <JobCount count={queue.ready} href={queueJobsHref(name, { state: 'queued' })} />
-          </Cell>
-          <Cell label={t('queues.oldest')} isWarning={queue.unserved}>
-            {queue.oldestReadyAt ? <RelativeTime iso={queue.oldestReadyAt} /> : never}
-          </Cell>
-          <Cell label={t('states.scheduled')}>
-            <JobCount count={queue.scheduled} href={queueJobsHref(name, { state: 'scheduled' })} />
-          </Cell>
-          <Cell label={t('states.retried')}>
-            <JobCount count={queue.retried} href={queueJobsHref(name, { state: 'retried' })} />
-          </Cell>
-          <Cell label={t('states.running')}>
-            <JobCount count={queue.running} href={queueJobsHref(name, { state: 'running' })} />
-          </Cell>
-          <Cell label={t('queues.finished')}>
-            {flow ? (
-              <>
-                <JobCount count={flow.finished} href={queueJobsHref(name, { within: range })} />{' '}
-                <Rate count={flow.finished} range={range} />
-              </>
-            ) : (
-              never
-            )}
-          </Cell>
-          <Cell label={t('states.discarded')}>
-            {flow ? (
-              <JobCount
-                count={flow.discarded}
-                href={queueJobsHref(name, { state: 'discarded', within: range })}
-                isDanger
-              />
-            ) : (
-              never
-            )}
-          </Cell>
-          <Cell label={t('queues.wait')}>
-            {flow && flow.waitP50 !== null && flow.waitP95 !== null ? (
-              <>
-                <span className="whitespace-nowrap">{duration(flow.waitP50)} /</span>{' '}
-                <span className="whitespace-nowrap">{duration(flow.waitP95)}</span>
-              </>
-            ) : (
-              never
-            )}
-          </Cell>
-          <Cell label={t('queues.servedBy')} isText>
-            <ServedBy queue={queue} />
-          </Cell>
-        </dl>
+    <li className={`relative px-3 py-2.5 ${QUEUE_GRID}`} data-queue={name ?? ''}>
+      <div className="min-w-0 @max-6xl:pr-28">
+        {href ? (
+          <Link
+            href={href}
+            prefetch={false}
+            className="font-mono font-semibold any-break text-ink no-underline hover:text-accent hover:underline"
+          >
+            {displayName}
+          </Link>
+        ) : (
+          <span className="font-mono font-semibold any-break">{displayName}</span>
+        )}
+      </div>
+      <div className="min-w-0 @max-6xl:pr-28 @6xl:order-last @6xl:col-span-full empty:hidden">
+        <QueueCause queue={queue} />
+      </div>
+      <dl
+        className={
+          'mt-2 grid grid-cols-2 gap-x-5 gap-y-1 @max-2xs:grid-cols-1 @2xl:grid-cols-5 ' +
+          '@2xl:gap-y-2 @6xl:contents'
+        }
+      >
+        <Facts queue={queue} range={range} />
+      </dl>
+      <div className="absolute top-2 right-3 @6xl:static @6xl:-my-1 @6xl:text-right">
+        <QueueAction queue={queue} onAct={onAct} />
       </div>
     </li>
   );
 }
 
+function Facts({ queue, range }: Omit<Props, 'onAct'>) {
+  const t = useTranslations();
+  const duration = useDuration();
+  const { name, flow } = queue;
+  const never = <span className="text-faint">{t('time.never')}</span>;
+  return (
+    <>
+      {(['ready', 'oldest', 'running', 'scheduled', 'retried'] as const).map((fact) =>
+        fact === 'oldest' ? (
+          <Cell key={fact} label={t('queues.oldest')}>
+            {queue.oldestReadyAt ? (
+              <WaitTime since={queue.oldestReadyAt} isLate={queue.isLate} />
+            ) : (
+              never
+            )}
+          </Cell>
+        ) : (
+          <Cell key={fact} label={t(`states.${fact === 'ready' ? 'queued' : fact}`)}>
+            <JobCount
+              count={queue[fact]}
+              href={queueJobsHref(name, { state: fact === 'ready' ? 'queued' : fact })}
+            />
+          </Cell>
+        ),
+      )}
+      <Cell label={t('queues.finished')}>
+        {flow ? (
+          <>
+            <JobCount count={flow.finished} href={queueJobsHref(name, { within: range })} />{' '}
+            <Rate count={flow.finished} range={range} />
+          </>
+        ) : (
+          never
+        )}
+      </Cell>
+      <Cell label={t('states.discarded')}>
+        {flow ? (
+          <JobCount
+            count={flow.discarded}
+            href={queueJobsHref(name, { state: 'discarded', within: range })}
+            isDanger
+          />
+        ) : (
+          never
+        )}
+      </Cell>
+      <Cell label={t('queues.wait')}>
+        {flow && flow.waitP50 !== null && flow.waitP95 !== null ? (
+          <>
+            <span className="whitespace-nowrap">{duration(flow.waitP50)} /</span>{' '}
+            <span className="whitespace-nowrap">{duration(flow.waitP95)}</span>
+          </>
+        ) : (
+          never
+        )}
+      </Cell>
+      <Cell label={t('queues.servedBy')} isText>
+        <ServedBy queue={queue} />
+      </Cell>
+    </>
+  );
+}
+
 /**
- * Label and value on a phone; on wide screens the column header is the label. `isText` aligns left.
+ * Label and value; where the list is wide, the column header is the label. `isText` aligns left.
  */
 function Cell({
   label,
   children,
   isText = false,
-  isWarning = false,
 }: {
   label: string;
   children: ReactNode;
   isText?: boolean;
-  isWarning?: boolean;
 }) {
   return (
     <div
       className={
-        'flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 text-sm lg:block ' +
-        (isText ? 'col-span-full lg:col-span-1 ' : 'lg:text-right ') +
-        (isWarning ? 'text-warn' : '')
+        'flex min-w-0 flex-wrap items-baseline justify-between gap-x-2 @2xl:block ' +
+        (isText ? '@6xl:pl-3' : '@6xl:text-right')
       }
     >
-      <dt className="text-soft lg:sr-only">{label}</dt>
-      <dd className="ml-auto min-w-0 lg:ml-0">{children}</dd>
+      <dt className="text-xs text-soft @6xl:sr-only">{label}</dt>
+      <dd className="min-w-0 @max-2xl:ml-auto">{children}</dd>
     </div>
+  );
+}
+
+const UPDATE_INTERVAL_MS = 10_000;
+
+/** How long the oldest ready job has waited; the tooltip has the time. */
+function WaitTime({ since, isLate }: { since: string; isLate: boolean }) {
+  const duration = useDuration();
+  const now = useNow({ updateInterval: UPDATE_INTERVAL_MS });
+  const seconds = (now.getTime() - instantMs(since)) / 1000;
+  if (!Number.isFinite(seconds)) return <span>{since}</span>;
+  return (
+    <Tooltip content={<AbsoluteTime iso={since} />}>
+      <time
+        dateTime={since}
+        tabIndex={0}
+        data-late={isLate ? '' : undefined}
+        className={`whitespace-nowrap ${isLate ? 'font-semibold text-warn' : ''}`}
+        suppressHydrationWarning
+      >
+        {duration(seconds < 1 ? 0 : Math.floor(seconds))}
+      </time>
+    </Tooltip>
   );
 }
 
@@ -131,14 +183,16 @@ function JobCount({
   isDanger?: boolean;
 }) {
   const { text, title } = useCountText()(count);
-  if (count.kind === 'exact' && count.count === 0) return <span className="text-soft">0</span>;
+  if (count.kind === 'exact' && count.count === 0) return <span className="text-faint">0</span>;
   if (!href || count.kind === 'unknown') return <span title={title}>{text}</span>;
   return (
     <Link
       href={href}
       prefetch={false}
       title={title}
-      className={`no-underline hover:underline ${isDanger ? 'text-danger' : 'text-accent'}`}
+      className={`-my-0.5 inline-block min-w-6 py-0.5 no-underline hover:underline ${
+        isDanger ? 'text-danger' : 'text-ink hover:text-accent'
+      }`}
     >
       {text}
     </Link>
@@ -153,36 +207,10 @@ function Rate({ count, range }: { count: Count; range: Range }) {
   const perMinute = (count.count * 60) / RANGES[range];
   if (perMinute < 0.1) return null;
   return (
-    <span className="whitespace-nowrap text-soft">
+    <span className="text-xs whitespace-nowrap text-faint">
       {t('perMinute', {
         number: format.number(perMinute, { maximumFractionDigits: perMinute < 10 ? 1 : 0 }),
       })}
-    </span>
-  );
-}
-
-function Warnings({ queue }: { queue: QueueRow }) {
-  const t = useTranslations();
-  if (!queue.paused && !queue.unserved) return null;
-  return (
-    <span className="mt-0.5 flex flex-wrap gap-x-3 text-sm text-warn">
-      {queue.unserved && (
-        <span className="inline-flex items-center gap-1">
-          <Icon name="lost" className="size-3.5" />
-          {t('queues.unserved')}
-        </span>
-      )}
-      {queue.paused && (
-        <Link
-          href="/pauses"
-          prefetch={false}
-          title={t('queues.pausedHint')}
-          className="inline-flex items-center gap-1 text-warn"
-        >
-          <Icon name="paused" className="size-3.5" />
-          {t('states.paused')}
-        </Link>
-      )}
     </span>
   );
 }
@@ -193,7 +221,7 @@ function ServedBy({ queue }: { queue: QueueRow }) {
   const { name, processes, threads } = queue;
   if (processes === null) return <span className="text-soft">{t('servedByUnknown')}</span>;
   if (processes === 0)
-    return <span className={queue.unserved ? 'text-warn' : 'text-soft'}>{t('servedByNone')}</span>;
+    return <span className={queue.unserved ? 'text-warn' : 'text-faint'}>{t('servedByNone')}</span>;
   const text = t('processes', { count: processes, number: count(processes) });
   return (
     <>
@@ -201,22 +229,43 @@ function ServedBy({ queue }: { queue: QueueRow }) {
         <Link
           href={`/processes?${new URLSearchParams({ queue_name: name })}`}
           prefetch={false}
-          className="whitespace-nowrap text-accent underline"
+          className={
+            '-my-0.5 inline-block py-0.5 whitespace-nowrap text-ink no-underline ' +
+            'hover:text-accent hover:underline'
+          }
         >
           {text}
         </Link>
       ) : (
         text
-      )}
-      <span className="text-soft">
-        {' '}
-        <span className="whitespace-nowrap">
-          ·{' '}
-          {threads === null
-            ? t('threadsUnknown')
-            : t('threads', { count: threads, number: count(threads) })}
-        </span>
+      )}{' '}
+      <span className="text-xs whitespace-nowrap text-faint">
+        {threads === null
+          ? t('threadsUnknown')
+          : t('threads', { count: threads, number: count(threads) })}
       </span>
     </>
+  );
+}
+
+/** Resumes what keeps the queue from running, or else pauses the queue. */
+function QueueAction({ queue, onAct }: Omit<Props, 'range'>) {
+  const t = useTranslations('pauses');
+  const { name, paused } = queue;
+  if (!name) return null;
+  const [holding] = queue.holdingPauses;
+  const own: PauseTarget = { kind: 'queue', name };
+  const unpauseTarget = paused ? own : holding;
+  const action = unpauseTarget ? 'unpause' : 'pause';
+  const target = unpauseTarget ?? own;
+  return (
+    <PauseButton
+      action={action}
+      target={target}
+      text={t(unpauseTarget ? 'unpause.short' : 'pause.menu')}
+      from="queues"
+      isQuiet={!unpauseTarget}
+      onPress={() => onAct(action, target)}
+    />
   );
 }

@@ -1,7 +1,9 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
+import { useRef } from 'react';
 import { type QueuesPage, type Range, queueFilterParams } from '@/lib/queues/filters';
+import { usePause } from '../pauses/use-pause';
 import { RefreshNote } from '../polling/refresh-note';
 import { usePolledList } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
@@ -13,39 +15,46 @@ export function QueueList({
   initial,
   range,
   name,
+  canEnd,
 }: {
   initial: QueuesPage;
   range: Range;
   name: string | null;
+  /** Whether a pause can end by itself. */
+  canEnd: boolean;
 }) {
   const t = useTranslations('queues');
   const states = useTranslations('states');
   const endpoint = `/api/queues?${queueFilterParams({ range, name })}`;
+  // The button of a row changes after its action, so focus moves to the list.
+  const list = useRef<HTMLDivElement>(null);
+  const { openDialog, dialog } = usePause({ canEnd, returnTo: list });
   const { listRef, data, error, dataUpdatedAt } = usePolledList(endpoint, initial);
   if (data.rows.length === 0)
     return (
-      <div
-        ref={listRef}
-        className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft"
-      >
+      <div ref={listRef} className="card px-4 py-8 text-center text-soft">
         {name === null ? t('empty') : t('noMatch')}
       </div>
     );
   return (
     <div ref={listRef}>
       <Notes page={data} />
-      <div className="rounded-md border border-line">
+      <div ref={list} tabIndex={-1} className="card @container outline-none">
         <div
           aria-hidden="true"
-          className={`border-b border-line bg-sunken px-3 py-1.5 text-sm text-soft max-lg:hidden ${QUEUE_GRID}`}
+          className={
+            'sticky top-0 z-10 hidden rounded-t-lg border-b border-line bg-raised px-3 py-2 ' +
+            'text-xs text-soft ' +
+            QUEUE_GRID
+          }
         >
           <div>{t('queue')}</div>
           {[
             states('queued'),
             t('oldest'),
+            states('running'),
             states('scheduled'),
             states('retried'),
-            states('running'),
             t('finished'),
             states('discarded'),
             t('wait'),
@@ -54,15 +63,17 @@ export function QueueList({
               {head}
             </div>
           ))}
-          <div>{t('servedBy')}</div>
+          <div className="pl-3">{t('servedBy')}</div>
+          <div />
         </div>
         <ul aria-label={t('title')} className="divide-y divide-line">
           {data.rows.map((queue) => (
-            <QueueItem key={queue.name ?? '\0'} queue={queue} range={range} />
+            <QueueItem key={queue.name ?? '\0'} queue={queue} range={range} onAct={openDialog} />
           ))}
         </ul>
       </div>
       <MeasurementNote page={data} range={range} />
+      {dialog}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
     </div>
   );

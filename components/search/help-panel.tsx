@@ -12,6 +12,8 @@ const EXAMPLES = [
   ['created:>2h', 'created'],
   ['finished:2026-11-01..2026-11-03', 'range'],
   ['attempts:>=3', 'attempts'],
+  ['wait:>30s', 'wait'],
+  ['runtime:5m..1h', 'runtime'],
   ['attempted:>24h', 'attempted'],
   ['attempt_failed:2026-11-01..2026-11-03', 'attemptFailed'],
   ['args.0.invoice_id:4711', 'args'],

@@ -14,7 +14,9 @@ import {
   useTransition,
 } from 'react';
 import { flushSync } from 'react-dom';
+import { useHref } from '../application';
 import type { ChipTerm } from '../jobs/query-terms';
+import { announceNavigation, leavesPage } from '../navigation';
 import { usePausePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
@@ -93,6 +95,7 @@ function useChips(currentChips: ChipTerm[]) {
  */
 function useSearchBox({ path, params, chips: currentChips }: Props) {
   const router = useRouter();
+  const url = useHref();
   const input = useRef<HTMLInputElement>(null);
   const [isPending, startTransition] = useTransition();
   const [isComposing, setIsComposing] = useState(false);
@@ -109,9 +112,12 @@ function useSearchBox({ path, params, chips: currentChips }: Props) {
     setText('');
     setEditedChip(null);
     list.setOpen(false);
+    const target = searchHref(path, params, next);
+    // Outside of the transition, which would delay the progress bar until the page is there.
+    if (leavesPage(url(target))) announceNavigation();
     startTransition(() => {
       showChips(next);
-      router.push(searchHref(path, params, next));
+      router.push(target);
     });
     input.current?.focus();
   }
@@ -201,7 +207,7 @@ export function SearchBox(props: Props) {
           box.submit();
         }}
       >
-        <div ref={frame} className="min-w-0 flex-1 basis-72 max-sm:basis-full">
+        <div ref={frame} className="min-w-0 flex-1 basis-72 max-sm:basis-0">
           <div
             className={
               'flex control min-h-9 flex-wrap items-center gap-1 focus-within:border-accent ' +
@@ -236,7 +242,7 @@ export function SearchBox(props: Props) {
         <button
           type="submit"
           disabled={box.isPending}
-          className={`${buttonClass('primary')} min-h-9`}
+          className={`${buttonClass('primary')} min-h-9 max-sm:hidden`}
         >
           {t(box.isPending ? 'searching' : 'search')}
         </button>

@@ -1,6 +1,9 @@
 import type { ChipTerm } from '../jobs/query-terms';
 
-/** The URL of the filter `params` with `chips` as its conditions. */
+/**
+ * The URL of the filter `params` with `chips` as its conditions. `path` may end in a fragment, which
+ * stays at the end.
+ */
 export function searchHref(
   path: string,
   params: Record<string, string>,
@@ -17,5 +20,7 @@ export function searchHref(
     .flatMap(({ param, text }) => (param === 'q' && text.trim() ? [text.trim()] : []))
     .join(' ');
   if (q) next.set('q', q);
-  return next.size > 0 ? `${path}?${next}` : path;
+  const [page, fragment] = path.split('#');
+  const hash = fragment === undefined ? '' : `#${fragment}`;
+  return `${page}${next.size > 0 ? `?${next}` : ''}${hash}`;
 }

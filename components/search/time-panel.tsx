@@ -1,9 +1,9 @@
 'use client';
 
-import { useRouter } from 'next/navigation';
 import { useTimeZone, useTranslations } from 'next-intl';
 import { type FormEvent, useState } from 'react';
 import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
+import { useNavigate } from '../navigation';
 import { Button, buttonClass } from '../ui/button';
 import { useClosePanel } from '../ui/panel';
 import { searchHref } from './search-href';
@@ -41,7 +41,7 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
   const fields = useTranslations('search.fields');
   const spans = useTranslations('search.spans');
   const close = useClosePanel();
-  const router = useRouter();
+  const navigate = useNavigate();
   const zone = useTimeZone() ?? 'UTC';
   const [field, setField] = useState<Field>(
     FIELDS.find((name) => chips.some(({ time }) => time === name)) ??
@@ -50,7 +50,7 @@ export default function TimePanel({ path, params, chips }: SearchProps) {
   );
   const applyTerm = (text: string | null) => {
     const otherChips = chips.filter(({ time }) => time !== field);
-    router.push(
+    navigate(
       searchHref(path, params, text === null ? otherChips : [...otherChips, { text, param: 'q' }]),
     );
     close();

@@ -2,7 +2,7 @@
 
 import { usePathname } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import type { ReactNode } from 'react';
+import { type ReactNode, useId } from 'react';
 import type { Badges } from '@/lib/navigation/counts';
 import { Icon } from '../ui/icon';
 import { useNavBadges } from './nav-badges';
@@ -17,13 +17,16 @@ const MORE_PAGES = NAV_GROUPS.flatMap<NavPage>(({ pages }) => pages).filter(
 /** The navigation of phones, at the bottom of the screen. */
 export function BottomBar({
   badges: initialBadges,
+  search,
   foot,
 }: {
   badges: Badges | null;
+  search: ReactNode;
   foot: ReactNode;
 }) {
   const t = useTranslations('nav');
   const badges = useNavBadges(initialBadges);
+  const id = useId();
   const pathname = usePathname();
   const currentPage = pageOfPath(pathname);
   const link = (page: NavPage) => (
@@ -36,21 +39,24 @@ export function BottomBar({
           <li key={page}>{link(page)}</li>
         ))}
       </ul>
+      <button
+        type="button"
+        popoverTarget={id}
+        className={`nav-link relative ${MORE_PAGES.some((page) => badges[page]) ? 'has-badge' : ''}`}
+      >
+        <Icon name="more" />
+        <span className="nav-text">{t('more')}</span>
+      </button>
       {/* The key closes the sheet after a navigation. */}
-      <details key={pathname}>
-        <summary className="nav-link list-none [&::-webkit-details-marker]:hidden">
-          <Icon name="more" />
-          <span className="nav-text">{t('more')}</span>
-        </summary>
-        <div className="bottom-sheet">
-          <ul className="grid grid-cols-2 gap-1">
-            {MORE_PAGES.map((page) => (
-              <li key={page}>{link(page)}</li>
-            ))}
-          </ul>
-          <div className="mt-2 border-t border-line pt-2">{foot}</div>
-        </div>
-      </details>
+      <div key={pathname} id={id} popover="auto" className="bottom-sheet">
+        {search}
+        <ul className="my-2 grid grid-cols-2 gap-1">
+          {MORE_PAGES.map((page) => (
+            <li key={page}>{link(page)}</li>
+          ))}
+        </ul>
+        <div className="border-t border-line pt-2">{foot}</div>
+      </div>
     </nav>
   );
 }

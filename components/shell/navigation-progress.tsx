@@ -3,33 +3,41 @@
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
+import { leavesPage, onNavigationStart } from '../navigation';
 
-/** Announces a navigation that no click on a link or submit of a form starts. */
-const START_EVENT = 'gjc-navigation';
-export const announceNavigation = (): boolean => window.dispatchEvent(new Event(START_EVENT));
-
-/** A bar at the top of the window from a click on a link until the next page is there. */
+/** A bar at the top of the window from the start of a navigation until the next page is there. */
 export function NavigationProgress() {
   const t = useTranslations('nav');
   const current = `${usePathname()}?${useSearchParams()}`;
   const [isNavigating, setNavigating] = useState(false);
   useEffect(() => {
-    const start = () => setNavigating(true);
+    // The attribute shows the clicked link as the current one until the page is there.
+    const start = (link?: HTMLElement) => {
+      unmarkLinks();
+      link?.setAttribute(PENDING, '');
+      setNavigating(true);
+    };
     const onClick = (event: MouseEvent) => {
-      if (!isPlainClick(event) || !(event.target instanceof Element)) return;
-      const link = event.target.closest<HTMLAnchorElement>('a[href]:not([role="button"])');
-      if (link && leavesPage(link)) start();
+      if (event.defaultPrevented || !isPlainClick(event) || !(event.target instanceof Element))
+        return;
+      const link = event.target.closest<HTMLAnchorElement>('a[href]');
+      if (link && !link.target && !link.hasAttribute('download') && leavesPage(link.href))
+        start(link);
     };
     const onSubmit = ({ target, defaultPrevented }: SubmitEvent) => {
-      if (!defaultPrevented && target instanceof HTMLFormElement) start();
+      if (!defaultPrevented && target instanceof HTMLFormElement && !target.target) start();
     };
+    // A page that the browser restores from its cache still has the bar.
+    const onShow = () => setNavigating(false);
+    const stop = onNavigationStart(start);
     window.addEventListener('click', onClick);
     window.addEventListener('submit', onSubmit);
-    window.addEventListener(START_EVENT, start);
+    window.addEventListener('pageshow', onShow);
     return () => {
+      stop();
       window.removeEventListener('click', onClick);
       window.removeEventListener('submit', onSubmit);
-      window.removeEventListener(START_EVENT, start);
+      window.removeEventListener('pageshow', onShow);
     };
   }, []);
   const [lastCurrent, setLastCurrent] = useState(current);
@@ -37,6 +45,7 @@ export function NavigationProgress() {
     setLastCurrent(current);
     setNavigating(false);
   }
+  useEffect(() => (isNavigating ? undefined : unmarkLinks()), [isNavigating]);
   return (
     isNavigating && (
       <div role="progressbar" aria-label={t('progress')} className="navigation-progress" />
@@ -44,12 +53,11 @@ export function NavigationProgress() {
   );
 }
 
+const PENDING = 'data-pending';
+
+function unmarkLinks(): void {
+  for (const link of document.querySelectorAll(`[${PENDING}]`)) link.removeAttribute(PENDING);
+}
+
 const isPlainClick = (event: MouseEvent) =>
   event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-
-/** Whether the link leads to another page of the console in this window. */
-function leavesPage(link: HTMLAnchorElement): boolean {
-  const { origin, pathname, search } = new URL(link.href);
-  const isHere = pathname === window.location.pathname && search === window.location.search;
-  return origin === window.location.origin && !isHere && !link.target && !link.download;
-}

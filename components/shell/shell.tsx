@@ -1,41 +1,57 @@
-import { useTranslations } from 'next-intl';
-import { type ReactNode, Suspense } from 'react';
+import { headers } from 'next/headers';
+import { getTranslations } from 'next-intl/server';
+import type { ReactNode } from 'react';
 import { CONSOLE_VERSION, env } from '@/lib/config/environment';
 import { currentApplication } from '@/lib/context/request-context';
 import { applicationName } from '@/lib/core/href';
+import { PREFERENCES, ZONE_SOURCE_HEADER, parseZoneSource } from '@/lib/core/locale';
 import type { Badges } from '@/lib/navigation/counts';
+import { EnvironmentName } from '../environment-name';
 import { Link } from '../link';
+import { Keyboard } from '../palette/keyboard';
+import { PageActionsProvider } from '../palette/page-actions';
+import { isMacAgent } from '../palette/platform';
 import { IconSprite } from '../ui/icon-sprite';
 import { BottomBar } from './bottom-bar';
 import { NavigationProgress } from './navigation-progress';
 import { Preferences } from './preferences';
+import { SearchButton } from './search-button';
 import { Sidebar } from './sidebar';
 import { ViewerMenu } from './viewer-menu';
 
 /** The frame of every page: navigation and settings, then the content. */
-export function Shell({
+export async function Shell({
   badges = null,
   children,
 }: {
   badges?: Badges | null;
   children: ReactNode;
 }) {
-  const t = useTranslations();
+  const [t, request] = await Promise.all([getTranslations(), headers()]);
+  const settings = {
+    zoneSource: parseZoneSource(request.get(ZONE_SOURCE_HEADER)),
+    theme: request.get(PREFERENCES.theme.header) ?? 'auto',
+    density: request.get(PREFERENCES.density.header) ?? 'comfortable',
+  };
+  const search = (
+    <SearchButton shortcut={isMacAgent(request.get('user-agent') ?? '') ? '⌘K' : 'Ctrl K'} />
+  );
   const foot = (
-    <div className="flex flex-wrap items-center gap-1">
-      <Preferences />
+    <div className="frame-foot">
       <ViewerMenu />
+      <div className="frame-settings">
+        <Preferences settings={settings} />
+      </div>
       <span className="rail-hidden px-2 text-xs text-faint">
         {t('nav.version', { version: CONSOLE_VERSION })}
       </span>
     </div>
   );
   return (
-    <>
+    <PageActionsProvider>
       <IconSprite />
-      <Suspense>
-        <NavigationProgress />
-      </Suspense>
+      <NavigationProgress />
+      <Keyboard />
       <a
         href="#content"
         className={
@@ -46,19 +62,22 @@ export function Shell({
         {t('app.skip')}
       </a>
       <div className="frame">
-        <Sidebar badges={badges} head={<Home />} foot={foot} />
+        <Sidebar badges={badges} head={<Home />} search={search} foot={foot} />
         <main id="content" className="min-w-0 px-3 pb-6 md:px-5">
+          <div className="pt-2 md:hidden">
+            <EnvironmentName />
+          </div>
           {children}
         </main>
-        <BottomBar badges={badges} foot={foot} />
+        <BottomBar badges={badges} search={search} foot={foot} />
       </div>
-    </>
+    </PageActionsProvider>
   );
 }
 
 /** The application and its environment, which lead to the overview. */
-function Home() {
-  const t = useTranslations('app');
+async function Home() {
+  const t = await getTranslations('app');
   const application = currentApplication();
   return (
     <>
@@ -66,17 +85,18 @@ function Home() {
         href="/"
         prefetch={false}
         data-color={application.color}
+        title={applicationName(application) ?? t('name')}
         className="flex min-h-8 items-center gap-2.5 px-2 font-semibold text-ink no-underline"
       >
-        <span aria-hidden="true" className="size-3 shrink-0 rounded-xs bg-(--environment)" />
-        <span className="rail-hidden min-w-0 any-break">
+        <span aria-hidden="true" className="environment-mark mx-0.5" />
+        <span className="rail-text line-clamp-2 min-w-0 any-break">
           {applicationName(application) ?? t('name')}
         </span>
       </Link>
       {env().demo && (
         <span
           title={t('demoHint')}
-          className="pill rail-hidden mx-2 my-1 self-start bg-warn-wash text-warn"
+          className="rail-hidden pill mx-2 my-1 self-start bg-warn-wash text-warn"
         >
           {t('demo')}
         </span>

@@ -12,24 +12,30 @@ import { NAV_GROUPS, pageOfPath } from './pages';
 export function Sidebar({
   badges: initialBadges,
   head,
+  search,
   foot,
 }: {
   /** Null: the database is unavailable. */
   badges: Badges | null;
   head: ReactNode;
+  search: ReactNode;
   foot: ReactNode;
 }) {
   const t = useTranslations('nav');
   const badges = useNavBadges(initialBadges);
   const currentPage = pageOfPath(usePathname());
   return (
-    <div className="sidebar">
+    <header className="sidebar">
       {head}
+      {search}
       <nav aria-label={t('label')} className="mt-2">
         {NAV_GROUPS.map(({ group, pages }) => (
           <div key={group} className="mb-3">
             {group && (
-              <p className="rail-hidden px-2 pb-0.5 text-xs text-faint">{t(`groups.${group}`)}</p>
+              <>
+                <p className="rail-hidden px-2 pb-0.5 text-xs text-faint">{t(`groups.${group}`)}</p>
+                <hr className="rail-only mb-2 border-line" />
+              </>
             )}
             <ul>
               {pages.map((page) => (
@@ -42,6 +48,6 @@ export function Sidebar({
         ))}
       </nav>
       <div className="mt-auto border-t border-line pt-2">{foot}</div>
-    </div>
+    </header>
   );
 }

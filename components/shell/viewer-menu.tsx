@@ -4,6 +4,7 @@ import { VIEWER_HEADER, decodeViewer } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
 import { escapeBidi } from '@/lib/core/text';
 import { buttonClass } from '../ui/button';
+import { Icon } from '../ui/icon';
 import { Panel } from '../ui/panel';
 
 /** The viewer and their role, with a sign-out button if the console handles the sign-in. */
@@ -17,17 +18,17 @@ export async function ViewerMenu() {
     <Panel
       className="w-72 p-3"
       placement="top-start"
+      buttonClassName={`${buttonClass('quiet')} viewer-button`}
       button={
         <>
           <span className="sr-only">{t('signedInAs')} </span>
-          <span className="inline-block max-w-36 truncate align-bottom sm:max-w-56">
-            {escapeBidi(viewer.id)}
-          </span>
-          <span className="ml-1.5 hidden text-soft sm:inline">{role}</span>
+          <Icon name="viewer" />
+          <span className="rail-text min-w-0 truncate">{escapeBidi(viewer.id)}</span>
+          <span className="rail-text ml-auto shrink-0 text-xs text-faint">{role}</span>
         </>
       }
     >
-      <p className="text-sm text-soft">{t('signedInAs')}</p>
+      <p className="text-xs text-soft">{t('signedInAs')}</p>
       <p className="font-medium break-all">{escapeBidi(viewer.id)}</p>
       <p className="mt-2 font-medium">{role}</p>
       <p>{t(`roleMeans.${viewer.role}`)}</p>

@@ -9,11 +9,21 @@ interface Props {
    * Gets the focus after closing; default is the previously focused element, if it still exists.
    */
   returnTo?: RefObject<HTMLElement | null>;
+  /** The width, place and padding; default is a centred column of text. */
+  className?: string;
   children: ReactNode;
 }
 
+const DEFAULT_CLASS = 'w-[min(34rem,calc(100vw-2rem))] p-5';
+
 /** A modal <dialog>. Focus starts at `data-focus-first`, or else at the first control. */
-export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
+export function Dialog({
+  labelledBy,
+  onClose,
+  returnTo,
+  className = DEFAULT_CLASS,
+  children,
+}: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   // The cleanup of a layout effect runs while the dialog is still in the DOM; a dialog that is
   // removed while open would trap the focus.
@@ -32,10 +42,7 @@ export function Dialog({ labelledBy, onClose, returnTo, children }: Props) {
       ref={ref}
       aria-labelledby={labelledBy}
       onClose={onClose}
-      className={
-        'w-[min(34rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-lg ' +
-        'border border-line-strong bg-raised p-5 text-ink shadow-2xl backdrop:bg-black/50'
-      }
+      className={`dialog ${className}`}
     >
       {children}
     </dialog>

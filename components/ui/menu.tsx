@@ -9,9 +9,6 @@ import { LinkButton } from './link-button';
 const loadItems = () => import('./menu-items');
 const MenuItems = lazyScript(loadItems);
 
-/** Time between the pointer press that dismisses a menu and the click that follows. */
-const DISMISS_MS = 300;
-
 export interface MenuItem {
   key: string;
   text: string;
@@ -28,29 +25,33 @@ export interface MenuProps {
   open: boolean;
   onOpenChange: (open: boolean) => void;
   trigger: RefObject<HTMLElement | null>;
+  tabIndex?: -1;
   items: () => MenuItem[];
 }
 
 /** A row's menu. Only its button is rendered while it is closed: a list has hundreds of them. */
 export function Menu(props: MenuProps) {
-  const { label, href, trigger, open, onOpenChange } = props;
-  // A click on the button of an open menu first dismisses the menu, and must not open it again.
-  const closedAt = useRef(-Infinity);
-  const changeOpen = (isOpen: boolean) => {
-    if (!isOpen) closedAt.current = performance.now();
-    onOpenChange(isOpen);
-  };
+  const { label, href, trigger, tabIndex, open, onOpenChange } = props;
+  // A press on the button of an open menu dismisses the menu, and its click must not open it again.
+  const wasOpen = useRef(false);
   return (
     <>
       <LinkButton
         ref={trigger}
         href={href}
+        tabIndex={tabIndex}
         aria-haspopup="menu"
         aria-expanded={open}
         aria-label={label}
         onPointerEnter={() => preload(loadItems)}
         onFocus={() => preload(loadItems)}
-        onPress={() => performance.now() - closedAt.current > DISMISS_MS && changeOpen(!open)}
+        onPointerDown={() => {
+          wasOpen.current = open;
+        }}
+        onPress={(byKeyboard) => {
+          if (byKeyboard || !wasOpen.current) onOpenChange(!open);
+          wasOpen.current = false;
+        }}
         onKeyDown={(event) => {
           if (event.key !== 'ArrowDown') return;
           event.preventDefault();
@@ -61,7 +62,7 @@ export function Menu(props: MenuProps) {
       </LinkButton>
       {open && (
         <Suspense>
-          <MenuItems {...props} onOpenChange={changeOpen} />
+          <MenuItems {...props} />
         </Suspense>
       )}
     </>

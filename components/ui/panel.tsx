@@ -8,8 +8,10 @@ import { useFloating } from './use-floating';
 interface Props {
   /** The button's content; with `label` it may be just an icon. */
   button: ReactNode;
-  /** Accessible name of the button and of the panel. */
+  /** Accessible name of the panel, and of its button if `name` is absent. */
   label?: string;
+  /** Accessible name and tooltip of the button; null: its content says enough. */
+  name?: string | null;
   buttonClassName?: string;
   /** The panel's width and layout. */
   className?: string;
@@ -31,6 +33,7 @@ export const useClosePanel = (): (() => void) => useContext(CloseContext);
 export function Panel({
   button,
   label,
+  name = label,
   buttonClassName = buttonClass('quiet'),
   className = 'p-3',
   placement = 'bottom-end',
@@ -54,8 +57,8 @@ export function Panel({
         type="button"
         popoverTarget={id}
         aria-expanded={isOpen}
-        aria-label={label}
-        title={label}
+        aria-label={name ?? undefined}
+        title={name ?? undefined}
         className={`${buttonClassName} ${isLazy ? 'js-only' : ''}`}
       >
         {button}

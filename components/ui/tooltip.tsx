@@ -1,5 +1,6 @@
 'use client';
 
+import type { Placement } from '@floating-ui/dom';
 import {
   type ReactElement,
   type ReactNode,
@@ -31,9 +32,16 @@ interface ChildProps {
  */
 export function Tooltip({
   content,
+  placement = 'top',
+  isDescription = true,
+  className = '',
   children,
 }: {
   content: ReactNode;
+  placement?: Placement;
+  /** False: the content repeats the name of the child. */
+  isDescription?: boolean;
+  className?: string;
   children: ReactElement<ChildProps>;
 }) {
   const [open, setOpen] = useState(false);
@@ -59,7 +67,7 @@ export function Tooltip({
     <>
       {cloneElement(children, {
         ref: child,
-        'aria-describedby': open ? id : undefined,
+        'aria-describedby': open && isDescription ? id : undefined,
         onPointerEnter: (event) =>
           event.pointerType !== 'touch' && scheduleOpen(true, OPEN_DELAY_MS),
         onPointerLeave: pointerHandlers.onPointerLeave,
@@ -69,10 +77,10 @@ export function Tooltip({
       {open && (
         <Floating
           anchor={child}
-          placement="top"
+          placement={placement}
           id={id}
           role="tooltip"
-          className="max-w-[min(36rem,90vw)] px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap"
+          className={`max-w-[min(36rem,90vw)] px-2.5 py-1.5 text-sm break-words whitespace-pre-wrap ${className}`}
           {...pointerHandlers}
         >
           {content}

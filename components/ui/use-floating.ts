@@ -34,11 +34,11 @@ export function useFloating({
             strategy: 'fixed',
             middleware: [offset(GAP_PX), flip({ padding: EDGE_PX }), shift({ padding: EDGE_PX })],
           });
-          Object.assign(element.style, { left: `${x}px`, top: `${y}px`, visibility: 'visible' });
+          Object.assign(element.style, { left: `${x}px`, top: `${y}px`, opacity: '1' });
         };
         stop = autoUpdate(from, element, () => void place());
       },
-      () => floating.current?.style.setProperty('visibility', 'visible'),
+      () => floating.current?.style.setProperty('opacity', '1'),
     );
     return () => {
       isOver = true;

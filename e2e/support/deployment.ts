@@ -47,8 +47,8 @@ export class Deployment {
   async signOut(page: Page): Promise<void> {
     if (this.topology.signIn === 'proxy')
       return void (await page.goto(new URL('/sign-out', this.publicUrl).href));
-    await page.locator('header summary', { hasText: /Viewer|Operator|Admin/ }).click();
-    await page.locator('form[action$="/auth/sign-out"] button').click();
+    await page.locator('.sidebar .viewer-button').click();
+    await page.locator('.sidebar form[action$="/auth/sign-out"] button').click();
     await page.getByRole('button', { name: /yes, sign me out/i }).click();
     await page.waitForURL(this.url('/auth/signed-out*'));
   }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { Permission } from '../../lib/auth/roles';
 import { type BulkAction, permissionOf } from '../../lib/bulk/types';
-import type { JobAction } from '../../lib/good-job/types';
+import { DISCARD_ERRORS } from '../../lib/good-job/actions';
+import type { JobAction, UndoableAction } from '../../lib/good-job/types';
 import {
   DISCARDED,
   RUNNING,
@@ -34,7 +35,7 @@ interface ActionCase {
 export type ActionCall =
   { args: unknown[] } | { form: Record<string, string> } | { stateForm: Record<string, string> };
 
-export interface RouteCase {
+interface RouteCase {
   /** A URL of the route with an existing id. */
   path(rows: Rows): string;
   /** Needs no sign-in. */
@@ -151,6 +152,28 @@ const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
     },
   }));
 
+/** Pauses a new queue that ends at `endsAt`; returns its name and the setting's version. */
+async function pauseQueue(
+  db: pg.Client,
+  endsAt: string | null,
+): Promise<{ name: string; version: string }> {
+  const name = randomUUID();
+  await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+  const { rows: settings } = await db.query<{ version: string }>(
+    `SELECT to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS version
+       FROM good_job_settings
+      WHERE key = 'pauses'`,
+  );
+  const version = settings[0]?.version ?? '';
+  if (endsAt !== null)
+    await db.query(
+      `INSERT INTO good_job_console.pause_ends (kind, name, ends_at, setting_version, viewer)
+       VALUES ('queue', $1, $2, $3, 'tester')`,
+      [name, endsAt, version],
+    );
+  return { name, version };
+}
+
 const cronKeys = (call: (fields: Record<string, string>) => ActionCall) =>
   perAction({ enable: null, disable: null, enqueue: null }, (action) => ({
     name: action,
@@ -196,7 +219,50 @@ const repairs = (
       return call({ repair: 'unpause', by: 'queue', name });
     },
   },
+  {
+    name: 'drop_end',
+    permission: 'pause.drop_end',
+    prepare: async (db) => {
+      const { name } = await pauseQueue(db, '2099-01-01T00:00:00Z');
+      return call({ repair: 'drop_end', by: 'queue', name });
+    },
+  },
 ];
+
+/** Inserts a job as its reschedule or discard has left it, and the audit record of that action. */
+async function undoableJob(db: pg.Client, action: UndoableAction) {
+  const id = await insertJob(
+    db,
+    action === 'discard'
+      ? { ...SUCCEEDED, error: DISCARD_ERRORS.discard, error_event: 5 }
+      : { scheduled_at: '2031-01-01T00:00:00Z' },
+  );
+  const oldValues =
+    action === 'discard'
+      ? { error: null, error_event: null }
+      : { scheduled_at: '2030-01-01 00:00:00+00' };
+  const { rows } = await db.query<{ id: string }>(
+    `INSERT INTO good_job_console.audit_events (
+            viewer, role, request_id, action, target_type, target_ids, counts, details)
+     SELECT 'tester', 'operator', 'test', $2, 'job', ARRAY[j.id], '{"done": 1}',
+            jsonb_build_object('undo', jsonb_build_array(
+              $3::jsonb || jsonb_build_object('id', j.id, 'version', j.xmin::text)))
+       FROM good_jobs j
+      WHERE j.id = $1
+     RETURNING id::text`,
+    [id, `job.${action}`, JSON.stringify(oldValues)],
+  );
+  return { id, undoId: rows[0]?.id ?? '' };
+}
+
+const undos = (
+  call: (fields: { action: UndoableAction; id: string; undoId: string }) => ActionCall,
+) =>
+  perAction({ reschedule: null, discard: null }, (action) => ({
+    name: `undo of ${action}`,
+    permission: `job.undo_${action}`,
+    prepare: async (db) => call({ action, ...(await undoableJob(db, action)) }),
+  }));
 
 const BULK_CONTROLS: Record<'pause' | 'cancel', null> = { pause: null, cancel: null };
 
@@ -204,6 +270,10 @@ const BULK_CONTROLS: Record<'pause' | 'cancel', null> = { pause: null, cancel: n
 export const ACTIONS: Record<string, ActionCase[]> = {
   'lib/jobs/actions.ts#changeJob': jobActions((action, id) => ({ args: [{ action, id }] })),
   'lib/jobs/actions.ts#submitJobAction': jobActions((action, id) => ({ form: { action, id } })),
+  'lib/jobs/actions.ts#undoJob': undos((fields) => ({ args: [fields] })),
+  'lib/jobs/actions.ts#submitJobUndo': undos(({ undoId, ...form }) => ({
+    form: { ...form, undo_id: undoId },
+  })),
   'lib/jobs/actions.ts#revealAction': [
     {
       name: 'reveal',
@@ -216,6 +286,16 @@ export const ACTIONS: Record<string, ActionCase[]> = {
   ],
   'lib/pauses/actions.ts#changePauses': pauses((fields) => ({ args: [fields] })),
   'lib/pauses/actions.ts#submitPause': pauses((form) => ({ form })),
+  'lib/pauses/actions.ts#undoPauseAction': [
+    {
+      name: 'undo',
+      permission: 'pause.undo',
+      prepare: async (db) => {
+        const { name, version } = await pauseQueue(db, null);
+        return { args: [{ kind: 'queue', name, version, endsAt: null }] };
+      },
+    },
+  ],
   'lib/cron/actions.ts#changeCron': cronKeys((fields) => ({ args: [fields] })),
   'lib/cron/actions.ts#submitCron': cronKeys((form) => ({ form })),
   'lib/attention/actions.ts#repairFinding': repairs((fields) => ({ args: [fields] })),
@@ -315,6 +395,7 @@ export const ROUTES: Record<string, RouteCase> = {
     path: ({ cronKey }) => `/api/cron_entries/${encodeURIComponent(cronKey)}`,
   },
   '/api/pauses': page('/api/pauses'),
+  '/api/pauses/preview': page('/api/pauses/preview?kind=queue&value=default'),
   '/api/pauses/values': page('/api/pauses/values?kind=queue&typed=def'),
   '/api/queues': page('/api/queues'),
   '/api/processes': page('/api/processes'),
@@ -330,6 +411,7 @@ export const ROUTES: Record<string, RouteCase> = {
   '/api/jobs/counts': page('/api/jobs/counts'),
   '/api/jobs/chart': page('/api/jobs/chart'),
   '/api/jobs/completion': page('/api/jobs/completion?text=cla'),
+  '/api/palette': page('/api/palette?text=tes'),
   '/api/jobs/export': page('/api/jobs/export?format=csv'),
   '/api/executions/[id]/raw': { path: ({ execution }) => `/api/executions/${execution}/raw` },
   '/api/batches': page('/api/batches'),

@@ -4,6 +4,9 @@ import { en } from './messages';
 
 export const rowOf = (page: Page, id: string): Locator => page.locator(`[data-job="${id}"]`);
 
+/** The result of the viewer's last action. */
+export const lastToast = (page: Page): Locator => page.locator('[data-toast]').last();
+
 /** Opens the dialog of an action from the menu of a row. */
 export async function openActionDialog(
   page: Page,
@@ -19,4 +22,17 @@ export async function openActionDialog(
 export async function runAction(page: Page, id: string, action: JobAction): Promise<void> {
   const dialog = await openActionDialog(page, id, action);
   await dialog.getByRole('button', { name: en(`actions.${action}.confirm`), exact: true }).click();
+}
+
+/** Returns the link of an action on the page of a job, after opening the panel that contains it. */
+export async function jobPageLink(page: Page, action: JobAction): Promise<Locator> {
+  const link = page
+    .locator('#actions')
+    .getByRole('link', { name: en(`actions.${action}.menu`), exact: true });
+  if (action !== 'retry')
+    await page
+      .locator('#actions')
+      .getByRole('button', { name: en('job.moreActions') })
+      .click();
+  return link;
 }

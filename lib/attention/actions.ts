@@ -21,7 +21,7 @@ const input = z.discriminatedUnion('repair', [
     ids: z.array(uuidText).min(1).max(500).nullable(),
   }),
   z.strictObject({
-    repair: z.literal('unpause'),
+    repair: z.enum(['unpause', 'drop_end']),
     by: z.enum(PAUSE_KINDS),
     name: nameText.min(1),
   }),
@@ -48,7 +48,7 @@ export async function submitRepair(formData: FormData): Promise<string> {
   const ids = form?.getAll('id') ?? [];
   const result = await runRepair(
     form && {
-      ...(kind === 'unpause'
+      ...(kind === 'unpause' || kind === 'drop_end'
         ? { repair: kind, by: form.get('by'), name: form.get('name') }
         : { repair: kind, ids: ids.length > 0 ? ids : null }),
       reason: form.get('reason'),

@@ -28,6 +28,7 @@ import {
   readLostJobs,
 } from './job-checks';
 import {
+  findLatePauseEnds,
   findPausedJobs,
   findUnservedQueues,
   readReadyQueues,
@@ -167,6 +168,7 @@ const FINDERS: Record<FindingKind, (checkContext: CheckContext) => Promise<Finde
   discarded_callbacks: findDiscardedCallbacks,
   schema_gaps: findSchemaGaps,
   stalled_runs: findStalledRuns,
+  late_pause_ends: findLatePauseEnds,
   interrupted_jobs: findInterruptedJobs,
   paused_jobs: findPausedJobs,
   stale_statistics: findStaleStatistics,
@@ -374,8 +376,8 @@ async function lastAttention(ctx: Ctx, staleMs: number): Promise<Attention | nul
 }
 
 /** Cache key: the settings that findings depend on besides GoodJob's tables. */
-const keyOf = ({ readOnly, consoleSchema, bulkRuns }: Ctx): string =>
-  JSON.stringify([readOnly, consoleSchema, bulkRuns]);
+const keyOf = ({ readOnly, consoleSchema, bulkRuns, pauseEnds }: Ctx): string =>
+  JSON.stringify([readOnly, consoleSchema, bulkRuns, pauseEnds]);
 
 function search(ctx: Ctx): Promise<Attention> {
   return findAttention(ctx, { ...GRACE_PERIODS, readyMinutes: env().attentionReadyMinutes });

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
+import { readStoredEnds } from '../console-schema/pause-records';
 import { ignoreTimeout } from '../core/errors';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
@@ -19,7 +20,7 @@ import {
   queuedJobsHref,
   firstItems,
 } from './check-context';
-import type { PausedJobs, WaitingQueue } from './types';
+import type { LatePauseEnd, PausedJobs, WaitingQueue } from './types';
 
 /** Number of queues that the first statement reads. */
 const FIRST_CHUNK = 250;
@@ -363,4 +364,30 @@ function pausedJobsSql(tables: GoodJobTables): Sql {
      WHERE matches.count > 0
         OR (p.by <> 'queue' AND many.more)
      ORDER BY matches.since`;
+}
+
+/** Finds timed pauses whose end is more than an hour late, so that no server ends them. */
+export async function findLatePauseEnds({ ctx, read }: CheckContext): Promise<FinderResult> {
+  if (ctx.pauseEnds === 'none') return { finding: null };
+  const ends = await read((tx) => readStoredEnds(tx, ctx.tables), {});
+  const items = ends
+    .filter(({ isLate, isOutdated }) => isLate && !isOutdated)
+    .map(({ kind, name, endsAt, viewer }): LatePauseEnd => ({
+      by: kind,
+      name,
+      since: endsAt,
+      viewer,
+    }));
+  if (items.length === 0) return { finding: null };
+  return {
+    finding: {
+      kind: 'late_pause_ends',
+      severity: 'warning',
+      since: earliest(items.map(({ since }) => since)),
+      count: countUpTo(items.length, Infinity),
+      items: firstItems(items),
+      href: '/pauses',
+      repair: 'unpause',
+    },
+  };
 }

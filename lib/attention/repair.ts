@@ -7,6 +7,7 @@ import { ConsoleError } from '../core/errors';
 import { MAX_BATCHES_PER_TRANSACTION, checkHangingBatches } from '../good-job/batches';
 import { MAX_JOBS_PER_TRANSACTION, releaseJobs } from '../good-job/locks';
 import type { Outcome, PauseKind } from '../good-job/types';
+import { dropEnd } from '../pauses/ends';
 import { changePause } from '../pauses/mutations';
 import { readHangingBatchIds } from './batch-checks';
 import { recordReleases, releasableJobIds } from './job-checks';
@@ -17,7 +18,7 @@ import type { Repair, RepairResult, RepairTarget } from './types';
 const MAX_ROWS = 5_000;
 const MAX_FAILURES_LISTED = 20;
 
-type RowRepair = Exclude<Repair, 'unpause'>;
+type RowRepair = Exclude<Repair, 'unpause' | 'drop_end'>;
 
 const PERMISSIONS = {
   check_batches: 'batch.check',
@@ -27,25 +28,28 @@ const PERMISSIONS = {
 /**
  * Runs one repair: the completion check of batches
  * (`GoodJob::BatchRecord#_continue_discard_or_finish`), the release of lost jobs
- * (`GoodJob::Process.cleanup`) or the end of a pause. Throws ConsoleError `forbidden`, `read_only`
- * and `bulk_too_large`.
+ * (`GoodJob::Process.cleanup`), an unpause, or dropping the end of a timed pause. Throws
+ * ConsoleError `forbidden`, `read_only` and `bulk_too_large`.
  */
 export async function repair(ctx: Ctx, target: RepairTarget): Promise<RepairResult> {
-  return target.repair === 'unpause'
-    ? unpause(ctx, target)
-    : repairRows(ctx, target.repair, target.ids);
+  if ('ids' in target) return repairRows(ctx, target.repair, target.ids);
+  return target.repair === 'unpause' ? unpause(ctx, target) : dropPauseEnd(ctx, target);
 }
 
-async function unpause(
-  ctx: Ctx,
-  { by, name }: { by: PauseKind; name: string },
-): Promise<RepairResult> {
+interface PauseTarget {
+  by: PauseKind;
+  name: string;
+}
+
+async function unpause(ctx: Ctx, { by, name }: PauseTarget): Promise<RepairResult> {
   const { outcome } = await changePause(ctx, 'unpause', { [by]: name });
-  return {
-    counts: { [outcome === 'unchanged' ? 'conflict' : outcome]: 1 },
-    failures: [],
-    events: 0,
-  };
+  const isDone = outcome === 'done' || outcome === 'locked' || outcome === 'refused';
+  return { counts: { [isDone ? outcome : 'conflict']: 1 }, failures: [], events: 0 };
+}
+
+async function dropPauseEnd(ctx: Ctx, { by, name }: PauseTarget): Promise<RepairResult> {
+  const wasDropped = await dropEnd(ctx, { kind: by, name });
+  return { counts: { [wasDropped ? 'done' : 'conflict']: 1 }, failures: [], events: 0 };
 }
 
 /**

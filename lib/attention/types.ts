@@ -17,6 +17,7 @@ export const FINDING_KINDS = [
   'discarded_callbacks',
   'schema_gaps',
   'stalled_runs',
+  'late_pause_ends',
   'interrupted_jobs',
   'paused_jobs',
   'stale_statistics',
@@ -28,7 +29,7 @@ export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** The repairs that the console offers; other findings link to a page or explain what to do. */
-export const REPAIRS = ['check_batches', 'release_jobs', 'unpause'] as const;
+export const REPAIRS = ['check_batches', 'release_jobs', 'unpause', 'drop_end'] as const;
 export type Repair = (typeof REPAIRS)[number];
 
 /** Items listed per finding. */
@@ -110,6 +111,16 @@ export interface PausedJobs {
   count: Count;
 }
 
+/** A timed pause that no server has ended in time. */
+export interface LatePauseEnd {
+  by: PauseKind;
+  name: string;
+  /** When it was to end. */
+  since: string;
+  /** Who set it. */
+  viewer: string;
+}
+
 /** A missing GoodJob migration, a missing schema of the console, or one of an older version. */
 export type SchemaGap =
   { gap: 'migration'; migration: MissingMigration } | { gap: 'console_schema' | 'console_version' };
@@ -136,6 +147,7 @@ export interface Items {
   discarded_callbacks: DiscardedCallback;
   schema_gaps: SchemaGap;
   stalled_runs: StalledRun;
+  late_pause_ends: LatePauseEnd;
   interrupted_jobs: LostJob;
   paused_jobs: PausedJobs;
   stale_statistics: StaleTable;
@@ -176,7 +188,7 @@ export interface Attention {
 /** The target of a repair. `ids` null: all rows that a search finds when the repair runs. */
 export type RepairTarget =
   | { repair: 'check_batches' | 'release_jobs'; ids: string[] | null }
-  | { repair: 'unpause'; by: PauseKind; name: string };
+  | { repair: 'unpause' | 'drop_end'; by: PauseKind; name: string };
 
 /** The outcome of a repair. */
 export interface RepairResult {
@@ -191,7 +203,7 @@ export interface RepairResult {
 /** Returns the query parameters of /attention/repair. */
 export function repairParams(target: RepairTarget): Record<string, string> {
   const { repair } = target;
-  if (repair === 'unpause') return { repair, by: target.by, name: target.name };
+  if ('by' in target) return { repair, by: target.by, name: target.name };
   return target.ids === null ? { repair } : { repair, id: target.ids.join(',') };
 }
 
@@ -202,7 +214,7 @@ export function repairParams(target: RepairTarget): Record<string, string> {
 export function readRepairTarget(params: Params): RepairTarget | null {
   const repair = REPAIRS.find((kind) => kind === params.get('repair'));
   if (!repair) return null;
-  if (repair === 'unpause') {
+  if (repair === 'unpause' || repair === 'drop_end') {
     const by = PAUSE_KINDS.find((kind) => kind === params.get('by'));
     const name = params.get('name');
     return by && name ? { repair, by, name } : null;

@@ -267,3 +267,21 @@ test('applies new redaction rules to reasons and names of old records', async ()
     setRedactionConfig({});
   }
 });
+
+test('names the jobs of a record by their redacted class, and not those that are deleted', async () => {
+  const id = await insertJob(testConsole.client, {
+    job_class: 'Token::ghp_0123456789abcdefghijABCDEFGHIJ456789',
+  });
+  const named = await insertJob(testConsole.client, { job_class: 'InvoiceMailerJob' });
+  const deleted = '00000000-0000-4000-8000-00000000dead';
+  await testConsole.client.query(
+    `INSERT INTO good_job_console.audit_events (
+       viewer, role, request_id, action, target_type, target_ids, counts, details)
+     VALUES ('namer', 'operator', 'names', 'job.retry', 'job', $1::uuid[], '{}', '{}')`,
+    [[named, id, deleted]],
+  );
+  const [row] = (await listAudit(testConsole.ctx(), filterOf('request_id=names'))).rows;
+  expect(row?.targetClasses[named]).toBe('InvoiceMailerJob');
+  expect(row?.targetClasses[id]).not.toContain('ghp_0123456789');
+  expect(Object.keys(row?.targetClasses ?? {})).toEqual([named, id]);
+});

@@ -9,6 +9,7 @@ import {
   type FieldChange,
   type History,
   type HistoryRow,
+  MAX_NAMED_TARGETS,
   NOT_RECORDED,
   type RowChange,
 } from '../audit/types';
@@ -116,6 +117,7 @@ const countsJson = z.record(z.string(), z.number()).catch({});
 
 /** Limit for names, codes and reasons; the console writes shorter ones. */
 const MAX_TEXT_LENGTH = 2_000;
+const MAX_CLASS_LENGTH = 200;
 /** Limit for the ids of a record: the maximum of one transaction. */
 const MAX_TARGET_IDS = 500;
 
@@ -192,15 +194,23 @@ async function toRow(stored: StoredRow, budget: TextBudget): Promise<AuditRow> {
     error: stored.error,
     targetType: stored.targetType,
     targetIds: stored.targetIds,
+    targetClasses: {},
     targetName: escapeNullable(redactName(stored.targetName)),
     reason: escapeNullable(redactName(stored.reason)),
     counts: countsJson.parse(JSON.parse(stored.counts)),
     filter: stringOf(memberOf(redactedDetails, 'filter')) ?? null,
     bulkRun: stringOf(memberOf(redactedDetails, 'bulk_run')) ?? null,
     changes,
-    details: !fits || details === null || details === '{}' ? null : prettyJson(redactedDetails),
+    details: printDetails(redactedDetails),
     tooLarge: !fits || stored.areRowsLarge || details === null,
   };
+}
+
+/** The details without the old values for an undo; null if nothing is left. */
+function printDetails(details: Json): string | null {
+  if (details.kind !== 'object') return prettyJson(details);
+  const entries = details.entries.filter(({ key }) => key !== 'undo');
+  return entries.length === 0 ? null : prettyJson({ kind: 'object', entries });
 }
 
 async function toRows(stored: StoredRow[]): Promise<AuditRow[]> {
@@ -286,7 +296,39 @@ export async function listStored(
 /** Reads a page of redacted records, newest first; empty if the filter is invalid. */
 export async function listAudit(ctx: Ctx, filter: AuditFilter): Promise<Page<AuditRow>> {
   const page = await listStored(ctx, filter);
-  return { ...page, rows: await toRows(page.rows) };
+  return { ...page, rows: await nameTargets(ctx, await toRows(page.rows)) };
+}
+
+const jobClassRow = z.strictObject({ id: z.string(), jobClass: z.string().nullable() });
+
+/** Adds the classes of the jobs that the records list first, by good_jobs_pkey. */
+async function nameTargets<Row extends AuditRow>(ctx: Ctx, rows: Row[]): Promise<Row[]> {
+  const idsOf = ({ targetType, targetIds }: AuditRow) =>
+    targetType === 'job' ? targetIds.slice(0, MAX_NAMED_TARGETS) : [];
+  const ids = [...new Set(rows.flatMap(idsOf))];
+  if (ids.length === 0) return rows;
+  const jobs = await ctx.db.read(
+    (tx) =>
+      tx.query(
+        jobClassRow,
+        sql`
+          SELECT j.id,
+                 left(j.job_class, ${MAX_CLASS_LENGTH}::int) AS "jobClass"
+            FROM ${ctx.tables.jobs} j
+           WHERE j.id = ANY(${ids}::uuid[])`,
+      ),
+    { byIndexOnly: true },
+  );
+  const classes = new Map(jobs.map(({ id, jobClass }) => [id, redactName(jobClass)]));
+  return rows.map((row) => ({
+    ...row,
+    targetClasses: Object.fromEntries(
+      idsOf(row).flatMap((id): [string, string][] => {
+        const jobClass = classes.get(id);
+        return jobClass ? [[id, escapeBidi(jobClass)]] : [];
+      }),
+    ),
+  }));
 }
 
 const MAX_VIEWERS = 100;
@@ -361,7 +403,7 @@ export async function historyOf(
     await budget.yieldIfDue();
   }
   return {
-    rows: rows.slice(0, MAX_HISTORY_ROWS),
+    rows: await nameTargets(ctx, rows.slice(0, MAX_HISTORY_ROWS)),
     hasMore: rows.length > MAX_HISTORY_ROWS,
     hasUnlistedRuns: storedRows[0]?.hasUnlistedRuns ?? false,
   };

@@ -7,6 +7,7 @@ import { RefusalError } from '../good-job/callbacks';
 import { SettingRefusalError } from '../good-job/settings';
 import { idRow } from '../good-job/tables';
 import type { Outcome } from '../good-job/types';
+import type { UndoRow } from '../good-job/undo';
 import { redaction } from '../redaction/redaction';
 import { type AuditOutcome, type AuditTargetType, MAX_ROWS } from './types';
 
@@ -15,8 +16,8 @@ export const CONSOLE_SCHEMA = 'good_job_console';
 export const AUDIT_EVENTS = raw(`"${CONSOLE_SCHEMA}"."audit_events"`);
 
 /**
- * Actions that have no permission: audited reads, control of bulk runs, and requests whose input
- * could not be parsed.
+ * Actions that have no permission: audited reads, control of bulk runs, the end of a timed pause,
+ * and requests whose input could not be parsed.
  */
 export const OTHER_ACTIONS = [
   'audit.export',
@@ -24,6 +25,7 @@ export const OTHER_ACTIONS = [
   'bulk.resume',
   'bulk.cancel',
   'job.export',
+  'pause.expire',
   'unreadable',
 ] as const;
 export type AuditAction = Permission | (typeof OTHER_ACTIONS)[number];
@@ -45,6 +47,8 @@ export interface AuditEvent {
   counts: Record<string, number>;
   /** Parameters and side effects, such as the chosen time or the enqueued callbacks. */
   details: Record<string, unknown>;
+  /** Old values for an undo of the action, stored in `details` but not displayed. */
+  undo?: UndoRow[];
   /** The viewer's reason. */
   reason?: string | null;
   /** Rows by id before the action, as redacted and bounded JSON text (lib/audit/snapshot.ts). */
@@ -80,13 +84,19 @@ export async function recordAudit(tx: Tx, event: AuditEvent): Promise<string> {
         ${event.requestId},
         ${event.action}, ${event.targetType}, ${event.targetIds}::uuid[],
         ${event.targetName ?? null},
-        ${JSON.stringify(event.counts)}, ${JSON.stringify(event.details)}, ${event.reason ?? null},
+        ${JSON.stringify(event.counts)}, ${JSON.stringify(storedDetails(event))},
+        ${event.reason ?? null},
         ${event.before ?? null}, ${event.after ?? null}, ${event.error ?? null},
         ${event.refused ?? false})
       RETURNING id`,
   );
   if (!row) throw new Error('The audit record was not written.');
   return row.id;
+}
+
+/** The details with the old values for an undo, which are ids, times and codes without job data. */
+function storedDetails({ details, undo = [] }: AuditEvent): Record<string, unknown> {
+  return undo.length > 0 ? { ...details, undo } : details;
 }
 
 /**
@@ -117,7 +127,7 @@ export function outcomeOf({
 /**
  * Prints an audit record to stdout; `before` and `after` are copied as text to keep their digits.
  */
-export function printAudit({ before, after, ...event }: AuditEvent): void {
+export function printAudit({ before, after, undo: _, ...event }: AuditEvent): void {
   const rows = [...(before ? [`"before":${before}`] : []), ...(after ? [`"after":${after}`] : [])];
   print({ ...event, outcome: outcomeOf(event) }, rows);
 }
@@ -256,6 +266,7 @@ const REFUSAL_CODES = new Set<ErrorCode>([
   'reason_required',
   'not_understood',
   'bulk_too_large',
+  'undo_expired',
 ]);
 
 /**

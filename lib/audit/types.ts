@@ -11,6 +11,25 @@ export const AUDIT_TARGET_TYPES = [
 ] as const;
 export type AuditTargetType = (typeof AUDIT_TARGET_TYPES)[number];
 
+/** Who set a pause in the console. */
+export interface PauseOrigin {
+  viewer: string;
+  viewerName: string | null;
+  /** ISO 8601 UTC. */
+  at: string;
+  reason: string | null;
+  /** The pauses were changed outside the console since, so that this may be another pause. */
+  mayBeReplaced: boolean;
+}
+
+/** What the console's own schema stores about a pause. */
+export interface PauseRecord {
+  /** Null: it was set outside the console, or before its audit. */
+  origin: PauseOrigin | null;
+  /** When it ends by itself, in ISO 8601 UTC; null: it does not. */
+  endsAt: string | null;
+}
+
 /**
  * Outcomes of a whole action. `refused`: rejected before it began. `failed`: rolled back.
  * `unchanged`: every row was in another state, locked or deleted. `started`: a bulk run that has
@@ -28,6 +47,8 @@ export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
 /** Maximum length of a reason in characters. */
 export const MAX_REASON = 500;
+/** Jobs of a record that are named with their class. */
+export const MAX_NAMED_TARGETS = 3;
 /** Actions on more rows are recorded with counts only, without the rows. */
 export const MAX_ROWS = 25;
 /** Limit for a recorded column, and for a payload without its arguments. */
@@ -70,6 +91,8 @@ export interface AuditRow {
   error: string | null;
   targetType: AuditTargetType;
   targetIds: string[];
+  /** Redacted classes of the first MAX_NAMED_TARGETS jobs, by id; deleted jobs have none. */
+  targetClasses: Record<string, string>;
   targetName: string | null;
   counts: Record<string, number>;
   reason: string | null;

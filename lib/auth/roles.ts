@@ -7,6 +7,9 @@ export const PERMISSIONS = {
   'job.discard': 'operator',
   'job.force_discard': 'admin',
   'job.destroy': 'admin',
+  /** The role of the action that is undone. */
+  'job.undo_reschedule': 'operator',
+  'job.undo_discard': 'operator',
   /** Returns the job of a dead worker to its queue, as GoodJob's process clean-up does. */
   'job.release': 'operator',
   'batch.retry': 'operator',
@@ -16,6 +19,10 @@ export const PERMISSIONS = {
   'bulk.large': 'admin',
   'pause.pause': 'admin',
   'pause.unpause': 'admin',
+  /** Reverts a pause that is still as its action left it. */
+  'pause.undo': 'admin',
+  /** A timed pause then stays until it is unpaused. */
+  'pause.drop_end': 'admin',
   'cron.enable': 'admin',
   'cron.disable': 'admin',
   'cron.enqueue': 'admin',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNFINISHED, insertJobs } from '../../test/harness/many-rows';
 import {
@@ -5,20 +6,14 @@ import {
   RUNNING,
   SUCCEEDED,
   insertBatch,
+  insertExecution,
   insertJob,
   insertProcess,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { cursorParams } from '../core/search-params';
-import {
-  countBatchJobs,
-  countIfSmall,
-  getBatch,
-  getBatchRow,
-  listBatches,
-  listBatchesWithProgress,
-} from './queries';
-import { getBatchStatus } from './status';
+import { countBatchJobs, countIfSmall, getBatch, getBatchRow, listBatches } from './queries';
+import { getBatchStatus, listBatchesWithProgress } from './status';
 import { batchFilterParams, parseBatchFilter } from './types';
 
 let testConsole: TestConsole;
@@ -150,7 +145,9 @@ describe('getBatchStatus: stuck', () => {
     await insertJob(testConsole.client, { batch_id: id });
     expect(await statusOf(id)).toMatchObject({ stuck: [], stalled: false });
     await setPauses({ job_classes: ['TestJob'] });
-    expect((await statusOf(id)).stuck).toEqual([{ kind: 'paused', count: 1 }]);
+    expect((await statusOf(id)).stuck).toEqual([
+      { kind: 'paused', count: 1, by: [{ by: 'job_class', name: 'TestJob' }], more: false },
+    ]);
     await setPauses({});
     await testConsole.client.query('DELETE FROM good_job_processes WHERE id = $1', [worker]);
   });
@@ -162,7 +159,9 @@ describe('getBatchStatus: stuck', () => {
       queue_name: `'held'`,
       batch_id: `'${id}'::uuid`,
     });
-    expect((await statusOf(id)).stuck).toEqual([{ kind: 'paused', count: 1_200 }]);
+    expect((await statusOf(id)).stuck).toEqual([
+      { kind: 'paused', count: 1_200, by: [{ by: 'queue', name: 'held' }], more: false },
+    ]);
     await insertJob(testConsole.client, { batch_id: id, queue_name: 'free' });
     expect(await stuckKinds(id)).not.toContain('paused');
     await setPauses({});
@@ -211,6 +210,104 @@ describe('getBatchStatus: stalled', () => {
     expect([(await statusOf(id)).stalled, list.rows.find((row) => row.id === id)?.stalled]).toEqual(
       [expected, expected],
     );
+  });
+});
+
+describe('getBatchStatus: lost workers', () => {
+  const deadProcess = { locked_by_id: randomUUID(), locked_at: HOUR_AGO };
+  beforeAll(async () => {
+    await insertProcess(testConsole.client, {
+      state: JSON.stringify({ schedulers: [{ queues: '*' }] }),
+      created_at: HOUR_AGO,
+    });
+  });
+  afterAll(() => testConsole.client.query('DELETE FROM good_job_processes'));
+
+  it.each([
+    ['is stalled if its only open job is locked by a dead worker', { lock_type: 2 }, true],
+    ['is not stalled if any worker can take the job again', { lock_type: 0 }, false],
+    [
+      'is not stalled if the lock was released',
+      { lock_type: 2, locked_by_id: null, locked_at: null },
+      false,
+    ],
+  ])('a batch %s', async (_name, lock, isStalled) => {
+    const id = await insertBatch(testConsole.client);
+    const job = await insertJob(testConsole.client, {
+      batch_id: id,
+      ...RUNNING,
+      ...deadProcess,
+      ...lock,
+    });
+    const { stuck, stalled } = await statusOf(id);
+    expect(stalled).toBe(isStalled);
+    const lockedIds = 'locked_by_id' in lock ? [] : [job];
+    expect(stuck).toEqual([{ kind: 'lost_workers', count: 1, more: false, lockedIds }]);
+    const list = await listBatchesWithProgress(
+      testConsole.ctx(),
+      parseBatchFilter(new URLSearchParams('limit=100')),
+    );
+    const row = list.rows.find((batch) => batch.id === id);
+    expect([row?.stalled, row?.stuck]).toEqual([isStalled, stuck]);
+  });
+});
+
+describe('getBatchStatus: elapsed', () => {
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const elapsedMinutes = async (id: string) =>
+    Math.round(((await statusOf(id)).elapsed ?? Number.NaN) / 60);
+  const ENQUEUED = minutesAgo(60);
+  const first = {
+    created_at: ENQUEUED,
+    scheduled_at: ENQUEUED,
+    performed_at: minutesAgo(58),
+    finished_at: minutesAgo(55),
+    executions_count: 1,
+  };
+  /** A member that failed with the first one and that was made ready again 5 minutes ago. */
+  async function insertRetried(batchId: string, errorEvent: number): Promise<void> {
+    const job = await insertJob(testConsole.client, {
+      batch_id: batchId,
+      ...first,
+      performed_at: null,
+      finished_at: null,
+      scheduled_at: minutesAgo(5),
+    });
+    await insertExecution(testConsole.client, job, {
+      created_at: minutesAgo(58),
+      scheduled_at: ENQUEUED,
+      finished_at: minutesAgo(55),
+      error: 'E: x',
+      error_event: errorEvent,
+    });
+  }
+
+  it('ends with the last job of a batch whose completion check never ran', async () => {
+    const id = await insertBatch(testConsole.client, { enqueued_at: ENQUEUED });
+    await insertJob(testConsole.client, { batch_id: id, ...first });
+    expect(await elapsedMinutes(id)).toBe(5);
+  });
+  it('leaves out the time between the end and a retry by hand', async () => {
+    const id = await insertBatch(testConsole.client, { enqueued_at: ENQUEUED });
+    await insertJob(testConsole.client, { batch_id: id, ...first });
+    await insertRetried(id, 5);
+    expect(await elapsedMinutes(id)).toBe(10);
+  });
+  it('counts the back-off before an automatic retry', async () => {
+    const id = await insertBatch(testConsole.client, { enqueued_at: ENQUEUED });
+    await insertJob(testConsole.client, { batch_id: id, ...first });
+    await insertRetried(id, 3);
+    expect(await elapsedMinutes(id)).toBe(60);
+  });
+  it('counts the wait of a job that was scheduled for later', async () => {
+    const id = await insertBatch(testConsole.client, { enqueued_at: ENQUEUED });
+    await insertJob(testConsole.client, { batch_id: id, ...first });
+    await insertJob(testConsole.client, {
+      batch_id: id,
+      created_at: ENQUEUED,
+      scheduled_at: minutesAgo(5),
+    });
+    expect(await elapsedMinutes(id)).toBe(60);
   });
 });
 
@@ -291,6 +388,70 @@ it('lists batches by state, and no batch for an unknown state', async () => {
   expect((await rowsOf('state=finished')).every((batch) => batch.finishedAt !== null)).toBe(true);
   expect((await rowsOf('state=discarded')).length).toBe(1);
   expect(await rowsOf('state=nope')).toEqual([]);
+});
+
+it('lists the columns that have a value, with properties as a tree and times in ISO 8601', async () => {
+  const id = await insertBatch(testConsole.client, {
+    description: 'Import \u202egnp.exe',
+    on_finish: 'Billing::DoneJob',
+    enqueued_at: '2026-11-20T10:00:00Z',
+    serialized_properties: JSON.stringify({
+      customer: { id: 7, tags: ['a', 'b'] },
+      password: 'zq7kxw9vjt3m',
+      empty: {},
+      _aj_symbol_keys: ['customer'],
+    }),
+  });
+  const fields = (await getBatch(testConsole.ctx(), id))?.attributes.fields ?? [];
+  const field = (name: string) => fields.find((candidate) => candidate.name === name);
+  expect(field('id')).toBeUndefined();
+  expect(field('on_success')).toBeUndefined();
+  expect(field('enqueued_at')).toMatchObject({ kind: 'time', text: '2026-11-20T10:00:00Z' });
+  expect(field('on_finish')).toMatchObject({ kind: 'class', text: 'Billing::DoneJob' });
+  expect(field('description')).toMatchObject({ text: String.raw`Import \u202egnp.exe` });
+  const leaf = { children: [], omitted: 0 };
+  expect(field('properties')).toEqual({
+    name: 'properties',
+    kind: 'tree',
+    omitted: 0,
+    nodes: [
+      { key: 'empty', text: '{}', ...leaf },
+      {
+        key: 'customer',
+        text: null,
+        omitted: 0,
+        children: [
+          { key: 'id', text: '7', ...leaf },
+          {
+            key: 'tags',
+            text: null,
+            omitted: 0,
+            children: [
+              { key: null, text: 'a', ...leaf },
+              { key: null, text: 'b', ...leaf },
+            ],
+          },
+        ],
+      },
+      { key: 'password', text: '[REDACTED]', ...leaf },
+    ],
+  });
+});
+
+it('limits the tree of properties to 60 entries and four levels', async () => {
+  const deep = { a: { b: { c: { d: { e: 1 } } } } };
+  const id = await insertBatch(testConsole.client, {
+    serialized_properties: JSON.stringify({
+      deep,
+      list: Array.from({ length: 500 }, (_, n) => n),
+      long: 'x'.repeat(1_000),
+    }),
+  });
+  const fields = (await getBatch(testConsole.ctx(), id))?.attributes.fields;
+  const text = JSON.stringify(fields);
+  expect(text).toContain(String.raw`{\"d\":{\"e\":1}}`);
+  expect(text.match(/"key"/g)?.length).toBe(60);
+  expect(text).toContain('"omitted":1');
 });
 
 it("prints a batch's columns in table order, including unknown ones", async () => {

@@ -108,16 +108,20 @@ async function checkRetryLimit(tx: WriteTx, ctx: Ctx, batchId: string): Promise<
 /** `large`: nothing was changed, because the batch needs a run and a confirmation. */
 export type BatchRetryResponse = BatchRetryResult | { outcome: 'large' };
 
-/**
- * Whether the batch has more discarded jobs than one transaction takes, and a run can be stored.
- */
-export async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
-  if (!ctx.bulkRuns) return false;
+/** The number of discarded members, or null for more than one transaction takes. */
+export async function countRetriableJobs(ctx: Ctx, batchId: string): Promise<number | null> {
   const count = await ctx.db.read(
     (tx) => countDiscarded(tx, ctx.tables, batchId, MAX_JOBS_PER_TRANSACTION + 1),
     { byIndexOnly: true },
   );
-  return count > MAX_JOBS_PER_TRANSACTION;
+  return count > MAX_JOBS_PER_TRANSACTION ? null : count;
+}
+
+/**
+ * Whether the batch has more discarded jobs than one transaction takes, and a run can be stored.
+ */
+async function isLargeRetry(ctx: Ctx, batchId: string): Promise<boolean> {
+  return ctx.bulkRuns && (await countRetriableJobs(ctx, batchId)) === null;
 }
 
 /** Retries a batch at once unless it is large; throws like retryBatch(). */

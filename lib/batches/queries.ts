@@ -2,40 +2,30 @@ import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Ctx } from '../context/types';
-import { ConsoleError, ignoreTimeout } from '../core/errors';
-import { prettyJsonInSteps } from '../core/json';
-import { type Page, toPage } from '../core/search-params';
+import { ConsoleError } from '../core/errors';
+import { type Cursor, toPage } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
-import {
-  MAX_FULL_TEXT_BYTES,
-  MAX_TEXT_BYTES,
-  type Order,
-  afterCursorSql,
-  orderBySql,
-} from '../db/text-limit';
-import { isHanging } from '../good-job/batches';
-import { type LivePools, livePools } from '../good-job/processes';
-import { type RawBatch, readRawBatch } from '../good-job/raw-rows';
-import { isPaused } from '../good-job/settings';
-import { isInState, readyAt } from '../good-job/states';
+import { MAX_TEXT_BYTES, afterCursorSql, orderBySql } from '../db/text-limit';
+import { readRawBatch } from '../good-job/raw-rows';
+import { isInState } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { JOB_STATES, type JobState } from '../good-job/types';
-import { redaction } from '../redaction/redaction';
 import {
   batchTextColumns,
   newPageBudget,
   redactBatchTexts,
   storedBatchTexts,
 } from '../redaction/row-texts';
+import { redactAttributes } from './attributes';
+import { NEWEST_FIRST, isHiddenSearch, searchBatches, searchWords } from './search';
 import type {
-  BatchAttributes,
   BatchDetail,
   BatchFilter,
-  BatchListRow,
+  BatchPage,
+  BatchProgress,
   BatchRow,
   BatchState,
-  BatchProgress,
 } from './types';
 
 /** A batch that cannot be counted within the budget is reported as "10,000+". */
@@ -218,41 +208,94 @@ function redactRow(stored: z.infer<typeof storedBatchRow>, budget: TextBudget): 
   };
 }
 
-const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc' };
-
 const createdAtRow = z.strictObject({ createdAt: z.string() });
 
+const EMPTY_PAGE: BatchPage = {
+  rows: [],
+  previous: null,
+  next: null,
+  partial: null,
+  unsearched: 0,
+};
+
+/** The cursor with the time of its row, if the row still exists; null if it has no time. */
+async function resolveCursor(
+  tx: Tx,
+  tables: GoodJobTables,
+  cursor: Cursor,
+): Promise<Cursor | null> {
+  const [row] = await tx.query(
+    createdAtRow,
+    sql`SELECT created_at AS "createdAt" FROM ${tables.batches} WHERE id = ${cursor.id}`,
+  );
+  const at = row?.createdAt ?? cursor.at;
+  return at === null ? null : { ...cursor, at };
+}
+
 /** One page of batches, newest first; a scan, because good_job_batches has no index but its key. */
-export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<Page<BatchRow>> {
-  if (filter.notUnderstood.length > 0) return { rows: [], previous: null, next: null };
+export async function listBatches(ctx: Ctx, filter: BatchFilter): Promise<BatchPage> {
+  if (filter.notUnderstood.length > 0 || isHiddenSearch(filter.q)) return EMPTY_PAGE;
+  const { tables } = ctx;
+  const state = filter.state ? isInBatchState(filter.state) : sql`true`;
   return ctx.db.read(async (tx) => {
-    let cursor = filter.cursor;
-    if (cursor) {
-      const [row] = await tx.query(
-        createdAtRow,
-        sql`SELECT created_at AS "createdAt" FROM ${ctx.tables.batches} WHERE id = ${cursor.id}`,
+    const cursor = filter.cursor && (await resolveCursor(tx, tables, filter.cursor));
+    if (filter.cursor && !cursor) return EMPTY_PAGE;
+    if (searchWords(filter.q).length === 0) {
+      const rows = await readRows(
+        tx,
+        sql`
+          SELECT ${batchColumns(tables)}
+            FROM ${tables.batches} j
+           WHERE ${state}
+             ${cursor ? sql`AND ${afterCursorSql(NEWEST_FIRST, cursor)}` : empty}
+           ${orderBySql(NEWEST_FIRST, cursor)}
+           LIMIT ${filter.limit + 1}`,
       );
-      cursor = { ...cursor, at: row?.createdAt ?? cursor.at };
-      if (cursor.at === null) return { rows: [], previous: null, next: null };
+      return { ...EMPTY_PAGE, ...toPage(rows, cursor, filter.limit) };
     }
-    const rows = await tx.query(
-      storedBatchRow,
-      sql`
-        SELECT ${batchColumns(ctx.tables)}
-          FROM ${ctx.tables.batches} j
-         WHERE ${filter.state ? isInBatchState(filter.state) : sql`true`}
-           ${cursor ? sql`AND ${afterCursorSql(NEWEST_FIRST, cursor)}` : empty}
-         ${orderBySql(NEWEST_FIRST, cursor)}
-         LIMIT ${filter.limit + 1}`,
-    );
-    const budget = newPageBudget();
-    const redacted: BatchRow[] = [];
-    for (const row of rows) {
-      redacted.push(redactRow(row, budget));
-      await budget.yieldIfDue();
-    }
-    return toPage(redacted, cursor, filter.limit);
+    return searchPage(tx, tables, { state, cursor, filter, budgetMs: ctx.searchBudgetMs });
   });
+}
+
+async function readRows(tx: Tx, statement: Sql): Promise<BatchRow[]> {
+  const budget = newPageBudget();
+  const rows: BatchRow[] = [];
+  for (const row of await tx.query(storedBatchRow, statement)) {
+    rows.push(redactRow(row, budget));
+    await budget.yieldIfDue();
+  }
+  return rows;
+}
+
+async function searchPage(
+  tx: Tx,
+  tables: GoodJobTables,
+  options: { state: Sql; cursor: Cursor | null; filter: BatchFilter; budgetMs: number },
+): Promise<BatchPage> {
+  const { state, cursor, filter, budgetMs } = options;
+  const search = await searchBatches(tx, tables, {
+    state,
+    q: filter.q,
+    cursor,
+    wanted: filter.limit + 1,
+    budgetMs,
+  });
+  const rows = await readRows(
+    tx,
+    sql`
+      SELECT ${batchColumns(tables)}
+        FROM unnest(${search.ids}::uuid[]) WITH ORDINALITY p(id, n)
+        JOIN ${tables.batches} j ON j.id = p.id
+       ORDER BY p.n`,
+  );
+  const page = { ...toPage(rows, cursor, filter.limit), unsearched: search.unsearched };
+  if (!search.end) return { ...page, partial: null };
+  const resumeCursor: Cursor = { direction: cursor?.direction ?? 'after', ...search.end };
+  return {
+    ...page,
+    ...(resumeCursor.direction === 'after' ? { next: resumeCursor } : { previous: resumeCursor }),
+    partial: { at: search.end.at, scanned: search.scanned },
+  };
 }
 
 /** A batch with its attributes as GoodJob prints them; null if it does not exist. */
@@ -264,21 +307,9 @@ export async function getBatch(ctx: Ctx, id: string): Promise<BatchDetail | null
     );
     const attributes = row && (await readRawBatch(tx, ctx.tables, id, MAX_TEXT_BYTES));
     return row && attributes
-      ? { row: redactRow(row, newPageBudget()), attributes: await printAttributes(attributes) }
+      ? { row: redactRow(row, newPageBudget()), attributes: await redactAttributes(attributes) }
       : null;
   });
-}
-
-/** The attributes of a batch up to MAX_FULL_TEXT_BYTES; null if it does not exist. */
-export async function getRawBatch(ctx: Ctx, id: string): Promise<BatchAttributes | null> {
-  const raw = await ctx.db.read((tx) => readRawBatch(tx, ctx.tables, id, MAX_FULL_TEXT_BYTES));
-  return raw && printAttributes(raw);
-}
-
-async function printAttributes(raw: RawBatch): Promise<BatchAttributes> {
-  if (!raw.json) return { json: null, bytes: raw.bytes };
-  const redacted = await redaction().redactJsonInSteps(raw.json);
-  return { json: await prettyJsonInSteps(redacted), bytes: raw.bytes };
 }
 
 /** A batch without its attributes; null if it does not exist. */
@@ -290,99 +321,4 @@ export async function getBatchRow(ctx: Ctx, id: string): Promise<BatchRow | null
     ),
   );
   return row ? redactRow(row, newPageBudget()) : null;
-}
-
-/** One page of batches with the progress of each, and whether it hangs or is stalled. */
-export async function listBatchesWithProgress(
-  ctx: Ctx,
-  filter: BatchFilter,
-): Promise<Page<BatchListRow>> {
-  const page = await listBatches(ctx, filter);
-  const progress = await countBatchJobs(
-    ctx,
-    page.rows.map((row) => row.id),
-  );
-  const rows = page.rows.map((row) => ({ ...row, progress: progress.get(row.id) ?? null }));
-  const stalls = await findStalls(
-    ctx,
-    rows.filter((row) => row.finishedAt === null && canBeStalled(row.progress)).map(({ id }) => id),
-  );
-  return {
-    ...page,
-    rows: rows.map((row) => {
-      const stall = stalls.get(row.id);
-      return { ...row, hangs: stall?.hangs ?? false, stalled: stall?.stalled ?? false };
-    }),
-  };
-}
-
-/** False while a job runs, or if the jobs could not be counted. */
-function canBeStalled(progress: BatchProgress | null): boolean {
-  return progress?.states ? progress.states.running === 0 : false;
-}
-
-/**
- * After this time no batch is reported as stalled: the query reads all members of large batches.
- */
-const STALL_BUDGET_MS = 300;
-
-const stallRow = z.strictObject({ id: z.string(), hangs: z.boolean(), stalled: z.boolean() });
-
-/**
- * Whether each batch is stalled or hanging; empty if the query takes longer than STALL_BUDGET_MS.
- */
-async function findStalls(
-  ctx: Ctx,
-  ids: string[],
-): Promise<Map<string, { hangs: boolean; stalled: boolean }>> {
-  if (ids.length === 0) return new Map();
-  const query = ctx.db.read(
-    async (tx) => {
-      const live = await livePools(tx, ctx.tables);
-      return tx.query(
-        stallRow,
-        sql`
-          SELECT b.id, ${isHanging(ctx.tables)} AS hangs, ${isStalled(ctx.tables, live)} AS stalled
-            FROM ${ctx.tables.batches} b
-           WHERE b.id = ANY(${ids}::uuid[])`,
-      );
-    },
-    { byIndexOnly: true, timeoutMs: STALL_BUDGET_MS },
-  );
-  const rows = (await query.catch(ignoreTimeout)) ?? [];
-  return new Map(rows.map(({ id, hangs, stalled }) => [id, { hangs, stalled }]));
-}
-
-/**
- * Whether a live process serves the queue of the job `j`; true if a process does not report its
- * queues.
- */
-function isServed({ pools, nonReporting }: LivePools): Sql {
-  if (nonReporting > 0 || pools.some(({ served }) => served.kind === 'all')) return sql`true`;
-  const conditions = pools.flatMap(({ served }) => {
-    if (served.kind === 'except')
-      return [sql`(j.queue_name = ANY(${served.queues}::text[])) IS NOT TRUE`];
-    return served.kind === 'only' ? [sql`j.queue_name = ANY(${served.queues}::text[])`] : [];
-  });
-  return conditions.length > 0 ? sql`(${join(conditions, ' OR ')})` : sql`false`;
-}
-
-/**
- * Whether the batch `b` is stalled: enqueued, not finished, and either hanging or without an
- * unfinished job that is running, is due later, or is served. OFFSET 0 makes it use
- * index_good_jobs_on_batch_id.
- */
-export function isStalled(tables: GoodJobTables, live: LivePools): Sql {
-  const hasOpenMember = (condition: Sql) => sql`
-    EXISTS (
-      SELECT 1
-        FROM (SELECT * FROM ${tables.jobs} WHERE batch_id = b.id OFFSET 0) j
-       WHERE j.finished_at IS NULL AND ${condition}
-       LIMIT 1)`;
-  const canRun = sql`
-    (NOT coalesce(${isPaused(tables)}, false) AND (${readyAt} > now() OR ${isServed(live)}))`;
-  const hasProgress = hasOpenMember(sql`(j.performed_at IS NOT NULL OR ${canRun})`);
-  return sql`(b.enqueued_at IS NOT NULL
-    AND b.finished_at IS NULL
-    AND (${isHanging(tables)} OR (${hasOpenMember(sql`true`)} AND NOT ${hasProgress})))`;
 }

@@ -1,74 +1,64 @@
 import 'server-only';
-import sql, { type Sql, join } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Ctx } from '../context/types';
 import { ignoreTimeout } from '../core/errors';
 import { truncateText, timestampMs } from '../core/text';
-import type { Tx } from '../db/database';
-import { isHanging } from '../good-job/batches';
-import { isHeld } from '../good-job/locks';
-import { type LivePools, livePools, servesQueue } from '../good-job/processes';
-import { isPaused } from '../good-job/settings';
-import { isInState, readyAt } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { PAUSE_KINDS } from '../good-job/types';
 import { redaction } from '../redaction/redaction';
-import { countBatchJobs, countIfSmall, isStalled, listBatches } from './queries';
-import type { BatchRow, BatchStatus, BatchProgress, StuckCause } from './types';
+import { countBatchJobs, countIfSmall, listBatches } from './queries';
+import {
+  MAX_LISTED_PAUSES,
+  MAX_OPEN_JOBS_READ,
+  RATE_WINDOW_SECONDS,
+  type Signals,
+  readSignals,
+} from './signals';
+import type {
+  BatchFilter,
+  BatchListRow,
+  BatchPage,
+  BatchProgress,
+  BatchRow,
+  BatchStatus,
+  StuckCause,
+} from './types';
 
-const signalsRow = z.strictObject({
-  id: z.string(),
-  now: z.string(),
-  /** Waiting jobs that are paused. */
-  paused: z.number(),
-  /** Running jobs without a live worker, among the first MAX_OPEN_JOBS_READ running jobs. */
-  lost: z.number(),
-  /** Null: the batch was deleted. */
-  stalled: z.boolean().nullable(),
-  /** The completion check is due and no worker will run it; null: the batch was deleted. */
-  hangs: z.boolean().nullable(),
-  /** Queues of the batch's ready jobs that are not paused; null: there are none. */
-  readyQueues: z.array(z.string()).nullable(),
-  /** The first and the last due time of the waiting jobs. */
-  nextAt: z.string().nullable(),
-  lastAt: z.string().nullable(),
-  callbacksOpen: z.number(),
-  callbacksDiscarded: z.number(),
-  /** Jobs of the batch that finished in the last RATE_WINDOW_SECONDS seconds. */
-  recentlyFinished: z.number(),
-});
-
-interface Signals extends z.infer<typeof signalsRow> {
-  liveProcesses: number;
-  /** The queues in `readyQueues` that no live process serves. */
-  unservedQueues: string[];
-}
-
-/** Limit of the running and of the ready jobs that are read to explain a stuck batch. */
-const MAX_OPEN_JOBS_READ = 1_000;
-const RATE_WINDOW_SECONDS = 300;
 const MAX_LISTED_QUEUES = 5;
-const MAX_QUEUE_NAME_CHARACTERS = 100;
+/** Lost jobs that one click releases. */
+const MAX_LISTED_LOST_JOBS = 50;
+const MAX_NAME_CHARACTERS = 100;
+/** After this time the state of the open batches of a list is unknown. */
+const LIST_SIGNALS_MS = 500;
+/** Larger batches are left out of a list's signals, which read all members. */
+const MAX_JOBS_OF_LISTED_BATCH = 10_000;
 
-/** The status of a batch: progress, elapsed time, expected end, and the reasons why it is stuck. */
-export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchStatus> {
-  const progress = (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? {
-    total: 0,
-    more: false,
-    states: null,
+const NO_PROGRESS: BatchProgress = { total: 0, more: false, states: null };
+
+/** One page of batches with the progress of each, and what it waits for. */
+export async function listBatchesWithProgress(
+  ctx: Ctx,
+  filter: BatchFilter,
+): Promise<BatchPage<BatchListRow>> {
+  const page = await listBatches(ctx, filter);
+  const { progress, signals } = await readProgressAndSignals(ctx, page.rows);
+  return {
+    ...page,
+    rows: page.rows.map((row) => {
+      const counts = progress.get(row.id) ?? null;
+      const rowSignals = signals.get(row.id);
+      return {
+        ...row,
+        progress: counts,
+        stalled: rowSignals?.stalled ?? (row.finishedAt === null ? null : false),
+        stuck: counts && rowSignals ? stuckReasons(row, counts, rowSignals) : [],
+      };
+    }),
   };
-  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.tables, [[batch.id, progress]]), {
-    byIndexOnly: true,
-  });
-  return statusFrom(batch, progress, signalsOf(signals, batch.id));
 }
-
-/** Batches with more jobs are listed without the reasons why they are stuck. */
-const MAX_EXPLAINED_JOBS = 20_000;
-const EXPLAIN_TIMEOUT_MS = 1_000;
 
 /**
  * Returns the newest open batches with their progress, and with their status if it could be read in
- * time. The whole list takes four statements.
+ * time.
  */
 export async function listOpenBatches(
   ctx: Ctx,
@@ -79,34 +69,58 @@ export async function listOpenBatches(
 }> {
   const { rows, next } = await listBatches(ctx, {
     state: 'running',
+    q: '',
     limit,
     cursor: null,
     notUnderstood: [],
   });
-  const progressById = await countBatchJobs(
-    ctx,
-    rows.map(({ id }) => id),
-  );
-  const explained = [...progressById].filter(
-    ([, { states, total }]) => states && total <= MAX_EXPLAINED_JOBS,
-  );
-  const signals =
-    explained.length === 0
-      ? null
-      : await ctx.db
-          .read((tx) => readSignals(tx, ctx.tables, explained), {
-            byIndexOnly: true,
-            timeoutMs: EXPLAIN_TIMEOUT_MS,
-          })
-          .catch(ignoreTimeout);
+  const { progress, signals } = await readProgressAndSignals(ctx, rows);
   return {
     rows: rows.map((batch) => {
-      const progress = progressById.get(batch.id) ?? null;
-      const own = signals?.get(batch.id);
-      return { batch, progress, status: progress && own ? statusFrom(batch, progress, own) : null };
+      const counts = progress.get(batch.id) ?? null;
+      const rowSignals = signals.get(batch.id);
+      const status = counts && rowSignals ? statusFrom(batch, counts, rowSignals) : null;
+      return { batch, progress: counts, status };
     }),
     hasMore: next !== null,
   };
+}
+
+async function readProgressAndSignals(
+  ctx: Ctx,
+  batches: readonly BatchRow[],
+): Promise<{ progress: Map<string, BatchProgress>; signals: Map<string, Signals> }> {
+  const progress = await countBatchJobs(
+    ctx,
+    batches.map(({ id }) => id),
+  );
+  const readable = [...progress].filter(
+    ([, { states, total }]) => states && total <= MAX_JOBS_OF_LISTED_BATCH,
+  );
+  const signals = await readListSignals(
+    ctx,
+    readable.map(([id]) => id),
+  );
+  return { progress, signals };
+}
+
+/** Empty if the query takes longer than LIST_SIGNALS_MS. */
+async function readListSignals(ctx: Ctx, ids: string[]): Promise<Map<string, Signals>> {
+  if (ids.length === 0) return new Map();
+  const query = ctx.db.read((tx) => readSignals(tx, ctx.tables, ids), {
+    byIndexOnly: true,
+    timeoutMs: LIST_SIGNALS_MS,
+  });
+  return (await query.catch(ignoreTimeout)) ?? new Map();
+}
+
+/** The status of a batch: progress, elapsed time, expected end, and the reasons why it is stuck. */
+export async function getBatchStatus(ctx: Ctx, batch: BatchRow): Promise<BatchStatus> {
+  const progress = (await countBatchJobs(ctx, [batch.id])).get(batch.id) ?? NO_PROGRESS;
+  const signals = await ctx.db.read((tx) => readSignals(tx, ctx.tables, [batch.id]), {
+    byIndexOnly: true,
+  });
+  return statusFrom(batch, progress, signals.get(batch.id) ?? null);
 }
 
 /**
@@ -125,8 +139,7 @@ export async function getSmallBatchStatus(
       async (tx) => {
         const progress = await countIfSmall(tx, ctx.tables, id, limit);
         if (!progress) return null;
-        const signals = await readSignals(tx, ctx.tables, [[id, progress]]);
-        return { progress, signals: signalsOf(signals, id) };
+        return { progress, signals: (await readSignals(tx, ctx.tables, [id])).get(id) ?? null };
       },
       { byIndexOnly: true },
     ),
@@ -138,31 +151,42 @@ function openJobs({ states, total }: BatchProgress): number | null {
   return states ? total - states.succeeded - states.discarded : null;
 }
 
-function statusFrom(batch: BatchRow, progress: BatchProgress, signals: Signals): BatchStatus {
+/** `signals` is null for a batch that was deleted meanwhile. */
+function statusFrom(
+  batch: BatchRow,
+  progress: BatchProgress,
+  signals: Signals | null,
+): BatchStatus {
   const { states } = progress;
   const open = openJobs(progress);
+  const isDueLater =
+    signals?.lastAt != null && timestampMs(signals.lastAt) > timestampMs(signals.now);
   return {
     batch,
     progress,
-    stalled: signals.stalled ?? false,
+    stalled: signals?.stalled ?? false,
     finishedShare:
       states && progress.total > 0 && batch.enqueuedAt !== null
         ? (states.succeeded + states.discarded) / progress.total
         : null,
-    elapsed: batch.enqueuedAt
-      ? seconds(batch.enqueuedAt, batch.jobsFinishedAt ?? batch.finishedAt ?? signals.now)
-      : null,
+    elapsed: signals && elapsedSeconds(batch, open, signals),
     expectedAt:
-      batch.finishedAt !== null || open === null || open === 0
+      signals === null || batch.finishedAt !== null || open === null || open === 0
         ? null
         : expectedEnd(batch, signals, open),
-    notBefore:
-      signals.lastAt !== null && timestampMs(signals.lastAt) > timestampMs(signals.now)
-        ? signals.lastAt
-        : null,
-    stuck: stuckReasons(batch, progress, open, signals),
+    notBefore: isDueLater ? (signals?.lastAt ?? null) : null,
+    stuck: signals ? stuckReasons(batch, progress, signals) : [],
     canRetry: batch.discardedAt !== null || (states?.discarded ?? 0) > 0,
   };
+}
+
+function elapsedSeconds(batch: BatchRow, open: number | null, signals: Signals): number | null {
+  if (batch.enqueuedAt === null) return null;
+  // The jobs of a batch can have ended without the check that records it.
+  const lastEnd = open === 0 ? signals.lastFinishedAt : null;
+  const to = batch.jobsFinishedAt ?? batch.finishedAt ?? lastEnd ?? signals.now;
+  const total = seconds(batch.enqueuedAt, to);
+  return total === null ? null : Math.max(0, total - signals.idle);
 }
 
 /** The seconds between two times; null if one of them is infinite. */
@@ -183,132 +207,68 @@ function expectedEnd(batch: BatchRow, signals: Signals, open: number): string | 
   return Number.isFinite(end) ? new Date(end).toISOString() : null;
 }
 
-function signalsOf(signalsById: Map<string, Signals>, id: string): Signals {
-  const signals = signalsById.get(id);
-  if (!signals) throw new Error('The database returned no row for an aggregate.');
-  return signals;
-}
+const listedName = (name: string): string =>
+  truncateText(redaction().redactText(name), MAX_NAME_CHARACTERS);
 
-/** Reads the signals of batches by id, with one statement besides that of the processes. */
-async function readSignals(
-  tx: Tx,
-  tables: GoodJobTables,
-  batches: [id: string, progress: BatchProgress][],
-): Promise<Map<string, Signals>> {
-  const live = await livePools(tx, tables);
-  const rows = await tx.query(
-    signalsRow,
-    join(
-      batches.map(([id, progress]) => signalsSql(tables, live, id, openJobs(progress))),
-      ' UNION ALL ',
-    ),
-  );
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      {
-        ...row,
-        liveProcesses: live.processes,
-        unservedQueues:
-          live.processes > 0 && row.readyQueues ? unservedQueues(live, row.readyQueues) : [],
-      },
-    ]),
-  );
-}
-
-function signalsSql(
-  tables: GoodJobTables,
-  live: LivePools,
-  batchId: string,
-  open: number | null,
-): Sql {
-  const limit = open === 0 ? 0 : MAX_OPEN_JOBS_READ;
-  // OFFSET 0 keeps the planner from searching this batch among all open jobs.
-  const members = sql`(SELECT * FROM ${tables.jobs} WHERE batch_id = ${batchId} OFFSET 0)`;
-  const isWaiting = sql`j.finished_at IS NULL AND j.performed_at IS NULL`;
-  const ofBatch = (value: Sql) =>
-    sql`(SELECT ${value} FROM ${tables.batches} b WHERE b.id = ${batchId})`;
-  const countCallbacks = (condition: Sql) => sql`
-    (SELECT count(*)::int
-       FROM ${tables.jobs} j
-      WHERE j.batch_callback_id = ${batchId} AND ${condition})`;
-  return sql`
-      SELECT ${batchId} AS id,
-             clock_timestamp() AS now,
-             ${open === 0 ? ofBatch(isHanging(tables)) : sql`false`} AS hangs,
-             ${ofBatch(isStalled(tables, live))} AS stalled,
-             (SELECT count(*)::int
-                FROM (
-                  SELECT *
-                    FROM ${members} j
-                   WHERE j.finished_at IS NULL AND j.performed_at IS NOT NULL
-                   LIMIT ${limit}) j
-               WHERE NOT ${isHeld(tables)}) AS lost,
-             (SELECT array_agg(DISTINCT j.queue_name)
-                FROM (
-                  SELECT j.queue_name
-                    FROM ${members} j
-                   WHERE ${isWaiting}
-                     AND ${readyAt} <= now()
-                     AND j.queue_name IS NOT NULL
-                     AND NOT coalesce(${isPaused(tables)}, false)
-                   LIMIT ${limit}) j) AS "readyQueues",
-             ${countCallbacks(sql`j.finished_at IS NULL`)} AS "callbacksOpen",
-             ${countCallbacks(isInState('discarded'))} AS "callbacksDiscarded",
-             m.*
-        FROM (
-          SELECT count(*) FILTER (WHERE ${isWaiting} AND ${isPaused(tables)})::int AS paused,
-                 min(${readyAt}) FILTER (WHERE ${isWaiting}) AS "nextAt",
-                 max(${readyAt}) FILTER (WHERE ${isWaiting}) AS "lastAt",
-                 count(*) FILTER (
-                   WHERE j.finished_at > now() - make_interval(secs => ${RATE_WINDOW_SECONDS})
-                 )::int AS "recentlyFinished"
-            FROM ${members} j) m`;
-}
-
-/** The queues that no live process serves; empty if a process does not report its queues. */
-function unservedQueues({ pools, nonReporting }: LivePools, queues: string[]): string[] {
-  return nonReporting > 0
-    ? []
-    : queues.filter((queue) => !pools.some(({ served }) => servesQueue(served, queue)));
-}
-
-function stuckReasons(
-  batch: BatchRow,
-  progress: BatchProgress,
-  open: number | null,
-  signals: Signals,
-): StuckCause[] {
+function stuckReasons(batch: BatchRow, progress: BatchProgress, signals: Signals): StuckCause[] {
   const reasons: StuckCause[] = [];
-  const { states } = progress;
   if (batch.enqueuedAt === null && batch.finishedAt === null)
     reasons.push({ kind: 'not_enqueued' });
-  if (signals.hangs) reasons.push({ kind: 'never_completes' });
-  if (open !== null && open > 0 && states) {
-    const waiting = states.scheduled + states.retried + states.queued;
-    if (signals.lost > 0)
-      reasons.push({
-        kind: 'lost_workers',
-        count: signals.lost,
-        more: states.running > MAX_OPEN_JOBS_READ,
-      });
-    if (waiting > 0 && signals.paused >= waiting) reasons.push({ kind: 'paused', count: waiting });
-    else if (states.queued > 0 && signals.liveProcesses === 0)
-      reasons.push({ kind: 'no_process', count: states.queued });
-    else if (signals.unservedQueues.length > 0)
-      reasons.push({
-        kind: 'queues_unserved',
-        count: signals.unservedQueues.length,
-        queues: signals.unservedQueues
-          .slice(0, MAX_LISTED_QUEUES)
-          .map((queue) => truncateText(redaction().redactText(queue), MAX_QUEUE_NAME_CHARACTERS)),
-      });
-    else if (states.queued === 0 && states.running === 0 && signals.nextAt)
-      reasons.push({ kind: 'waits_until', at: signals.nextAt, count: waiting });
-  }
+  if (signals.hangs && openJobs(progress) === 0) reasons.push({ kind: 'never_completes' });
+  reasons.push(...openJobReasons(progress, signals));
   if (batch.jobsFinishedAt !== null && signals.callbacksOpen > 0)
     reasons.push({ kind: 'callbacks_open', count: signals.callbacksOpen });
   if (signals.callbacksDiscarded > 0)
     reasons.push({ kind: 'callbacks_discarded', count: signals.callbacksDiscarded });
   return reasons;
+}
+
+/** Why the unfinished jobs do not run. */
+function openJobReasons(progress: BatchProgress, signals: Signals): StuckCause[] {
+  const reasons: StuckCause[] = [];
+  const { states } = progress;
+  if (!states || openJobs(progress) === 0) return reasons;
+  const waiting = states.scheduled + states.retried + states.queued;
+  if (signals.lost.length > 0)
+    reasons.push(lostWorkersReason(signals.lost, states.running > MAX_OPEN_JOBS_READ));
+  if (waiting > 0 && signals.paused >= waiting) reasons.push(pausedReason(waiting, signals));
+  else if (states.queued > 0 && signals.liveProcesses === 0)
+    reasons.push({ kind: 'no_process', count: states.queued });
+  else if (signals.unservedQueues.length > 0)
+    reasons.push({
+      kind: 'queues_unserved',
+      count: signals.unservedQueues.length,
+      queues: signals.unservedQueues.slice(0, MAX_LISTED_QUEUES).map(listedName),
+    });
+  else if (states.queued === 0 && states.running === 0 && signals.nextAt)
+    reasons.push({ kind: 'waits_until', at: signals.nextAt, count: waiting });
+  return reasons;
+}
+
+const lostJob = z.tuple([z.string(), z.boolean()]);
+
+function lostWorkersReason(lost: string[], more: boolean): StuckCause {
+  const jobs = lost.map((text) => lostJob.parse(JSON.parse(text)));
+  const locked = jobs.filter(([, isLocked]) => isLocked).map(([id]) => id);
+  return {
+    kind: 'lost_workers',
+    count: jobs.length,
+    more,
+    lockedIds: locked.slice(0, MAX_LISTED_LOST_JOBS),
+  };
+}
+
+const pauseEntry = z.tuple([z.enum(PAUSE_KINDS), z.string()]);
+
+/** Names that redaction changes are left out, because a link with such a name ends no pause. */
+function pausedReason(count: number, { pauses }: Signals): StuckCause {
+  const names = (pauses ?? [])
+    .map((text) => pauseEntry.parse(JSON.parse(text)))
+    .filter(([, name]) => redaction().redactText(name) === name);
+  return {
+    kind: 'paused',
+    count,
+    by: names.slice(0, MAX_LISTED_PAUSES).map(([by, name]) => ({ by, name })),
+    more: (pauses?.length ?? 0) > Math.min(names.length, MAX_LISTED_PAUSES),
+  };
 }

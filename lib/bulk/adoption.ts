@@ -13,6 +13,7 @@ import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { onShutdown, processValue } from '../core/shared-state';
 import type { Tx } from '../db/database';
+import { endDuePauses } from '../pauses/ends';
 import { enqueueRun, isStopping, isProcessingRun, serverId, stopRuns } from './runner';
 import { ADOPTIONS, RUNS, VERSIONS, leaseEnd } from './runs';
 import { BULK_ACTIONS, type BulkAction, type StalledRun, permissionOf } from './types';
@@ -166,7 +167,10 @@ const POLL_INTERVAL_MS = 5_000;
 
 const timer = processValue<NodeJS.Timeout>('bulk adoption timer');
 
-/** Starts to poll for abandoned runs, unless this server is read-only. */
+/**
+ * Starts to poll for abandoned runs and for pauses whose end has come, unless this server is
+ * read-only.
+ */
 export function startAdopter(): void {
   if (env().readOnly || timer.current) return;
   onShutdown('bulk runs', stopRuns);
@@ -174,19 +178,35 @@ export function startAdopter(): void {
   timer.current = setInterval(() => {
     if (isBusy) return;
     isBusy = true;
-    void adoptAbandonedRuns().finally(() => {
+    void poll().finally(() => {
       isBusy = false;
     });
   }, POLL_INTERVAL_MS).unref();
 }
 
+async function poll(): Promise<void> {
+  await logFailure(adoptAbandonedRuns);
+  await logFailure(endPauses);
+}
+
 async function adoptAbandonedRuns(): Promise<void> {
+  const { schema, bulkRuns } = await loadDetection();
+  if (schema.problem || !bulkRuns) return;
+  const ctx = await serverContext({ id: 'console', role: 'viewer' }, 'adoption');
+  for (const id of await adoptRuns(ctx, serverContext))
+    console.log(`Bulk run ${id} was abandoned; this server continues it.`);
+}
+
+async function endPauses(): Promise<void> {
+  const { schema, pauseEnds } = await loadDetection();
+  if (schema.problem || pauseEnds !== 'write' || isStopping()) return;
+  const ctx = await serverContext({ id: 'console', role: 'admin' }, 'pause ends');
+  await endDuePauses(ctx, { server: serverId(), until: leaseEnd });
+}
+
+async function logFailure(task: () => Promise<void>): Promise<void> {
   try {
-    const { schema, bulkRuns } = await loadDetection();
-    if (schema.problem || !bulkRuns) return;
-    const ctx = await serverContext({ id: 'console', role: 'viewer' }, 'adoption');
-    for (const id of await adoptRuns(ctx, serverContext))
-      console.log(`Bulk run ${id} was abandoned; this server continues it.`);
+    await task();
   } catch (error) {
     // Requests report a database that is down.
     if (!(error instanceof ConsoleError)) console.error(error);

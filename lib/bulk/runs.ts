@@ -12,6 +12,7 @@ import type { RowSnapshot } from '../good-job/locks';
 import { idRow } from '../good-job/tables';
 import { type Outcome, REFUSAL_CODES, type RefusalCode } from '../good-job/types';
 import { redactName } from '../redaction/redaction';
+import { withRetryCounts } from './retries';
 import {
   BULK_ACTIONS,
   type BulkAction,
@@ -284,7 +285,9 @@ export async function getRun(ctx: Ctx, id: string): Promise<BulkRun | null> {
   const [row] = await ctx.db.read((tx) =>
     tx.query(listedRunRow, sql`SELECT ${columns} FROM ${RUNS} j WHERE j.id = ${id}`),
   );
-  return row ? toRun(row) : null;
+  if (!row) return null;
+  const [run = null] = await withRetryCounts(ctx, [toRun(row)]);
+  return run;
 }
 
 const PAGE_ROWS = 25;
@@ -293,7 +296,7 @@ const NEWEST_FIRST: Order = { key: sql`j.created_at`, direction: 'desc' };
 /** One page of runs, newest first, by bulk_runs_created_at; empty without the tables of runs. */
 export async function listRuns(ctx: Ctx, cursor: Cursor | null): Promise<Page<BulkRun>> {
   if (!ctx.bulkRuns) return { rows: [], previous: null, next: null };
-  return ctx.db.read(async (tx) => {
+  const page = await ctx.db.read(async (tx): Promise<Page<BulkRun>> => {
     const cursorAt = cursor && (await readCursorTime(tx, cursor));
     if (cursor && !cursorAt) return { rows: [], previous: null, next: null };
     const from = cursor && { ...cursor, at: cursorAt ?? null };
@@ -309,6 +312,7 @@ export async function listRuns(ctx: Ctx, cursor: Cursor | null): Promise<Page<Bu
     const page = toPage(rows, from, PAGE_ROWS);
     return { ...page, rows: page.rows.map(toRun) };
   });
+  return { ...page, rows: await withRetryCounts(ctx, page.rows) };
 }
 
 const createdAtRow = z.strictObject({ createdAt: z.string() });

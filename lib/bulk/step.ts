@@ -11,6 +11,7 @@ import { lockBatches } from '../good-job/batches';
 import { type GoodJobTables, idRow } from '../good-job/tables';
 import type { Outcome } from '../good-job/types';
 import { type ScanPosition, collectWindow, countRow } from './collect';
+import { deleteOldRetries, storeRetries } from './retries';
 import {
   RUNS,
   type RunRow,
@@ -205,6 +206,11 @@ async function processChunk(
       sql`UPDATE ${TARGETS} SET pass = 2 WHERE ctid = ANY(${ctidsOf(deferred)}::tid[])`,
     );
   await tx.execute(sql`DELETE FROM ${TARGETS} WHERE ctid = ANY(${ctidsOf(finalOutcomes)}::tid[])`);
+  await storeRetries(
+    tx,
+    run,
+    finalOutcomes.flatMap(({ id, outcome }) => (outcome === 'done' ? [id] : [])),
+  );
   const notDone = finalOutcomes.filter(({ outcome }) => outcome !== 'done');
   if (notDone.length > 0) await insertSamples(tx, run.id, await lockCounts(tx, run.id), notDone);
   await changeRun(
@@ -360,7 +366,10 @@ export async function releaseRun(
         FROM ${RUNS}
        WHERE id = ${id}`,
   );
-  if (run?.isOver) await deleteTargets(tx, id);
+  if (run?.isOver) {
+    await deleteTargets(tx, id);
+    await deleteOldRetries(tx);
+  }
   await tx.execute(sql`
     UPDATE ${RUNS}
        SET lease_owner = NULL, lease_expires_at = NULL

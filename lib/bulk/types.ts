@@ -120,6 +120,20 @@ export interface BulkRun {
   /** Milliseconds during which a server processed the run. */
   activeMs: number;
   finishedAt: string | null;
+  /** What became of the retried jobs; absent if they are not counted, or no longer. */
+  retries?: RetryCounts;
+}
+
+/** The jobs that a run has retried, as they are now; the last four add up to `retried`. */
+export interface RetryCounts {
+  retried: number;
+  succeeded: number;
+  /** Discarded again, or failed at least once since and not finished. */
+  failed: number;
+  /** Waiting or running, without a failed attempt since. */
+  waiting: number;
+  /** Deleted, or discarded by an operator. */
+  removed: number;
 }
 
 /** The result of starting a bulk action. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ENV_NAMES, readEnv } from './environment';
-import { EnvError } from './values';
+import { EnvError, fillLink } from './values';
 
 const RANDOM = '7f3a9c0e5b2d4816a7c3e9f0d1b5a264';
 const URL_ = { DATABASE_URL: 'postgres://localhost/app' };
@@ -35,14 +35,14 @@ describe('readEnv', () => {
       basePath: '',
       databaseSchema: 'public',
       databasePoolSize: 8,
-      timeZone: 'UTC',
+      timeZone: null,
       defaultLocale: 'en',
       readOnly: false,
     });
     expect(readEnv({ ...URL_, BASE_PATH: '/', PORT: '', TIME_ZONE: '' })).toMatchObject({
       basePath: '',
       port: 3000,
-      timeZone: 'UTC',
+      timeZone: null,
     });
   });
   it.each([
@@ -166,6 +166,9 @@ describe('readEnv', () => {
     [{ AUDIT_REASON: 'yes' }, 'AUDIT_REASON'],
     [{ JWT_PRESET: 'aws' }, 'JWT_PRESET'],
     [{ TIME_ZONE: 'Mars/Base' }, 'TIME_ZONE'],
+    [{ APP_LABEL: 'x'.repeat(41) }, 'APP_LABEL'],
+    [{ APP_ENVIRONMENT: 'x'.repeat(41) }, 'APP_ENVIRONMENT'],
+    [{ APP_COLOR: 'pink' }, 'APP_COLOR'],
     [{ GOOD_JOB_DEQUEUE_QUERY_SORT: 'id' }, 'GOOD_JOB_DEQUEUE_QUERY_SORT'],
     [{ GOOD_JOB_APP_NAME: 'a/b' }, 'GOOD_JOB_APP_NAME'],
     [{ REDACTION: '0' }, 'REDACTION'],
@@ -198,5 +201,70 @@ describe('readEnv', () => {
         HOST: '0.0.0.0',
       }).auth,
     ).toMatchObject({ userHeader: 'x-forwarded-user' });
+  });
+});
+
+describe('link templates', () => {
+  const logs = (template: string) => readEnv({ ...URL_, LINK_LOGS: template }).links.logs;
+  const problem = (template: string) => {
+    try {
+      return logs(template);
+    } catch (error) {
+      return String(error instanceof EnvError ? error.message : error);
+    }
+  };
+
+  it('are http and https URLs with placeholders after the host', () => {
+    for (const template of [
+      'https://logs.example.com/?q={job_id}&from={from_ms}&to={to_ms}',
+      'http://localhost:9000/{queue}/{job_class}#{batch_id}',
+    ])
+      expect(logs(template)).toBe(template);
+    expect(readEnv(URL_).links).toEqual({ logs: null, errors: null, class: null });
+  });
+
+  it.each([
+    ['javascript:alert({job_id})', 'must be an http'],
+    ['data:text/html,{job_class}', 'must be an http'],
+    ['//logs.example.com/{job_id}', 'must be an http'],
+    ['logs.example.com/{job_id}', 'must be an http'],
+    ['https://user:password@logs.example.com/{job_id}', 'must be an http'],
+    ['https://{queue}.example.com/', 'must not have a placeholder in its host'],
+    ['https://{queue}', 'must not have a placeholder in its host'],
+    ['https:\\\\{queue}/', 'must be an http'],
+    ['https://logs.example.com/{jobid}', 'unknown placeholder {jobid}'],
+    ['https://logs.example.com/{}', 'unknown placeholder {}'],
+  ])('%s is rejected with one sentence', (template, text) => {
+    expect(problem(template)).toMatch(/^LINK_LOGS .*[^.]\.$/);
+    expect(problem(template)).toContain(text);
+  });
+
+  const VALUES = {
+    job_id: 'b3c1',
+    active_job_id: 'b3c1',
+    job_class: 'A::B',
+    queue: null,
+    cron_key: null,
+    batch_id: null,
+    from: null,
+    to: null,
+    from_ms: null,
+    to_ms: null,
+  };
+  const fill = (queue: string | null) =>
+    fillLink('https://x.test/{queue}?c={job_class}', { ...VALUES, queue });
+
+  it.each([
+    ['a/../b?c#d&e', 'a%2F..%2Fb%3Fc%23d%26e'],
+    ['低優先', '%E4%BD%8E%E5%84%AA%E5%85%88'],
+    ['"><script>', '%22%3E%3Cscript%3E'],
+    ['$& $1 {job_id}', '%24%26%20%241%20%7Bjob_id%7D'],
+    ['\ud800', '%EF%BF%BD'],
+  ])('are filled with %s percent-encoded', (queue, encoded) => {
+    expect(fill(queue)).toBe(`https://x.test/${encoded}?c=A%3A%3AB`);
+  });
+
+  it('give no link for a missing value and for a dot segment', () => {
+    for (const queue of [null, '', '.', '..']) expect(fill(queue)).toBeNull();
   });
 });

@@ -14,6 +14,7 @@ import {
   choice,
   flag,
   integer,
+  linkTemplate,
   list,
   optional,
   parseIpNetwork,
@@ -33,7 +34,7 @@ const timeZone = z
   .string()
   .default('')
   .transform((value, ctx) => {
-    if (value === '') return 'UTC';
+    if (value === '') return null;
     try {
       return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone && value;
     } catch {
@@ -169,7 +170,10 @@ export const envSchema = authSchema.extend({
   DEFAULT_LOCALE: choice(LOCALES, 'en', 'must be en or ja').describe(
     '`en` or `ja`, for a browser that accepts neither',
   ),
-  TIME_ZONE: timeZone.describe('IANA time zone of a viewer who has not chosen one'),
+  TIME_ZONE: timeZone.describe(
+    "IANA time zone of a viewer who has not chosen one. Unset: the browser's, and for a " +
+      "browser's first page `GOOD_JOB_APP_TIME_ZONE`",
+  ),
   SEARCH_BUDGET_MS: integer(SEARCH_BUDGET_MS, 50, 5000).describe(
     'how long a search that no index answers scans jobs before it shows its first results. A ' +
       'search in texts scans 100 jobs for each of these milliseconds ([search.md](search.md))',
@@ -194,7 +198,10 @@ export const envSchema = authSchema.extend({
     .describe("the app's `I18n.default_locale`, for stored jobs that lack one"),
   GOOD_JOB_APP_TIME_ZONE: optional
     .transform((value) => value ?? 'UTC')
-    .describe("the app's `Time.zone`, for stored jobs that lack one"),
+    .describe(
+      "the app's `Time.zone`, for stored jobs that lack one, and for the first page of a viewer " +
+        'while `TIME_ZONE` is unset',
+    ),
   GOOD_JOB_DEQUEUE_QUERY_SORT: choice(
     ['created_at', 'scheduled_at'],
     'created_at',
@@ -227,6 +234,15 @@ export const envSchema = authSchema.extend({
   APP_COLOR: choice(APP_COLORS, 'grey', `must be one of ${APP_COLORS.join(', ')}`).describe(
     `colour of the environment in the frame: ${APP_COLORS.map((color) => `\`${color}\``).join(', ')}`,
   ),
+  LINK_LOGS: linkTemplate.describe(
+    "URL of a job's logs, for a link on its page: `https://logs.example.com/?q={job_id}&from={from_ms}` " +
+      '([links](#links))',
+  ),
+  LINK_ERRORS: linkTemplate.describe('URL of the error tracker, in the same form'),
+  LINK_CLASS: linkTemplate.describe(
+    'URL of the source or documentation of a job class, in the same form: ' +
+      '`https://git.example.com/search?q={job_class}`',
+  ),
   DEMO: flag,
 });
 
@@ -254,8 +270,8 @@ export interface Env {
   auth: AuthConfig;
   readOnly: boolean;
   defaultLocale: (typeof LOCALES)[number];
-  /** IANA name of the time zone for viewers who have not chosen one. */
-  timeZone: string;
+  /** IANA name of the time zone for viewers who have not chosen one; null: the browser's. */
+  timeZone: string | null;
   searchBudgetMs: number;
   /** Minutes after which /attention reports a ready job that has not started. */
   attentionReadyMinutes: number;
@@ -280,6 +296,8 @@ export interface Env {
   appLabel: string | null;
   appEnvironment: string | null;
   appColor: (typeof APP_COLORS)[number];
+  /** Templates of the links on the page of a job; null if unset. */
+  links: { logs: string | null; errors: string | null; class: string | null };
   /** Every page says that the data is not real. */
   demo: boolean;
 }
@@ -338,6 +356,7 @@ export function readEnv(source: Record<string, string | undefined>): Env {
     appLabel: vars.APP_LABEL,
     appEnvironment: vars.APP_ENVIRONMENT,
     appColor: vars.APP_COLOR,
+    links: { logs: vars.LINK_LOGS, errors: vars.LINK_ERRORS, class: vars.LINK_CLASS },
     demo: vars.DEMO,
   };
 }

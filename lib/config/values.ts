@@ -75,6 +75,64 @@ export const list = z
       .filter(Boolean),
   );
 
+/** The placeholders of a link template. `from` and `to` bracket the job's time, `_ms` since 1970. */
+const LINK_PLACEHOLDERS = [
+  'job_id',
+  'active_job_id',
+  'job_class',
+  'queue',
+  'cron_key',
+  'batch_id',
+  'from',
+  'to',
+  'from_ms',
+  'to_ms',
+] as const;
+type LinkPlaceholder = (typeof LINK_PLACEHOLDERS)[number];
+
+const PLACEHOLDER = /\{([^{}]*)\}/g;
+
+/** An http(s) URL with placeholders after its host; null if empty. */
+export const linkTemplate = optional.transform((value, ctx) => {
+  if (value === null) return null;
+  const problem = linkTemplateProblem(value);
+  if (problem === null) return value;
+  ctx.addIssue({ code: 'custom', message: problem });
+  return z.NEVER;
+});
+
+function linkTemplateProblem(template: string): string | null {
+  const names = [...template.matchAll(PLACEHOLDER)].map(([, name]) => name ?? '');
+  const isKnown = (name: string) => (LINK_PLACEHOLDERS as readonly string[]).includes(name);
+  const unknown = names.find((name) => !isKnown(name));
+  if (unknown !== undefined)
+    return `has the unknown placeholder {${unknown}}; use ${LINK_PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}`;
+  const filled = template.replace(PLACEHOLDER, 'x');
+  const url = URL.canParse(filled) ? new URL(filled) : null;
+  if (!url || !/^https?:\/\//i.test(template) || url.username !== '' || url.password !== '')
+    return 'must be an http:// or https:// URL without user and password, such as https://logs.example.com/?q={job_id}';
+  // Otherwise the data of a job could decide which server a viewer opens.
+  if (/^https?:\/\/[^/?#\\]*\{/i.test(template)) return 'must not have a placeholder in its host';
+  return null;
+}
+
+/**
+ * Fills a template with percent-encoded values; null if one of its values is missing, or would be
+ * a dot segment, which browsers remove from a path.
+ */
+export function fillLink(
+  template: string,
+  values: Readonly<Record<LinkPlaceholder, string | null>>,
+): string | null {
+  let isComplete = true;
+  const link = template.replace(PLACEHOLDER, (_, name: LinkPlaceholder) => {
+    const value = values[name] ?? '';
+    if (value === '' || value === '.' || value === '..') isComplete = false;
+    return encodeURIComponent(Buffer.from(value).toString());
+  });
+  return isComplete ? link : null;
+}
+
 /** Length of the longest address: IPv6 with an IPv4 tail. */
 const MAX_ADDRESS_LENGTH = 45;
 const MAPPED_IPV4 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/;

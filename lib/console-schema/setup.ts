@@ -155,6 +155,35 @@ export const MIGRATIONS: { version: number; name: string; statements: string }[]
       CREATE INDEX bulk_runs_running ON good_job_console.bulk_runs (created_at, id)
         WHERE state = 'running';`,
   },
+  {
+    version: 8,
+    name: 'ends of pauses',
+    statements: `
+      CREATE TABLE good_job_console.pause_ends (
+        kind text NOT NULL,
+        name text NOT NULL,
+        ends_at timestamptz NOT NULL,
+        setting_version text NOT NULL,
+        viewer text NOT NULL,
+        set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        lease_owner uuid,
+        lease_expires_at timestamptz,
+        PRIMARY KEY (kind, name)
+      );
+      CREATE INDEX pause_ends_ends_at ON good_job_console.pause_ends (ends_at);`,
+  },
+  {
+    version: 9,
+    name: 'retried jobs of bulk runs',
+    statements: `
+      CREATE TABLE good_job_console.bulk_run_retries (
+        run_id uuid NOT NULL,
+        job_id uuid NOT NULL,
+        retried_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        PRIMARY KEY (run_id, job_id)
+      );
+      CREATE INDEX bulk_run_retries_retried_at ON good_job_console.bulk_run_retries (retried_at);`,
+  },
 ];
 
 /**
@@ -294,7 +323,9 @@ export function grantsFor(schema: string, role: string): Grants {
       `GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${CONSOLE_SCHEMA} ${to}`,
       `GRANT UPDATE (counts) ON ${CONSOLE_SCHEMA}.audit_events ${to}`,
       `GRANT UPDATE ON ${ownTables('bulk_runs', 'bulk_run_targets', 'bulk_run_adoptions')} ${to}`,
+      `GRANT UPDATE, DELETE ON ${ownTables('pause_ends')} ${to}`,
       `GRANT DELETE ON ${ownTables('bulk_run_targets', 'revoked_sessions')} ${to}`,
+      `GRANT DELETE ON ${ownTables('bulk_run_retries')} ${to}`,
     ],
   };
 }
@@ -308,6 +339,8 @@ export interface DetectedConsoleSchema {
   bulkRuns: boolean;
   /** Access to the table of revoked sessions (version 6); `none` also if it does not exist. */
   revokedSessions: 'none' | 'read' | 'write';
+  /** Access to the table of ends of pauses (version 8); `none` also if it does not exist. */
+  pauseEnds: 'none' | 'read' | 'write';
 }
 
 /** A table of the console's own schema and the role's privileges on it. */
@@ -346,7 +379,7 @@ export async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema
          AND has_schema_privilege(n.oid, 'USAGE')
          AND c.relname IN (
                'audit_events', 'bulk_runs', 'bulk_run_targets', 'bulk_run_samples',
-               'revoked_sessions')`,
+               'revoked_sessions', 'pause_ends')`,
   );
   const isWritable = (name: string, ...privileges: ('canUpdate' | 'canDelete')[]) =>
     tables.some(
@@ -356,8 +389,10 @@ export async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema
         table.canInsert &&
         privileges.every((privilege) => table[privilege]),
     );
-  const revocations = tables.find(({ name }) => name === 'revoked_sessions');
-  const readAccess = revocations?.canSelect ? 'read' : 'none';
+  const accessTo = (name: string, isWritten: boolean) => {
+    if (isWritten) return 'write';
+    return tables.some((table) => table.name === name && table.canSelect) ? 'read' : 'none';
+  };
   return {
     consoleSchema: isWritable('audit_events'),
     consoleSchemaOutdated: tables.some(({ isCurrent }) => !isCurrent),
@@ -366,6 +401,7 @@ export async function detectConsoleSchema(tx: Tx): Promise<DetectedConsoleSchema
       isWritable('bulk_runs', 'canUpdate') &&
       isWritable('bulk_run_targets', 'canUpdate', 'canDelete') &&
       isWritable('bulk_run_samples'),
-    revokedSessions: revocations?.canInsert ? 'write' : readAccess,
+    revokedSessions: accessTo('revoked_sessions', isWritable('revoked_sessions')),
+    pauseEnds: accessTo('pause_ends', isWritable('pause_ends', 'canUpdate', 'canDelete')),
   };
 }

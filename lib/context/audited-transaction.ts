@@ -34,7 +34,7 @@ export function withReason(ctx: Ctx, reason: string | null): Ctx {
 
 type AuditInput = Pick<
   AuditEvent,
-  'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details' | 'before' | 'after'
+  'targetType' | 'targetIds' | 'targetName' | 'counts' | 'details' | 'before' | 'after' | 'undo'
 > & { action?: AuditEvent['action'] };
 
 /** A transaction that can write audit records. */

@@ -40,7 +40,8 @@ const DETECT_AGAIN_MS = 2_000;
 /** Missing optional migrations block nothing, so a minute is often enough. */
 const DETECT_OLDER_AGAIN_MS = 60_000;
 
-function detectAgainMs({ schema, consoleSchema, bulkRuns, revokedSessions }: Detected): number {
+function detectAgainMs(detected: Detected): number {
+  const { schema, consoleSchema, bulkRuns, revokedSessions, pauseEnds } = detected;
   if (
     schema.problem ||
     schema.serverReadOnly ||
@@ -49,7 +50,7 @@ function detectAgainMs({ schema, consoleSchema, bulkRuns, revokedSessions }: Det
     !bulkRuns
   )
     return DETECT_AGAIN_MS;
-  return schema.missingMigrations.length > 0 || revokedSessions !== 'write'
+  return schema.missingMigrations.length > 0 || revokedSessions !== 'write' || pauseEnds !== 'write'
     ? DETECT_OLDER_AGAIN_MS
     : Infinity;
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { insertJob, serializedParams } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
@@ -9,6 +9,7 @@ import { redactNames } from './redact-names';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
+  vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
   testConsole = await TestConsole.open('redact_names');
 });
 afterAll(() => testConsole.close());

@@ -96,6 +96,7 @@ interface CtxParts
         | 'application'
         | 'consoleSchemaOutdated'
         | 'bulkRuns'
+        | 'pauseEnds'
         | 'readOnly'
         | 'searchBudgetMs'
         | 'bulkOperatorLimit'
@@ -116,6 +117,7 @@ export function contextFor(parts: CtxParts): Ctx {
     application: parts.application ?? ONE_APPLICATION,
     consoleSchemaOutdated: parts.consoleSchemaOutdated ?? false,
     bulkRuns: parts.bulkRuns ?? false,
+    pauseEnds: parts.pauseEnds ?? 'none',
     maxAgeMs: parts.maxAgeMs ?? Infinity,
     searchBudgetMs: parts.searchBudgetMs ?? SEARCH_BUDGET_MS,
     bulkOperatorLimit: parts.bulkOperatorLimit ?? BULK_OPERATOR_LIMIT,

@@ -37,6 +37,8 @@ export const ERROR_CODES = [
   'console_updated',
   /** A form submitted without JavaScript has an invalid date. */
   'bad_time',
+  /** The action is too old to be undone, or its audit record does not exist. */
+  'undo_expired',
   /** AUDIT_REASON=required, and the request has no reason. */
   'reason_required',
   /** A part of the filter cannot be parsed, so actions and exports reject the whole filter. */
@@ -70,6 +72,7 @@ export function statusOf(code: ErrorCode): number {
     case 'bad_request':
     case 'console_updated':
     case 'bad_time':
+    case 'undo_expired':
     case 'reason_required':
     case 'not_understood':
       return 400;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseLocale, isTimeZone, utcToZoned, zonedToUtc } from './locale';
+import { chooseLocale, chooseTimeZone, isTimeZone, utcToZoned, zonedToUtc } from './locale';
 
 describe('chooseLocale', () => {
   const choose = (query: string | null, cookie?: string, acceptLanguage?: string) =>
@@ -11,6 +11,42 @@ describe('chooseLocale', () => {
     expect(choose(null, 'xx', 'ja-JP')).toBe('ja');
     expect(choose(null, undefined, 'ja;q=0')).toBe('en');
     expect(choose(null)).toBe('en');
+  });
+});
+
+describe('chooseTimeZone', () => {
+  const choose = (from: Partial<Parameters<typeof chooseTimeZone>[0]>) =>
+    chooseTimeZone({
+      choice: undefined,
+      configuration: null,
+      browser: undefined,
+      app: null,
+      ...from,
+    });
+  const all = {
+    choice: 'Europe/Berlin',
+    configuration: 'America/Lima',
+    browser: 'Asia/Tokyo',
+    app: 'Asia/Seoul',
+  };
+  it('chooses the time zone by choice, then TIME_ZONE, then browser, then app', () => {
+    expect(choose(all)).toEqual({ zone: 'Europe/Berlin', source: 'choice' });
+    expect(choose({ ...all, choice: undefined })).toEqual({
+      zone: 'America/Lima',
+      source: 'configuration',
+    });
+    expect(choose({ browser: all.browser, app: all.app })).toEqual({
+      zone: 'Asia/Tokyo',
+      source: 'browser',
+    });
+    expect(choose({ app: all.app })).toEqual({ zone: 'Asia/Seoul', source: 'app' });
+  });
+  it('is UTC if no time zone is valid', () => {
+    const unknownZone = 'Mars/Base';
+    expect(choose({ choice: unknownZone, browser: '', app: unknownZone })).toEqual({
+      zone: 'UTC',
+      source: 'none',
+    });
   });
 });
 

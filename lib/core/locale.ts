@@ -86,6 +86,54 @@ export function utcToZoned(instant: number, zone: string): string {
   return new Date(instant + offsetAt(instant, zone)).toISOString().slice(0, 16);
 }
 
+/** Suggested times of a reschedule: in 15 minutes, today at 22:00, tomorrow at 9:00. */
+export const TIME_PRESETS = ['in15', 'tonight', 'tomorrow'] as const;
+export type TimePreset = (typeof TIME_PRESETS)[number];
+
+/**
+ * The time of a preset at `now` (Unix ms) in the viewer's zone, ISO 8601 UTC; null if it has passed
+ * or the name is not a preset.
+ */
+export function presetTime(name: string, now: number, zone: string): string | null {
+  const dayAt = (instant: number) => utcToZoned(instant, zone).slice(0, 10);
+  switch (name) {
+    case 'in15':
+      return new Date(now + 15 * 60_000).toISOString();
+    case 'tonight': {
+      const time = zonedToUtc(`${dayAt(now)}T22:00`, zone);
+      return time !== null && Date.parse(time) > now ? time : null;
+    }
+    case 'tomorrow': {
+      const today = Date.parse(`${dayAt(now)}T00:00Z`);
+      return zonedToUtc(`${new Date(today + DAY_MS).toISOString().slice(0, 10)}T09:00`, zone);
+    }
+    default:
+      return null;
+  }
+}
+
+const HOUR_MS = 3_600_000;
+
+export interface RescheduleDefaults {
+  zone: string;
+  /** Default of the `datetime-local` input, in an hour. */
+  at: string;
+  /** The presets that are still to come, with their times in ISO 8601 UTC. */
+  presets: { name: TimePreset; time: string }[];
+}
+
+/** The suggested times of a reschedule at `now` (Unix ms) in the viewer's zone. */
+export function rescheduleDefaults(now: number, zone: string): RescheduleDefaults {
+  return {
+    zone,
+    at: utcToZoned(now + HOUR_MS, zone),
+    presets: TIME_PRESETS.flatMap((name) => {
+      const time = presetTime(name, now, zone);
+      return time === null ? [] : [{ name, time }];
+    }),
+  };
+}
+
 export const LOCALES = ['en', 'ja'] as const;
 export type Locale = (typeof LOCALES)[number];
 
@@ -99,7 +147,13 @@ export const PREFERENCES = {
   locale: { cookie: 'gjc_locale', header: 'x-gjc-locale' },
   theme: { cookie: 'gjc_theme', header: 'x-gjc-theme' },
   timeZone: { cookie: 'gjc_time_zone', header: 'x-gjc-time-zone' },
+  density: { cookie: 'gjc_density', header: 'x-gjc-density' },
 } as const;
+
+/** The browser's own time zone, which the browser stores after its first page. */
+export const BROWSER_ZONE_COOKIE = 'gjc_browser_zone';
+/** Where the time zone of a request comes from. */
+export const ZONE_SOURCE_HEADER = 'x-gjc-time-zone-source';
 
 const THEMES = ['auto', 'light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
@@ -107,6 +161,15 @@ type Theme = (typeof THEMES)[number];
 /** Whether a value is one of THEMES. */
 export function isTheme(value: string | null | undefined): value is Theme {
   return THEMES.some((theme) => theme === value);
+}
+
+const DENSITIES = ['comfortable', 'compact'] as const;
+/** The height of list rows. */
+type Density = (typeof DENSITIES)[number];
+
+/** Whether a value is one of DENSITIES. */
+export function isDensity(value: string | null | undefined): value is Density {
+  return DENSITIES.some((density) => density === value);
 }
 
 /** Validating a zone takes 0.1 ms, and every request needs it. */
@@ -124,6 +187,35 @@ export function isTimeZone(value: string | null | undefined): value is string {
   } catch {
     return false;
   }
+}
+
+const ZONE_SOURCES = ['choice', 'configuration', 'browser', 'app', 'none'] as const;
+/**
+ * Where a time zone comes from: the viewer's choice, TIME_ZONE, the browser,
+ * GOOD_JOB_APP_TIME_ZONE, or nowhere (UTC).
+ */
+export type ZoneSource = (typeof ZONE_SOURCES)[number];
+
+/** Returns `value` if it is one of ZONE_SOURCES, else `none`. */
+export function parseZoneSource(value: string | null | undefined): ZoneSource {
+  return ZONE_SOURCES.find((source) => source === value) ?? 'none';
+}
+
+/**
+ * Chooses the time zone by the viewer's choice, then TIME_ZONE, then the browser's zone, then the
+ * app's; UTC if none of them is valid.
+ */
+export function chooseTimeZone(from: {
+  choice: string | undefined;
+  configuration: string | null;
+  browser: string | undefined;
+  app: string | null;
+}): { zone: string; source: ZoneSource } {
+  for (const source of ['choice', 'configuration', 'browser', 'app'] as const) {
+    const zone = from[source];
+    if (isTimeZone(zone)) return { zone, source };
+  }
+  return { zone: 'UTC', source: 'none' };
 }
 
 /** Chooses the locale by `?locale=`, then the cookie, then Accept-Language, then the default. */

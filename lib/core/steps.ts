@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** How long one request may block the event loop before it yields. */
 const TURN_MS = 10;
 /**

@@ -5,6 +5,7 @@ import type { Ctx } from '../context/types';
 import { ConsoleError } from '../core/errors';
 import { truncateText } from '../core/text';
 import type { Tx } from '../db/database';
+import { secondsBetween } from '../db/text-limit';
 import { LIBRARY_FRAME_PATTERN } from '../good-job/payload';
 import { isInState } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
@@ -126,6 +127,38 @@ export function readDiscardedFailures(
         ${newestExecution(tables)}
        ORDER BY j.finished_at DESC, j.id DESC`,
   );
+}
+
+const singleFailureRow = failureRow.extend({
+  /** Infinity: the time of the failure cannot be subtracted. */
+  ageSeconds: z.union([z.number(), z.literal(Infinity)]),
+});
+
+/**
+ * Reads a discarded or retried job as a failure, by good_jobs_pkey; null for another job. A failed
+ * job whose retry is due is queued again, and no failure.
+ */
+export async function readFailure(
+  tx: Tx,
+  tables: GoodJobTables,
+  id: string,
+): Promise<{ row: FailureRow; ageSeconds: number } | null> {
+  const [stored] = await tx.query(
+    singleFailureRow,
+    sql`
+      SELECT f.*, coalesce(${secondsBetween(sql`f.at`, sql`now()`)}, 'infinity'::float8)
+                    AS "ageSeconds"
+        FROM (
+          SELECT ${columns},
+                 CASE WHEN j.finished_at IS NULL THEN 'retried' ELSE 'discarded' END AS state,
+                 coalesce(j.finished_at, e.finished_at, j.updated_at) AS at
+            FROM ${tables.jobs} j
+            ${newestExecution(tables)}
+           WHERE j.id = ${id} AND (${isInState('discarded')} OR (${isInState('retried')}))) f`,
+  );
+  if (!stored) return null;
+  const { ageSeconds, ...row } = stored;
+  return { row, ageSeconds };
 }
 
 /**

@@ -69,8 +69,10 @@ export interface FailurePage {
   /** The database's time. ISO 8601 UTC. */
   now: string;
   groups: FailureGroup[];
-  /** Number of groups that are not listed. */
-  moreGroups: number;
+  /** Number of groups on all pages. */
+  groupCount: number;
+  /** The page of groups, from 1; the last one if the filter asks for a later one. */
+  number: number;
   /** Number of scanned failures. */
   scanned: number;
   /** Scanned failures in the selected range. */
@@ -115,6 +117,8 @@ export interface FailureFilter {
   group: string | null;
   /** Whether to scan further back, with a longer time budget. */
   deep: boolean;
+  /** Page of groups, from 1. */
+  page: number;
   notUnderstood: NotUnderstood[];
 }
 
@@ -136,22 +140,35 @@ export function parseFailureFilter(params: Params): FailureFilter {
     jobClass: read('job_class', (value) => (isFilterText(value) ? value : undefined)) ?? null,
     group: read('group', (value) => (/^[0-9a-f]{16}$/.test(value) ? value : undefined)) ?? null,
     deep: read('deep', (value) => (value === '1' ? true : undefined)) ?? false,
+    page: read('page', (value) => (/^[1-9]\d{0,3}$/.test(value) ? Number(value) : undefined)) ?? 1,
     notUnderstood,
   };
 }
 
-/** Prints the filter as query parameters, with some fields changed. */
+/** Groups on a page. */
+export const GROUPS_PER_PAGE = 15;
+
+/**
+ * Prints the filter as query parameters, with some fields changed. A change of anything but the
+ * expanded group leads to the first page.
+ */
 export function failureParams(
   filter: FailureFilter,
   changes: Partial<FailureFilter> = {},
 ): Record<string, string> {
-  const { by, range, jobClass, group, deep } = { ...filter, ...changes };
+  const isSameList = Object.keys(changes).every((name) => name === 'group');
+  const { by, range, jobClass, group, deep, page } = {
+    ...filter,
+    ...(isSameList ? {} : { page: 1 }),
+    ...changes,
+  };
   return {
     ...(by === 'failure' ? {} : { by }),
     ...(range === '24_hours_ago' ? {} : { finished_since: range }),
     ...(jobClass === null ? {} : { job_class: jobClass }),
     ...(group === null ? {} : { group }),
     ...(deep ? { deep: '1' } : {}),
+    ...(page === 1 ? {} : { page: String(page) }),
   };
 }
 

@@ -73,6 +73,11 @@ export class FailureGroups {
     group.spark[bar] = (group.spark[bar] ?? 0) + 1;
   }
 
+  /** Returns a group; undefined if no failure of it was added. */
+  groupOf(fingerprint: string): FailureGroup | undefined {
+    return this.groups.get(fingerprint);
+  }
+
   /** Number of failures in the range, over all groups. */
   get countInRange(): number {
     const n = RANGE_NAMES.indexOf(this.range);

@@ -2,10 +2,11 @@ import 'server-only';
 import sql from 'sql-template-tag';
 import { z } from 'zod';
 import type { Ctx } from '../context/types';
+import { ignoreTimeout } from '../core/errors';
 import { TextBudget, yieldToEventLoop } from '../core/steps';
 import { type Tx, nullOnTimeout } from '../db/database';
 import type { GoodJobTables } from '../good-job/tables';
-import type { FailureRedactor } from '../redaction/redaction';
+import { type FailureRedactor, failureRedactor } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
 import {
   type FailureCursor,
@@ -13,6 +14,7 @@ import {
   type RetriedFailure,
   nextRetriedCursor,
   readDiscardedFailures,
+  readFailure,
   readRetriedFailures,
   waitingLimit,
 } from './failed-jobs';
@@ -21,13 +23,16 @@ import {
   type FailureFilter,
   type FailureGroup,
   type FailurePage,
+  type FailureRange,
   type FailureRow,
+  GROUPS_PER_PAGE,
+  RANGE_NAMES,
 } from './filters';
 import { FailureReader } from './fingerprints';
 import { FailureGroups, byFrequency, redactSamples } from './groups';
 
 /** Time budget of a scan. */
-const BUDGET_MS = 110;
+const BUDGET_MS = 60;
 /** Time budget when the user asks to scan further back. */
 const DEEP_BUDGET_MS = 500;
 /** The first chunk may exceed the budget, so that a slow database still shows failures. */
@@ -46,8 +51,6 @@ const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Error text that one page normalizes. */
 const SCAN_BYTES = 4 * 1024 * 1024;
 const MIN_SCAN_MS = 250;
-const MAX_GROUPS = 50;
-const MAX_GROUPS_DEEP = 300;
 const WEEK_SECONDS = 604_800;
 /** Discarded jobs that one scan reads at most. */
 const MAX_DISCARDED_SCANNED = 200_000;
@@ -61,42 +64,21 @@ export async function listFailures(
   filter: FailureFilter,
   budgetMs = filter.deep ? DEEP_BUDGET_MS : BUDGET_MS,
 ): Promise<FailurePage> {
-  const seconds = Math.max(WEEK_SECONDS, 2 * FAILURE_RANGES[filter.range]);
   const { page, listed } = await ctx.db.read(
     async (tx) => {
-      const clock = await readClock(tx, ctx.tables, seconds);
-      const firstMs = filter.deep ? FIRST_CHUNK_DEEP_MS : FIRST_CHUNK_MS;
-      const window: FailureWindow = {
-        since: clock.since,
-        until: clock.until,
-        classes: filter.jobClass === null ? null : [filter.jobClass],
-      };
-      const groups = new FailureGroups(clock.now, filter.range);
-      const scan: Scan = {
-        tx,
-        tables: ctx.tables,
-        window,
-        groups,
-        now: clock.now,
-        firstMs,
-        deadline: performance.now() + budgetMs,
-        budget: newScanBudget(budgetMs),
-      };
-      const until = await scanRetried(scan);
-      const endedAt = await scanDiscarded(scan);
-      const since = endedAt ?? clock.since;
-      const all = groups.inRange(since);
-      const listed = expandedFirst(all, filter.group, filter.deep ? MAX_GROUPS_DEEP : MAX_GROUPS);
+      const { groups, ...scanned } = await scanFailures(tx, ctx.tables, filter, budgetMs);
+      const all = groups.inRange(scanned.since);
+      const number = Math.min(filter.page, Math.max(1, Math.ceil(all.length / GROUPS_PER_PAGE)));
+      const start = (number - 1) * GROUPS_PER_PAGE;
+      const listed = expandedFirst(all, filter.group, start);
       return {
         listed,
         page: {
-          now: clock.now,
-          moreGroups: all.length - listed.length,
+          ...scanned,
+          groupCount: all.length,
+          number,
           scanned: groups.scanned,
           countInRange: groups.countInRange,
-          since,
-          isPartial: endedAt !== null,
-          until,
         },
       };
     },
@@ -108,13 +90,101 @@ export async function listFailures(
   return { ...page, groups: groups.sort(byFrequency(filter.range)) };
 }
 
-/** The expanded group comes first, so that its error is read before the byte budget is used up. */
+interface ScannedFailures extends Pick<FailurePage, 'now' | 'since' | 'isPartial' | 'until'> {
+  groups: FailureGroups;
+}
+
+async function scanFailures(
+  tx: Tx,
+  tables: GoodJobTables,
+  { range, jobClass, deep }: Pick<FailureFilter, 'range' | 'jobClass' | 'deep'>,
+  budgetMs: number,
+): Promise<ScannedFailures> {
+  const clock = await readClock(tx, tables, Math.max(WEEK_SECONDS, 2 * FAILURE_RANGES[range]));
+  const groups = new FailureGroups(clock.now, range);
+  const scan: Scan = {
+    tx,
+    tables,
+    window: {
+      since: clock.since,
+      until: clock.until,
+      classes: jobClass === null ? null : [jobClass],
+    },
+    groups,
+    now: clock.now,
+    firstMs: deep ? FIRST_CHUNK_DEEP_MS : FIRST_CHUNK_MS,
+    deadline: performance.now() + budgetMs,
+    budget: newScanBudget(budgetMs),
+  };
+  const until = await scanRetried(scan);
+  const endedAt = await scanDiscarded(scan);
+  return {
+    groups,
+    now: clock.now,
+    since: endedAt ?? clock.since,
+    isPartial: endedAt !== null,
+    until,
+  };
+}
+
+/** Statement timeout of the count of failures with the same cause. */
+const SAME_CAUSE_TIMEOUT_MS = 400;
+
+/** The failures with the cause of one job, as /cleaner groups them. */
+export interface SameCause {
+  fingerprint: string;
+  /** The shortest range from 24 hours on that includes the failure of the job. */
+  range: FailureRange;
+  /** Includes the job itself. */
+  count: number;
+  /** Whether the scan ended early, so that `count` is a lower bound. */
+  isPartial: boolean;
+}
+
+/**
+ * Counts the failures with the same class, error and frame as a discarded or retried job, within
+ * the time budget of /cleaner. Null for another job, one that failed more than 7 days ago, and on a
+ * timeout.
+ */
+export async function countSameCause(ctx: Ctx, id: string): Promise<SameCause | null> {
+  return ctx.db
+    .read(
+      async (tx) => {
+        const failure = await readFailure(tx, ctx.tables, id);
+        if (!failure) return null;
+        const { row, ageSeconds } = failure;
+        const range = RANGE_NAMES.slice(RANGE_NAMES.indexOf('24_hours_ago')).find(
+          (name) => ageSeconds <= FAILURE_RANGES[name],
+        );
+        if (!range) return null;
+        const { jobClass } = row;
+        const filter = { range, jobClass, deep: false };
+        const scanned = await scanFailures(tx, ctx.tables, filter, BUDGET_MS);
+        const { fingerprint } = new FailureReader(failureRedactor).read(row);
+        const counts = scanned.groups.groupOf(fingerprint)?.counts;
+        const count = Math.max(1, counts?.[RANGE_NAMES.indexOf(range)] ?? 0);
+        return {
+          fingerprint,
+          range,
+          count,
+          isPartial: scanned.isPartial || scanned.until !== null,
+        } satisfies SameCause;
+      },
+      { byIndexOnly: true, timeoutMs: SAME_CAUSE_TIMEOUT_MS },
+    )
+    .catch(ignoreTimeout);
+}
+
+/**
+ * Returns a page of groups. The expanded group comes first, so that its error is read before the
+ * byte budget is used up.
+ */
 function expandedFirst(
   groups: FailureGroup[],
   expandedFingerprint: string | null,
-  limit: number,
+  start: number,
 ): FailureGroup[] {
-  const listed = groups.slice(0, limit);
+  const listed = groups.slice(start, start + GROUPS_PER_PAGE);
   const expanded = groups.find(({ fingerprint }) => fingerprint === expandedFingerprint);
   return expanded ? [expanded, ...listed.filter((group) => group !== expanded)] : listed;
 }

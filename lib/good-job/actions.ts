@@ -38,7 +38,7 @@ export const DISCARD_ERRORS = {
 export const isDiscardedByHand = sql`
   (coalesce(j.error, '') IN (${DISCARD_ERRORS.discard}, ${DISCARD_ERRORS.force_discard}))`;
 
-const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
+export const ERROR_EVENT = { retried: 3, discarded: 5 } as const;
 
 export interface ActionOptions {
   /** Only for reschedule: ISO 8601, UTC if it has no offset; null or absent means now. */

@@ -160,7 +160,7 @@ describe("the app name in a callback's GlobalID", () => {
     const ctx = testConsole.ctx({ app: { appName: null } });
     expect(await changeJobs(ctx, 'discard', [member, free])).toEqual([
       { id: member, outcome: 'refused', code: 'app_name_unknown' },
-      { id: free, outcome: 'done' },
+      { id: free, outcome: 'done', undoId: expect.any(String) as string },
     ]);
     expect([
       await readRowText(testConsole.client, 'good_jobs', member),

@@ -129,7 +129,7 @@ describe('a schema of an older GoodJob', () => {
     expect((await changeJobs(testConsole.ctx(), 'discard', [id]))[0]?.outcome).toBe('locked');
     await worker.query('SELECT pg_advisory_unlock_all()');
     for (const action of ['discard', 'retry', 'reschedule', 'force_discard', 'destroy'] as const)
-      expect(await changeJobs(testConsole.ctx(), action, [id]), action).toEqual([
+      expect(await changeJobs(testConsole.ctx(), action, [id]), action).toMatchObject([
         { id, outcome: 'done' },
       ]);
   });

@@ -114,6 +114,24 @@ export async function switchCronKey(
   return added || removed;
 }
 
+const pausesVersionRow = z.strictObject({ version: z.string() });
+
+/**
+ * Locks the setting `pauses` until the transaction ends. Returns its version, the `updated_at` that
+ * GoodJob and the console renew with each change; null: nothing was ever paused.
+ */
+export async function lockPauses(tx: Tx, tables: GoodJobTables): Promise<string | null> {
+  const [row] = await tx.query(
+    pausesVersionRow,
+    sql`
+      SELECT s.updated_at AS version
+        FROM ${tables.settings} s
+       WHERE s.key = 'pauses'
+         FOR UPDATE`,
+  );
+  return row?.version ?? null;
+}
+
 interface SettingLocation {
   /** The setting's key. */
   key: string;
@@ -245,6 +263,51 @@ export function pausedNames(tables: GoodJobTables): Sql {
         SELECT 'label', jsonb_array_elements_text(${pauseListSql(tables, 'labels')})) paused
      WHERE octet_length(name) <= ${MAX_NAME_BYTES}::int
      LIMIT 200`;
+}
+
+/** A pause that applies to a job, as stored. */
+const appliedPauseRow = z.strictObject({ kind: z.enum(PAUSE_KINDS), name: z.string() });
+const MAX_APPLIED_PAUSES = 5;
+
+/**
+ * The first pauses that apply to a job, by good_jobs_pkey; names over MAX_NAME_BYTES are omitted.
+ */
+export async function pausesOfJob(
+  tx: Tx,
+  tables: GoodJobTables,
+  id: string,
+): Promise<z.infer<typeof appliedPauseRow>[]> {
+  return tx.query(
+    appliedPauseRow,
+    sql`
+      SELECT p.kind, p.name
+        FROM ${tables.jobs} j
+       CROSS JOIN LATERAL (
+         SELECT 'queue' AS kind, j.queue_name AS name, 1 AS position
+          WHERE ${pauseListSql(tables, 'queues')} ? j.queue_name
+         UNION ALL
+         SELECT 'job_class', j.job_class, 2
+          WHERE ${pauseListSql(tables, 'job_classes')} ? j.job_class
+         UNION ALL
+         SELECT DISTINCT 'label', l.label, 3
+           FROM unnest(j.labels) l(label)
+          WHERE ${pauseListSql(tables, 'labels')} ? l.label) p
+       WHERE j.id = ${id}
+         AND octet_length(p.name) <= ${MAX_NAME_BYTES}::int
+       ORDER BY p.position, p.name
+       LIMIT ${MAX_APPLIED_PAUSES}::int`,
+  );
+}
+
+const pauseCountRow = z.strictObject({ count: z.number() });
+
+/** The number of pauses of all kinds, at most the limit of `pausedNames`. */
+export async function countPauses(tx: Tx, tables: GoodJobTables): Promise<number> {
+  const [row] = await tx.query(
+    pauseCountRow,
+    sql`SELECT count(*)::int AS count FROM (${pausedNames(tables)}) p`,
+  );
+  return row?.count ?? 0;
 }
 
 const queueNameRow = z.strictObject({ name: z.string() });

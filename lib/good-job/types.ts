@@ -20,6 +20,10 @@ export function isJobState(value: string): value is JobState {
 export const JOB_ACTIONS = ['reschedule', 'discard', 'force_discard', 'retry', 'destroy'] as const;
 export type JobAction = (typeof JOB_ACTIONS)[number];
 
+/** The actions that can be undone, while the row is as the action left it. */
+export const UNDOABLE_ACTIONS = ['reschedule', 'discard'] as const satisfies readonly JobAction[];
+export type UndoableAction = (typeof UNDOABLE_ACTIONS)[number];
+
 /** Why an action was refused for a row; each code is a message key `outcomes.refused.<code>`. */
 export const REFUSAL_CODES = [
   /** `serialized_params` is null or not an object. */
@@ -30,12 +34,20 @@ export const REFUSAL_CODES = [
   'params_of_wrong_type',
   /** The batch's callbacks are due, but the app name for their GlobalID is unknown. */
   'app_name_unknown',
+  /** The discard of a batch's job may have completed the batch and enqueued its callbacks. */
+  'undo_of_batch_job',
+  /** The audit record of the action lacks the old values of this job. */
+  'undo_not_recorded',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /** The result of an action for one row. */
 export type Outcome =
-  | { id: string; outcome: 'done' }
+  /**
+   * `undoId`: the audit record with which the action can be undone. `scheduledAt`: the time that an
+   * undo of a reschedule restored, ISO 8601 UTC; absent if it has passed.
+   */
+  | { id: string; outcome: 'done'; undoId?: string; scheduledAt?: string }
   /** The action does not apply to the row's current state. */
   | { id: string; outcome: 'conflict' }
   /**

@@ -138,11 +138,14 @@ export const uuidText = z
   .refine(isUuid)
   .transform((id) => id.toLowerCase());
 
+/** A number of Postgres' type bigint, such as the id of an audit record. */
+export const bigintText = z.string().regex(/^\d{1,18}$/);
+
 /** A time that `isTimestamp` accepts. */
 export const timestampText = z.string().refine(isTimestamp);
 
 /** The time and transaction id of a bulk preview, in the console's own format. */
 export const cutOffInput = z.strictObject({
   at: timestampText.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
-  txid: z.string().regex(/^\d{1,18}$/),
+  txid: bigintText,
 });

@@ -2,20 +2,21 @@
 
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { z } from 'zod';
-import { isPastMinute, zonedToUtc } from '../core/locale';
+import { isPastMinute, presetTime, zonedToUtc } from '../core/locale';
 import { isUuid } from '../core/text';
-import { JOB_ACTIONS, type Outcome } from '../good-job/types';
+import { JOB_ACTIONS, type Outcome, UNDOABLE_ACTIONS } from '../good-job/types';
 import {
-  textUpTo,
-  timestampText,
-  uuidText,
   type ActionResult,
   type WithReason,
+  bigintText,
   navigateTo,
   readForm,
   runAction,
+  textUpTo,
+  timestampText,
+  uuidText,
 } from '../http/server-action';
-import { changeJobs } from './mutations';
+import { changeJobs, undoChange } from './mutations';
 import { reveal } from './raw';
 
 const input = z.strictObject({
@@ -52,13 +53,13 @@ export async function submitJobAction(formData: FormData): Promise<string> {
   const form = readForm(formData, ['action', 'id', 'when', 'at', 'past', 'reason']);
   const action = form?.get('action') ?? null;
   const id = form?.get('id') ?? null;
-  const pageOf = (outcome: string, isDestroyed = false) => {
+  const pageOf = (outcome: string, more: Record<string, string> = {}, isDestroyed = false) => {
     const path = id !== null && isUuid(id) && !isDestroyed ? `/jobs/${id}` : '/jobs';
-    return `${path}?${new URLSearchParams({ did: String(action), outcome })}`;
+    return `${path}?${new URLSearchParams({ did: String(action), outcome, ...more })}`;
   };
-  const scheduledAt =
-    form?.get('when') === 'at' ? zonedToUtc(form.get('at') ?? '', await getTimeZone()) : null;
-  if (form?.get('when') === 'at' && !scheduledAt) return navigateTo(pageOf('bad_time'));
+  const when = form?.get('when') ?? 'now';
+  const scheduledAt = await scheduledTime(when, form?.get('at') ?? '');
+  if (when !== 'now' && !scheduledAt) return navigateTo(pageOf('bad_time'));
   if (
     action === 'reschedule' &&
     id !== null &&
@@ -72,7 +73,68 @@ export async function submitJobAction(formData: FormData): Promise<string> {
   if (!result.ok) return navigateTo(pageOf(result.error), result.error);
   const { outcome } = result.value;
   const isDestroyed = outcome === 'missing' || (outcome === 'done' && action === 'destroy');
-  return navigateTo(pageOf(outcome === 'refused' ? result.value.code : outcome, isDestroyed));
+  return navigateTo(
+    pageOf(
+      outcome === 'refused' ? result.value.code : outcome,
+      {
+        ...(outcome === 'done' && scheduledAt ? { at: scheduledAt } : {}),
+        ...(outcome === 'done' && result.value.undoId ? { undo: result.value.undoId } : {}),
+      },
+      isDestroyed,
+    ),
+  );
+}
+
+/** The chosen time of a reschedule form in the viewer's zone; null for now or an invalid time. */
+async function scheduledTime(when: string, at: string): Promise<string | null> {
+  if (when === 'now') return null;
+  const zone = await getTimeZone();
+  return when === 'at' ? zonedToUtc(at, zone) : presetTime(when, Date.now(), zone);
+}
+
+const undoInput = z.strictObject({
+  /** The action that is undone. */
+  action: z.enum(UNDOABLE_ACTIONS),
+  id: uuidText,
+  /** The audit record of the action. */
+  undoId: bigintText,
+});
+
+async function undo(values: unknown): Promise<ActionResult<Outcome>> {
+  return runAction(
+    undoInput,
+    values,
+    async (ctx, { action, id, undoId }) => {
+      const [outcome] = await undoChange(ctx, action, [id], undoId);
+      return outcome ?? { id, outcome: 'missing' };
+    },
+    'undoJob',
+  );
+}
+
+/** Undoes a reschedule or a discard of a job, for pages with JavaScript. */
+export async function undoJob(values: z.input<typeof undoInput>): Promise<ActionResult<Outcome>> {
+  return undo(values);
+}
+
+/** `undoJob` for the form in the result of an action, without JavaScript. */
+export async function submitJobUndo(formData: FormData): Promise<string> {
+  const form = readForm(formData, ['action', 'id', 'undo_id']);
+  const action = form?.get('action') ?? null;
+  const id = form?.get('id') ?? null;
+  const result = await undo(form && { action, id, undoId: form.get('undo_id') });
+  const value = result.ok ? result.value : null;
+  const outcome = result.ok ? result.value.outcome : result.error;
+  const isOnPage = id !== null && isUuid(id) && outcome !== 'missing';
+  const params = new URLSearchParams({
+    did: `undo_${action}`,
+    outcome: value?.outcome === 'refused' ? value.code : outcome,
+    ...(value?.outcome === 'done' && value.scheduledAt ? { at: value.scheduledAt } : {}),
+  });
+  return navigateTo(
+    `${isOnPage ? `/jobs/${id}` : '/jobs'}?${params}`,
+    result.ok ? null : result.error,
+  );
 }
 
 const revealInput = z.strictObject({

@@ -8,7 +8,8 @@ import { readyAt } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { type JobFilter, isUnderstood, resolveFilter } from './filters';
 import { type RedactedMatch, SearchBudget, redactedMatch, scannedJob } from './recheck';
-import { JOB_ROWS, type ReadJobRow, jobRowColumns, readJobRow, redactRows } from './rows';
+import { type ReadJobRow, jobRowColumns, readJobRow, redactRows } from './rows';
+import { searchMarks } from './summary';
 import type { JobPage } from './types';
 
 type BatchJobPage = Pick<JobPage, 'rows' | 'previous' | 'next' | 'partial' | 'unsearched'>;
@@ -284,7 +285,7 @@ async function searchBatch(query: MembersQuery): Promise<BatchJobPage> {
   );
   const search = await searchMembers(query, members.slice(0, MAX_SEARCHED), limit + 1);
   const page = {
-    ...toPage(await redactRows(search.rows), cursor, limit),
+    ...toPage(await redactRows(search.rows, { marks: searchMarks(filter.terms) }), cursor, limit),
     unsearched: search.unsearched,
   };
   const end = members[search.scanned - 1];
@@ -316,8 +317,8 @@ async function searchMembers(
   const budget = new SearchBudget();
   const result: MemberSearch = { rows: [], unsearched: 0, scanned: 0 };
   const columns = {
-    sql: JOB_ROWS.columns(tables, sql`j.created_at`),
-    schema: JOB_ROWS.schema,
+    sql: jobRowColumns(tables, sql`j.created_at`),
+    schema: readJobRow.loose(),
   };
   for (let size = FIRST_PART; result.scanned < members.length; size *= 4) {
     const ids = members.slice(result.scanned, result.scanned + size).map(({ id }) => id);

@@ -284,7 +284,9 @@ const cache = new ProcessCache<JobCounts>('job counts', {
 export async function countTabs(ctx: Ctx, filter: JobFilter): Promise<JobCounts> {
   if (!isUnderstood(filter)) return jobCounts(filter, NO_JOBS);
   const { tables, maxAgeMs } = ctx;
-  const key = JSON.stringify(jobFilterParams({ ...filter, state: null, sort: null, limit: 25 }));
+  const key = JSON.stringify(
+    jobFilterParams({ ...filter, state: null, sort: null, pageSort: null, limit: 25 }),
+  );
   const load = () => {
     refreshRunning(ctx);
     return readCounts(ctx, { ...filter, state: null }, COUNT_LIMITS).catch(unknownOnTimeout);

@@ -2,21 +2,30 @@ import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
 import { AUDIT_EVENTS } from '../audit/recorder';
+import type { Env } from '../config/environment';
+import { fillLink } from '../config/values';
 import type { Ctx } from '../context/types';
 import { prettyJsonInSteps } from '../core/json';
-import { truncateText, toUtc, instantMs, isBlankSql, isTimestamp } from '../core/text';
+import { instantMs, isBlankSql, isTimestamp, toUtc, truncateText } from '../core/text';
 import type { Tx } from '../db/database';
 import { MAX_FULL_TEXT_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { actionWarnings, eligibility } from '../good-job/actions';
 import { isHeld } from '../good-job/locks';
 import { PARAMS_PROBLEMS, decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
 import { isPaused } from '../good-job/settings';
-import { stateOf } from '../good-job/states';
+import { isInState, stateOf } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import type { ActionWarnings } from '../good-job/types';
 import { REDACTION_MARKER } from '../redaction/redaction';
-import { enqueuedAtOf, executionNumber, limitedParamsSql } from './executions';
+import {
+  enqueuedAtOf,
+  executionNumber,
+  limitedParamsSql,
+  listExecutions,
+  markLostExecution,
+} from './executions';
 import { jobRowColumns, readJobRow, rowFields } from './rows';
+import { argumentLine, summarize } from './summary';
 import {
   MAX_ERROR_CHARS,
   type RedactedTexts,
@@ -26,12 +35,15 @@ import {
   redactTexts,
   storedTextColumns,
 } from './texts';
-import type { ExecutionRow, JobDetail } from './types';
+import type { JobDetail, JobPreview } from './types';
+import { readWaiting } from './waiting';
 
 /** Characters of the arguments shown before "Show all". */
 const MAX_ARGUMENT_CHARS = 8_000;
 
 const MAX_NAME_CHARS = 300;
+/** The latest time of a JavaScript Date. */
+const MAX_DATE_MS = 8.64e15;
 const MAX_LABELS = 100;
 
 /** The concatenation decompresses the payload once, although paramsProblem reads a dozen keys. */
@@ -102,7 +114,7 @@ export async function getJob(
   );
   if (!row) return null;
   const {
-    secrets: _secrets,
+    secrets,
     arguments: args,
     tooLarge,
     ...texts
@@ -113,11 +125,14 @@ export async function getJob(
   const json = await argumentsJson(row.arguments, args);
   const shortJson = json && truncateText(json, MAX_ARGUMENT_CHARS);
   const error = texts.error ?? '';
+  const summary = summarize(texts.jobClass, args);
   const { createdAt, scheduledAt, performedAt, finishedAt, cronAt } = row;
   const { batchCallbackId, lockedById, processSeenAt, held } = row;
   return {
     ...rowFields(row),
     ...shortNames(texts),
+    ...(summary.unwrapped === null ? {} : { unwrapped: summary.unwrapped }),
+    line: argumentLine(summary.arguments),
     ...(tooLarge ? { tooLarge } : {}),
     error: texts.error && (all ? error : truncateText(error, MAX_ERROR_CHARS)),
     errorLength: error.length,
@@ -137,7 +152,28 @@ export async function getJob(
     argumentsLength: json?.length ?? 0,
     isWhole: all,
     retryable: isRetryable(row),
+    waiting: await readWaiting(ctx, { ...row, paused: row.paused === true, secrets }),
   };
+}
+
+/** Attempts of a preview. */
+const PREVIEWED_ATTEMPTS = 5;
+/** Characters of the error of an attempt in a preview. */
+const MAX_ATTEMPT_ERROR_CHARS = 300;
+
+/** Returns a job as a list shows it beside its rows; null if it does not exist. */
+export async function getJobPreview(ctx: Ctx, id: string): Promise<JobPreview | null> {
+  const [job, executions] = await Promise.all([
+    getJob(ctx, id),
+    listExecutions(ctx, id, { limit: PREVIEWED_ATTEMPTS }),
+  ]);
+  if (!job) return null;
+  const attempts = markLostExecution(executions, job.lostWorker).map((attempt) => ({
+    ...attempt,
+    error: attempt.error && truncateText(attempt.error, MAX_ATTEMPT_ERROR_CHARS),
+    otherFrames: [],
+  }));
+  return { job, attempts };
 }
 
 /** Reads a job by good_jobs_pkey, with its texts up to `maxBytes`. */
@@ -232,6 +268,20 @@ interface JobVersion {
 const versionRow = z.strictObject({ version: z.string() });
 
 /**
+ * The first ready job in the queue of `j`, by index_good_jobs_on_queue_name_and_scheduled_at: it
+ * changes while the number of jobs before `j` does.
+ */
+const firstInQueue = (tables: GoodJobTables): Sql => sql`(
+  SELECT first.id
+    FROM ${tables.jobs} first
+   WHERE first.queue_name >= j.queue_name AND first.queue_name <= j.queue_name
+     AND first.finished_at IS NULL
+     AND first.performed_at IS NULL
+     AND first.scheduled_at <= now()
+   ORDER BY first.queue_name, first.scheduled_at
+   LIMIT 1)`;
+
+/**
  * Returns a version that changes with anything the page of a job shows: its row, last execution,
  * history, worker, pause and time-dependent state. Null if the job does not exist.
  */
@@ -254,6 +304,7 @@ export async function getJobVersion(ctx: Ctx, id: string): Promise<JobVersion | 
                    WHERE e.active_job_id = j.id
                    ORDER BY e.created_at DESC, e.id DESC
                    LIMIT 1),
+                 CASE WHEN ${isInState('queued')} THEN ${firstInQueue(tables)} END,
                  ${history})::text) AS version
           FROM ${tables.jobs} j
          WHERE j.id = ${id}`,
@@ -262,103 +313,39 @@ export async function getJobVersion(ctx: Ctx, id: string): Promise<JobVersion | 
   return row ?? null;
 }
 
+/** Added to the times of a job in the links to other tools, whose clocks differ. */
+const LINK_MARGIN_MS = 60_000;
+
+/** Returns the links of the templates LINK_LOGS, LINK_ERRORS and LINK_CLASS for a job. */
+export function linksOf(
+  job: JobDetail,
+  templates: Env['links'],
+  nowMs: number,
+): Record<keyof Env['links'], string | null> {
+  const fromMs = instantMs(job.firstEnqueuedAt ?? job.createdAt) - LINK_MARGIN_MS;
+  const toMs = (job.finishedAt === null ? nowMs : instantMs(job.finishedAt)) + LINK_MARGIN_MS;
+  const isoTime = (ms: number) => (Math.abs(ms) <= MAX_DATE_MS ? new Date(ms).toISOString() : null);
+  const values = {
+    job_id: job.id,
+    active_job_id: job.id,
+    job_class: job.jobClass,
+    queue: job.queueName,
+    cron_key: job.cronKey,
+    batch_id: job.batchId,
+    from: isoTime(fromMs),
+    to: isoTime(toMs),
+    from_ms: isoTime(fromMs) && String(fromMs),
+    to_ms: isoTime(toMs) && String(toMs),
+  };
+  const fill = (template: string | null) => template && fillLink(template, values);
+  return {
+    logs: fill(templates.logs),
+    errors: fill(templates.errors),
+    class: fill(templates.class),
+  };
+}
+
 /** Returns warnings about an action on a job, such as a pause that would keep it from running. */
 export async function getActionWarnings(ctx: Ctx, id: string): Promise<ActionWarnings> {
   return ctx.db.read((tx) => actionWarnings(tx, ctx.tables, id));
-}
-
-/** A step of a job's timeline. `seconds` is its duration. Times are ISO 8601 UTC. */
-export type TimelineStep =
-  /** Attempts on other pages of the list. */
-  | { kind: 'earlier_attempts' | 'later_attempts' }
-  | { kind: 'enqueued' | 'retried_by_hand' | 'due'; at: string }
-  | { kind: 'waited' | 'backoff'; at: string; seconds: number }
-  | {
-      kind: 'attempt';
-      at: string;
-      number: number | null;
-      state: ExecutionRow['state'];
-      seconds: number | null;
-    }
-  | { kind: 'finished'; at: string; state: 'succeeded' | 'discarded' };
-
-/** GoodJob enqueues its own retry when an attempt ends, so a later retry was made by a user. */
-const MAX_OWN_RETRY_SECONDS = 5;
-/** A job that is due later than this after its enqueue was scheduled for a time. */
-const MIN_SCHEDULED_SECONDS = 1;
-/** Shorter waits are not listed. */
-const MIN_WAIT_SECONDS = 0.0005;
-
-const secondsBetween = (from: string, to: string) => (instantMs(to) - instantMs(from)) / 1000;
-
-/**
- * Returns the timeline of a job, oldest first, from its executions (newest first). The enqueue time
- * of an attempt comes from its own payload, because `created_at` of the job moves with every retry
- * (GoodJob::Job#retry_job).
- */
-export function buildTimeline(
-  job: JobDetail,
-  executions: ExecutionRow[],
-  { hasOlder = false, hasNewer = false } = {},
-): TimelineStep[] {
-  const steps: TimelineStep[] = [];
-  let endedAt: string | null = null;
-  if (hasOlder) steps.push({ kind: 'earlier_attempts' });
-  for (const attempt of [...executions].reverse()) {
-    steps.push(...attemptSteps(attempt, endedAt, endedAt === null && !hasOlder));
-    endedAt = attempt.finishedAt ?? attempt.createdAt;
-  }
-  if (hasNewer) return [...steps, { kind: 'later_attempts' }];
-  if (endedAt === null) steps.push({ kind: 'enqueued', at: job.createdAt });
-  else if (
-    !job.finishedAt &&
-    !job.performedAt &&
-    secondsBetween(endedAt, job.createdAt) > MAX_OWN_RETRY_SECONDS
-  )
-    steps.push({ kind: 'retried_by_hand', at: job.createdAt });
-  if (job.finishedAt)
-    steps.push({
-      kind: 'finished',
-      at: job.finishedAt,
-      state: job.state === 'discarded' ? 'discarded' : 'succeeded',
-    });
-  else if (!job.performedAt && job.scheduledAt) steps.push({ kind: 'due', at: job.scheduledAt });
-  return steps;
-}
-
-/**
- * Returns one attempt with the enqueue and the wait before it. `previousEndedAt` is null for the
- * first listed attempt.
- */
-function attemptSteps(
-  attempt: ExecutionRow,
-  previousEndedAt: string | null,
-  isFirst: boolean,
-): TimelineStep[] {
-  const steps: TimelineStep[] = [];
-  const enqueuedAt =
-    attempt.enqueuedAt && isTimestamp(attempt.enqueuedAt)
-      ? attempt.enqueuedAt
-      : (attempt.scheduledAt ?? attempt.createdAt);
-  const isRetryByHand =
-    previousEndedAt !== null && secondsBetween(previousEndedAt, enqueuedAt) > MAX_OWN_RETRY_SECONDS;
-  if (isFirst || isRetryByHand)
-    steps.push({ kind: isRetryByHand ? 'retried_by_hand' : 'enqueued', at: enqueuedAt });
-  const from = previousEndedAt === null || isRetryByHand ? enqueuedAt : previousEndedAt;
-  const kind = previousEndedAt !== null && !isRetryByHand ? 'backoff' : 'waited';
-  // The attempt's recorded wait is preferred, so that the page shows a single number for it.
-  const waitSeconds =
-    (kind === 'waited' ? attempt.queueWait : null) ?? secondsBetween(from, attempt.createdAt);
-  const dueAt = kind === 'waited' && attempt.queueWait !== null ? attempt.scheduledAt : null;
-  if (dueAt !== null && secondsBetween(from, dueAt) > MIN_SCHEDULED_SECONDS)
-    steps.push({ kind: 'due', at: dueAt });
-  if (waitSeconds > MIN_WAIT_SECONDS) steps.push({ kind, at: dueAt ?? from, seconds: waitSeconds });
-  steps.push({
-    kind: 'attempt',
-    at: attempt.createdAt,
-    number: attempt.number,
-    state: attempt.state,
-    seconds: attempt.runTime,
-  });
-  return steps;
 }

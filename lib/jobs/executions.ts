@@ -97,6 +97,8 @@ interface ListOptions {
   wholeId?: string | null;
   /** Id of the first execution of the page; null for the newest. */
   from?: string | null;
+  /** Number of executions of the page. */
+  limit?: number;
 }
 
 /**
@@ -203,7 +205,7 @@ export function markLostExecution(rows: ExecutionRow[], lostWorker: boolean): Ex
 export async function listExecutions(
   ctx: Ctx,
   jobId: string,
-  { wholeId = null, from = null }: ListOptions = {},
+  { wholeId = null, from = null, limit = EXECUTIONS_PER_PAGE }: ListOptions = {},
 ): Promise<ExecutionRow[]> {
   const { job, rows, whole } = await ctx.db.read(async (tx) => {
     const [jobTexts] = await tx.query(
@@ -215,13 +217,14 @@ export async function listExecutions(
     );
     return {
       job: jobTexts,
-      rows: await readExecutions(tx, ctx, startsAt(ctx.tables, jobId, from), MAX_TEXT_BYTES),
+      rows: await readExecutions(tx, ctx, startsAt(ctx.tables, jobId, from), MAX_TEXT_BYTES, limit),
       whole: wholeId
         ? await readExecutions(
             tx,
             ctx,
             sql`e.active_job_id = ${jobId} AND e.id = ${wholeId}`,
             MAX_FULL_TEXT_BYTES,
+            1,
           )
         : [],
     };
@@ -265,6 +268,7 @@ function readExecutions(
   ctx: Ctx,
   where: Sql,
   maxBytes: number,
+  limit: number,
 ): Promise<StoredExecution[]> {
   const hasTexts = sql`(e.error <> '' OR e.error_backtrace IS NOT NULL)`;
   const params = sql`e.serialized_params`;
@@ -302,7 +306,7 @@ function readExecutions(
        CROSS JOIN LATERAL (SELECT ${limitedParamsSql} AS params) p
        WHERE ${where}
        ORDER BY e.created_at DESC, e.id DESC
-       LIMIT ${EXECUTIONS_PER_PAGE}`,
+       LIMIT ${limit}`,
   );
 }
 

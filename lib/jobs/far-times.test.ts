@@ -6,9 +6,10 @@ import { TestConsole } from '@/test/harness/test-console';
 import { type Cursor, cursorParams } from '../core/search-params';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
-import { getJob, buildTimeline } from './detail';
+import { getJob } from './detail';
 import { isUnderstood, parseJobFilter } from './filters';
 import { listJobs } from './list';
+import { buildTimeline } from './timeline';
 
 let console_: TestConsole;
 beforeAll(async () => void (console_ = await TestConsole.open('far_times')));

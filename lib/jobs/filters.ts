@@ -20,6 +20,8 @@ import { failureRedactor, redaction } from '../redaction/redaction';
 import { unescapeValue, batchIdCondition, jobIdCondition, likePattern } from '../search/conditions';
 import { parseQuery, printQuery, idsTerm, textTerm } from '../search/parser';
 import {
+  DURATION_FIELDS,
+  type DurationField,
   FINISHED_SINCE_SECONDS,
   type FailureTerm,
   type MatchTerm,
@@ -40,6 +42,12 @@ export interface Sort {
   direction: 'asc' | 'desc';
 }
 
+/** An order by a duration, which no index has: it applies to the rows of one page. */
+export interface PageSort {
+  column: DurationField;
+  direction: Sort['direction'];
+}
+
 const UNFINISHED: readonly JobState[] = ['scheduled', 'retried', 'queued', 'running'];
 
 /**
@@ -55,7 +63,7 @@ export function canSortBy({ column }: Pick<Sort, 'column'>, states: readonly Job
  * Returns the natural order: waiting jobs by due time, others by their latest time, mixed states
  * newest first.
  */
-export function naturalSort(states: readonly JobState[]): Sort {
+function naturalSort(states: readonly JobState[]): Sort {
   const areAll = (...allowed: JobState[]) =>
     states.length > 0 && states.every((state) => allowed.includes(state));
   if (areAll('scheduled', 'retried', 'queued')) return { column: 'scheduled', direction: 'asc' };
@@ -70,8 +78,13 @@ function parseSort(text: string): Sort | null {
   return column ? { column, direction: text.startsWith('-') ? 'desc' : 'asc' } : null;
 }
 
+function parsePageSort(text: string): PageSort | null {
+  const column = DURATION_FIELDS.find((name) => name === text.replace(/^-/, ''));
+  return column ? { column, direction: text.startsWith('-') ? 'desc' : 'asc' } : null;
+}
+
 /** Prints a sort for the URL. */
-function printSort({ column, direction }: Sort): string {
+function printSort({ column, direction }: Sort | PageSort): string {
   return direction === 'desc' ? `-${column}` : column;
 }
 
@@ -102,6 +115,8 @@ export interface JobFilter {
   terms: Term[];
   /** Null for the natural order of the listed states. */
   sort: Sort | null;
+  /** Sorts the rows of each page again. */
+  pageSort?: PageSort | null;
   /** Rows per page. */
   limit: number;
   cursor: Cursor | null;
@@ -144,9 +159,12 @@ export function parseJobFilter(params: Params, { zone = 'UTC' } = {}): JobFilter
     cursor: null,
     notUnderstood,
   };
-  const sort = params.get('sort') ? parseSort(params.get('sort') ?? '') : null;
-  if (params.get('sort') && !(sort && canSortBy(sort, listedStates(filter)))) reject('sort');
+  const sortText = params.get('sort') ?? '';
+  const sort = parseSort(sortText);
+  const pageSort = parsePageSort(sortText);
+  if (sortText && !pageSort && !(sort && canSortBy(sort, listedStates(filter)))) reject('sort');
   else filter.sort = sort;
+  if (pageSort) filter.pageSort = pageSort;
   const cursor = parseCursor(params, isSortAt(sortOf(filter)));
   if (cursor === 'not_understood')
     reject(
@@ -220,11 +238,12 @@ export function jobFilterParams(
 ): Record<string, string> {
   const paramTerms = filter.terms.filter((term) => term.param !== 'q');
   const q = printQuery(filter.terms.filter((term) => term.param === 'q'));
+  const sort = filter.pageSort ?? filter.sort;
   return {
     ...(filter.state ? { state: filter.state } : {}),
     ...Object.fromEntries(paramTerms.map((term) => [term.param, term.source])),
     ...(q ? { q } : {}),
-    ...(filter.sort ? { sort: printSort(filter.sort) } : {}),
+    ...(sort ? { sort: printSort(sort) } : {}),
     ...(filter.limit === PAGE_SIZE ? {} : { limit: String(filter.limit) }),
     ...Object.fromEntries(filter.notUnderstood.map(({ name, value }) => [name, value])),
     ...(cursor ? cursorParams(cursor) : {}),
@@ -243,11 +262,6 @@ export function withState(filter: JobFilter, state: JobState | null): JobFilter 
 /** Returns the filter without one of its terms. */
 export function withoutTerm(filter: JobFilter, term: Term): JobFilter {
   return { ...filter, terms: filter.terms.filter((other) => other !== term), cursor: null };
-}
-
-/** Returns the value of a GoodJob parameter, for a form field. */
-export function paramValue(filter: Pick<JobFilter, 'terms'>, param: TermParam): string | null {
-  return filter.terms.find((term) => term.param === param)?.source ?? null;
 }
 
 /** Returns all invalid parameters and terms, truncated for display. Only terms have a `reason`. */

@@ -139,10 +139,14 @@ async function answers(ctx: Ctx, q: string, text: string, isComplete: boolean): 
   }
   return JSON.parse(
     Object.values(SECRETS)
-      .reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(output))
+      .reduce((all, secret) => all.replaceAll(secret, '■'), JSON.stringify(output, withoutClock))
       .replaceAll(text, '…'),
   ) as unknown[];
 }
+
+/** The waits and run times of unfinished jobs grow with the clock. */
+const withoutClock = (key: string, value: unknown) =>
+  key === 'wait' || key === 'run' ? undefined : value;
 
 async function compare(ctx: Ctx, forms: number[]): Promise<void> {
   for (const [name, pairs] of Object.entries(WRONG)) {

@@ -40,6 +40,31 @@ export function nameParams(
   return { ...params, ...(query ? { q: query } : {}) };
 }
 
+/** The list of the jobs with a concurrency key. */
+export const keyHref = (key: string): string =>
+  `/jobs?${new URLSearchParams({ q: `key:${quoteValue(key)}` })}`;
+
+/** Values longer than this are not searched from the page of a job. */
+const MAX_SEARCHED_CHARS = 200;
+/** A time that the page prints differently from how Active Job stores it. */
+const PRINTED_TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/;
+
+/** The path of an argument in `q`, such as `args.1.to`. */
+export const argumentPath = (path: readonly string[]): string =>
+  [
+    'args',
+    ...path.map((part) => (/^[\p{L}\p{Nd}_-]+$/u.test(part) ? part : quoteAlways(part))),
+  ].join('.');
+
+const quoteAlways = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+
+/** The list of the jobs with the same value of an argument; null if `q` cannot search for it. */
+export function argumentHref(path: readonly string[], value: string): string | null {
+  if (value.length > MAX_SEARCHED_CHARS || PRINTED_TIME.test(value)) return null;
+  const q = `${argumentPath(path)}:${quoteValue(value)}`;
+  return `/jobs?${new URLSearchParams({ q })}`;
+}
+
 /** A condition of a filter, for display. `text` is the user's input. */
 export type FilterPart =
   | { kind: 'field'; field: Field | 'args' | 'text'; isNegated: boolean; text: string }

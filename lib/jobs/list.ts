@@ -24,7 +24,8 @@ import { textIndexTerms } from '../search/text-indexes';
 import { type JobFilter, isUnderstood, listedStates, resolveFilter, sortOf } from './filters';
 import { type ListOrder, afterCursorSql, listOrder, orderBySql } from './order';
 import { type RedactedMatch, SearchBudget, redactedMatch } from './recheck';
-import { JOB_IDS, JOB_ROWS, type ListedId, type RowReader } from './rows';
+import { JOB_IDS, type ListedId, type RowReader, jobRows } from './rows';
+import { searchMarks } from './summary';
 import { newJobBudget } from './texts';
 import type { JobPage } from './types';
 import { FIRST_WINDOW, WINDOW_GROWTH, WindowScan, forceListOrder } from './window-scan';
@@ -85,7 +86,7 @@ export async function listJobs(
   input: JobFilter,
   options: ListOptions = {},
 ): Promise<JobPage> {
-  return readList(ctx, input, options, JOB_ROWS);
+  return readList(ctx, input, options, jobRows(searchMarks(input.terms)));
 }
 
 /** Like `listJobs`, but reads only the id and the sort key of each job. */

@@ -4,19 +4,19 @@ import { readyAt } from '../good-job/states';
 import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import { type JobState } from '../good-job/types';
 import { compareTime } from '../search/conditions';
-import type { Term } from '../search/terms';
+import { DURATION_FIELDS, type DurationField, type Term } from '../search/terms';
 import {
   type JobFilter,
+  type PageSort,
   SORT_COLUMNS,
   type Sort,
   type SortColumn,
   jobFilterParams,
   listedStates,
-  naturalSort,
   sortOf,
   canSortBy,
 } from './filters';
-import { Column, FIRST_DIRECTION } from './types';
+import { type Column, FIRST_DIRECTION, type JobRow } from './types';
 
 /**
  * A part of a list that one index sorts. A list has several parts if rows whose sort column is NULL
@@ -286,27 +286,47 @@ export interface SortHeader {
 
 /** One sort order of a menu. */
 export interface SortChoice {
-  column: SortColumn;
+  column: SortColumn | DurationField;
   direction: Sort['direction'];
   href: string;
   isCurrent: boolean;
 }
 
-const sortHref = (filter: JobFilter, path: string, sort: Sort): string =>
-  `${path}?${new URLSearchParams(jobFilterParams({ ...filter, sort }))}`;
+const DIRECTIONS = ['desc', 'asc'] as const;
+const reverse = (direction: Sort['direction']) => (direction === 'asc' ? 'desc' : 'asc');
+const ariaSort = (direction: Sort['direction']) =>
+  direction === 'asc' ? 'ascending' : 'descending';
 
-/** Returns all sort orders of a list with this filter, in both directions. */
+const sortHref = (filter: JobFilter, path: string, sort: Sort | null, pageSort?: PageSort) =>
+  `${path}?${new URLSearchParams(jobFilterParams({ ...filter, sort, pageSort }))}`;
+
+/**
+ * Returns all sort orders of a list with this filter, in both directions; those by a duration are
+ * limited to the page.
+ */
 export function sortChoices(filter: JobFilter, path: string): SortChoice[] {
   const states = listedStates(filter);
-  const current = sortOf(filter);
-  return SORT_COLUMNS.filter((column) => canSortBy({ column }, states)).flatMap((column) =>
-    (['desc', 'asc'] as const).map((direction) => ({
-      column,
-      direction,
-      href: sortHref(filter, path, { column, direction }),
-      isCurrent: current.column === column && current.direction === direction,
-    })),
-  );
+  const current = filter.pageSort ?? sortOf(filter);
+  const isCurrent = (sort: Sort | PageSort) =>
+    current.column === sort.column && current.direction === sort.direction;
+  return [
+    ...SORT_COLUMNS.filter((column) => canSortBy({ column }, states)).flatMap((column) =>
+      DIRECTIONS.map((direction) => ({
+        column,
+        direction,
+        href: sortHref(filter, path, { column, direction }),
+        isCurrent: isCurrent({ column, direction }),
+      })),
+    ),
+    ...DURATION_FIELDS.flatMap((column) =>
+      DIRECTIONS.map((direction) => ({
+        column,
+        direction,
+        href: sortHref(filter, path, filter.sort, { column, direction }),
+        isCurrent: isCurrent({ column, direction }),
+      })),
+    ),
+  ];
 }
 
 /**
@@ -316,15 +336,13 @@ export function sortChoices(filter: JobFilter, path: string): SortChoice[] {
 export function sortHeaders(filter: JobFilter, path: string): Partial<Record<Column, SortHeader>> {
   const states = listedStates(filter);
   const current = sortOf(filter);
+  const isPageSort = Boolean(filter.pageSort);
   const head = (column: SortColumn): SortHeader => {
-    const isAscending = current.direction === 'asc';
-    const isCurrent = current.column === column;
-    const reversed = isAscending ? 'desc' : 'asc';
-    const direction = isCurrent ? reversed : FIRST_DIRECTION[column];
-    const currentDirection = isAscending ? 'ascending' : 'descending';
+    const isCurrent = !isPageSort && current.column === column;
+    const direction = isCurrent ? reverse(current.direction) : FIRST_DIRECTION[column];
     return {
       href: sortHref(filter, path, { column, direction }),
-      sorted: isCurrent ? currentDirection : null,
+      sorted: isCurrent ? ariaSort(current.direction) : null,
     };
   };
   const heads: Partial<Record<Column, SortHeader>> = Object.fromEntries(
@@ -333,9 +351,45 @@ export function sortHeaders(filter: JobFilter, path: string): Partial<Record<Col
       head(column),
     ]),
   );
-  // The time column shows a different column for each state, so a list of several states cannot be
-  // sorted by it.
-  const natural = naturalSort(states);
-  if (natural.column !== 'created' && canSortBy(natural, states)) heads.time = head(natural.column);
+  for (const column of DURATION_FIELDS) heads[column] = durationHead(filter, path, column);
+  // The time column shows the time that the list is sorted by.
+  const timeColumn = current.column === 'priority' ? 'scheduled' : current.column;
+  if (canSortBy({ column: timeColumn }, states)) heads.time = head(timeColumn);
   return heads;
+}
+
+/**
+ * Returns the header of a duration. Jobs that all wait, or all run, have an exact order: by the
+ * time at which that began.
+ */
+function durationHead(filter: JobFilter, path: string, column: DurationField): SortHeader {
+  const begunAt = column === 'wait' ? 'scheduled' : 'performed';
+  const isExact = listedStates(filter).every(
+    (state) => state === (column === 'wait' ? 'queued' : 'running'),
+  );
+  if (isExact) {
+    const current = sortOf(filter);
+    const isLongestFirst = current.column === begunAt && current.direction === 'asc';
+    const direction = isLongestFirst ? 'desc' : 'asc';
+    return { href: sortHref(filter, path, { column: begunAt, direction }), sorted: null };
+  }
+  const current = filter.pageSort?.column === column ? filter.pageSort.direction : null;
+  const direction = current ? reverse(current) : 'desc';
+  return {
+    href: sortHref(filter, path, filter.sort, { column, direction }),
+    sorted: current && ariaSort(current),
+  };
+}
+
+/** Sorts the rows of one page by a duration; rows without one come last. */
+export function sortWithinPage(rows: JobRow[], pageSort: PageSort | null | undefined): JobRow[] {
+  if (!pageSort) return rows;
+  const secondsOf = (row: JobRow) => (pageSort.column === 'wait' ? row.wait : row.run);
+  const sign = pageSort.direction === 'asc' ? 1 : -1;
+  return rows.toSorted((a, b) => {
+    const first = secondsOf(a);
+    const second = secondsOf(b);
+    if (first === null || second === null) return Number(first === null) - Number(second === null);
+    return sign * (first - second);
+  });
 }

@@ -185,8 +185,15 @@ async function answers(query: Record<string, string>, text: string): Promise<str
         out.push(preview);
       }
   }
-  return JSON.stringify(out).replaceAll(new RegExp(text.replaceAll(/[\\*"]/g, '\\$&'), 'gi'), '…');
+  return JSON.stringify(out, withoutClock).replaceAll(
+    new RegExp(text.replaceAll(/[\\*"]/g, '\\$&'), 'gi'),
+    '…',
+  );
 }
+
+/** The waits and run times of unfinished jobs grow with the clock. */
+const withoutClock = (key: string, value: unknown) =>
+  key === 'wait' || key === 'run' ? undefined : value;
 
 const FORMS: ((text: string) => Record<string, string>)[] = [
   (text) => ({ q: text }),
@@ -276,7 +283,7 @@ describe('a planted secret', () => {
     const output: unknown[] = [
       await listJobs(ctx, { ...filterOf({}), limit: 100 }),
       await listBatchJobs(ctx, batchId, { ...filterOf({}), limit: 100 }),
-      await listBatches(ctx, { state: null, limit: 25, cursor: null, notUnderstood: [] }),
+      await listBatches(ctx, { state: null, q: '', limit: 25, cursor: null, notUnderstood: [] }),
       await getBatch(ctx, batchId),
     ];
     const { rows } = await listJobs(ctx, { ...filterOf({}), limit: 100 });

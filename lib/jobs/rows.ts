@@ -9,15 +9,18 @@ import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHeld } from '../good-job/locks';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { isPaused } from '../good-job/settings';
-import { readyAt, stateOf } from '../good-job/states';
+import { runSeconds, stateOf, waitSeconds } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { JOB_STATES } from '../good-job/types';
 import { redaction } from '../redaction/redaction';
+import { argumentLine, excerpt, summarize } from './summary';
 import { arrayBytes, newJobBudget, redactTexts, storedTextColumns, storedTexts } from './texts';
 import { type Column, type ExtraValues, type JobRow, isArgumentPath, parseColumns } from './types';
 
 /** Maximum length of a text in a list. */
 const MAX_TEXT_CHARS = 300;
+/** Maximum length of an error, which has one line. */
+const MAX_ERROR_CHARS = 200;
 /** Maximum number of labels in a list. */
 const MAX_LABELS = 20;
 
@@ -28,9 +31,10 @@ export const readJobRow = storedTexts.extend({
   attempts: z.number(),
   state: z.enum(JOB_STATES),
   errorEvent: z.enum(ERROR_EVENTS).nullable(),
-  lastAt: z.string(),
   /** Sort key of the list. */
   sortAt: z.string(),
+  wait: z.number().nullable(),
+  run: z.number().nullable(),
   batchId: z.string().nullable(),
   /** Null instead of false for a waiting job without a queue or class. */
   paused: z.boolean().nullable(),
@@ -39,14 +43,15 @@ export const readJobRow = storedTexts.extend({
 export type ReadJobRow = z.infer<typeof readJobRow>;
 
 /** Returns the columns of a ReadJobRow; `key` is the list's sort key. */
-export function jobRowColumns(tables: GoodJobTables, key: Sql, texts = storedTextColumns()): Sql {
+export function jobRowColumns(
+  tables: GoodJobTables,
+  key: Sql,
+  texts = storedTextColumns({ always: true }),
+): Sql {
   return sql`j.id, ${texts}, j.priority, coalesce(j.executions_count, 0) AS attempts,
     ${stateOf} AS state,
     (${[...ERROR_EVENTS]}::text[])[j.error_event + 1] AS "errorEvent",
-    CASE WHEN j.finished_at IS NOT NULL THEN j.finished_at
-         WHEN j.performed_at IS NOT NULL THEN j.performed_at
-         ELSE ${readyAt} END AS "lastAt",
-    ${key} AS "sortAt", j.batch_id AS "batchId",
+    ${key} AS "sortAt", ${waitSeconds} AS wait, ${runSeconds} AS run, j.batch_id AS "batchId",
     j.finished_at IS NULL AND j.performed_at IS NULL AND ${isPaused(tables)} AS paused,
     CASE WHEN j.finished_at IS NULL AND j.performed_at IS NOT NULL
          THEN coalesce(NOT ${isHeld(tables)}, false)
@@ -65,11 +70,12 @@ export interface RowReader<Stored extends ListedId, Item> {
   toItems(rows: readonly Stored[], budget: TextBudget): Promise<Item[]>;
 }
 
-export const JOB_ROWS: RowReader<ReadJobRow, JobRow> = {
+/** Reads rows for a list; `marks` are the texts that its search looks for. */
+export const jobRows = (marks: readonly string[] = []): RowReader<ReadJobRow, JobRow> => ({
   columns: (tables, sortAt) => jobRowColumns(tables, sortAt),
   schema: readJobRow.loose(),
-  toItems: redactRows,
-};
+  toItems: (rows, budget) => redactRows(rows, { budget, marks }),
+});
 
 /** Reads only the id and the sort key of each job. */
 export const JOB_IDS: RowReader<ListedId, ListedId> = {
@@ -81,35 +87,49 @@ export const JOB_IDS: RowReader<ListedId, ListedId> = {
 /** Redacts rows for a list. Rows beyond the budget get `tooLarge`. */
 export async function redactRows(
   rows: readonly ReadJobRow[],
-  budget: TextBudget = newJobBudget(),
+  { budget = newJobBudget(), marks = [] }: { budget?: TextBudget; marks?: readonly string[] } = {},
 ): Promise<JobRow[]> {
   const redacted: JobRow[] = [];
   for (const row of rows) {
-    redacted.push(await redactRow(row, budget));
+    redacted.push(await redactRow(row, budget, marks));
     await budget.yieldIfDue();
   }
   return redacted;
 }
 
-async function redactRow(row: ReadJobRow, budget: TextBudget): Promise<JobRow> {
-  const { jobClass, queueName, labels, error, tooLarge } = await redactTexts(row, { budget });
+async function redactRow(
+  row: ReadJobRow,
+  budget: TextBudget,
+  marks: readonly string[],
+): Promise<JobRow> {
+  const texts = await redactTexts(row, { budget, withArguments: true });
+  const { jobClass, queueName, labels, error, tooLarge } = texts;
+  const summary = summarize(jobClass, tooLarge ? undefined : texts.arguments);
   const truncate = (text: string | null) => text && truncateText(text, MAX_TEXT_CHARS);
   return {
     ...rowFields(row),
     jobClass: truncate(jobClass),
+    ...(summary.unwrapped === null
+      ? {}
+      : { unwrapped: truncateText(summary.unwrapped, MAX_TEXT_CHARS) }),
+    line: argumentLine(summary.arguments, marks),
     queueName: truncate(queueName),
     labels: labels.slice(0, MAX_LABELS).map((label) => truncateText(label, MAX_TEXT_CHARS)),
-    error: truncate(error),
+    error: error && excerpt(error, marks, MAX_ERROR_CHARS),
     ...(tooLarge ? { tooLarge } : {}),
   };
 }
 
 /** Returns the fields of a row that are not texts and need no redaction. */
 export function rowFields(row: ReadJobRow) {
-  const { id, priority, attempts, state, errorEvent, lastAt, sortAt, batchId } = row;
-  const { lostWorker } = row;
+  const { id, priority, attempts, state, errorEvent, sortAt, batchId, lostWorker } = row;
+  const milliseconds = (seconds: number | null) => seconds && Math.round(seconds * 1000) / 1000;
   const paused = row.paused === true;
-  return { id, priority, attempts, state, errorEvent, lastAt, sortAt, batchId, paused, lostWorker };
+  return {
+    ...{ id, priority, attempts, state, errorEvent, sortAt, batchId, paused, lostWorker },
+    wait: milliseconds(row.wait),
+    run: milliseconds(row.run),
+  };
 }
 
 /** Returns the callback jobs of a batch, newest first, at most 100; a batch has only a few. */
@@ -131,6 +151,8 @@ export async function listCallbackJobs(ctx: Ctx, batchId: string): Promise<JobRo
 /** Maximum length of a value of an optional column. */
 const MAX_VALUE_CHARS = 120;
 
+/** Columns with a key of the job. */
+const KEYS = ['cron', 'concurrency'] as const;
 const TIMES = ['created', 'scheduled', 'performed', 'finished'] as const;
 
 /** Separate from the list's own budget, which has already been spent on the same texts. */
@@ -157,10 +179,11 @@ export async function loadColumns(
 ): Promise<JobRow[]> {
   const times = TIMES.filter((time) => columns.includes(time));
   const paths = columns.filter(isArgumentPath);
-  const hasCron = columns.includes('cron');
-  if ((times.length + paths.length === 0 && !hasCron) || rows.length === 0) return rows;
+  const keys = KEYS.filter((key) => columns.includes(key));
+  if (times.length + paths.length + keys.length === 0 || rows.length === 0) return rows;
   // Redaction of one text depends on all texts of the job, so all are read.
-  const texts = paths.length > 0 || hasCron ? sql`, ${storedTextColumns({ always: true })}` : empty;
+  const texts =
+    paths.length + keys.length > 0 ? sql`, ${storedTextColumns({ always: true })}` : empty;
   const timeColumns = times.map((time) => sql`, ${raw(`j.${time}_at AS ${time}`)}`);
   const ids = rows.map(({ id }) => id);
   const storedRows = await ctx.db.read((tx) =>
@@ -184,9 +207,12 @@ export async function loadColumns(
     await budget.yieldIfDue();
     const extra: ExtraValues = {
       ...Object.fromEntries(times.map((time) => [time, storedRow?.[time] ?? null])),
-      ...(hasCron
-        ? { cron: redacted?.cronKey ? truncateText(redacted.cronKey, MAX_VALUE_CHARS) : null }
-        : {}),
+      ...Object.fromEntries(
+        keys.map((key) => {
+          const name = key === 'cron' ? redacted?.cronKey : redacted?.concurrencyKey;
+          return [key, name ? truncateText(name, MAX_VALUE_CHARS) : null];
+        }),
+      ),
       ...Object.fromEntries(
         paths.map((column) => [
           column,

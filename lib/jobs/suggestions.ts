@@ -20,6 +20,7 @@ import {
 import { parseField } from '../search/parser';
 import {
   COMMA,
+  DURATION_FIELDS,
   EXECUTION_FIELDS,
   FIELDS,
   MINUS,
@@ -45,6 +46,7 @@ const MAX_ITEMS = 20;
 const TTL_MS = 10_000;
 /** Older values are not returned. */
 const STALE_MS = 10 * 60_000;
+const DURATIONS = ['>10s', '>1m', '>10m', '>1h', '<1s'];
 const SPANS = ['>1h', '>24h', '>7d', '<1h', '<24h'];
 
 const cache = new ProcessCache<Values>('completion values', {
@@ -102,7 +104,7 @@ async function completeWord(ctx: Ctx, input: string): Promise<Completion['items'
 /** Returns values of a field that contain the input, with those that begin with it first. */
 export async function completeValue(
   ctx: Ctx,
-  field: 'queue' | 'class' | 'label',
+  field: 'queue' | 'class' | 'label' | 'cron',
   input: string,
 ): Promise<string[]> {
   return matching(await valuesOf(ctx, field, input), input).slice(0, MAX_ITEMS);
@@ -110,6 +112,7 @@ export async function completeValue(
 
 const isTime = (field: string) =>
   ([...TIME_FIELDS, ...EXECUTION_FIELDS] as readonly string[]).includes(field);
+const isDuration = (field: string) => (DURATION_FIELDS as readonly string[]).includes(field);
 const needsNoQuotes = (field: string) => field === 'state' || field === 'process' || isTime(field);
 
 function matching(values: string[], input: string): string[] {
@@ -145,6 +148,7 @@ async function valuesOf(ctx: Ctx, field: string, prefix: string): Promise<string
     case 'process':
       return processIds(ctx);
     default:
+      if (isDuration(field)) return DURATIONS;
       return isTime(field) ? SPANS : [];
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { buildTimeline } from './detail';
+import { buildTimeline } from './timeline';
 import type { ExecutionRow, JobDetail } from './types';
 
 const at = (s: number) => `2026-11-23T12:00:${String(s).padStart(2, '0')}.000000Z`;

@@ -1,6 +1,6 @@
 import type { Page } from '../core/search-params';
 import type { ErrorEvent } from '../good-job/raw-rows';
-import type { JobState } from '../good-job/types';
+import type { JobState, PauseKind } from '../good-job/types';
 import type { Term } from '../search/terms';
 import type { IndexHint } from '../search/text-indexes';
 import type { ResolvedId, Sort, SortColumn } from './filters';
@@ -11,6 +11,8 @@ export const COLUMNS = [
   'priority',
   'labels',
   'attempts',
+  'wait',
+  'runtime',
   'created',
   'scheduled',
   'performed',
@@ -18,6 +20,7 @@ export const COLUMNS = [
   'error',
   'batch',
   'cron',
+  'concurrency',
   'time',
   'state',
 ] as const;
@@ -30,6 +33,8 @@ export const DEFAULT_COLUMNS: readonly Column[] = [
   'priority',
   'labels',
   'attempts',
+  'wait',
+  'runtime',
   'time',
   'state',
 ];
@@ -74,6 +79,38 @@ export function printColumns(columns: readonly Column[]): string | null {
   return text === DEFAULT_COLUMNS.join(',') ? null : text;
 }
 
+/** Widths of columns that the viewer has changed, in units of 4 px. */
+export type ColumnWidths = Partial<Record<Column, number>>;
+export const WIDTHS_COOKIE = 'gjc_widths';
+export const MIN_WIDTH = 10;
+export const MAX_WIDTH = 120;
+/** Widths are multiples of this, because each one is a class of globals.css. */
+export const WIDTH_STEP = 2;
+
+/** Parses the cookie of widths and ignores what is invalid. */
+export function parseWidths(text: string | null | undefined): ColumnWidths {
+  const widths: ColumnWidths = {};
+  for (const part of (text ?? '').split(',')) {
+    const [, name = '', digits = ''] = /^(.+):(\d{1,3})$/.exec(part) ?? [];
+    const width = Number(digits);
+    const isValid = width >= MIN_WIDTH && width <= MAX_WIDTH && width % WIDTH_STEP === 0;
+    if (isValid && (isKnown(name) || isArgumentPath(name))) widths[name] = width;
+  }
+  return widths;
+}
+
+/** Prints the cookie of widths; null for none. */
+export function printWidths(widths: ColumnWidths): string | null {
+  const text = Object.entries(widths).map(([column, width]) => `${column}:${width}`);
+  return text.length > 0 ? text.join(',') : null;
+}
+
+/** Height of the rows of a list. */
+export type Density = 'comfortable' | 'compact';
+export const DENSITY_COOKIE = 'gjc_density';
+export const parseDensity = (text: string | undefined): Density =>
+  text === 'compact' ? 'compact' : 'comfortable';
+
 /** Values of columns that are not part of a JobRow. Times are ISO 8601 UTC, texts are truncated. */
 export type ExtraValues = Partial<Record<Column, string | null>>;
 
@@ -102,6 +139,10 @@ export interface TooLarge {
 export interface JobRow {
   id: string;
   jobClass: string | null;
+  /** What a wrapper runs, such as `CustomerMailer#welcome`; absent for any other class. */
+  unwrapped?: string;
+  /** One line of the arguments, redacted; null without arguments or if they were not read. */
+  line: string | null;
   queueName: string | null;
   priority: number | null;
   labels: string[];
@@ -110,10 +151,12 @@ export interface JobRow {
   error: string | null;
   state: JobState;
   errorEvent: ErrorEvent | null;
-  /** When the job finished or started, or else when it is due. */
-  lastAt: string;
   /** Sort key of the list. */
   sortAt: string;
+  /** Seconds before the last attempt, or until now for a job that is due; null before that. */
+  wait: number | null;
+  /** Seconds of the last attempt, until now while it runs; null without an attempt. */
+  run: number | null;
   batchId: string | null;
   /** Whether the job waits and its queue, class or label is paused. */
   paused: boolean;
@@ -178,6 +221,38 @@ export interface JobCounts {
   list: Count;
 }
 
+/** A pause that keeps a job from running. The name is redacted. */
+export interface JobPause {
+  kind: PauseKind;
+  name: string;
+  /** Whether redaction changed the name, so that it cannot identify the pause. */
+  isHidden: boolean;
+  /** Who paused it from the console, when and why; null if it was paused outside the console. */
+  by: { viewer: string; at: string; reason: string | null } | null;
+}
+
+export type WaitingReason =
+  /** Running, but its worker is gone. `isLocked`: no worker takes it before it is released. */
+  | { kind: 'lost_worker'; isLocked: boolean }
+  | { kind: 'paused'; pauses: JobPause[] }
+  | { kind: 'no_process' }
+  /** Live processes exist, but none serves the queue of the job. */
+  | { kind: 'queue_unserved' }
+  /** A concurrency limit or a throttle put off the last attempt. `running`: jobs of its key. */
+  | { kind: 'concurrency_limit'; isThrottle: boolean; running: Count | null }
+  | { kind: 'not_due' }
+  /** Ready: the next free worker of the queue takes it after those before it. */
+  | { kind: 'in_line' };
+
+/** Why a job is not running. Times are ISO 8601 UTC. */
+export interface Waiting {
+  reason: WaitingReason;
+  /** When the job becomes due; null if it is due. */
+  dueAt: string | null;
+  /** Ready jobs of the queue that come first by GoodJob's order; null if not counted in time. */
+  ahead: Count | null;
+}
+
 /** A job with all that its page shows, redacted. */
 export interface JobDetail extends JobRow {
   createdAt: string;
@@ -207,6 +282,14 @@ export interface JobDetail extends JobRow {
   /** Whether some arguments are redacted. */
   argumentsHidden: boolean;
   retryable: boolean;
+  /** Why it is not running; null if it runs, is finished, or the reason was not read in time. */
+  waiting: Waiting | null;
+}
+
+/** A job beside its list: its details, and its newest attempts. */
+export interface JobPreview {
+  job: JobDetail;
+  attempts: ExecutionRow[];
 }
 
 /** Raw JSON, or its size in bytes if it is too large to show (null if too large to measure). */
@@ -319,7 +402,7 @@ export const CHART_COOKIE = 'gjc_chart';
 /** Parses the chart cookie; invalid values become the default. */
 export function parseChartChoice(text: string | undefined): ChartChoice {
   const [open = '', range = '', by = ''] = (text ?? '').split('.');
-  return { open: open === 'open', ...readChartRequest(range, by) };
+  return { open: open !== 'folded', ...readChartRequest(range, by) };
 }
 
 /** Prints the chart cookie. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { DISCARDED, insertJob } from '../../test/harness/rows';
+import { DISCARDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { maxAgeMs } from '../context/request-context';
 import { freshBadges, cachedBadges } from './counts';
@@ -12,17 +12,18 @@ beforeAll(async () => {
 afterAll(() => testConsole.close());
 
 it('returns fresh counts after a write and caches them for the next viewer', async () => {
-  const discarded = (count: number) => ({ counts: { discarded: { kind: 'exact', count } } });
+  const openBatches = (count: number) => ({ counts: { openBatches: { kind: 'exact', count } } });
+  await insertBatch(testConsole.client);
   await insertJob(testConsole.client, { ...DISCARDED, batch_callback_id: crypto.randomUUID() });
   const ctx = testConsole.ctx({ maxAgeMs: 0 });
   expect(await freshBadges(ctx)).toMatchObject({
-    ...discarded(1),
-    attention: { severity: 'warning' },
+    ...openBatches(1),
+    attention: { severity: 'critical' },
   });
-  await testConsole.client.query('DELETE FROM good_jobs');
-  expect(await cachedBadges(testConsole.ctx())).toMatchObject(discarded(1));
+  await testConsole.client.query('DELETE FROM good_job_batches');
+  expect(await cachedBadges(testConsole.ctx())).toMatchObject(openBatches(1));
   const fresh = await freshBadges(ctx);
-  expect(fresh).toMatchObject(discarded(0));
+  expect(fresh).toMatchObject(openBatches(0));
   expect(await cachedBadges(testConsole.ctx())).toEqual(fresh);
 });
 

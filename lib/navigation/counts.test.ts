@@ -19,7 +19,7 @@ it('counts what a viewer can act on', async () => {
     runs: 0,
   });
   await insertBatch(client, { enqueued_at: '2026-11-30T00:00:00Z' });
-  await insertBatch(client, {});
+  await insertBatch(client, { enqueued_at: null });
   await insertBatch(client, {
     enqueued_at: '2026-11-30T00:00:00Z',
     finished_at: '2026-11-30T00:01:00Z',

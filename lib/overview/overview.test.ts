@@ -14,6 +14,7 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { getAttention } from '../attention/queries';
+import { FINDING_KINDS } from '../attention/types';
 import { ConsoleError } from '../core/errors';
 import { ProcessCache, expireAfterWrite } from '../core/process-cache';
 import { changePause } from '../pauses/mutations';
@@ -204,7 +205,7 @@ it('reports the findings of /attention by severity', async () => {
     severity: 'critical',
     count: { kind: 'exact', count: 1 },
   });
-  expect(health.clear + health.unknown + health.findings.length).toBe(12);
+  expect(health.clear + health.unknown + health.findings.length).toBe(FINDING_KINDS.length);
 });
 
 it('has empty sections for an empty database', async () => {

@@ -20,7 +20,7 @@ export type Range = keyof typeof RANGES;
 export const RANGE_NAMES = ['1h', '6h', '24h'] as const satisfies readonly Range[];
 const DEFAULT_RANGE: Range = '1h';
 
-export interface OverviewFilter {
+interface OverviewFilter {
   range: Range;
   notUnderstood: NotUnderstood[];
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { RUNNING, SUCCEEDED, insertJob } from '../../test/harness/rows';
+import { RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { createCheckContext } from '../attention/queries';
 import { findPausedJobs } from '../attention/queue-checks';
-import { listPauses } from './queries';
+import { changePause } from './mutations';
+import { listPauses, previewPause } from './queries';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
@@ -119,4 +120,63 @@ test('does not read a setting of 10 MB and reports it as too large', async () =>
 test('does not read a large name that Postgres stores compressed', async () => {
   await storePauses(JSON.stringify({ queues: ['q'.repeat(1_000_000)] }));
   expect(await listPauses(testConsole.ctx())).toMatchObject({ rows: [], tooLarge: true });
+});
+
+test('previews the waiting and running jobs of a queue, a class and a label', async () => {
+  const process = await insertProcess(testConsole.client);
+  const job = { queue_name: 'low', job_class: 'A', labels: ['l'] };
+  await insertJob(testConsole.client, job);
+  await insertJob(testConsole.client, { ...job, scheduled_at: '2099-01-01' });
+  await insertJob(testConsole.client, { ...job, ...RUNNING, locked_by_id: process, lock_type: 1 });
+  await insertJob(testConsole.client, { ...job, ...SUCCEEDED });
+  await storePauses('{"queues": ["low"], "job_classes": [], "labels": []}');
+  for (const [kind, name] of [
+    ['queue', 'low'],
+    ['job_class', 'A'],
+    ['label', 'l'],
+  ] as const)
+    expect(await previewPause(testConsole.ctx(), { kind, name })).toEqual({
+      waiting: { kind: 'exact', count: 2 },
+      running: { kind: 'exact', count: 1 },
+      isPaused: kind === 'queue',
+      origin: null,
+      endsAt: null,
+    });
+});
+
+test('names who set a pause in the console, unless it was unpaused since', async () => {
+  const ctx = testConsole.ctx({ reason: 'a deploy' });
+  await changePause(ctx, 'pause', { queue: 'low' });
+  const [row] = (await listPauses(ctx)).rows;
+  expect(row?.origin).toMatchObject({ viewer: 'tester', reason: 'a deploy' });
+  await changePause(ctx, 'unpause', { queue: 'low' });
+  await testConsole.client.query(
+    `UPDATE good_job_settings SET value = '{"queues": ["low"]}' WHERE key = 'pauses'`,
+  );
+  expect((await listPauses(ctx)).rows).toMatchObject([{ name: 'low', origin: null }]);
+});
+
+test('says that a pause may be another one if the setting was changed elsewhere since', async () => {
+  const ctx = testConsole.ctx();
+  const mayBeReplaced = async () =>
+    (await listPauses(ctx)).rows.map(({ name, origin }) => [name, origin?.mayBeReplaced]);
+  await changePause(ctx, 'pause', { queue: 'one' });
+  await changePause(ctx, 'pause', { queue: 'two' });
+  expect(await mayBeReplaced()).toEqual([
+    ['one', false],
+    ['two', false],
+  ]);
+  await testConsole.client.query(
+    `UPDATE good_job_settings SET updated_at = clock_timestamp() WHERE key = 'pauses'`,
+  );
+  expect(await mayBeReplaced()).toEqual([
+    ['one', true],
+    ['two', true],
+  ]);
+  await changePause(ctx, 'unpause', { queue: 'two' });
+  await changePause(ctx, 'pause', { queue: 'two' });
+  expect(await mayBeReplaced()).toEqual([
+    ['one', true],
+    ['two', false],
+  ]);
 });

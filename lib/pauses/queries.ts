@@ -1,37 +1,20 @@
 import 'server-only';
 import sql, { join } from 'sql-template-tag';
 import { z } from 'zod';
+import type { PauseRecord } from '../audit/types';
+import { readPauseRecords } from '../console-schema/pause-records';
 import type { Ctx } from '../context/types';
 import { ignoreTimeout } from '../core/errors';
 import type { Tx } from '../db/database';
 import { isLargeJson } from '../db/text-limit';
+import { runningByIndex } from '../good-job/locks';
 import { PAUSE_LISTS } from '../good-job/settings';
 import { readyAt } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
-import { PAUSE_KINDS, type PauseKind } from '../good-job/types';
+import { PAUSE_KINDS } from '../good-job/types';
 import type { Count } from '../jobs/types';
 import { redactName } from '../redaction/redaction';
-
-export interface PauseRow {
-  kind: PauseKind;
-  name: string;
-  /** Its jobs that have neither started nor finished. */
-  waiting: Count;
-  /** Its waiting jobs that are due; the same count as on /attention. */
-  ready: Count;
-}
-
-export interface PauseList {
-  rows: PauseRow[];
-  /** The last change of the setting, in ISO 8601 UTC; null: nothing was ever paused. */
-  changedAt: string | null;
-  /** The setting is not an object of lists. */
-  unreadable: boolean;
-  /** The setting exceeds the size limit, so no pause is listed. */
-  tooLarge: boolean;
-  /** There are more than MAX_ROWS pauses. */
-  more: boolean;
-}
+import type { PauseList, PausePreview, PauseRow } from './types';
 
 const MAX_ROWS = 200;
 /** Counts above this are lower bounds. */
@@ -60,17 +43,76 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
   const counts = await ctx.db
     .read((tx) => countJobs(tx, ctx.tables, listed), { timeoutMs: TIMEOUT_MS, byIndexOnly: true })
     .catch(ignoreTimeout);
+  const records = await readRecords(ctx, listed);
   return {
     rows: listed.map((pause, n) => ({
       ...pause,
       name: redactName(pause.name),
       ...(counts?.[n] ?? { waiting: { kind: 'unknown' }, ready: { kind: 'unknown' } }),
+      ...(records[n] ?? NO_RECORD),
     })),
     changedAt: stored.changedAt,
     unreadable: stored.unreadable,
     tooLarge: stored.tooLarge,
     more: stored.pauses.length > listed.length,
   };
+}
+
+const NO_RECORD: PauseRecord = { origin: null, endsAt: null };
+
+/** Empty if the audit cannot be read in time. */
+async function readRecords(ctx: Ctx, pauses: Pause[]): Promise<PauseRecord[]> {
+  const records = await ctx.db
+    .read((tx) => readPauseRecords(tx, ctx, pauses), { timeoutMs: TIMEOUT_MS })
+    .catch(ignoreTimeout);
+  return records ?? [];
+}
+
+/**
+ * Returns what a pause of this name affects now, and the pause if there is one. Counts that time
+ * out are `unknown`.
+ */
+export async function previewPause(ctx: Ctx, pause: Pause): Promise<PausePreview> {
+  const { tables } = ctx;
+  const { pauses } = await ctx.db.read((tx) => readPauses(tx, tables));
+  const isPaused = pauses.some(({ kind, name }) => kind === pause.kind && name === pause.name);
+  const counts = await ctx.db
+    .read(
+      async (tx) => ({
+        waiting: (await countJobs(tx, tables, [pause]))[0]?.waiting,
+        running: await countRunning(tx, tables, pause),
+      }),
+      { timeoutMs: TIMEOUT_MS, byIndexOnly: true },
+    )
+    .catch(ignoreTimeout);
+  const [record] = isPaused ? await readRecords(ctx, [pause]) : [];
+  return {
+    waiting: counts?.waiting ?? { kind: 'unknown' },
+    running: counts?.running ?? { kind: 'unknown' },
+    isPaused,
+    ...(record ?? NO_RECORD),
+  };
+}
+
+const runningRow = z.strictObject({ count: z.number() });
+
+async function countRunning(tx: Tx, tables: GoodJobTables, pause: Pause): Promise<Count> {
+  const matches = {
+    queue: sql`j.queue_name = ${pause.name}`,
+    job_class: sql`j.job_class = ${pause.name}`,
+    label: sql`${pause.name} = ANY(j.labels)`,
+  }[pause.kind];
+  const [row] = await tx.query(
+    runningRow,
+    sql`
+      SELECT count(*)::int AS count
+        FROM ${tables.jobs} j
+       WHERE ${await runningByIndex(tx, tables)}
+         AND j.finished_at IS NULL
+         AND j.performed_at IS NOT NULL
+         AND ${matches}`,
+  );
+  return { kind: 'exact', count: row?.count ?? 0 };
 }
 
 type StoredPauses = Pick<PauseList, 'changedAt' | 'unreadable' | 'tooLarge'> & { pauses: Pause[] };

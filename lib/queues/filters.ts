@@ -1,3 +1,4 @@
+import type { PauseRecord } from '../audit/types';
 import type { NotUnderstood, Params } from '../core/search-params';
 import { truncateText, isFilterText } from '../core/text';
 import type { Count } from '../jobs/types';
@@ -16,6 +17,16 @@ export interface QueueFlow {
   waitP95: number | null;
 }
 
+/** A pause of a class or label that keeps ready jobs of a queue from running. */
+export interface HoldingPause {
+  kind: 'job_class' | 'label';
+  name: string;
+  /** Its jobs among the first due jobs of the queue. */
+  count: Count;
+  /** It holds all of those. */
+  holdsAll: boolean;
+}
+
 export interface QueueRow {
   /** Null: jobs without a queue. */
   name: string | null;
@@ -25,7 +36,15 @@ export interface QueueRow {
   running: Count;
   /** When its oldest ready job became ready, in ISO 8601 UTC; null: no job is ready. */
   oldestReadyAt: string | null;
+  /** That job has waited longer than ATTENTION_READY_MINUTES. */
+  isLate: boolean;
   paused: boolean;
+  /** The pause of the queue itself; null: it is not paused. */
+  pause: PauseRecord | null;
+  /** Those with the most jobs first. */
+  holdingPauses: HoldingPause[];
+  /** All of these threads are busy; null: a thread is free, or it is not known. */
+  busyThreads: number | null;
   /** Live processes that serve it; null: unknown on a standby. */
   processes: number | null;
   /** Threads of these processes for it; null: unknown, also if a process does not report it. */
@@ -47,6 +66,8 @@ export interface FlowAccuracy {
 
 export interface QueuesPage {
   rows: QueueRow[];
+  /** The number of pauses. */
+  pauses: number;
   /** Matching queues beyond the row limit. */
   omittedQueues: number;
   /** There are queues that the scan did not reach or cannot list. */

@@ -1,6 +1,7 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
+import { env } from '../config/environment';
 import { redactNames } from '../context/redact-names';
 import type { Ctx } from '../context/types';
 import { ignoreTimeout } from '../core/errors';
@@ -10,10 +11,11 @@ import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, secondsBetween } from '../db/text-limit';
 import { refreshRunning } from '../good-job/locks';
 import { type LivePools, livePools, servesQueue, queueThreads } from '../good-job/processes';
-import { pausedQueues } from '../good-job/settings';
+import { countPauses, pausedQueues } from '../good-job/settings';
 import { readyAt } from '../good-job/states';
 import { type GoodJobTables, hasIndex } from '../good-job/tables';
 import type { Count } from '../jobs/types';
+import { type Causes, addCauses } from './causes';
 import { type Depth, type QueueHeads, queueDepths, readQueueHead, readQueueHeads } from './depths';
 import {
   type FlowAccuracy,
@@ -284,6 +286,7 @@ export async function listQueues(ctx: Ctx, filter: QueueFilter): Promise<QueuesP
 
 const EMPTY_PAGE: QueuesPage = {
   rows: [],
+  pauses: 0,
   omittedQueues: 0,
   more: false,
   onlyOpen: false,
@@ -297,6 +300,8 @@ interface Scan {
   heads: QueueHeads;
   live: LivePools;
   paused: string[];
+  /** The number of pauses of queues, classes and labels. */
+  pauses: number;
 }
 
 async function readScan(ctx: Ctx): Promise<Scan> {
@@ -310,6 +315,7 @@ async function readScan(ctx: Ctx): Promise<Scan> {
       heads,
       live: await livePools(tx, tables),
       paused: [...(await pausedQueues(tx, tables))],
+      pauses: await countPauses(tx, tables),
     }),
     { byIndexOnly: true },
   );
@@ -318,7 +324,7 @@ async function readScan(ctx: Ctx): Promise<Scan> {
 /** A queue without the counts of its jobs. */
 type QueueEntry = Pick<
   QueueRow,
-  'name' | 'oldestReadyAt' | 'paused' | 'processes' | 'threads' | 'unserved'
+  'name' | 'oldestReadyAt' | 'isLate' | 'paused' | 'processes' | 'threads' | 'unserved'
 >;
 
 async function readPage(ctx: Ctx, { range, name }: QueueFilter): Promise<QueuesPage> {
@@ -335,7 +341,7 @@ async function readPage(ctx: Ctx, { range, name }: QueueFilter): Promise<QueuesP
   const matches = entries.filter((entry) => nameIncludes(entry.name, name));
   matches.sort(byUrgency(scan.heads.now));
   const listed = matches.slice(0, MAX_ROWS);
-  const rows = await addCounts(ctx, listed, flow);
+  const rows = await addCauses(ctx, await addCounts(ctx, listed, flow), scan.live);
   const redactName = await redactNames(
     ctx,
     'queue_name',
@@ -347,6 +353,7 @@ async function readPage(ctx: Ctx, { range, name }: QueueFilter): Promise<QueuesP
       .map((row) => ({ ...row, name: redactName(row.name) }))
       .filter((row) => nameIncludes(row.name, name))
       .sort(byUrgency(scan.heads.now)),
+    pauses: scan.pauses,
     omittedQueues: matches.length - listed.length,
     more: scan.heads.more || scan.heads.tooLong > 0,
     onlyOpen: scan.heads.onlyOpen,
@@ -396,10 +403,12 @@ async function readUnscannedEntry(
 }
 
 function entryFactory({
+  heads,
   live,
   paused,
 }: Scan): (name: string | null, oldestReadyAt: string | null) => QueueEntry {
   const pausedNames = new Set(paused);
+  const lateBefore = Date.parse(heads.now) - env().attentionReadyMinutes * 60_000;
   return (name, oldestReadyAt) => {
     const processes = live.byProcess.filter(({ pools }) =>
       pools.some(({ served }) => servesQueue(served, name)),
@@ -408,6 +417,7 @@ function entryFactory({
     return {
       name,
       oldestReadyAt,
+      isLate: oldestReadyAt !== null && timestampMs(oldestReadyAt) < lateBefore,
       paused: name !== null && pausedNames.has(name),
       processes: isUnknown ? null : processes.length,
       threads: isUnknown ? null : queueThreads(live.pools, name).threads,
@@ -418,7 +428,11 @@ function entryFactory({
 }
 
 /** Counts that time out are unknown, so that the page still renders. */
-async function addCounts(ctx: Ctx, entries: QueueEntry[], flow: Flow | null): Promise<QueueRow[]> {
+async function addCounts(
+  ctx: Ctx,
+  entries: QueueEntry[],
+  flow: Flow | null,
+): Promise<Omit<QueueRow, keyof Causes>[]> {
   const names = entries.flatMap(({ name }) => name ?? []);
   const hasUnnamed = entries.some(({ name }) => name === null);
   const depths = await ctx.db

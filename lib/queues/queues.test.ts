@@ -5,12 +5,14 @@ import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { expireAfterWrite } from '../core/process-cache';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
+import { changePause } from '../pauses/mutations';
 import { queueDepths } from './depths';
 import { type QueueRow, queueJobsHref, parseQueueFilter } from './filters';
 import { listQueues, readFlow } from './queries';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
+  vi.stubEnv('DATABASE_URL', 'postgres://localhost/unused');
   testConsole = await TestConsole.open('queues');
 });
 afterAll(() => testConsole.close());
@@ -386,4 +388,84 @@ test('shares one read of at most 20 statements between all viewers', async () =>
   expect(first).toBeLessThanOrEqual(20);
   await listQueues(ctx, filter());
   expect(counted.statements).toHaveLength(first);
+});
+
+describe('why the ready jobs of a queue do not run', () => {
+  const LONG_AGO = ago(3_600);
+  const pauseNames = (value: object) =>
+    testConsole.client.query(
+      `INSERT INTO good_job_settings (key, value, created_at, updated_at)
+       VALUES ('pauses', $1, now(), now())`,
+      [JSON.stringify(value)],
+    );
+
+  test('names the paused class or label of the first ready jobs', async () => {
+    await pauseNames({ job_classes: ['Import'], labels: ['nightly'] });
+    for (const job of [
+      { queue_name: 'all', job_class: 'Import' },
+      { queue_name: 'all', job_class: 'Import' },
+      { queue_name: 'some', labels: ['nightly', 'x'] },
+      { queue_name: 'some', job_class: 'Other' },
+      { queue_name: 'none', job_class: 'Other' },
+    ])
+      await insertJob(testConsole.client, { scheduled_at: LONG_AGO, ...job });
+    const queues = await readQueues();
+    expect(queues.get('all')?.holdingPauses).toEqual([
+      { kind: 'job_class', name: 'Import', count: exact(2), holdsAll: true },
+    ]);
+    expect(queues.get('some')?.holdingPauses).toEqual([
+      { kind: 'label', name: 'nightly', count: exact(1), holdsAll: false },
+    ]);
+    expect(queues.get('none')?.holdingPauses).toEqual([]);
+  });
+
+  test('counts at least the scanned jobs of a long queue', async () => {
+    await pauseNames({ job_classes: ['Import'] });
+    await testConsole.client.query(`
+      INSERT INTO good_jobs (id, active_job_id, queue_name, job_class, priority, serialized_params,
+                             scheduled_at, created_at, updated_at)
+      SELECT i, i, 'long', 'Import', 0, '{}', now(), now(), now()
+        FROM (SELECT gen_random_uuid() AS i FROM generate_series(1, 150)) g`);
+    expect((await readQueues()).get('long')?.holdingPauses).toMatchObject([
+      { count: { kind: 'at_least', count: 100 }, holdsAll: true },
+    ]);
+  });
+
+  test('a paused queue has the record of its pause instead', async () => {
+    await changePause(testConsole.ctx({ reason: 'a deploy' }), 'pause', { queue: 'low' }, '1h');
+    await insertJob(testConsole.client, { queue_name: 'low', scheduled_at: LONG_AGO });
+    expect((await readQueues()).get('low')).toMatchObject({
+      paused: true,
+      pause: { origin: { viewer: 'tester', reason: 'a deploy' }, endsAt: expect.any(String) },
+      holdingPauses: [],
+      busyThreads: null,
+    });
+  });
+
+  test('a pause made outside the console has no origin', async () => {
+    await pauseNames({ queues: ['elsewhere'] });
+    expect((await readQueues()).get('elsewhere')?.pause).toEqual({ origin: null, endsAt: null });
+  });
+
+  test('reports busy threads only if each thread that serves the queue runs a job', async () => {
+    const id = await insertProcess(testConsole.client, { state: schedulers(['a', 2], ['b', 1]) });
+    for (const queue_name of ['a', 'b'])
+      await insertJob(testConsole.client, { queue_name, scheduled_at: LONG_AGO });
+    const running = { ...RUNNING, locked_by_id: id, lock_type: 1 };
+    await insertJob(testConsole.client, { queue_name: 'a', ...running });
+    await insertJob(testConsole.client, { queue_name: 'b', ...running });
+    const queues = await readQueues();
+    expect(queues.get('a')?.busyThreads).toBeNull();
+    expect(queues.get('b')?.busyThreads).toBe(1);
+    await insertJob(testConsole.client, { queue_name: 'a', ...running });
+    expect((await readQueues()).get('a')?.busyThreads).toBe(2);
+  });
+
+  test('marks a wait above ATTENTION_READY_MINUTES as late', async () => {
+    await insertJob(testConsole.client, { queue_name: 'late', scheduled_at: ago(16 * 60) });
+    await insertJob(testConsole.client, { queue_name: 'soon', scheduled_at: ago(14 * 60) });
+    const queues = await readQueues();
+    expect(queues.get('late')?.isLate).toBe(true);
+    expect(queues.get('soon')?.isLate).toBe(false);
+  });
 });

@@ -8,7 +8,15 @@ import {
 } from './harmless-values';
 import type { NameMatcher } from './key-names';
 import { skipBlanks } from './markup';
-import { type Scan, type Span, StepCounter, execFrom, isBlank, isLetterOrDigit } from './scan';
+import {
+  type Scan,
+  type Span,
+  StepCounter,
+  execFrom,
+  isBlank,
+  isLetterOrDigit,
+  isSpace,
+} from './scan';
 import { valueAt } from './values';
 
 /*
@@ -24,6 +32,8 @@ const MAX_PREVIOUS_LINE = 200;
 const WHOLE_LINE_NAME = /(?:authorization|cookie)s?$/i;
 /** Names that hold a secret in a URL query, but are ordinary words elsewhere. */
 const QUERY_PARAM = /^(?:key|code|auth|sig|s|hash|k|t|access)$/i;
+/** Quotes that open a name in an error message. */
+const QUOTES_BEFORE = '"\'`‘';
 /** The second word of a name: `API key`, `session ID`. */
 const SECOND_WORD = /^(?:keys?|ids?|codes?|numbers?|no|phrase|string|word)$/i;
 /** A file name in a backtrace. */
@@ -82,9 +92,10 @@ export function* findAssignments({ text, keys, hide }: Scan): Steps<void> {
 }
 
 function isSecretKey(text: string, key: Key, keys: NameMatcher): boolean {
-  const parts = keyParts(key.name);
+  const isSecretName = (name: string) =>
+    keys.isSecret(name) && !isParserToken(text, key.from, name);
   return (
-    parts.some((name) => keys.isSecret(name) && !isParserToken(text, key.from, name)) ||
+    (isPlainName(key.name) ? isSecretName(key.name) : keyParts(key.name).some(isSecretName)) ||
     (key.isInQuery && QUERY_PARAM.test(key.name)) ||
     keys.isSecret(twoWordName(text, key))
   );
@@ -119,13 +130,13 @@ function valueAfter(
   });
   if (value.from >= value.to) return { spans: [], end: value.to };
   const prefix = text.slice(value.from, Math.min(value.to, value.from + MAX_HARMLESS_LENGTH + 1));
-  const isHarmless = !isPrivate && isHarmlessValue(secretNameOf(text, key, keys), prefix);
-  if (isHarmless) return { spans: [], end: value.to };
+  if (!isPrivate && isHarmlessValue(() => secretNameOf(text, key, keys), prefix))
+    return { spans: [], end: value.to };
   return { spans: value.before ? [value.before, value] : [value], end: value.to };
 }
 
 function secretNameOf(text: string, key: Key, keys: NameMatcher): string {
-  const lastPart = keyParts(key.name).at(-1) ?? '';
+  const lastPart = isPlainName(key.name) ? key.name : (keyParts(key.name).at(-1) ?? '');
   return keys.isSecret(lastPart) ? lastPart : twoWordName(text, key) || lastPart;
 }
 
@@ -187,18 +198,25 @@ function isQuotedMethod(text: string, from: number, key: Key): boolean {
 
 /** The quote before a name, or before its receiver in `User#name` and `user.name`. */
 function quoteBeforeName(text: string, from: number): string {
-  if (!'"\'`‘#.'.includes(text[from - 1] ?? ' ')) return '';
-  const before = text.slice(Math.max(0, from - MAX_KEY_LENGTH), from);
-  return /(["'`‘])(?:[\w:]{1,80}[#.])?$/.exec(before)?.[1] ?? '';
+  const before = text[from - 1] ?? ' ';
+  if (QUOTES_BEFORE.includes(before)) return before;
+  if (before !== '#' && before !== '.') return '';
+  let at = from - 2;
+  while (at > from - 82 && /[\w:]/.test(text[at] ?? ' ')) at -= 1;
+  const quote = text[at] ?? ' ';
+  return at < from - 2 && QUOTES_BEFORE.includes(quote) ? quote : '';
 }
 
 /** The names in `user[password]` or `email, api_token`. */
 const keyParts = (name: string): string[] => name.split(/[\s,[\]]+/).filter(Boolean);
+/** Whether the name is not empty and the only one of its `keyParts`. */
+const isPlainName = (name: string): boolean => /^[^\s,[\]]+$/.test(name);
 /** `d` for `jwk[d]` and `jwk.d`. */
 const memberName = (name: string): string => name.split(/[[\].]+/).findLast(Boolean) ?? '';
 
 /** The word that ends one space before this offset, or ''. */
 function wordBefore(text: string, at: number): string {
+  if (!isSpace(text.charCodeAt(at - 1))) return '';
   const before = text.slice(Math.max(0, at - 42), at);
   return /([\p{L}\p{N}_-]{1,40})[^\S\r\n]$/u.exec(before)?.[1] ?? '';
 }
@@ -208,8 +226,10 @@ const isKeyChar = (code: number): boolean =>
 
 /** The name before the separator at this offset. Between quotes a name may contain spaces. */
 function keyBefore(text: string, at: number): Key | null {
-  const nameEnd = endOfNameBefore(text, at);
-  let end = nameEnd.at;
+  let end = skipBlanksBefore(text, at);
+  const isOnPreviousLine = text[end - 1] === '\n' && execFrom(LEADING_SEPARATOR, text, at) !== null;
+  if (isOnPreviousLine) end = endOfPreviousLine(text, end);
+  end = skipMarkupBefore(text, end);
   const minFrom = Math.max(0, end - MAX_KEY_LENGTH);
   if (text[end - 1] === ')') return listBefore(text, minFrom, end);
   let quote = '';
@@ -226,7 +246,7 @@ function keyBefore(text: string, at: number): Key | null {
     from -= 1;
   const before = text[from - 1] ?? '';
   if (from >= end || (before === '/' && quote === '')) return null;
-  if (nameEnd.isOnPreviousLine && quote === '' && !startsLine(text, from)) return null;
+  if (isOnPreviousLine && quote === '' && !startsLine(text, from)) return null;
   return {
     name: text.slice(from, end),
     from,
@@ -240,18 +260,19 @@ function keyBefore(text: string, at: number): Key | null {
 
 /** Closing tags and emphasis after a name: `<b>Password</b>:`, `**Password**:`. */
 const TRAILING_MARKUP = /(?:(?:<\/[a-z]{1,10}>){1,4}|\*{1,3}|~~)$/i;
-/** A separator that begins a line: `: value` or `=> value`. */
+/** A separator that begins a line after its name, as after YAML's `? name`. */
 const LEADING_SEPARATOR = /(?::(?=[\s"'[{]|$)|=>?)/y;
 
-/** The end of the name before blanks and markup. It is on the previous line in YAML's `? name`. */
-function endOfNameBefore(text: string, at: number): { at: number; isOnPreviousLine: boolean } {
+function skipBlanksBefore(text: string, at: number): number {
   let end = at;
   while (end > 0 && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  const isOnPreviousLine = text[end - 1] === '\n' && execFrom(LEADING_SEPARATOR, text, at) !== null;
-  if (isOnPreviousLine) end = endOfPreviousLine(text, end);
-  if ('>*~'.includes(text[end - 1] ?? 'x'))
-    end -= TRAILING_MARKUP.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0;
-  return { at: end, isOnPreviousLine };
+  return end;
+}
+
+function skipMarkupBefore(text: string, end: number): number {
+  return '>*~'.includes(text[end - 1] ?? 'x')
+    ? end - (TRAILING_MARKUP.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0)
+    : end;
 }
 
 /**

@@ -21,6 +21,7 @@ export function isInspectedObject(text: string, from: number): boolean {
 /** Whether the name is the word `token` in a parser error such as `unexpected token`. */
 export function isParserToken(text: string, from: number, name: string): boolean {
   return (
+    name.length <= 6 &&
     /^tokens?$/i.test(name) &&
     /\bunexpected[ \t]{1,3}(?:end of )?["'`]?$/i.test(text.slice(Math.max(0, from - 24), from))
   );
@@ -103,24 +104,29 @@ const MEASURE = multilineRegExp('u')`
   )(?: \p{L}{1,15}){0,8}[.!]?$`;
 
 /** Whether a value under this secret name in a text is shown. */
-export function isHarmlessValue(name: string, value: string): boolean {
+export function isHarmlessValue(name: () => string, value: string): boolean {
   if (value.length > MAX_HARMLESS_LENGTH || !/^[\p{L}\d]/u.test(value)) return false;
-  const words = splitWords(name).filter((word) => !/^\d*$/.test(word));
-  const last = words.at(-1) ?? '';
-  if (/^\d/.test(value)) {
-    if (MEASURE.test(value)) return true;
-    if (COUNTABLE.has(last)) return COUNT.test(value);
-    const isId = (last === 'id' || last === 'ids') && words.length > 1;
-    return isId && ID.test(value) && !PERSONAL_ID_PREFIXES.has(words.at(-2) ?? '');
-  }
+  if (/^\d/.test(value)) return MEASURE.test(value) || isCountOrId(name, value);
   if (STATE.test(value)) return true;
   const [first = '', second = ''] = value.split(' ', 2);
   return (
-    RECORDS.has(last) &&
     (STATE.test(first) || STATE.test(`${first} ${second}`)) &&
-    PHRASE.test(value)
+    PHRASE.test(value) &&
+    RECORDS.has(lastWord(name()))
   );
 }
+
+function isCountOrId(name: () => string, value: string): boolean {
+  if (!COUNT.test(value) && !ID.test(value)) return false;
+  const words = wordsOf(name());
+  const last = words.at(-1) ?? '';
+  if (COUNTABLE.has(last)) return COUNT.test(value);
+  const isId = (last === 'id' || last === 'ids') && words.length > 1;
+  return isId && ID.test(value) && !PERSONAL_ID_PREFIXES.has(words.at(-2) ?? '');
+}
+
+const wordsOf = (name: string): string[] => splitWords(name).filter((word) => !/^\d*$/.test(word));
+const lastWord = (name: string): string => wordsOf(name).at(-1) ?? '';
 
 /**
  * `isHarmlessValue` for JSON. States count only under a record name, because a password may be any
@@ -128,7 +134,7 @@ export function isHarmlessValue(name: string, value: string): boolean {
  */
 export function isHarmlessJsonValue(name: string, value: string): boolean {
   return (
-    isHarmlessValue(name, value) &&
+    isHarmlessValue(() => name, value) &&
     !MEASURE.test(value) &&
     (/^\d/.test(value) || RECORDS.has(splitWords(name).at(-1) ?? ''))
   );

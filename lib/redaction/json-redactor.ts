@@ -121,9 +121,12 @@ export class JsonRedactor implements JsonVisitor<Context> {
     return yield* transformJson<Context>(json, context, this);
   }
 
-  *enter(json: Json, { path, isSecret, isMetadata }: Context): Steps<Json | undefined> {
+  enter(
+    json: Json,
+    { path, isSecret, isMetadata }: Context,
+  ): Json | undefined | Steps<Json | undefined> {
     if (json === TOO_DEEP) return this.overflow();
-    if (isMetadata) return yield* this.redactMetadata(json);
+    if (isMetadata) return this.redactMetadata(json);
     const rule = this.ruleAt(path);
     if (rule === 'show') return json;
     if (isSecret || rule === 'hide') {
@@ -131,11 +134,9 @@ export class JsonRedactor implements JsonVisitor<Context> {
       if (rule !== 'hide' && this.isHarmless(json, name)) return json;
       // A hidden container is still entered when a show rule may apply to one of its members.
       if (rule !== 'hide' || json.kind === 'scalar' || !this.hasShowRuleBelow(path))
-        return json.kind === 'scalar' && json.text === 'null'
-          ? json
-          : yield* this.hideWhole(json, name);
+        return json.kind === 'scalar' && json.text === 'null' ? json : this.hideWhole(json, name);
     }
-    return json.kind === 'scalar' ? yield* this.redactScalar(json) : undefined;
+    return json.kind === 'scalar' ? this.redactScalar(json, path?.key) : undefined;
   }
 
   children(container: Exclude<Json, { kind: 'scalar' }>, context: Context): ChildContext<Context> {
@@ -185,7 +186,8 @@ export class JsonRedactor implements JsonVisitor<Context> {
           (isJwk && JWK_PRIVATE.has(key)),
         isMetadata: isActiveJobMetadata(key, value),
       }),
-      key: (key) => this.redactKey(key),
+      // Once the registry has overflowed, `hideRepeats` hides the key.
+      key: (key) => (this.settings.secrets.overflowed ? key : this.redactKey(key)),
     };
   }
 
@@ -194,7 +196,8 @@ export class JsonRedactor implements JsonVisitor<Context> {
     if (value.kind !== 'scalar') return undefined;
     const name = stringOf(value);
     if (name === undefined) return value;
-    const redacted = yield* this.redactKey(name);
+    const key = this.redactKey(name);
+    const redacted = typeof key === 'string' ? key : yield* key;
     return redacted === name ? value : scalar(redacted);
   }
 
@@ -255,18 +258,21 @@ export class JsonRedactor implements JsonVisitor<Context> {
   }
 
   /** A key may contain a secret, as in a hash indexed by access tokens. */
-  private *redactKey(key: string): Steps<string> {
+  private redactKey(key: string): string | Steps<string> {
     return key.length < MIN_TOKEN_LENGTH || isActiveJobKey(key)
       ? key
-      : yield* this.settings.hideInText(key);
+      : this.settings.hideInText(key);
   }
 
-  private *redactScalar(json: Json & { kind: 'scalar' }): Steps<Json> {
+  private redactScalar(json: Json & { kind: 'scalar' }, key?: string): Json | Steps<Json> {
+    // Once the registry has overflowed, `hideRepeats` hides any text but the class.
+    if (this.settings.secrets.overflowed && key !== 'job_class') return json;
     const text = stringOf(json);
-    if (text === undefined)
-      return json.text.length >= MIN_TOKEN_LENGTH
-        ? yield* this.redactString(json, json.text)
-        : json;
+    if (text !== undefined) return this.redactText(json, text);
+    return json.text.length >= MIN_TOKEN_LENGTH ? this.redactString(json, json.text) : json;
+  }
+
+  private *redactText(json: Json, text: string): Steps<Json> {
     const nested = yield* this.parseNested(text);
     if (!nested) return yield* this.redactString(json, text);
     const settings = { ...this.settings, kind: 'other' as const };
@@ -302,7 +308,7 @@ export class JsonRedactor implements JsonVisitor<Context> {
   private *hideWhole(root: Json, name: string): Steps<Json> {
     const { secrets, marker, keys } = this.settings;
     secrets.hasRedactions = true;
-    const isRecord = RECORDS.test(normalizeName(name));
+    const isRecord = root.kind !== 'scalar' && RECORDS.test(normalizeName(name));
     const stack: { json: Json; key: string | null }[] = [{ json: root, key: null }];
     for (let n = 1; !secrets.overflowed; n += 1) {
       if (n % YIELD_AFTER === 0) yield;
@@ -315,13 +321,14 @@ export class JsonRedactor implements JsonVisitor<Context> {
       else if (json.kind === 'object')
         for (const { key: member, value } of json.entries) {
           if (isActiveJobMetadata(member, value) || isGlobalId(member, value)) continue;
-          if (looksLikeCredential(member)) yield* addSecret(secrets, member, keys);
+          if (looksLikeCredential(member) && secrets.markSearched(member))
+            yield* addSecret(secrets, member, keys);
           stack.push({ json: value, key: member });
         }
       else {
         const text = stringOf(json) ?? json.text;
-        if (!(isRecord && key !== null && this.isOrdinaryField(key, text)))
-          yield* addSecret(secrets, text, keys);
+        const isOrdinary = isRecord && key !== null && this.isOrdinaryField(key, text);
+        if (!isOrdinary && secrets.markSearched(text)) yield* addSecret(secrets, text, keys);
       }
     }
     return scalar(marker);

@@ -15,7 +15,7 @@ type Container = Exclude<Json, { kind: 'scalar' }>;
  */
 export interface JsonVisitor<Context> {
   /** The replacement of a value; undefined: visit the children of this container. */
-  enter(value: Json, context: Context): Steps<Json | undefined>;
+  enter(value: Json, context: Context): Json | undefined | Steps<Json | undefined>;
   /** The contexts of a container's children. Called once per container. */
   children(container: Container, context: Context): ChildContext<Context>;
 }
@@ -24,9 +24,10 @@ export interface ChildContext<Context> {
   item(index: number): Context;
   entry(key: string, value: Json): Context;
   /** The replacement of a key. Without this method keys are unchanged. */
-  key?(key: string): Steps<string>;
+  key?(key: string): string | Steps<string>;
 }
 
+/** A container whose children are visited. */
 interface Frame<Context> {
   source: Container;
   target: Container;
@@ -34,66 +35,86 @@ interface Frame<Context> {
   next: number;
 }
 
+interface Node<Context> {
+  value: Json;
+  context: Context;
+}
+
+const isSteps = <Result>(result: Result | Steps<Result>): result is Steps<Result> =>
+  typeof result === 'object' && result !== null && 'next' in result;
+
 /**
  * The JSON rewritten by the visitor. Yields between bounded steps, and does not recurse, so any
  * depth is safe.
  */
 export function* transformJson<Context>(
   root: Json,
-  context: Context,
+  rootContext: Context,
   visitor: JsonVisitor<Context>,
 ): Steps<Json> {
   const frames: Frame<Context>[] = [];
   let work = 0;
-  let result = yield* open(root, context);
-  for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
+  let node: Node<Context> | null = { value: root, context: rootContext };
+  let result: Json | undefined;
+  for (;;) {
+    if (node) {
+      work += workFor(node.value);
+      const entered = visitor.enter(node.value, node.context);
+      result = isSteps(entered) ? yield* entered : entered;
+      if (!result && node.value.kind !== 'scalar')
+        frames.push(frameFor(node.value, node.context, visitor));
+      else result ??= node.value;
+    }
+    const frame = frames.at(-1);
+    if (!frame) return result ?? root;
     if (result) {
-      yield* append(frame, result);
-      result = undefined;
+      const key = lastKey(frame);
+      work += key.length;
+      const redactedKey = frame.children.key?.(key) ?? key;
+      append(frame.target, isSteps(redactedKey) ? yield* redactedKey : redactedKey, result);
     }
     if (work > MAX_WORK) {
       work = 0;
       yield;
     }
-    const { source, next, children } = frame;
-    const item = source.kind === 'array' ? source.items[next] : undefined;
-    const entry = source.kind === 'object' ? source.entries[next] : undefined;
-    frame.next += 1;
-    if (item) result = yield* open(item, children.item(next));
-    else if (entry) {
-      work += entry.key.length;
-      result = yield* open(entry.value, children.entry(entry.key, entry.value));
-    } else {
-      result = frame.target;
-      frames.pop();
-    }
-  }
-  return result ?? root;
-
-  function* open(value: Json, valueContext: Context): Steps<Json | undefined> {
-    work += value.kind === 'scalar' ? WORK_PER_NODE + value.text.length : WORK_PER_NODE;
-    const replacement = yield* visitor.enter(value, valueContext);
-    if (replacement || value.kind === 'scalar') return replacement ?? value;
-    frames.push({
-      source: value,
-      target:
-        value.kind === 'array' ? { kind: 'array', items: [] } : { kind: 'object', entries: [] },
-      children: visitor.children(value, valueContext),
-      next: 0,
-    });
-    return undefined;
+    node = nextChild(frame);
+    result = node ? undefined : frames.pop()?.target;
   }
 }
 
-function* append<Context>(
-  { source, target, children, next }: Frame<Context>,
-  value: Json,
-): Steps<void> {
-  if (target.kind === 'array') target.items.push(value);
-  else if (source.kind === 'object') {
-    const key = source.entries[next - 1]?.key ?? '';
-    target.entries.push({ key: children.key ? yield* children.key(key) : key, value });
+const workFor = (value: Json): number =>
+  WORK_PER_NODE + (value.kind === 'scalar' ? value.text.length : 0);
+
+function frameFor<Context>(
+  source: Container,
+  context: Context,
+  visitor: JsonVisitor<Context>,
+): Frame<Context> {
+  const target: Container =
+    source.kind === 'array' ? { kind: 'array', items: [] } : { kind: 'object', entries: [] };
+  return { source, target, children: visitor.children(source, context), next: 0 };
+}
+
+/** The next child of the container; null at its end. */
+function nextChild<Context>(frame: Frame<Context>): Node<Context> | null {
+  const { source, children, next } = frame;
+  frame.next += 1;
+  if (source.kind === 'array') {
+    const value = source.items[next];
+    return value ? { value, context: children.item(next) } : null;
   }
+  const entry = source.entries[next];
+  return entry ? { value: entry.value, context: children.entry(entry.key, entry.value) } : null;
+}
+
+/** The key of the child that was visited last; '' in an array. */
+function lastKey<Context>({ source, next }: Frame<Context>): string {
+  return source.kind === 'object' ? (source.entries[next - 1]?.key ?? '') : '';
+}
+
+function append(target: Container, key: string, value: Json): void {
+  if (target.kind === 'array') target.items.push(value);
+  else target.entries.push({ key, value });
 }
 
 /*
@@ -167,13 +188,15 @@ class RepeatHider implements JsonVisitor<Context> {
     private readonly owner: Owner,
   ) {}
 
-  *enter(json: Json, { isVisible, isFixed }: Context): Steps<Json | undefined> {
+  enter(json: Json, { isVisible, isFixed }: Context): Json | undefined | Steps<Json | undefined> {
     if (isVisible) return json;
     if (json.kind !== 'scalar') return undefined;
     const text = stringOf(json) ?? json.text;
     if (text.length < 4) return json;
-    const redacted = yield* this.hideInText(text, isFixed);
-    return redacted === text ? json : scalar(redacted);
+    const redacted = this.hideInText(text, isFixed);
+    return typeof redacted === 'string'
+      ? replaceText(json, text, redacted)
+      : replaceLater(json, text, redacted);
   }
 
   children(
@@ -198,17 +221,24 @@ class RepeatHider implements JsonVisitor<Context> {
     };
   }
 
-  private *hideInKey(key: string, isColumn: boolean): Steps<string> {
+  private hideInKey(key: string, isColumn: boolean): string | Steps<string> {
     if (key.length < 4 || isColumn || isActiveJobKey(key)) return key;
     const { secrets, marker } = this;
     if (secrets.overflowed && couldRepeatSecret(key)) return marker;
-    return yield* secrets.hideSteps(key, marker);
+    return secrets.hideNow(key, marker) ?? secrets.hideSteps(key, marker);
   }
 
-  private *hideInText(text: string, isFixed: boolean): Steps<string> {
+  private hideInText(text: string, isFixed: boolean): string | Steps<string> {
     const { secrets, marker } = this;
     if (secrets.overflowed && couldRepeatSecret(text) && !(isFixed && FIXED_VALUE.test(text)))
       return marker;
-    return yield* secrets.hideSteps(text, marker);
+    return secrets.hideNow(text, marker) ?? secrets.hideSteps(text, marker);
   }
 }
+
+function* replaceLater(json: Json, text: string, redacted: Steps<string>): Steps<Json> {
+  return replaceText(json, text, yield* redacted);
+}
+
+const replaceText = (json: Json, text: string, redacted: string): Json =>
+  redacted === text ? json : scalar(redacted);

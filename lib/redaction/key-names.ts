@@ -287,6 +287,8 @@ const CACHE_SIZE = 256;
 const MAX_NAME_LENGTH = 128;
 /** Texts of more characters bypass the cache, because their names would only evict each other. */
 const LARGE_TEXT = 16_384;
+/** Recent names of one text; a power of two. Texts repeat few names. */
+const RECENT_NAMES = 64;
 /** V8 keeps the whole text alive for a substring of at least this length. */
 const MIN_SLICED_LENGTH = 13;
 
@@ -330,15 +332,26 @@ export class SecretNameMatcher implements NameMatcher {
    */
   forText(length: number): NameMatcher {
     const cache = new Map<string, boolean>();
+    const find = (name: string): boolean => {
+      const short = this.shorten(name);
+      if (short === null) return false;
+      let isSecret = cache.get(short);
+      if (isSecret === undefined) {
+        isSecret = length > LARGE_TEXT ? this.matches(short) : this.isSecret(short);
+        cache.set(short, isSecret);
+      }
+      return isSecret;
+    };
+    const recent = new Array<{ name: string; isSecret: boolean } | undefined>(RECENT_NAMES);
     return {
       isSecret: (name) => {
-        const short = this.shorten(name);
-        if (short === null) return false;
-        let isSecret = cache.get(short);
-        if (isSecret === undefined) {
-          isSecret = length > LARGE_TEXT ? this.matches(short) : this.isSecret(short);
-          cache.set(short, isSecret);
-        }
+        const slot =
+          (name.charCodeAt(0) * 7 + name.charCodeAt(name.length - 1) * 31 + name.length) &
+          (RECENT_NAMES - 1);
+        const last = recent[slot];
+        if (last?.name === name) return last.isSecret;
+        const isSecret = find(name);
+        recent[slot] = { name, isSecret };
         return isSecret;
       },
     };

@@ -166,7 +166,7 @@ export function* findLabelledElements({ text, keys, hide }: Scan): Steps<void> {
     const value = tag && name !== null ? valueAfter(text, at, tag) : null;
     if (value) {
       const prefix = text.slice(value.from, value.from + MAX_HARMLESS_LENGTH + 1);
-      if (!isHarmlessValue(name ?? '', prefix)) hide(value.from, value.to);
+      if (!isHarmlessValue(() => name ?? '', prefix)) hide(value.from, value.to);
     }
     at = Math.max(tag?.end ?? at + 1, value?.to ?? 0);
   }

@@ -52,12 +52,14 @@ const ID_NAME = /(?:^|_|-)(?:id|ids|uuid|guid|gid)$|[a-z](?:Id|Ids|Uuid)$/i;
 const SEPARATOR = /["'`\])]{0,3}\s?(?:=|:)/y;
 /** The name continues as a constant, a file or a path: `Token::Invalid`, `token.rb`, `token/x`. */
 const NAME_CONTINUES = /::|\.\w|\//y;
-/** An identifier that an error message quotes: `method 'token'`. */
-const QUOTED_IDENTIFIER = multilineRegExp('i')`
+/** The beginning of an identifier that an error message quotes: `method 'token'`. */
+const BEFORE_QUOTE = multilineRegExp('i')`
   \b(?:
     method|variable|constant|function|keyword|keywords|attribute|column|relation|table|property
     |class|module|argument|field|parameter|key|symbol
-  )[: ]{1,3}["'\x60‘][\w:#.@]{0,80}$`;
+  )[: ]{1,3}$`;
+/** Characters before the quote that BEFORE_QUOTE reads. */
+const BEFORE_QUOTE_LENGTH = 14;
 
 /** Hides the values of forms 1 to 3 above. */
 export function* findInSentences(scan: Scan): Steps<void> {
@@ -124,15 +126,15 @@ class SentenceReader {
     const name = text.slice(from, to);
     const previous = this.previousName;
     const isSecondWord =
-      SECOND_WORD.test(name) &&
       this.previousNameEnd === from - 1 &&
-      isBlank(text.charCodeAt(from - 1));
+      isBlank(text.charCodeAt(from - 1)) &&
+      SECOND_WORD.test(name);
     const phrase = isSecondWord ? `${previous} ${name}` : name;
     const phraseFrom = isSecondWord ? from - 1 - previous.length : from;
     this.previousName = name;
     this.previousNameEnd = to;
     if (from < this.quotedEnd || to - from <= 1) return;
-    if (keys.isSecret(phrase) && !isHarmlessName(text, phraseFrom, from, to))
+    if (keys.isSecret(phrase) && !isHarmlessName(text, phraseFrom, from, name))
       this.hideValueOf(from, to, chunkEnd);
   }
 
@@ -171,27 +173,28 @@ function valueAfterName(text: string, to: number, isOption: boolean) {
 }
 
 function isQuotedIdentifier(text: string, from: number): boolean {
+  const quote = quoteBefore(text, from);
   return (
-    hasQuoteBefore(text, from) && QUOTED_IDENTIFIER.test(text.slice(Math.max(0, from - 100), from))
+    quote >= 0 && BEFORE_QUOTE.test(text.slice(Math.max(0, quote - BEFORE_QUOTE_LENGTH), quote))
   );
 }
 
-/** Whether a quote opens the identifier that ends at `from`. */
-function hasQuoteBefore(text: string, from: number): boolean {
+/** The offset of the quote that opens the identifier that ends at `from`, or -1. */
+function quoteBefore(text: string, from: number): number {
   for (let at = from - 1; at >= Math.max(0, from - 81); at -= 1) {
     const char = text[at] ?? '';
-    if ('"\'`‘'.includes(char)) return true;
-    if (!isWordPart(text.charCodeAt(at)) && !':#.@'.includes(char)) return false;
+    if ('"\'`‘'.includes(char)) return at;
+    if (!/[\w:#.@]/.test(char)) return -1;
   }
-  return false;
+  return -1;
 }
 
 /**
  * Whether the name is a class, a parser's token, an HTTP auth challenge, or a record in a
  * RecordNotFound error.
  */
-function isHarmlessName(text: string, phraseFrom: number, from: number, to: number): boolean {
-  const name = text.slice(from, to);
+function isHarmlessName(text: string, phraseFrom: number, from: number, name: string): boolean {
+  const to = from + name.length;
   return (
     isInspectedObject(text, phraseFrom) ||
     isParserToken(text, from, name) ||

@@ -218,7 +218,10 @@ export class Redaction {
     if (this.isOff || PLAIN_WORD.test(text)) return text;
     const spans = yield* isCached ? this.spansOf(text) : secretSpanSteps(text, this.keys);
     if (secrets)
-      for (const { from, to } of spans) yield* addSecret(secrets, text.slice(from, to), this.keys);
+      for (const { from, to } of spans) {
+        const value = text.slice(from, to);
+        if (secrets.markSearched(value)) yield* addSecret(secrets, value, this.keys);
+      }
     return replaceSpans(text, spans, marker);
   }
 

@@ -37,13 +37,13 @@ const VALUE_END = /[\s;&,"'`<>{})\]]/g;
 
 /**
  * Adds a hidden value and the credentials inside it to the registry. Yields between bounded steps.
+ * Call it once per value (`SecretRegistry.markSearched`).
  */
 export function* addSecret(
   secrets: SecretRegistry,
   value: string,
   keys: SecretNameMatcher,
 ): Steps<void> {
-  if (!secrets.markSearched(value)) return;
   secrets.add(value);
   if (secrets.overflowed) return;
   let level = [value];

@@ -1,4 +1,4 @@
-import { type Steps, runToEnd } from '../core/steps';
+import { STEP_SIZE, type Steps, runToEnd } from '../core/steps';
 import { multilineRegExp } from '../core/text';
 import { type Pattern, PatternSet } from './pattern-set';
 import { SpanMask, replaceSpans } from './scan';
@@ -21,6 +21,8 @@ const ENCODED_BYTES = 18;
 /** Shorter values occur in base64 by chance. */
 const MIN_BASE64_LENGTH = 6;
 const QUOTES = ["'", '"'];
+/** An escape or a line break: a text without them has only its raw view. */
+const HAS_VIEWS = /[\\%&\n]/;
 /** Words too common to search for. */
 const COMMON_WORD = multilineRegExp('iu')`
   ^(?:
@@ -94,15 +96,19 @@ export class SecretRegistry {
     return !this.overflowed;
   }
 
-  /** The text with every value of the registry replaced by the marker. */
+  /**
+   * The text with every value of the registry replaced by the marker. Once the registry has
+   * overflowed, only a text that is a value: the caller hides each text that could repeat one.
+   */
   hideIn(text: string, marker: string): string {
     return runToEnd(this.hideSteps(text, marker));
   }
 
   /** `hideIn` as a generator that yields between bounded steps. */
   *hideSteps(text: string, marker: string): Steps<string> {
-    if (this.values.size === 0 || text.length < MIN_SECRET_LENGTH) return text;
-    yield* this.build();
+    if (!this.overflowed && this.values.size > 0) yield* this.build();
+    const redacted = this.hideNow(text, marker);
+    if (redacted !== null) return redacted;
     const mask = new SpanMask(text.length);
     for (const view of viewsOf(text)) {
       if (!view) {
@@ -116,11 +122,24 @@ export class SecretRegistry {
     return replaceSpans(text, mask.spans(), marker);
   }
 
+  /** `hideIn` for a short text without escapes; null: `hideSteps` must hide in it. */
+  hideNow(text: string, marker: string): string | null {
+    if (text.length < MIN_SECRET_LENGTH) return text;
+    if (this.overflowed) return this.values.has(text.trim()) ? marker : text;
+    if (this.values.size === 0) return text;
+    if (this.pending.length > 0 || text.length > STEP_SIZE || HAS_VIEWS.test(text)) return null;
+    const mask = new SpanMask(text.length);
+    for (const set of this.sets) set.search(text, (from, to) => mask.add(from, to)).advance();
+    return replaceSpans(text, mask.spans(), marker);
+  }
+
   private *matchIn(view: TextView, mask: SpanMask): Steps<void> {
-    for (const set of this.sets)
-      yield* set.match(view.text, (from, to) =>
+    for (const set of this.sets) {
+      const search = set.search(view.text, (from, to) =>
         mask.add(view.sourceOffset(from), view.sourceOffset(to)),
       );
+      while (search.advance()) yield;
+    }
   }
 
   private addValue(value: string): void {

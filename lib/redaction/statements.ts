@@ -264,7 +264,7 @@ function hideDetail(text: string, start: number, names: Names, hide: Scan['hide'
   let at = from;
   for (const [n, value] of values.entries()) {
     const name = names[n] ?? null;
-    if (name !== null && !isHarmlessValue(name, value)) hide(at, at + value.length);
+    if (name !== null && !isHarmlessValue(() => name, value)) hide(at, at + value.length);
     at += value.length + 2;
   }
   return to;

@@ -83,62 +83,120 @@ export function* viewsOf(text: string): Generator<TextView | void, void, void> {
 function* decodeSteps(view: TextView): Steps<TextView | undefined> {
   const { text } = view;
   if (!/[\\%&]/.test(text)) return undefined;
-  /** The end of each escape in the decoded text. */
-  const offsets: number[] = [];
-  /** How much shorter the decoded text is than the source up to each of these offsets. */
-  const shifts: number[] = [];
-  const decoded = new TextBuilder();
+  const shifts = new Shifts();
+  const decoded = new TextBuilder(text.length);
   let copied = 0;
-  let shift = 0;
   let nextStep = STEP_SIZE;
   for (let at = 0; at < text.length; at += 1) {
     const first = text.charCodeAt(at);
     if (first !== BACKSLASH && first !== PERCENT && first !== AMPERSAND) continue;
     const escape = escapeAt(text, at, first);
     if (escape === NO_ESCAPE) continue;
-    const char = String.fromCodePoint(escape % LENGTH_FACTOR);
-    const length = Math.floor(escape / LENGTH_FACTOR);
-    decoded.add(text.slice(copied, at) + char);
-    copied = at + length;
-    shift += length - char.length;
-    offsets.push(decoded.length);
-    shifts.push(shift);
+    decoded.addPart(text, copied, at);
+    decoded.addCodePoint(escape % LENGTH_FACTOR);
+    copied = at + Math.floor(escape / LENGTH_FACTOR);
+    shifts.add(decoded.length, copied - decoded.length);
     at = copied - 1;
     if (at < nextStep) continue;
     nextStep = at + STEP_SIZE;
     yield;
   }
   if (copied === 0) return undefined;
-  decoded.add(text.slice(copied));
-  return new DecodedView(decoded.toString(), offsets, shifts, view);
+  decoded.addPart(text, copied, text.length);
+  return new DecodedView(decoded.toString(), shifts, view);
 }
 
-/**
- * Joins the parts of a text in batches, so that no step has to flatten a string of a million parts.
- */
+/** Builds a text from code units in chunks, without a string for each part. */
 class TextBuilder {
   length = 0;
-  private batch: string[] = [];
-  private batchLength = 0;
-  private readonly joined: string[] = [];
+  private readonly chunk: Uint16Array;
+  private used = 0;
+  /** The bits of all code units in the chunk. */
+  private bits = 0;
+  private readonly chunks: string[] = [];
 
-  add(part: string): void {
-    this.batch.push(part);
-    this.length += part.length;
-    this.batchLength += part.length;
-    if (this.batchLength > STEP_SIZE) this.joinBatch();
+  constructor(maxLength: number) {
+    this.chunk = new Uint16Array(Math.min(maxLength, STEP_SIZE));
+  }
+
+  addPart(text: string, from: number, to: number): void {
+    for (let at = from; at < to; at += 1) this.addUnit(text.charCodeAt(at));
+  }
+
+  addCodePoint(code: number): void {
+    if (code < 0x10000) return this.addUnit(code);
+    this.addUnit(0xd7c0 + (code >> 10));
+    this.addUnit(0xdc00 + (code & 0x3ff));
   }
 
   toString(): string {
-    this.joinBatch();
-    return this.joined.join('');
+    this.endChunk();
+    return this.chunks.join('');
   }
 
-  private joinBatch(): void {
-    this.joined.push(this.batch.join(''));
-    this.batch = [];
-    this.batchLength = 0;
+  private addUnit(unit: number): void {
+    if (this.used === this.chunk.length) this.endChunk();
+    this.chunk[this.used] = unit;
+    this.bits |= unit;
+    this.used += 1;
+    this.length += 1;
   }
+
+  private endChunk(): void {
+    const units = this.chunk.subarray(0, this.used);
+    // V8 stores a text without code units above 255 in half the memory.
+    this.chunks.push(
+      this.bits < 0x100
+        ? Buffer.from(units).toString('latin1')
+        : Buffer.from(units.buffer, 0, units.byteLength).toString('utf16le'),
+    );
+    this.used = 0;
+    this.bits = 0;
+  }
+}
+
+/** How much later in its source a part of a decoded text is, for each of its parts. */
+class Shifts {
+  private count = 0;
+  private offsets = new Int32Array(16);
+  private shifts = new Int32Array(16);
+  private cursor = 0;
+
+  /** From `offset` on, the source is `shift` characters later. Offsets must ascend. */
+  add(offset: number, shift: number): void {
+    if (this.count === this.offsets.length) {
+      this.offsets = enlarged(this.offsets);
+      this.shifts = enlarged(this.shifts);
+    }
+    this.offsets[this.count] = offset;
+    this.shifts[this.count] = shift;
+    this.count += 1;
+  }
+
+  /** The shift at this offset. */
+  at(offset: number): number {
+    // Offsets mostly ascend, so the binary search starts near the previous result.
+    const { offsets, count } = this;
+    let low = 0;
+    let high = count;
+    if ((offsets[this.cursor] ?? 0) <= offset) {
+      low = this.cursor;
+      if (low + 8 >= count || (offsets[low + 8] ?? 0) > offset) high = Math.min(high, low + 9);
+    }
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((offsets[middle] ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    this.cursor = Math.max(0, low - 1);
+    return low > 0 ? (this.shifts[low - 1] ?? 0) : 0;
+  }
+}
+
+function enlarged(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(2 * array.length);
+  copy.set(array);
+  return copy;
 }
 
 /** Encoders wrap base64 at 60 (Ruby), 64 (PEM) or 76 (MIME) characters. */
@@ -149,11 +207,10 @@ const MAX_INDENT = 16;
 /** The view without line breaks inside base64; undefined: it has none. */
 export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
   const { text } = view;
-  const offsets: number[] = [];
-  const shifts: number[] = [];
-  const joined = new TextBuilder();
+  if (text.length < MIN_BASE64_LINE) return undefined;
+  const shifts = new Shifts();
+  const joined = new TextBuilder(text.length);
   let copied = 0;
-  let shift = 0;
   let nextStep = STEP_SIZE;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
     if (at > nextStep) {
@@ -165,15 +222,13 @@ export function* joinBase64Lines(view: TextView): Steps<TextView | undefined> {
     let to = at + 1;
     while (to - at <= MAX_INDENT && ' \t'.includes(text[to] ?? 'x')) to += 1;
     if (!isBase64(text.charCodeAt(to))) continue;
-    joined.add(text.slice(copied, from));
+    joined.addPart(text, copied, from);
     copied = to;
-    shift += to - from;
-    offsets.push(joined.length);
-    shifts.push(shift);
+    shifts.add(joined.length, copied - joined.length);
   }
   if (copied === 0) return undefined;
-  joined.add(text.slice(copied));
-  return new DecodedView(joined.toString(), offsets, shifts, view);
+  joined.addPart(text, copied, text.length);
+  return new DecodedView(joined.toString(), shifts, view);
 }
 
 function isBase64Line(text: string, to: number): boolean {
@@ -183,31 +238,14 @@ function isBase64Line(text: string, to: number): boolean {
 }
 
 class DecodedView implements TextView {
-  private cursor = 0;
-
   constructor(
     readonly text: string,
-    private readonly offsets: readonly number[],
-    private readonly shifts: readonly number[],
+    private readonly shifts: Shifts,
     private readonly source: TextView,
   ) {}
 
   sourceOffset(offset: number): number {
-    // Offsets mostly ascend, so the binary search starts near the previous result.
-    const { offsets } = this;
-    let low = 0;
-    let high = offsets.length;
-    if ((offsets[this.cursor] ?? 0) <= offset) {
-      low = this.cursor;
-      if ((offsets[low + 8] ?? Infinity) > offset) high = Math.min(high, low + 9);
-    }
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((offsets[middle] ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    this.cursor = Math.max(0, low - 1);
-    return this.source.sourceOffset(offset + (low > 0 ? (this.shifts[low - 1] ?? 0) : 0));
+    return this.source.sourceOffset(offset + this.shifts.at(offset));
   }
 }
 

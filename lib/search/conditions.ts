@@ -1,10 +1,11 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import type { NotUnderstood } from '../core/search-params';
-import { isInState, readyAt } from '../good-job/states';
+import { isInState, readyAt, runSeconds, waitSeconds } from '../good-job/states';
 import type { GoodJobTables } from '../good-job/tables';
 import { type JobState, isJobState } from '../good-job/types';
 import type {
   ArgumentTerm,
+  DurationTerm,
   ExecutionTerm,
   IdsTerm,
   MatchTerm,
@@ -141,6 +142,8 @@ export function plainCondition(
       );
     case 'execution':
       return executionCondition(tables, term);
+    case 'duration':
+      return durationCondition(term);
     case 'argument':
       return anyOf(term.values.map((value) => argumentCondition(term, value)));
     case 'failure':
@@ -282,6 +285,15 @@ function executionCondition(tables: GoodJobTables, { field, bounds }: ExecutionT
     SELECT 1
       FROM ${tables.executions} e
      WHERE e.active_job_id = j.id AND ${join(conditions, ' AND ')})`;
+}
+
+/** No index answers it, but it reads only the times of the row. */
+function durationCondition({ field, bounds }: DurationTerm): Sql {
+  const duration = field === 'wait' ? waitSeconds : runSeconds;
+  return join(
+    bounds.map(({ comparison, seconds }) => sql`${duration} ${raw(comparison)} ${seconds}::float8`),
+    ' AND ',
+  );
 }
 
 /** Compares a column with a bound. Relative bounds count from the start of the transaction. */

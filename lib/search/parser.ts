@@ -2,6 +2,7 @@ import { toUtc, isFilterText, isStoredTime, isTimestamp } from '../core/text';
 import { isJobState } from '../good-job/types';
 import {
   COLON,
+  DURATION_FIELDS,
   EXECUTION_FIELDS,
   type ExecutionTerm,
   FIELDS,
@@ -19,6 +20,7 @@ import {
   type TimeTerm,
   addZoneOffsets,
   parseBounds,
+  parseDurationBounds,
   parseValues,
   tokenize,
 } from './terms';
@@ -178,6 +180,10 @@ function readField(field: Field, rest: string, common: Common): Term | null {
       field,
       bounds,
     }));
+  if (includes(DURATION_FIELDS, field)) {
+    const bounds = parseDurationBounds(rest);
+    return bounds && { ...common, kind: 'duration', field, bounds };
+  }
   const whole = field === 'error' && /^[=＝]/.test(rest);
   const parsed = parseValues(whole ? rest.slice(1) : rest);
   if (parsed.length === 0) return null;

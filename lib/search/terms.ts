@@ -121,6 +121,9 @@ export const TIME_FIELDS = ['created', 'scheduled', 'performed', 'finished'] as 
  * because error texts contain it.
  */
 export const EXECUTION_FIELDS = ['attempted', 'attempt_failed'] as const;
+/** The wait before the last attempt, and how long that attempt ran. */
+export const DURATION_FIELDS = ['wait', 'runtime'] as const;
+export type DurationField = (typeof DURATION_FIELDS)[number];
 export const FIELDS = [
   'state',
   ...TEXT_FIELDS,
@@ -128,6 +131,7 @@ export const FIELDS = [
   ...NUMBER_FIELDS,
   ...TIME_FIELDS,
   ...EXECUTION_FIELDS,
+  ...DURATION_FIELDS,
 ] as const;
 export type Field = (typeof FIELDS)[number];
 
@@ -163,6 +167,12 @@ const COMPARISONS = ['>=', '<=', '>', '<'] as const;
 export interface TimeBound {
   comparison: (typeof COMPARISONS)[number];
   time: TimeValue;
+}
+
+/** A bound of a duration. */
+export interface DurationBound {
+  comparison: TimeBound['comparison'];
+  seconds: number;
 }
 
 /** Integers with both ends included; null is unbounded. */
@@ -220,6 +230,12 @@ export type ExecutionTerm = Common & {
   field: (typeof EXECUTION_FIELDS)[number];
   bounds: TimeBound[];
 };
+/** Matches a job whose duration satisfies all bounds. */
+export type DurationTerm = Common & {
+  kind: 'duration';
+  field: DurationField;
+  bounds: DurationBound[];
+};
 /**
  * `args.0.invoice_id:4711` compares the scalar at a path of the arguments, as JSON prints it
  * (without quotes).
@@ -252,6 +268,7 @@ export type UnderstoodTerm =
   | NumberTerm
   | TimeTerm
   | ExecutionTerm
+  | DurationTerm
   | ArgumentTerm
   | FailureTerm;
 export type Term = UnderstoodTerm | NotUnderstoodTerm;
@@ -359,6 +376,51 @@ function readBound(comparison: TimeBound['comparison'], source: string): TimeBou
 }
 
 const unquoted = (source: string) => parseValues(source, null)[0]?.text ?? '';
+
+/** Seconds by unit, also as Japanese writes them. */
+const DURATION_UNITS: Record<string, number> = {
+  ...UNITS,
+  ms: 0.001,
+  sec: 1,
+  ミリ秒: 0.001,
+  秒: 1,
+  分: 60,
+  時間: 3_600,
+  日: 86_400,
+};
+const DURATION = /^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|sec|s|min|m|h|d|w|ミリ秒|秒|分|時間|日))+$/;
+const DURATION_PART = /([\d.]+)(\D+)/g;
+
+/** Returns the bounds of a duration field's value, or null if the value is not a duration. */
+export function parseDurationBounds(text: string): DurationBound[] | null {
+  const interval = readInterval(text);
+  if (!interval) return null;
+  const { sign, single, low, high, isHalfOpen } = interval;
+  let bounds: (DurationBound | null)[] = [];
+  if (low !== undefined && high !== undefined)
+    bounds = [
+      ...(low ? [readDurationBound('>=', low)] : []),
+      ...(high ? [readDurationBound(isHalfOpen ? '<' : '<=', high)] : []),
+    ];
+  else if (sign) bounds = [readDurationBound(sign, single)];
+  const parsed = bounds.filter((bound) => bound !== null);
+  return parsed.length > 0 && parsed.length === bounds.length ? parsed : null;
+}
+
+/** Reads a duration such as `90s`, `1h30m` or `5分`. */
+function readDurationBound(
+  comparison: DurationBound['comparison'],
+  source: string,
+): DurationBound | null {
+  const text = unquoted(source);
+  if (!DURATION.test(text)) return null;
+  const parts = [...text.matchAll(DURATION_PART)];
+  const seconds = parts.reduce(
+    (sum, [, number = '', unit = '']) => sum + Number(number) * (DURATION_UNITS[unit] ?? 0),
+    0,
+  );
+  return seconds <= MAX_SPAN_SECONDS ? { comparison, seconds } : null;
+}
 
 /** Returns the bounds of a valid calendar day, in UTC unless it has an offset. */
 function readDay(text: string): { start: string; end: string } | null {

@@ -1,6 +1,10 @@
 import type pg from 'pg';
-import { getBatch, getBatchRow, listBatchesWithProgress } from '../../lib/batches/queries';
-import { getBatchStatus, getSmallBatchStatus } from '../../lib/batches/status';
+import { getBatch, getBatchRow } from '../../lib/batches/queries';
+import {
+  getBatchStatus,
+  getSmallBatchStatus,
+  listBatchesWithProgress,
+} from '../../lib/batches/status';
 import { parseBatchFilter } from '../../lib/batches/types';
 import type { Ctx } from '../../lib/context/types';
 import { runCompletionCheck } from '../../lib/good-job/batches';

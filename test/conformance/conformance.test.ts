@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ReplayDatabase } from './replay';
+import { checkUndoVector, readUndoVectors } from './undo-vectors';
 import { type Vector, readVectors } from './vector';
 import { checkVector } from './verdict';
 
@@ -132,4 +133,19 @@ it('decides whether a process is dead by the shifted times of the recording', as
   expect(await kindOf({ ...vector, before: { ...vector.before, good_job_processes: dead } })).toBe(
     'differing',
   );
+});
+
+it('reports a difference in the rows, the outcome or the notifications of an undo', async () => {
+  const [vector] = (await readUndoVectors()).filter(({ name }) => name === 'undo_discard/queued');
+  if (!vector) throw new Error('There is no vector undo_discard/queued.');
+  const undoKindOf = async (changes: Partial<typeof vector>) =>
+    (await checkUndoVector({ ...vector, ...changes }, stage)).kind;
+  expect(await undoKindOf({})).toBe('matched');
+  const jobsInOtherQueue = vector.after.good_jobs.map((row) => ({ ...row, queue_name: 'another' }));
+  expect(await undoKindOf({ after: { ...vector.after, good_jobs: jobsInOtherQueue } })).toBe(
+    'differing',
+  );
+  expect(await undoKindOf({ outcome: 'conflict' })).toBe('differing');
+  expect(await undoKindOf({ notifications: [] })).toBe('differing');
+  expect(await undoKindOf({ code: 'undo_not_recorded' })).toBe('differing');
 });

@@ -8,7 +8,7 @@ import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/t
 import type { Ctx } from '../../lib/context/types';
 import { isUuid } from '../../lib/core/text';
 import { changeCronKey } from '../../lib/cron/mutations';
-import { changeJobs } from '../../lib/jobs/mutations';
+import { changeJobs, undoChange } from '../../lib/jobs/mutations';
 import { changePause } from '../../lib/pauses/mutations';
 import { TestConsole, lockKey } from '../harness/test-console';
 import type { Observation } from './compare';
@@ -16,7 +16,8 @@ import { type Columns, loadRows, readColumns, readRows } from './load';
 import { README_APP, type RecordedApp } from './recorded-app';
 import type { SettingCall } from './setting-situation';
 import { type Situation, isJobAction } from './situation';
-import { type Rows, microseconds, shiftRows, shiftTime } from './vector';
+import type { Change, UndoVector } from './undo-vectors';
+import { type Rows, isTimeColumn, microseconds, shiftRows, shiftTime } from './vector';
 
 const END = 'end of the action';
 
@@ -82,6 +83,51 @@ export class ReplayDatabase {
       from,
       to,
     };
+  }
+
+  /** Loads the rows, runs the action and the changes of another session, and undoes the action. */
+  async replayUndo(vector: UndoVector): Promise<Observation & { code?: string }> {
+    const { target, act, changes = [] } = vector;
+    const from = await this.clock();
+    const shift = from - microseconds(vector.now_before);
+    await loadRows(this.rows, shiftRows(vector.before, shift));
+    const ctx = this.contexts.created_at;
+    const action = vector.action === 'undo_discard' ? 'discard' : 'reschedule';
+    const time = act?.scheduled_at;
+    await changeJobs(ctx, action, [target], time ? { scheduledAt: shiftTime(time, shift) } : {});
+    for (const change of changes) await this.applyChange(change, shift);
+    for (const id of vector.held_advisory_locks ?? [])
+      await this.holder.query(`SELECT pg_advisory_lock(${lockKey('good_jobs', id)})`);
+    await this.waitForNotifications();
+    this.received.length = 0;
+    const { rows: records } = await this.rows.query<{ id: string }>(
+      'SELECT max(id)::text AS id FROM good_job_console.audit_events',
+    );
+    const [outcome] = await undoChange(ctx, action, [target], records[0]?.id ?? '');
+    const to = await this.clock();
+    await this.holder.query('SELECT pg_advisory_unlock_all()');
+    await this.waitForNotifications();
+    return {
+      rows: await readRows(this.rows, this.columns),
+      outcomes: { [target]: outcome?.outcome ?? '' },
+      notifications: [...this.received],
+      shift,
+      from,
+      to,
+      code: outcome?.outcome === 'refused' ? outcome.code : undefined,
+    };
+  }
+
+  private async applyChange(change: Change, shift: bigint): Promise<void> {
+    if (change.delete) {
+      await this.rows.query(`DELETE FROM ${change.table} WHERE id = $1`, [change.id]);
+      return;
+    }
+    for (const [column, value] of Object.entries(change.set))
+      await this.rows.query(`UPDATE ${change.table} SET ${column} = $2 WHERE id = $1`, [
+        change.id,
+        isTimeColumn(column) ? shiftTime(String(value), shift) : String(value),
+      ]);
   }
 
   private async clock(): Promise<bigint> {

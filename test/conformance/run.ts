@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { recordedApp } from './recorded-app';
 import { ReplayDatabase } from './replay';
-import { readVectors } from './vector';
+import { checkUndoVector, readUndoVectors } from './undo-vectors';
+import { type Vector, readVectors } from './vector';
 import { type Verdict, checkVector } from './verdict';
 
 /*
@@ -22,19 +23,29 @@ const vectors = await readVectors(file).catch((error: unknown) => {
   console.error(`The vectors in ${String(file)} cannot be read: ${reason}.`);
   process.exit(1);
 });
-const verdicts = new Array<Verdict | undefined>(vectors.length);
 const app = recordedApp(vectors);
+const undoVectors = await readUndoVectors();
+const cases: { vector: Vector; check: (stage: ReplayDatabase) => Promise<Verdict> }[] = [
+  ...vectors.map((vector) => ({
+    vector,
+    check: (stage: ReplayDatabase) => checkVector(vector, stage),
+  })),
+  ...undoVectors.map((vector) => ({
+    vector,
+    check: (stage: ReplayDatabase) => checkUndoVector(vector, stage),
+  })),
+];
+const verdicts = new Array<Verdict | undefined>(cases.length);
 const stages = await Promise.all(
   Array.from({ length: STAGES }, (_, index) => ReplayDatabase.open(`conformance ${index}`, app)),
 );
 let next = 0;
 await Promise.all(
   stages.map(async (stage) => {
-    while (next < vectors.length) {
+    while (next < cases.length) {
       const index = next;
       next += 1;
-      const vector = vectors[index];
-      if (vector) verdicts[index] = await checkVector(vector, stage);
+      verdicts[index] = await cases[index]?.check(stage);
     }
     await stage.close();
   }),
@@ -47,7 +58,7 @@ const counts: Record<Verdict['kind'], number> = {
   differing: 0,
 };
 const reasons = new Map<string, number>();
-vectors.forEach((vector, index) => {
+cases.forEach(({ vector }, index) => {
   const verdict = verdicts[index] ?? { kind: 'differing', differences: ['not replayed'] };
   counts[verdict.kind] += 1;
   if (verdict.kind === 'matched') return;
@@ -60,7 +71,10 @@ vectors.forEach((vector, index) => {
 console.log('\nExceptions, by kind:');
 for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1]))
   console.log(`${String(count).padStart(5)}  ${reason}`);
-console.log(`\n${vectors.length} vectors in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+console.log(
+  `\n${vectors.length} vectors and ${undoVectors.length} of the undo ` +
+    `in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`,
+);
 for (const [kind, count] of Object.entries(counts))
   console.log(`${String(count).padStart(5)}  ${kind}`);
 console.log(

@@ -22,10 +22,14 @@ interface TestConsoleOptions {
 }
 
 interface CtxOptions {
+  /** Default: tester. */
+  viewerId?: string;
   role?: Role;
   readOnly?: boolean;
   /** False simulates version 1 of the console's schema. */
   bulkRuns?: boolean;
+  /** 'none' simulates a version of the console's schema below 8. */
+  pauseEnds?: Ctx['pauseEnds'];
   app?: Partial<AppSettings>;
   db?: Database;
   searchBudgetMs?: number;
@@ -76,9 +80,11 @@ export class TestConsole {
 
   /** Returns a context; the default app name is `test-app`. */
   ctx({
+    viewerId = 'tester',
     role = 'admin',
     readOnly = false,
     bulkRuns = true,
+    pauseEnds = 'write',
     app = {},
     db = this.db,
     ...others
@@ -91,11 +97,12 @@ export class TestConsole {
       ...app,
     });
     return contextFor({
-      viewer: { id: 'tester', role },
+      viewer: { id: viewerId, role },
       db,
       tables,
       consoleSchema: this.consoleSchema,
       bulkRuns: this.consoleSchema && bulkRuns,
+      pauseEnds: this.consoleSchema ? pauseEnds : 'none',
       requestId: 'test',
       readOnly,
       ...others,

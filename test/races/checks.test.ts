@@ -108,6 +108,21 @@ it.each([
     'a worker claimed a job in an impossible state',
     `INSERT INTO race_log.anomalies (what) VALUES ('x')`,
   ],
+  [
+    'an undo reverted another change',
+    `INSERT INTO race_log.job_changes (
+            job_id, actor, was_finished, is_finished, error_event, is_undo)
+     VALUES (${JOB}, '${CONSOLE}', false, true, 5, false),
+            (${JOB}, '${CONSOLE}', true, true, 3, false),
+            (${JOB}, '${CONSOLE}', true, false, NULL, true)`,
+  ],
+  [
+    'an undo reverted another change',
+    `INSERT INTO race_log.job_changes (
+            job_id, actor, was_finished, is_finished, error_event, is_undo)
+     VALUES (${MEMBER}, '${CONSOLE}', false, true, 5, false),
+            (${MEMBER}, '${CONSOLE}', true, false, NULL, true)`,
+  ],
   ['a job was lost', `UPDATE good_jobs SET finished_at = NULL WHERE id = ${JOB}`],
   ['a job was lost', `UPDATE good_jobs SET locked_by_id = gen_random_uuid() WHERE id = ${JOB}`],
   ['a job was lost', `DELETE FROM good_jobs WHERE id = ${JOB}`],
@@ -184,6 +199,7 @@ it('reports a race with too little activity', () => {
     executions: 1,
     finishedByWorkers: 167,
     done: { discard: 300, retry: 300, reschedule: 300 },
+    undone: { discard: 30, reschedule: 30 },
     locked: 50,
     conflict: 50,
     batchesByConsole: 0,
@@ -194,4 +210,6 @@ it('reports a race with too little activity', () => {
   expect(missingActivity({ ...activity, done: { ...activity.done, retry: 299 } }, 10)).toHaveLength(
     1,
   );
+  const undone = { ...activity.undone, discard: 29 };
+  expect(missingActivity({ ...activity, undone }, 10)).toHaveLength(1);
 });

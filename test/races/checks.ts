@@ -20,7 +20,26 @@ const VIOLATIONS: Record<string, string> = {
              || ', error_event ' || coalesce(error_event::text, 'null') AS what
       FROM race_log.job_changes
      WHERE was_finished
-       AND NOT (actor = '${CONSOLE}' AND NOT is_finished AND error_event = 3)`,
+       AND NOT (
+             actor = '${CONSOLE}' AND NOT is_finished AND (error_event = 3 OR is_undo))`,
+  'an undo reverted another change than a discard': `
+    SELECT u.job_id AS id,
+           coalesce(p.actor || ' left error_event ' || coalesce(p.error_event::text, 'null'),
+                    'nobody discarded it') AS what
+      FROM race_log.job_changes u
+      LEFT JOIN LATERAL (
+        SELECT *
+          FROM race_log.job_changes c
+         WHERE c.job_id = u.job_id AND c.n < u.n
+         ORDER BY c.n DESC
+         LIMIT 1) p ON true
+      JOIN good_jobs j ON j.id = u.job_id
+     WHERE u.is_undo
+       AND (j.batch_id IS NOT NULL
+            OR p.actor IS DISTINCT FROM '${CONSOLE}'
+            OR p.was_finished
+            OR NOT p.is_finished
+            OR p.error_event IS DISTINCT FROM 5)`,
   'a worker claimed a job in an impossible state': `
     SELECT n::text AS id, what FROM race_log.anomalies`,
   'a job was lost': `
@@ -56,13 +75,14 @@ const VIOLATIONS: Record<string, string> = {
            format('%s: reported %s, made %s', coalesce(reported.action, actual.action),
                   coalesce(reported.n, 0), coalesce(actual.n, 0)) AS what
       FROM (
-        SELECT job_id, action, count(*) AS n
+        SELECT job_id, replace(action, 'undo_reschedule', 'reschedule') AS action, count(*) AS n
           FROM race_log.outcomes
          WHERE outcome = 'done'
          GROUP BY 1, 2) reported
       FULL JOIN (
         SELECT job_id,
-               CASE WHEN was_finished THEN 'retry'
+               CASE WHEN is_undo THEN 'undo_discard'
+                 WHEN was_finished THEN 'retry'
                  WHEN is_finished THEN 'discard'
                  ELSE 'reschedule' END AS action,
                count(*) AS n
@@ -170,6 +190,7 @@ export interface RaceActivity {
   executions: number;
   finishedByWorkers: number;
   done: Record<'discard' | 'retry' | 'reschedule', number>;
+  undone: Record<'discard' | 'reschedule', number>;
   locked: number;
   conflict: number;
   batchesByConsole: number;
@@ -194,6 +215,7 @@ export async function readActivity(client: pg.Client): Promise<RaceActivity> {
       retry: await done('retry'),
       reschedule: await done('reschedule'),
     },
+    undone: { discard: await done('undo_discard'), reschedule: await done('undo_reschedule') },
     locked: await count(`outcomes WHERE outcome = 'locked'`),
     conflict: await count(`outcomes WHERE outcome = 'conflict'`),
     batchesByConsole: await count(
@@ -202,18 +224,26 @@ export async function readActivity(client: pg.Client): Promise<RaceActivity> {
   };
 }
 
-const MIN_ACTIVITY = { done: 300, lockedOrConflict: 100, finishedPerMinute: 1000 } as const;
+const MIN_ACTIVITY = {
+  done: 300,
+  undone: 30,
+  lockedOrConflict: 100,
+  finishedPerMinute: 1000,
+} as const;
 
 /** Describes what happened too rarely for the race to be conclusive. */
 export function missingActivity(
-  { done, locked, conflict, finishedByWorkers }: RaceActivity,
+  { done, undone, locked, conflict, finishedByWorkers }: RaceActivity,
   seconds: number,
 ): string[] {
-  const missing = Object.entries(done)
-    .filter(([, n]) => n < MIN_ACTIVITY.done)
-    .map(
-      ([action, n]) => `not enough activity: ${n} × ${action} done, expected ${MIN_ACTIVITY.done}`,
-    );
+  const tooRare = (counts: Record<string, number>, what: 'done' | 'undone') =>
+    Object.entries(counts)
+      .filter(([, n]) => n < MIN_ACTIVITY[what])
+      .map(
+        ([action, n]) =>
+          `not enough activity: ${n} × ${action} ${what}, expected ${MIN_ACTIVITY[what]}`,
+      );
+  const missing = [...tooRare(done, 'done'), ...tooRare(undone, 'undone')];
   if (locked + conflict < MIN_ACTIVITY.lockedOrConflict)
     missing.push(
       `not enough activity: ${locked + conflict} locked or in conflict, ` +

@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { contextFor } from '../../lib/context/request-context';
 import { openDatabase } from '../../lib/db/database';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
-import { changeJobs } from '../../lib/jobs/mutations';
+import { UNDOABLE_ACTIONS } from '../../lib/good-job/types';
+import { changeJobs, undoChange } from '../../lib/jobs/mutations';
 import { actWithoutLocks } from './sabotage';
 import { CONSOLE, connect, listenForSignals, raceProcessOptions } from './stage';
 
 /*
  * A simulated operator who discards, retries and reschedules random jobs and jobs that workers are
- * running.
+ * running, and undoes recent actions of any operator.
  */
 
 export const ACTIONS = ['discard', 'retry', 'reschedule'] as const;
@@ -78,6 +79,30 @@ const { rows: allJobs } = await log.query<{ id: string }>(
   'SELECT id FROM good_jobs WHERE batch_callback_id IS NULL',
 );
 
+/** Undoes one of the last actions, at the same time as other clients and the workers. */
+async function undoRecent(): Promise<void> {
+  const { rows } = await log.query<{ id: string; action: string; jobs: string[] }>(
+    `SELECT id, replace(action, 'job.', '') AS action,
+            ARRAY(SELECT u ->> 'id' FROM jsonb_array_elements(details -> 'undo') u) AS jobs
+       FROM good_job_console.audit_events
+      WHERE details ? 'undo'
+      ORDER BY id DESC
+      LIMIT 8`,
+  );
+  if (rows.length === 0) return;
+  const { id: undoId, action: name, jobs } = pick(rows);
+  const action = UNDOABLE_ACTIONS.find((undoable) => undoable === name);
+  if (action) await record(`undo_${action}`, await undoChange(ctx, action, jobs, undoId));
+}
+
+async function record(action: string, outcomes: { id: string; outcome: string }[]): Promise<void> {
+  await log.query(
+    `INSERT INTO race_log.outcomes (job_id, action, outcome)
+     SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)`,
+    [action, outcomes.map(({ id }) => id), outcomes.map(({ outcome }) => outcome)],
+  );
+}
+
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
 process.send?.('ready');
@@ -98,11 +123,8 @@ while (race.signal !== 'stop') {
   const outcomes = sabotageClient
     ? await actWithoutLocks(sabotageClient, action, ids)
     : await changeJobs(ctx, action, ids, options);
-  await log.query(
-    `INSERT INTO race_log.outcomes (job_id, action, outcome)
-     SELECT id, $1, outcome FROM unnest($2::uuid[], $3::text[]) AS o (id, outcome)`,
-    [action, outcomes.map(({ id }) => id), outcomes.map(({ outcome }) => outcome)],
-  );
+  await record(action, outcomes);
+  if (!sabotageClient && Math.random() < 0.4) await undoRecent();
   await sleep(PAUSE_MS);
 }
 await Promise.all([db.close(), log.end(), sabotageClient?.end()]);

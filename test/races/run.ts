@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { type BulkRaceResult, bulkRace } from './bulk-race';
 import { STRATEGIES, type Strategy } from './good-job-worker';
+import { pauseRace } from './pause-race';
 import { type RaceResult, race } from './race';
 
 /*
  * npm run test:races -- --seconds 10: runs the console's actions against simulated GoodJob workers,
- * then two bulk runs, under each lock strategy or the one of --strategy. With --sabotage the
+ * then two bulk runs, under each lock strategy or the one of --strategy; then the ends of timed
+ * pauses against other changes of the pauses. With --sabotage the
  * clients take no locks, and the race must fail. Exits with 1 on any violation.
  */
 
@@ -34,6 +36,8 @@ for (const strategy of strategies) {
   if (!values.sabotage) bulkResults.push(await bulkRace(strategy));
 }
 
+const pauses = values.sabotage ? null : await pauseRace(Math.min(seconds, 10));
+
 const rows: [string, (result: RaceResult) => number][] = [
   ['seconds', (result) => Math.round(result.seconds)],
   ['executions', ({ activity }) => activity.executions],
@@ -45,6 +49,8 @@ const rows: [string, (result: RaceResult) => number][] = [
   ['discards done', ({ activity }) => activity.done.discard],
   ['retries done', ({ activity }) => activity.done.retry],
   ['reschedules done', ({ activity }) => activity.done.reschedule],
+  ['discards undone', ({ activity }) => activity.undone.discard],
+  ['reschedules undone', ({ activity }) => activity.undone.reschedule],
   ['locked', ({ activity }) => activity.locked],
   ['conflict', ({ activity }) => activity.conflict],
   ['batches completed by the console', ({ activity }) => activity.batchesByConsole],
@@ -67,7 +73,17 @@ for (const result of bulkResults) {
       `in ${result.seconds.toFixed(1)} s, ${violations.length} violations`,
   );
 }
-const all = [...results, ...bulkResults];
+if (pauses)
+  console.log(
+    `timed pauses in ${pauses.rounds} rounds: ${pauses.ended} ended, ` +
+      `${pauses.unpaused} unpaused first, ${pauses.dropped} ends dropped, ` +
+      `${pauses.violations.length} violations`,
+  );
+const all: { strategy: string; violations: string[] }[] = [
+  ...results,
+  ...bulkResults,
+  ...(pauses ? [{ strategy: 'timed pauses', violations: pauses.violations }] : []),
+];
 for (const { strategy, violations } of all)
   for (const violation of violations) console.log(`${strategy}: ${violation}`);
 const failed = all.filter(({ violations }) => violations.length > 0).length;

@@ -36,7 +36,9 @@ const LOG = `
     actor text NOT NULL,
     was_finished boolean NOT NULL,
     is_finished boolean NOT NULL,
-    error_event smallint);
+    error_event smallint,
+    is_undo boolean NOT NULL DEFAULT false);
+  CREATE INDEX ON race_log.job_changes (job_id, n);
   CREATE TABLE race_log.batch_changes (
     n bigserial PRIMARY KEY,
     batch_id uuid NOT NULL,
@@ -47,9 +49,14 @@ const LOG = `
 
   CREATE FUNCTION race_log.job_changed() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
-    INSERT INTO race_log.job_changes (job_id, actor, was_finished, is_finished, error_event)
+    -- The undo of a discard keeps created_at, which a retry sets.
+    INSERT INTO race_log.job_changes (
+      job_id, actor, was_finished, is_finished, error_event, is_undo)
     VALUES (NEW.id, current_setting('application_name'), OLD.finished_at IS NOT NULL,
-            NEW.finished_at IS NOT NULL, NEW.error_event);
+            NEW.finished_at IS NOT NULL, NEW.error_event,
+            OLD.finished_at IS NOT NULL AND NEW.finished_at IS NULL
+              AND OLD.error_event IS NOT DISTINCT FROM 5
+              AND NEW.created_at IS NOT DISTINCT FROM OLD.created_at);
     RETURN NULL;
   END $$;
   CREATE TRIGGER job_changed AFTER UPDATE ON good_jobs FOR EACH ROW

@@ -1,19 +1,25 @@
 import type { Metadata } from 'next';
 import { redirect } from 'next/navigation';
+import { useNow, useTranslations } from 'next-intl';
 import { getTimeZone, getTranslations } from 'next-intl/server';
 import { AuditFilterForm } from '@/components/audit/audit-filter-form';
 import { AuditList } from '@/components/audit/audit-list';
+import { EnvironmentName } from '@/components/environment-name';
 import { PageSizeLinks } from '@/components/jobs/page-sizes';
 import { InvalidConditions } from '@/components/not-understood';
 import { PageHeader } from '@/components/page-header';
+import { RangeLinks } from '@/components/range-links';
 import { Banner } from '@/components/ui/banner';
 import { buttonClass } from '@/components/ui/button';
 import { auditFilterParams, hasLocalTimes, parseAuditFilter } from '@/lib/audit-log/filters';
 import { listAudit, listViewers } from '@/lib/audit-log/queries';
 import { currentApplication, requireCtx } from '@/lib/context/request-context';
 import { href } from '@/lib/core/href';
+import { startOfDay, zonedIso } from '@/lib/core/locale';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { guardPage } from '../guard';
+
+const DAY_MS = 86_400_000;
 
 export async function generateMetadata(): Promise<Metadata> {
   return { title: (await getTranslations('audit'))('title') };
@@ -34,7 +40,9 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
     const withCursor = auditFilterParams(filter, zone, filter.cursor);
     return (
       <>
-        <PageHeader title={t('title')} />
+        <PageHeader title={t('title')} count={<EnvironmentName />}>
+          {ctx.consoleSchema && <DayLinks params={params} zone={zone} />}
+        </PageHeader>
         <p className="mb-3 text-soft">{t('intro')}</p>
         {!ctx.consoleSchema ? (
           <Banner tone="info">
@@ -76,4 +84,33 @@ export default async function AuditPage({ searchParams }: { searchParams: PageSe
       </>
     );
   });
+}
+
+/** Links to the records of today, of yesterday and of all days, with the other conditions kept. */
+function DayLinks({ params, zone }: { params: Record<string, string>; zone: string }) {
+  const t = useTranslations('audit.days');
+  const now = useNow().getTime();
+  const dayOf = (instant: number) => zonedIso(instant, zone).slice(0, 10);
+  const startOf = (instant: number) => zonedIso(startOfDay(dayOf(instant), zone), zone);
+  const today = startOf(now);
+  const yesterday = startOf(Date.parse(today) - DAY_MS / 2);
+  const { from, to, ...others } = params;
+  const hrefOf = (times: Record<string, string>) => {
+    const query = new URLSearchParams({ ...others, ...times });
+    return query.size > 0 ? `/audit?${query}` : '/audit';
+  };
+  return (
+    <RangeLinks
+      label={t('label')}
+      choices={[
+        { text: t('all'), href: hrefOf({}), current: from === undefined && to === undefined },
+        { text: t('today'), href: hrefOf({ from: today }), current: from === today && !to },
+        {
+          text: t('yesterday'),
+          href: hrefOf({ from: yesterday, to: today }),
+          current: from === yesterday && to === today,
+        },
+      ]}
+    />
+  );
 }

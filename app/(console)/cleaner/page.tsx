@@ -7,12 +7,21 @@ import { FailureScanNote } from '@/components/failures/scan-note';
 import { Link } from '@/components/link';
 import { InvalidConditions } from '@/components/not-understood';
 import { PageHeader } from '@/components/page-header';
+import { useCount } from '@/components/quantities';
 import { RangeLinks } from '@/components/range-links';
 import { Tabs } from '@/components/tabs';
+import { buttonClass } from '@/components/ui/button';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { countDiscarded } from '@/lib/failures/failed-jobs';
-import { GROUPINGS, RANGE_NAMES, failureParams, parseFailureFilter } from '@/lib/failures/filters';
+import {
+  type FailurePage,
+  GROUPINGS,
+  GROUPS_PER_PAGE,
+  RANGE_NAMES,
+  failureParams,
+  parseFailureFilter,
+} from '@/lib/failures/filters';
 import { listFailures } from '@/lib/failures/queries';
 import { guardPage } from '../guard';
 
@@ -38,17 +47,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
     const isEmpty = (page?.groups ?? counts?.rows)?.length === 0;
     return (
       <>
-        <PageHeader title={t('title')} />
-        <Tabs
-          label={t('by')}
-          tabs={GROUPINGS.map((by) => ({
-            href: href({ by, group: null }),
-            text: t(`groupings.${by}`),
-            current: filter.by === by,
-          }))}
-        />
-        <InvalidConditions chips={filter.notUnderstood} clearHref={PATH} />
-        <div className="mb-2 flex flex-wrap items-center gap-x-4 gap-y-1.5">
+        <PageHeader title={t('title')}>
           {filter.by === 'failure' && (
             <RangeLinks
               label={t('range')}
@@ -59,10 +58,21 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
               }))}
             />
           )}
-          {filter.jobClass !== null && (
+        </PageHeader>
+        <Tabs
+          label={t('by')}
+          tabs={GROUPINGS.map((by) => ({
+            href: href({ by, group: null }),
+            text: t(`groupings.${by}`),
+            current: filter.by === by,
+          }))}
+        />
+        <InvalidConditions chips={filter.notUnderstood} clearHref={PATH} />
+        {filter.jobClass !== null && (
+          <div className="mb-2 flex">
             <ClassChip name={filter.jobClass} clearHref={href({ jobClass: null, group: null })} />
-          )}
-        </div>
+          </div>
+        )}
         {page && (
           <FailureScanNote
             page={page}
@@ -80,21 +90,53 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
           </div>
         )}
         {page && page.groups.length > 0 && <FailureList page={page} filter={filter} />}
-        {page && page.moreGroups > 0 && (
-          <p className="mt-2 text-sm">
-            {filter.deep ? (
-              t('moreGroups', { count: page.moreGroups })
-            ) : (
-              <Link href={href({ deep: true })} className="text-accent">
-                {t('moreGroups', { count: page.moreGroups })}
-              </Link>
-            )}
-          </p>
-        )}
+        {page && page.groupCount > GROUPS_PER_PAGE && <GroupPages page={page} href={href} />}
         {counts && counts.rows.length > 0 && <DiscardTable counts={counts} filter={filter} />}
       </>
     );
   });
+}
+
+/** The pages of groups; `href` makes the URL of a changed filter. */
+function GroupPages({
+  page,
+  href,
+}: {
+  page: FailurePage;
+  href: (changes: { page: number; group: null }) => string;
+}) {
+  const t = useTranslations('paging');
+  const count = useCount();
+  const { number, groupCount } = page;
+  const from = (number - 1) * GROUPS_PER_PAGE;
+  const to = Math.min(from + GROUPS_PER_PAGE, groupCount);
+  return (
+    <nav aria-label={t('label')} className="mt-3 flex flex-wrap items-center gap-2">
+      {number > 1 && (
+        <Link
+          href={href({ page: number - 1, group: null })}
+          prefetch={false}
+          rel="prev"
+          className={buttonClass()}
+        >
+          {t('previous')}
+        </Link>
+      )}
+      <span className="text-soft">
+        {t('part', { from: count(from + 1), to: count(to), total: count(groupCount) })}
+      </span>
+      {to < groupCount && (
+        <Link
+          href={href({ page: number + 1, group: null })}
+          prefetch={false}
+          rel="next"
+          className={buttonClass()}
+        >
+          {t('next')}
+        </Link>
+      )}
+    </nav>
+  );
 }
 
 function ClassChip({ name, clearHref }: { name: string; clearHref: string }) {

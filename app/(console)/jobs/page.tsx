@@ -23,9 +23,11 @@ import { SearchHelp } from '@/components/search/search-help';
 import { TimeFilter } from '@/components/search/time-filter';
 import { Banner } from '@/components/ui/banner';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
-import { truncateText } from '@/lib/core/text';
+import type { Ctx } from '@/lib/context/types';
+import { type PageSearchParams, type Params, paramsOf } from '@/lib/core/search-params';
+import { isUuid, truncateText } from '@/lib/core/text';
 import { JOB_STATES } from '@/lib/good-job/types';
+import { getJobPreview } from '@/lib/jobs/detail';
 import {
   type JobFilter,
   isUnderstood,
@@ -36,14 +38,20 @@ import {
   withoutTerm,
 } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/list';
-import { sortChoices, sortHeaders } from '@/lib/jobs/order';
+import { sortChoices, sortHeaders, sortWithinPage } from '@/lib/jobs/order';
 import { visibleColumns, loadColumns } from '@/lib/jobs/rows';
+import { searchMarks } from '@/lib/jobs/summary';
 import {
   CHART_COOKIE,
   COLUMNS_COOKIE,
   type Column,
+  DENSITY_COOKIE,
+  type JobPreview,
+  WIDTHS_COOKIE,
   createdBounds,
   parseChartChoice,
+  parseDensity,
+  parseWidths,
   printColumns,
 } from '@/lib/jobs/types';
 import { guardPage, nullOnTimeout } from '../guard';
@@ -107,6 +115,33 @@ function problemParams(filter: JobFilter) {
   }));
 }
 
+/** What the viewer has chosen, from the URL and the cookies. */
+async function readPreferences(pageParams: Params) {
+  const cookieStore = await cookies();
+  const cookie = (name: string) => cookieStore.get(name)?.value;
+  return {
+    ...visibleColumns(pageParams.get('columns') ?? cookie(COLUMNS_COOKIE)),
+    widths: parseWidths(cookie(WIDTHS_COOKIE)),
+    density: parseDensity(cookie(DENSITY_COOKIE)),
+    chart: parseChartChoice(cookie(CHART_COOKIE)),
+  };
+}
+
+type Preferences = Awaited<ReturnType<typeof readPreferences>>;
+
+/** The page of the list with the values of its columns. */
+async function readPage(ctx: Ctx, filter: JobFilter, columns: readonly Column[]) {
+  const page = await listJobs(ctx, filter);
+  const rows = await loadColumns(ctx, page.rows, columns);
+  return { ...page, rows: sortWithinPage(rows, filter.pageSort) };
+}
+
+/** The job of `preview`; null without one, and for an id that is not a job's. */
+async function readPreview(ctx: Ctx, pageParams: Params): Promise<JobPreview | null> {
+  const id = pageParams.get('preview') ?? '';
+  return isUuid(id) ? nullOnTimeout(getJobPreview(ctx, id)) : null;
+}
+
 export default async function JobsPage({ searchParams }: { searchParams: PageSearchParams }) {
   const rawParams = await searchParams;
   const pageParams = paramsOf(rawParams);
@@ -115,28 +150,33 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
     const ctx = await requireCtx();
     const t = await getTranslations('jobs');
     const filter = parseJobFilter(pageParams, { zone });
-    const cookieStore = await cookies();
-    const { columns, hidden } = visibleColumns(
-      pageParams.get('columns') ?? cookieStore.get(COLUMNS_COOKIE)?.value,
-    );
-    const page = await nullOnTimeout(
-      listJobs(ctx, filter).then(async (result) => ({
-        ...result,
-        rows: await loadColumns(ctx, result.rows, columns),
-      })),
-    );
+    const preferences = await readPreferences(pageParams);
+    const { columns, hidden } = preferences;
+    const [page, preview] = await Promise.all([
+      nullOnTimeout(readPage(ctx, filter, columns)),
+      readPreview(ctx, pageParams),
+    ]);
     const params = jobFilterParams(filter);
     const hasValidFilter = isUnderstood(filter);
     const chips = filter.terms.map(toChip);
     const search = { path: PATH, params, chips };
     // Without the state, so that the counts stay the same on each tab.
     const query = String(
-      new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
+      new URLSearchParams(
+        jobFilterParams({ ...withState(filter, null), sort: null, pageSort: null }),
+      ),
     );
     const explain = await getTranslations('search.problems');
     return (
       <PollParts initial={hasValidFilter ? page : null}>
-        <PageHeader title={t('title')} />
+        <PageHeader
+          title={t('title')}
+          count={hasValidFilter && <ListCount state={filter.state} query={query} />}
+        >
+          {filter.pageSort && <span className="text-xs text-soft">{t('sortedWithinPage')}</span>}
+          <SortSelect choices={sortChoices(filter, PATH)} />
+          <ColumnMenu columns={columns} density={preferences.density} />
+        </PageHeader>
         <JobResultBanner params={pageParams} />
         <SearchBox {...search}>
           <TimeFilter {...search} />
@@ -149,19 +189,23 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
           clearHref={PATH}
         />
         {hidden.length > 0 && <HiddenColumns paths={hidden} />}
-        <div className="relative">
-          <StateTabs tabs={stateTabs(filter)} query={query} state={filter.state} />
-          {hasValidFilter && (
-            <JobChart
-              query={String(new URLSearchParams(params))}
-              search={search}
-              filterRange={createdBounds(filter.terms, Date.now())}
-              choice={parseChartChoice(cookieStore.get(CHART_COOKIE)?.value)}
-            />
-          )}
-        </div>
+        <StateTabs tabs={stateTabs(filter)} query={query} state={filter.state} />
+        {hasValidFilter && (
+          <JobChart
+            query={String(new URLSearchParams(params))}
+            search={search}
+            filterRange={createdBounds(filter.terms, Date.now())}
+            choice={preferences.chart}
+          />
+        )}
         {page ? (
-          <FilteredJobs filter={filter} columns={columns} page={page} countQuery={query} />
+          <FilteredJobs
+            filter={filter}
+            preferences={preferences}
+            page={page}
+            preview={preview}
+            countQuery={query}
+          />
         ) : (
           <SectionError code="query_timeout" />
         )}
@@ -178,13 +222,15 @@ export default async function JobsPage({ searchParams }: { searchParams: PageSea
 /** The polled list; `countQuery` is the filter without its state. */
 function FilteredJobs({
   filter,
-  columns,
+  preferences: { columns, widths, density },
   page,
+  preview,
   countQuery,
 }: {
   filter: JobFilter;
-  columns: readonly Column[];
+  preferences: Preferences;
   page: ListPage;
+  preview: JobPreview | null;
   countQuery: string;
 }) {
   const t = useTranslations('jobs');
@@ -201,15 +247,15 @@ function FilteredJobs({
       empty={<EmptyJobs filter={filter} path={PATH} />}
       newestFirst={order.direction === 'desc' && order.column !== 'priority'}
       columns={columns}
+      widths={widths}
+      density={density}
+      sortedBy={order.column}
+      marks={searchMarks(filter.terms)}
       heads={sortHeaders(filter, PATH)}
-      unfolds="details"
-      bulk={hasValidFilter ? { filterQuery: String(new URLSearchParams(params)) } : null}
-      tools={
-        <>
-          {hasValidFilter && <ListCount state={filter.state} query={countQuery} />}
-          <SortSelect choices={sortChoices(filter, PATH)} />
-          <ColumnMenu columns={columns} />
-        </>
+      hidesDefaults
+      preview={{ initial: preview }}
+      bulk={
+        hasValidFilter ? { filterQuery: String(new URLSearchParams(params)), countQuery } : null
       }
     />
   );

@@ -4,6 +4,7 @@ import { PageHeader } from '@/components/page-header';
 import { PauseForm } from '@/components/pauses/pause-form';
 import { PauseList } from '@/components/pauses/pause-list';
 import { PauseResultBanner } from '@/components/pauses/pause-result-banner';
+import { PlaceTabs } from '@/components/queues/place-tabs';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { listPauses } from '@/lib/pauses/queries';
@@ -17,18 +18,21 @@ export default async function PausesPage({ searchParams }: { searchParams: PageS
   const pageParams = paramsOf(await searchParams);
   return guardPage(async () => {
     const ctx = await requireCtx();
-    const t = await getTranslations('pauses');
+    const t = await getTranslations();
+    const initial = await listPauses(ctx);
+    const canEnd = ctx.pauseEnds === 'write';
     return (
       <>
-        <PageHeader title={t('title')} />
-        <p className="mb-3 max-w-prose text-soft">
-          {t.rich('workers', {
-            code: (name) => <code className="font-mono text-sm text-ink">{name}</code>,
+        <PageHeader title={t('pauses.title')} />
+        <PlaceTabs current="pauses" pauses={initial.rows.length} />
+        <PauseResultBanner params={pageParams} />
+        <PauseForm canEnd={canEnd} />
+        <PauseList initial={initial} canEnd={canEnd} />
+        <p className="mt-3 max-w-prose text-sm text-soft">
+          {t.rich('pauses.workers', {
+            code: (name) => <code className="font-mono text-ink">{name}</code>,
           })}
         </p>
-        <PauseResultBanner params={pageParams} />
-        <PauseForm />
-        <PauseList initial={await listPauses(ctx)} />
       </>
     );
   });

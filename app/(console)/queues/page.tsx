@@ -2,9 +2,11 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { InvalidConditions } from '@/components/not-understood';
 import { PageHeader } from '@/components/page-header';
+import { PauseResultBanner } from '@/components/pauses/pause-result-banner';
+import { PlaceTabs } from '@/components/queues/place-tabs';
 import { QueueFilterForm } from '@/components/queues/queue-filter-form';
 import { QueueList } from '@/components/queues/queue-list';
-import { Tabs } from '@/components/tabs';
+import { RangeLinks } from '@/components/range-links';
 import { requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { RANGES, isRange, parseQueueFilter, queueFilterParams } from '@/lib/queues/filters';
@@ -23,7 +25,7 @@ export default async function QueuesPage({ searchParams }: { searchParams: PageS
     const filter = parseQueueFilter(pageParams);
     const hasValidFilter = filter.notUnderstood.length === 0;
     const initial = await listQueues(ctx, filter);
-    const tabs = Object.keys(RANGES)
+    const ranges = Object.keys(RANGES)
       .filter(isRange)
       .map((range) => ({
         href: `/queues?${queueFilterParams({ ...filter, range })}`,
@@ -33,18 +35,21 @@ export default async function QueuesPage({ searchParams }: { searchParams: PageS
     return (
       <>
         <PageHeader title={t('title')} />
-        <Tabs label={t('range')} tabs={tabs} />
+        <PlaceTabs current="queues" pauses={initial.pauses} />
+        <PauseResultBanner params={pageParams} />
         <InvalidConditions chips={filter.notUnderstood} clearHref="/queues" />
+        <div className="mb-3 flex flex-wrap items-end gap-x-4 gap-y-2">
+          {hasValidFilter && <QueueFilterForm filter={filter} />}
+          <RangeLinks label={t('range')} choices={ranges} />
+        </div>
         {hasValidFilter && (
-          <>
-            <QueueFilterForm filter={filter} />
-            <QueueList
-              key={queueFilterParams(filter)}
-              initial={initial}
-              range={filter.range}
-              name={filter.name}
-            />
-          </>
+          <QueueList
+            key={queueFilterParams(filter)}
+            initial={initial}
+            range={filter.range}
+            name={filter.name}
+            canEnd={ctx.pauseEnds === 'write'}
+          />
         )}
       </>
     );

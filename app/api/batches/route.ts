@@ -1,5 +1,5 @@
 import { jsonResponse } from '@/app/api/answer-json';
-import { listBatchesWithProgress } from '@/lib/batches/queries';
+import { listBatchesWithProgress } from '@/lib/batches/status';
 import { parseBatchFilter } from '@/lib/batches/types';
 
 export async function GET(request: Request): Promise<Response> {

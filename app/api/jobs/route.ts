@@ -4,6 +4,7 @@ import { chartOfList } from '@/lib/jobs/chart';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';
 import { listJobs } from '@/lib/jobs/list';
+import { sortWithinPage } from '@/lib/jobs/order';
 import { visibleColumns, loadColumns } from '@/lib/jobs/rows';
 import { readChartRequest } from '@/lib/jobs/types';
 
@@ -22,6 +23,6 @@ export async function GET(request: Request): Promise<Response> {
         : undefined,
     ]);
     const rows = await loadColumns(ctx, page.rows, columns);
-    return { ...page, rows, counts, chart };
+    return { ...page, rows: sortWithinPage(rows, filter.pageSort), counts, chart };
   });
 }

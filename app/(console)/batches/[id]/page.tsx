@@ -1,22 +1,30 @@
 import type { Metadata } from 'next';
+import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { History } from '@/components/audit/history';
-import { BatchAttributes } from '@/components/batches/batch-attributes';
+import { BatchAttributes, CallbackClass } from '@/components/batches/batch-attributes';
 import { BatchHeader } from '@/components/batches/batch-head';
-import { BatchJobsFilter } from '@/components/batches/batch-jobs-filter';
-import { FilterChips } from '@/components/jobs/filter-chips';
+import { BatchTimeline } from '@/components/batches/batch-timeline';
+import { BatchStateFilter } from '@/components/batches/state-chips';
 import { JobList } from '@/components/jobs/job-list';
 import { JobResultBanner } from '@/components/jobs/job-result-banner';
+import { toChip } from '@/components/jobs/query-terms';
 import { InvalidConditions } from '@/components/not-understood';
+import { SearchBox } from '@/components/search/search-box';
+import { SearchForm } from '@/components/search/search-form';
+import { SearchHelp } from '@/components/search/search-help';
+import { TimeFilter } from '@/components/search/time-filter';
 import { historyOf } from '@/lib/audit-log/queries';
-import { getBatch, getRawBatch } from '@/lib/batches/queries';
+import { getRawBatch } from '@/lib/batches/attributes';
+import { getBatch } from '@/lib/batches/queries';
 import { getBatchStatus, getSmallBatchStatus } from '@/lib/batches/status';
-import type { BatchRow } from '@/lib/batches/types';
+import type { BatchRow, BatchStatus } from '@/lib/batches/types';
 import { requireCtx } from '@/lib/context/request-context';
 import type { Ctx } from '@/lib/context/types';
 import { ConsoleError } from '@/lib/core/errors';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
+import { JOB_STATES, type JobState } from '@/lib/good-job/types';
 import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import {
   isUnderstood,
@@ -24,8 +32,10 @@ import {
   jobFilterParams,
   notUnderstoodOf,
   parseJobFilter,
+  withState,
 } from '@/lib/jobs/filters';
 import { listCallbackJobs } from '@/lib/jobs/rows';
+import type { Column } from '@/lib/jobs/types';
 import { guardPage, renderSection, renderMissingPage } from '../../guard';
 import { type IdParams, titleWithId } from '../../page-title';
 import { queryZone } from '../../query-zone';
@@ -35,13 +45,16 @@ import { queryZone } from '../../query-zone';
  */
 const MAX_JOBS_COUNTED_WITH_PAGE = 1_000;
 
+/** The columns of GoodJob's own batch page. */
+const COLUMNS: readonly Column[] = ['queue', 'priority', 'labels', 'attempts', 'time', 'state'];
+
 interface Props {
   params: IdParams;
   searchParams: PageSearchParams;
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return titleWithId((await getTranslations('batches'))('title'), params);
+  return titleWithId((await getTranslations('batch'))('title'), params);
 }
 
 export default async function BatchPage({ params, searchParams }: Props) {
@@ -65,7 +78,7 @@ export default async function BatchPage({ params, searchParams }: Props) {
         id,
         pageParams.get('counts') === '1',
       ),
-      renderSection(() => renderCallbackJobs(ctx, id)),
+      renderSection(() => renderCallbackJobs(ctx, id, batchQuery)),
       renderSection(() => renderBatchedJobs(ctx, id, filter)),
       renderSection(async () => <History id={id} history={await historyOf(ctx, 'batch', id)} />),
     ]);
@@ -77,25 +90,24 @@ export default async function BatchPage({ params, searchParams }: Props) {
     return (
       <>
         <BatchHeader batch={batch.row} initial={status} />
+        <BatchTimeline batch={batch.row} />
         <JobResultBanner params={pageParams} />
         <BatchAttributes attributes={attributes} allHref={allHref} />
         <section aria-labelledby="callback-jobs" className="mt-6">
-          <h2 id="callback-jobs" className="mb-2 text-base font-semibold">
+          <h2 id="callback-jobs" className="mb-2 text-lg font-semibold">
             {t('callbackJobs')}
           </h2>
           {callbacks}
         </section>
         <section aria-labelledby="batched-jobs" className="mt-6">
-          <h2 id="batched-jobs" className="mb-2 text-base font-semibold">
+          <h2 id="batched-jobs" className="mb-2 scroll-mt-4 text-lg font-semibold">
             {t('batchedJobs')}
           </h2>
-          <BatchJobsFilter batchId={id} filter={filter} />
-          <FilterChips filter={filter} path={`/batches/${id}`} />
-          <InvalidConditions chips={notUnderstoodOf(filter)} clearHref={`/batches/${id}`} />
+          <BatchedJobsFilter batch={batch.row} status={status} filter={filter} />
           {jobs}
         </section>
         <section aria-labelledby="history" className="mt-6">
-          <h2 id="history" className="mb-2 text-base font-semibold">
+          <h2 id="history" className="mb-2 text-lg font-semibold">
             {audit('history.title')}
           </h2>
           {history}
@@ -103,6 +115,50 @@ export default async function BatchPage({ params, searchParams }: Props) {
       </>
     );
   });
+}
+
+/** The state chips, and the search of /jobs within the batch. */
+function BatchedJobsFilter({
+  batch,
+  status,
+  filter,
+}: {
+  batch: BatchRow;
+  status: BatchStatus | null;
+  filter: JobFilter;
+}) {
+  const path = `/batches/${batch.id}`;
+  const hrefOf = (state: JobState | null) => {
+    const params = new URLSearchParams(jobFilterParams(withState(filter, state)));
+    return `${path}${params.size > 0 ? `?${params}` : ''}#batched-jobs`;
+  };
+  const hrefs = Object.fromEntries(
+    [null, ...JOB_STATES].map((state) => [state ?? 'all', hrefOf(state)]),
+  ) as Record<JobState | 'all', string>;
+  const search = {
+    path: `${path}#batched-jobs`,
+    params: jobFilterParams(filter),
+    chips: filter.terms.map(toChip),
+  };
+  return (
+    <>
+      <SearchBox {...search}>
+        <TimeFilter {...search} />
+        <SearchHelp />
+      </SearchBox>
+      <SearchForm {...search} />
+      <div className="mb-3">
+        <BatchStateFilter
+          batch={batch}
+          initial={status}
+          hrefs={hrefs}
+          current={isUnderstood(filter) ? filter.state : undefined}
+          hasSearch={filter.terms.length > 0}
+        />
+      </div>
+      <InvalidConditions chips={notUnderstoodOf(filter)} clearHref={path} />
+    </>
+  );
 }
 
 /**
@@ -126,9 +182,16 @@ async function initialStatus(
   }
 }
 
-async function renderCallbackJobs(ctx: Ctx, id: string) {
+/** The callback jobs, or one line for each callback if none was enqueued. */
+async function renderCallbackJobs(
+  ctx: Ctx,
+  id: string,
+  batchQuery: Promise<{ row: BatchRow } | null>,
+) {
   const t = await getTranslations('batch');
   const rows = await listCallbackJobs(ctx, id);
+  const batch = (await batchQuery)?.row;
+  if (rows.length === 0 && batch) return <MissingCallbacks batch={batch} />;
   return (
     <JobList
       endpoint={`/api/batches/${id}/callback-jobs`}
@@ -136,7 +199,31 @@ async function renderCallbackJobs(ctx: Ctx, id: string) {
       page={null}
       label={t('callbackJobs')}
       empty={t('noCallbackJobs')}
+      columns={COLUMNS}
     />
+  );
+}
+
+function MissingCallbacks({ batch }: { batch: BatchRow }) {
+  const t = useTranslations();
+  const callbacks = [
+    ['on_finish', batch.onFinish],
+    ['on_success', batch.onSuccess],
+    ['on_discard', batch.onDiscard],
+  ] as const;
+  const named = callbacks.flatMap(([event, name]) => (name?.trim() ? [{ event, name }] : []));
+  if (named.length === 0)
+    return <p className="text-soft">{t('actions.batch_retry.noCallbacks')}</p>;
+  return (
+    <ul>
+      {named.map(({ event, name }) => (
+        <li key={event} className="flex flex-wrap gap-x-2">
+          <span className="font-mono text-soft">{event}</span>
+          <CallbackClass name={name} />
+          <span className="text-soft">{t('batch.callbackNotRun')}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -149,6 +236,7 @@ async function renderBatchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       initial={await listBatchJobs(ctx, id, filter)}
       page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
       label={t('batch.batchedJobs')}
+      columns={COLUMNS}
       bulk={
         isUnderstood(filter)
           ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))), batchId: id }

@@ -104,7 +104,9 @@ async function renderJobs(ctx: Ctx, key: string, pageParams: Params, zone: strin
   const params = jobFilterParams(withoutKey(filter));
   const search = { path, params, chips: withoutKey(filter).terms.map(toChip) };
   const query = String(
-    new URLSearchParams(jobFilterParams({ ...withState(filter, null), sort: null })),
+    new URLSearchParams(
+      jobFilterParams({ ...withState(filter, null), sort: null, pageSort: null }),
+    ),
   );
   const page = await listJobs(ctx, filter);
   return (
@@ -125,6 +127,7 @@ async function renderJobs(ctx: Ctx, key: string, pageParams: Params, zone: strin
         query={query}
         state={filter.state}
       />
+      {hasValidFilter && <ListCount state={filter.state} query={query} />}
       <JobList
         key={JSON.stringify(filter)}
         endpoint={`/api/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
@@ -136,10 +139,12 @@ async function renderJobs(ctx: Ctx, key: string, pageParams: Params, zone: strin
         )}
         bulk={
           hasValidFilter
-            ? { filterQuery: String(new URLSearchParams(jobFilterParams(filter))) }
+            ? {
+                filterQuery: String(new URLSearchParams(jobFilterParams(filter))),
+                countQuery: query,
+              }
             : null
         }
-        tools={hasValidFilter && <ListCount state={filter.state} query={query} />}
       />
     </PollParts>
   );

@@ -1,29 +1,35 @@
 import type { Metadata } from 'next';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
+import type { ReactNode } from 'react';
 import { RepairResultBanner } from '@/components/attention/repair-result-banner';
 import { History } from '@/components/audit/history';
 import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
-import { MoreMessages } from '@/components/i18n/more-messages';
+import { renderArgumentTree } from '@/components/jobs/argument-tree';
 import { Executions } from '@/components/jobs/executions';
 import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
 import { JobArguments } from '@/components/jobs/job-arguments';
+import { JobError } from '@/components/jobs/job-error';
 import { JobFacts } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
+import { JobRelated } from '@/components/jobs/job-related';
 import { JobResultBanner } from '@/components/jobs/job-result-banner';
-import { ReleaseJob } from '@/components/jobs/release-job';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
+import { WhyWaiting } from '@/components/jobs/why-waiting';
 import { PageHeader } from '@/components/page-header';
 import { RefreshOnChange } from '@/components/polling/refresh-on-change';
+import { RubyClassName } from '@/components/ui/class-name';
 import { historyOf } from '@/lib/audit-log/queries';
 import type { Denial } from '@/lib/auth/roles';
+import { env } from '@/lib/config/environment';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
-import { getJob, getJobVersion } from '@/lib/jobs/detail';
+import { countSameCause } from '@/lib/failures/queries';
+import { getJob, getJobVersion, linksOf } from '@/lib/jobs/detail';
 import { markLostExecution, getExecutionPage } from '@/lib/jobs/executions';
 import { isBlankName } from '@/lib/jobs/links';
 import { getRawJob } from '@/lib/jobs/raw';
@@ -57,81 +63,139 @@ export default async function JobPage({ params, searchParams }: Props) {
   const pageParams = paramsOf(await searchParams);
   return guardRowPage(params, async (id) => {
     const ctx = await requireCtx();
-    const t = await getTranslations();
     const allParam = pageParams.get('all') ?? '';
     const fromParam = pageParams.get('executions') ?? '';
     const from = isUuid(fromParam) ? fromParam : null;
     // Read before the data, so that a change in between triggers a refresh.
     const version = await getJobVersion(ctx, id);
     if (!version) return renderMissingPage();
-    const [job, page, raw, history] = await Promise.all([
+    const [job, page, raw, sameCause, history] = await Promise.all([
       getJob(ctx, id, { all: allParam === '1' }),
       getExecutionPage(ctx, id, { from, wholeId: isUuid(allParam) ? allParam : null }),
       pageParams.get('raw') === '1' ? getRawJob(ctx, id) : null,
+      countSameCause(ctx, id),
       renderSection(async () => <History id={id} history={await historyOf(ctx, 'job', id)} />),
     ]);
     if (!job) return renderMissingPage();
     const executions = { ...page, rows: markLostExecution(page.rows, job.lostWorker) };
+    const failed = page.newer ? undefined : page.rows.find(({ error }) => error !== null);
     return (
       <>
-        <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
-        <PageHeader
-          title={isBlankName(job.jobClass) ? t('jobs.noClass') : job.jobClass}
-          count={
-            <span className="flex flex-wrap items-center gap-2">
-              <StateBadge state={job.state} />
-              <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
-            </span>
-          }
-        />
+        <JobHead job={job} />
         <RefreshOnChange endpoint={`/api/jobs/${id}/version`} version={version.version} />
-        <JobResultBanner params={pageParams} />
+        <JobResultBanner params={pageParams} jobId={id} />
         <RepairResultBanner params={pageParams} />
-        <section id="actions" aria-label={t('job.actions')} className="mt-3">
+        <div
+          className={
+            'grid grid-cols-1 gap-3 min-[1100px]:grid-cols-[minmax(0,2fr)_minmax(19rem,1fr)] ' +
+            'min-[1100px]:grid-rows-[auto_1fr]'
+          }
+        >
+          <div className="empty:hidden min-[1100px]:col-start-2">
+            <WhyWaiting waiting={job.waiting} job={waitingJobOf(job)} />
+          </div>
+          <div
+            className={
+              'flex min-w-0 flex-col gap-3 min-[1100px]:col-start-1 min-[1100px]:row-span-2 ' +
+              'min-[1100px]:row-start-1'
+            }
+          >
+            {job.error && (
+              <JobError
+                job={job}
+                text={job.error}
+                frame={failed?.applicationFrames[0] ?? null}
+                sameCause={sameCause}
+              />
+            )}
+            <ArgumentsSection
+              job={job}
+              hasRedactedText={containsRedactedText(job, executions.rows)}
+              revealDenial={denialsOf(ctx)['argument.reveal']}
+            />
+            <Section id="executions">
+              <Executions
+                jobId={job.id}
+                page={executions}
+                from={from}
+                openId={pageParams.get('attempt')}
+              />
+            </Section>
+            <Section id="raw">
+              <JobRaw id={job.id} raw={raw} />
+            </Section>
+          </div>
+          <div className="flex min-w-0 flex-col gap-3">
+            <JobFacts job={job} />
+            <Section id="timeline">
+              <Timeline job={job} executions={executions} nowMs={Date.now()} />
+            </Section>
+            <JobRelated job={job} links={linksOf(job, env().links, Date.now())} />
+            <Section id="history">{history}</Section>
+          </div>
+        </div>
+      </>
+    );
+  });
+}
+
+function JobHead({ job }: { job: JobDetail }) {
+  const t = useTranslations();
+  return (
+    <>
+      <div className="pt-3">
+        <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
+      </div>
+      <PageHeader
+        title={
+          isBlankName(job.jobClass) ? (
+            t('jobs.noClass')
+          ) : (
+            <RubyClassName name={job.jobClass ?? ''} />
+          )
+        }
+        count={
+          <span className="flex flex-wrap items-center gap-2" data-state={job.state}>
+            <StateBadge state={job.state} />
+            <StateRefinements paused={job.paused} lostWorker={job.lostWorker} />
+          </span>
+        }
+      >
+        <section id="actions" aria-label={t('job.actions')}>
           <JobActions
             job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }}
           />
         </section>
-        {job.lostWorker && (
-          <MoreMessages>
-            <ReleaseJob jobId={job.id} isLocked={job.lockedById !== null} />
-          </MoreMessages>
-        )}
-        <JobFacts job={job} />
-        <ArgumentsSection
-          job={job}
-          hasRedactedText={containsRedactedText(job, executions.rows)}
-          revealDenial={denialsOf(ctx)['argument.reveal']}
-        />
-        <div className="mt-6 grid gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,22rem)]">
-          <section aria-labelledby="executions" className="min-w-0">
-            <h2 id="executions" className="mb-2 text-base font-semibold">
-              {t('job.executions')}
-            </h2>
-            <Executions jobId={job.id} page={executions} from={from} />
-          </section>
-          <section aria-labelledby="timeline" className="min-w-0">
-            <h2 id="timeline" className="mb-2 text-base font-semibold">
-              {t('job.timeline')}
-            </h2>
-            <Timeline job={job} executions={executions} />
-          </section>
-        </div>
-        <section aria-labelledby="history" className="mt-6">
-          <h2 id="history" className="mb-2 text-base font-semibold">
-            {t('audit.history.title')}
-          </h2>
-          {history}
-        </section>
-        <section id="raw" aria-labelledby="raw-heading" className="mt-6">
-          <h2 id="raw-heading" className="mb-2 text-base font-semibold">
-            {t('jobs.raw')}
-          </h2>
-          <JobRaw id={job.id} raw={raw} />
-        </section>
-      </>
-    );
-  });
+      </PageHeader>
+    </>
+  );
+}
+
+/** What the browser needs of a job to explain its wait. */
+const waitingJobOf = ({ id, jobClass, queueName, concurrencyKey }: JobDetail) => ({
+  id,
+  jobClass,
+  queueName,
+  concurrencyKey,
+});
+
+const SECTION_TITLES = {
+  executions: 'job.executions',
+  raw: 'jobs.raw',
+  timeline: 'job.timeline',
+  history: 'audit.history.title',
+} as const;
+
+function Section({ id, children }: { id: keyof typeof SECTION_TITLES; children: ReactNode }) {
+  const t = useTranslations();
+  return (
+    <section id={id} aria-labelledby={`${id}-heading`} className="card min-w-0 px-4 py-3">
+      <h2 id={`${id}-heading`} className="card-title mb-2">
+        {t(SECTION_TITLES[id])}
+      </h2>
+      {children}
+    </section>
+  );
 }
 
 function ArgumentsSection({
@@ -145,16 +209,16 @@ function ArgumentsSection({
 }) {
   const t = useTranslations('job');
   return (
-    <section aria-labelledby="arguments" className="mt-6">
+    <section aria-labelledby="arguments" className="card px-4 py-3">
       <div className="mb-1 flex items-center justify-between">
-        <h2 id="arguments" className="text-base font-semibold">
+        <h2 id="arguments" className="card-title">
           {t('arguments')}
         </h2>
         {job.argumentsJson !== null && (
           <CopyButton text={job.argumentsJson} label={t('arguments')} />
         )}
       </div>
-      <JobArguments job={job} />
+      <JobArguments job={job} tree={renderArgumentTree(job)} />
       {hasRedactedText && <HiddenNote jobId={job.id} denial={revealDenial} />}
     </section>
   );

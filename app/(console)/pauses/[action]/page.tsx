@@ -6,6 +6,8 @@ import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isFilterText } from '@/lib/core/text';
 import { PAUSE_KINDS } from '@/lib/good-job/types';
 import { submitPause } from '@/lib/pauses/actions';
+import { canEnd } from '@/lib/pauses/ends';
+import { previewPause } from '@/lib/pauses/queries';
 import { guardPage, renderMissingPage } from '../../guard';
 
 interface Props {
@@ -31,18 +33,26 @@ export default async function PauseActionPage({ params, searchParams }: Props) {
   return guardPage(async () => {
     const ctx = await requireCtx();
     const t = await getTranslations('pauses');
+    const pause = { kind, name: value };
+    const back = pageParams.get('back') === 'queues' ? 'queues' : 'pauses';
     return (
       <ConfirmPage
         title={t(`${name}.title.${kind}`)}
         action={submitPause}
-        back="/pauses"
+        back={`/${back}`}
         confirm={t(`${name}.confirm`)}
         denial={denialsOf(ctx)[`pause.${name}`]}
       >
         <input type="hidden" name="action" value={name} />
         <input type="hidden" name="kind" value={kind} />
         <input type="hidden" name="name" value={value} />
-        <PauseEffect action={name} pause={{ kind, name: value }} />
+        <input type="hidden" name="back" value={back} />
+        <PauseEffect
+          action={name}
+          pause={pause}
+          preview={await previewPause(ctx, pause)}
+          canEnd={canEnd(ctx, value)}
+        />
       </ConfirmPage>
     );
   });

@@ -1,11 +1,4 @@
-import { jsonResponse } from '@/app/api/answer-json';
+import { rowRoute } from '@/app/api/answer-json';
 import { getRun } from '@/lib/bulk/runs';
-import { isUuid } from '@/lib/core/text';
 
-export async function GET(
-  _request: Request,
-  { params }: { params: Promise<{ id: string }> },
-): Promise<Response> {
-  const { id } = await params;
-  return jsonResponse(async (ctx) => (isUuid(id) ? getRun(ctx, id) : null));
-}
+export const GET = rowRoute(getRun);

@@ -1,11 +1,12 @@
 import { jsonResponse } from '@/app/api/answer-json';
 import { isUuid } from '@/lib/core/text';
-import { getJob } from '@/lib/jobs/detail';
+import { getJobPreview } from '@/lib/jobs/detail';
 
+/** Returns a job for the preview beside a list. */
 export async function GET(
   _request: Request,
   { params }: { params: Promise<{ id: string }> },
 ): Promise<Response> {
   const { id } = await params;
-  return jsonResponse(async (ctx) => (isUuid(id) ? getJob(ctx, id) : null));
+  return jsonResponse(async (ctx) => (isUuid(id) ? getJobPreview(ctx, id) : null));
 }

@@ -4,7 +4,7 @@ import { CountConfirmation } from '@/components/bulk/count-confirmation';
 import { PreviewText } from '@/components/bulk/preview-text';
 import { ConfirmPage } from '@/components/confirm-page';
 import { Banner } from '@/components/ui/banner';
-import { isLargeRetry } from '@/lib/batches/mutations';
+import { countRetriableJobs } from '@/lib/batches/mutations';
 import { getBatchRow } from '@/lib/batches/queries';
 import { submitBatchRetry } from '@/lib/bulk/actions';
 import { previewBulk } from '@/lib/bulk/preview';
@@ -27,7 +27,9 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
     const t = await getTranslations();
     const batch = await getBatchRow(ctx, id);
     if (!batch) return renderMissingPage();
-    const preview = (await isLargeRetry(ctx, id))
+    const discarded = await countRetriableJobs(ctx, id);
+    const isLarge = discarded === null && ctx.bulkRuns;
+    const preview = isLarge
       ? await previewBulk(ctx, 'batch_retry', { kind: 'batch', batchId: id })
       : null;
     return (
@@ -46,7 +48,7 @@ export default async function BatchRetryPage({ params, searchParams }: Props) {
           </div>
         )}
         <input type="hidden" name="id" value={id} />
-        <RetryEffect batch={batch} />
+        <RetryEffect batch={batch} discarded={discarded} />
         {preview && (
           <div className="mt-3">
             <PreviewText action="batch_retry" preview={preview} />

@@ -4,7 +4,7 @@ import { ActionEffect, ActionWarningNote, RescheduleFields } from '@/components/
 import { DESTRUCTIVE } from '@/components/jobs/action-rules';
 import { PastTimeQuestion } from '@/components/jobs/past-time-question';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { utcToZoned } from '@/lib/core/locale';
+import { rescheduleDefaults, utcToZoned } from '@/lib/core/locale';
 import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isTimestamp, isUuid } from '@/lib/core/text';
 import { JOB_ACTIONS } from '@/lib/good-job/types';
@@ -35,7 +35,7 @@ export default async function JobActionPage({
     if (!job) return renderMissingPage();
     const warning = warnings[action];
     const pastTime = past !== null && isTimestamp(past) ? past : null;
-    const suggestedMs = pastTime ? Date.parse(pastTime) : Date.now() + 3_600_000;
+    const defaults = rescheduleDefaults(Date.now(), zone);
     return (
       <ConfirmPage
         title={t(`${action}.title`)}
@@ -51,8 +51,8 @@ export default async function JobActionPage({
         {warning && <ActionWarningNote warning={warning} />}
         {action === 'reschedule' && (
           <RescheduleFields
-            zone={zone}
-            at={utcToZoned(suggestedMs, zone)}
+            {...defaults}
+            at={pastTime ? utcToZoned(Date.parse(pastTime), zone) : defaults.at}
             isChosen={pastTime !== null}
           />
         )}
