@@ -58,7 +58,7 @@ test(
         page.getByRole('heading', { level: 1, name: translate('attention.title') }),
       ).toBeVisible();
       await expect(page.locator('main')).toContainText(translate('attention.nothing'));
-      await expect(page.locator('[data-check]')).toHaveCount(12);
+      await expect(page.locator('[data-check]')).toHaveCount(13);
       await expect(page.locator('[data-check="hanging_batches"]')).toContainText(
         translate('attention.kinds.hanging_batches'),
       );
