@@ -16,7 +16,7 @@ export function PageHeader({
     <header className="mb-2 flex min-h-12 flex-wrap items-center gap-x-3 gap-y-1">
       <h1 className="max-w-full min-w-0 text-xl font-semibold any-break">{title}</h1>
       {count !== undefined && <div className="text-soft">{count}</div>}
-      <div className="ml-auto flex flex-wrap items-center gap-2">
+      <div className="ml-auto flex max-w-full min-w-0 flex-wrap items-center gap-2">
         {children}
         <LiveControl />
       </div>
