@@ -138,7 +138,7 @@ test(
       return polls;
     };
     // A list below the visible area does not poll.
-    await page.locator(MEMBERS).scrollIntoViewIfNeeded();
+    await page.locator(`${MEMBERS} [data-job]`).last().scrollIntoViewIfNeeded();
     await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
     await chooseInterval(page, en('polling.offOption'));
     expect(await pollsIn(30_000)).toBe(0);
