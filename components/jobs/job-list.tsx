@@ -245,7 +245,7 @@ function useListView({ rows, table, selection, bulkAct, actions, preview, heads 
       () => show({ text: t('copy.failed'), tone: 'problem' }),
     );
   };
-  useListKeys(table, rows.length > 0 && Boolean(heads ?? preview), {
+  useListKeys(table, Boolean(heads), {
     move,
     act,
     copy,

@@ -34,18 +34,22 @@ const isLetter = (key: string) => key.length === 1 && key !== ' ';
 const has = <T extends object>(keys: T, key: string): key is Extract<keyof T, string> =>
   Object.hasOwn(keys, key);
 
-/** Whether the focus is where the keys of a list work: in it, in its preview, or nowhere. */
-function isInReach(target: Element, list: HTMLElement): boolean {
+/**
+ * Whether the focus is where the keys of a list work: in it; for the main list of a page also in its
+ * preview, or nowhere.
+ */
+function isInReach(target: Element, list: HTMLElement, isMain: boolean): boolean {
   if (target.closest(OVERLAYS) || target.closest(FIELDS)) return false;
   if (document.querySelector('dialog[open]')) return false;
-  const isOwn = list.contains(target) || target.closest('[data-preview]') !== null;
-  return isOwn || target === document.body || target.id === 'content';
+  if (list.contains(target)) return true;
+  const isNowhere = target === document.body || target.id === 'content';
+  return isMain && (isNowhere || target.closest('[data-preview]') !== null);
 }
 
 /** Handles the keys of a list. */
 export function useListKeys(
   list: RefObject<HTMLElement | null>,
-  isEnabled: boolean,
+  isMain: boolean,
   keys: ListKeys,
 ): void {
   /** When `g` was pressed. */
@@ -53,7 +57,7 @@ export function useListKeys(
   const onKeyDown = useEffectEvent((event: KeyboardEvent) => {
     const { target, key } = event;
     if (event.defaultPrevented || event.isComposing || !list.current) return;
-    if (!(target instanceof Element) || !isInReach(target, list.current)) return;
+    if (!(target instanceof Element) || !isInReach(target, list.current, isMain)) return;
     const row = target.closest<HTMLElement>('[data-job]');
     if (isSelectPage(event)) {
       if (!row || !list.current.contains(row)) return;
@@ -69,10 +73,9 @@ export function useListKeys(
     if (handleKey(event, target, { list: list.current, row, keys })) event.preventDefault();
   });
   useEffect(() => {
-    if (!isEnabled) return;
     document.addEventListener('keydown', onKeyDown);
     return () => document.removeEventListener('keydown', onKeyDown);
-  }, [isEnabled]);
+  }, []);
 }
 
 const isSelectPage = ({ key, metaKey, ctrlKey, altKey }: KeyboardEvent) =>
