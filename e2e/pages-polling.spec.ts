@@ -49,6 +49,7 @@ test.describe('polling', () => {
     const otherPage = await page.context().newPage();
     await site.open(otherPage, '/jobs?state=discarded');
     const bar = otherPage.getByRole('region', { name: en('bulk.bar') });
+    await otherPage.getByRole('checkbox', { name: en('jobs.selectAll') }).check();
     await bar.getByRole('button', { name: en('actions.retry.menu') }).click();
     await otherPage
       .getByRole('button', { name: en('bulk.confirms.retry', { count: 2, number: '2' }) })

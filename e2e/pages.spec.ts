@@ -155,6 +155,7 @@ test('the page of a run shows its reason and its filter in words', async ({ page
   await page.context().addCookies([{ name: 'gjc_locale', value: 'ja', url: site.server.origin }]);
   await site.open(page, '/jobs?state=discarded&queue_name=mailers&q=-label:bulk');
   const bar = page.getByRole('region', { name: ja('bulk.bar') });
+  await page.getByRole('checkbox', { name: ja('jobs.selectAll') }).check();
   await bar.getByRole('button', { name: ja('actions.retry.menu') }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('textbox', { name: ja('actions.reason.label') }).fill('修正済み #4711');
@@ -163,7 +164,7 @@ test('the page of a run shows its reason and its filter in words', async ({ page
       name: ja('bulk.confirms.retry', { count: 2, number: ja('bulk.exact', { number: '2' }) }),
     })
     .click();
-  await bar.getByRole('link', { name: ja('bulk.open') }).click();
+  await page.getByRole('link', { name: ja('bulk.open') }).click();
   const main = page.getByRole('main');
   await expect(main).toContainText('修正済み #4711');
   await expect(main).toContainText(`${ja('search.fields.state')} ${ja('states.discarded')}`);
