@@ -25,6 +25,11 @@ const site = useSite('keyboard', {
   },
 });
 
+/** Opens a page that polls, and waits until its effects, and so its keys, are active. */
+async function open(page: Page, path: string): Promise<void> {
+  await site.open(page, path);
+  await expect(page.locator('[data-polling]')).toBeVisible();
+}
 const combobox = (page: Page) => page.getByRole('dialog').getByRole('combobox');
 const option = (page: Page, name: string | RegExp) => page.getByRole('option', { name });
 const openPalette = async (page: Page) => {
@@ -41,7 +46,7 @@ for (const [locale, t] of [
     test.use({ locale });
 
     test(`the palette finds pages and goes there in ${locale}`, async ({ page }) => {
-      await site.open(page, '/jobs');
+      await open(page, '/jobs');
       await openPalette(page);
       expect(await findAxeViolations(page), 'palette').toEqual([]);
       await combobox(page).fill(t('nav.performance'));
@@ -56,7 +61,7 @@ for (const [locale, t] of [
     });
 
     test(`the palette finds jobs, batches and names in ${locale}`, async ({ page }) => {
-      await site.open(page, '/queues');
+      await open(page, '/queues');
       for (const [text, name, path] of [
         [JOB.slice(0, 8), 'InvoiceJob', `/jobs/${JOB}`],
         [BATCH, '請求書 November', `/batches/${BATCH}`],
@@ -75,7 +80,7 @@ for (const [locale, t] of [
     });
 
     test(`the sheet lists all keys in ${locale}`, async ({ page }) => {
-      await site.open(page, '/queues');
+      await open(page, '/queues');
       await page.keyboard.press('?');
       const sheet = page.getByRole('dialog', { name: t('keys.title') });
       await expect(sheet).toBeVisible();
@@ -87,7 +92,7 @@ for (const [locale, t] of [
     });
 
     test(`an action of the palette opens its dialog in ${locale}`, async ({ page }) => {
-      await site.open(page, `/jobs/${JOB}`);
+      await open(page, `/jobs/${JOB}`);
       await openPalette(page);
       await combobox(page).fill(t('actions.retry.menu').replace('…', ''));
       await page.keyboard.press('Enter');
@@ -102,7 +107,7 @@ for (const [locale, t] of [
 test('the visible button opens the palette, and Escape returns the focus to it', async ({
   page,
 }) => {
-  await site.open(page, '/queues');
+  await open(page, '/queues');
   const button = page.locator('.sidebar').getByRole('button', { name: en('nav.search') });
   await button.click();
   await expect(combobox(page)).toBeFocused();
@@ -119,7 +124,7 @@ test('the visible button opens the palette, and Escape returns the focus to it',
 });
 
 test('the arrow keys move through the options of the palette and wrap', async ({ page }) => {
-  await site.open(page, '/queues');
+  await open(page, '/queues');
   await openPalette(page);
   const options = page.getByRole('option');
   const active = async (which: Locator) => {
@@ -140,7 +145,7 @@ test('the arrow keys move through the options of the palette and wrap', async ({
 });
 
 test('the Enter of an input method does not choose an option', async ({ page }) => {
-  await site.open(page, '/queues');
+  await open(page, '/queues');
   await openPalette(page);
   await combobox(page).fill('せいきゅう');
   await combobox(page).evaluate((input) => {
@@ -154,7 +159,7 @@ test('the Enter of an input method does not choose an option', async ({ page }) 
 });
 
 test('the palette changes theme, row height, live updates and language', async ({ page }) => {
-  await site.open(page, '/jobs');
+  await open(page, '/jobs');
   const run = async (text: string) => {
     await openPalette(page);
     await combobox(page).fill(text);
@@ -174,7 +179,7 @@ test('the palette changes theme, row height, live updates and language', async (
 });
 
 test('a text without a match searches jobs', async ({ page }) => {
-  await site.open(page, '/queues');
+  await open(page, '/queues');
   await openPalette(page);
   await combobox(page).fill('zzz yyy');
   await page.keyboard.press('Enter');
@@ -184,7 +189,7 @@ test('a text without a match searches jobs', async ({ page }) => {
 test('single keys go to pages, focus the search, and change theme and live updates', async ({
   page,
 }) => {
-  await site.open(page, '/jobs');
+  await open(page, '/jobs');
   for (const [key, path] of [
     ['b', '/batches'],
     ['q', '/queues'],
@@ -218,7 +223,7 @@ test('single keys go to pages, focus the search, and change theme and live updat
 test('single keys do nothing with modifiers, in dialogs, or during composition', async ({
   page,
 }) => {
-  await site.open(page, `/jobs/${JOB}`);
+  await open(page, `/jobs/${JOB}`);
   const theme = await page.locator('html').getAttribute('data-theme');
   for (const key of ['Control+t', 'Alt+t', 'Meta+t'])
     await page.evaluate(
@@ -251,7 +256,7 @@ test('single keys do nothing with modifiers, in dialogs, or during composition',
 });
 
 test('single keys can be switched off; the palette still opens', async ({ page }) => {
-  await site.open(page, '/queues');
+  await open(page, '/queues');
   await page.keyboard.press('?');
   const sheet = page.getByRole('dialog', { name: en('keys.title') });
   await sheet.getByRole('checkbox', { name: en('keys.switch') }).uncheck();
@@ -315,7 +320,7 @@ async function holdNavigations(page: Page): Promise<() => void> {
 test('a click on a link shows a reaction within 100 ms while the server is slow', async ({
   page,
 }) => {
-  await site.open(page, '/jobs');
+  await open(page, '/jobs');
   const release = await holdNavigations(page);
   const reaction = await measureReaction(page);
   const link = page.locator('.sidebar').getByRole('link', { name: en('nav.batches') });
@@ -330,7 +335,7 @@ test('a click on a link shows a reaction within 100 ms while the server is slow'
 });
 
 test('a search shows a reaction within 100 ms while the server is slow', async ({ page }) => {
-  await site.open(page, '/jobs');
+  await open(page, '/jobs');
   const release = await holdNavigations(page);
   await page.getByRole('combobox', { name: en('search.label') }).fill('InvoiceJob');
   const reaction = await measureReaction(page);

@@ -9,6 +9,7 @@ import {
   type Rows,
   insertRows,
 } from './support/permission-matrix';
+import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 
@@ -124,8 +125,8 @@ for (const { name, env, isOpen } of MODES) {
         });
       const forgedOrigin = `http://127.0.0.1:${site.server.port}`;
       for (const [origin, status, error] of [
-        [nginx.origin, 403, 'not sent from a page of this console'],
-        ['http://evil.example', 403, 'not sent from a page of this console'],
+        [nginx.origin, 403, en('gateway.foreign_page')],
+        ['http://evil.example', 403, en('gateway.foreign_page')],
         [forgedOrigin, 403, 'This token is not valid'],
       ] as const) {
         const response = await post({ Origin: origin }, 'A'.repeat(43));

@@ -182,7 +182,7 @@ test.describe('a sibling domain', () => {
     expect(names, 'the sibling can set cookies').toContain(`__Secure-${unprefixedName}`);
 
     await page.goto(`${publicUrl}/jobs`);
-    await expect(page.locator('header')).toContainText('operator');
+    await expect(page.getByRole('banner')).toContainText('operator');
     expect((await sessionOf(context)).value).toBe(ownSession.value);
     await context.clearCookies({ name });
     problems.allowStatus(401);

@@ -78,7 +78,7 @@ for (const [title, topology] of Object.entries(TOPOLOGIES)) {
       const id = await insertJob(deployment.site.db, DISCARDED);
       await deployment.signIn(page, 'operator', `/jobs?state=discarded&job_class=TestJob`);
       await deployment.open(page, '/jobs?state=discarded&job_class=TestJob');
-      await expect(page.locator('header')).toContainText('operator');
+      await expect(page.getByRole('banner')).toContainText('operator');
       const pollResponse = page.waitForResponse(
         (response) => new URL(response.url()).pathname === `${topology.basePath}/api/jobs`,
         { timeout: 30_000 },

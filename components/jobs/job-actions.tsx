@@ -136,7 +136,8 @@ function ActionLink({
   const className = `${buttonClass(kind)} ${inPanel}`;
   if (reason)
     return (
-      <Tooltip content={t(`why.${reason}`)}>
+      // In the panel a tooltip above would cover the next action.
+      <Tooltip content={t(`why.${reason}`)} placement={kind === 'quiet' ? 'left' : 'top'}>
         <button type="button" aria-disabled="true" className={className}>
           {t(`${action}.name`)}
         </button>
