@@ -39,7 +39,10 @@ test('an open page reports a killed database and recovers after its restart', as
     const note = page.getByText(en('polling.failed', { time: '' }).split('.')[0] ?? '');
     await expect(note).toBeVisible({ timeout: 30_000 });
     await expect(page.locator(`[data-job="${id}"]`)).toBeVisible();
-    await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+    await page
+      .locator(`[data-job="${id}"]`)
+      .getByRole('button', { name: en('jobs.menu', { id }) })
+      .click();
     await page.getByRole('menuitem', { name: en('actions.retry.menu') }).click();
     await page
       .getByRole('dialog')
@@ -52,7 +55,10 @@ test('an open page reports a killed database and recovers after its restart', as
 
     await postgres.restart('immediate');
     await expect(note).toHaveCount(0, { timeout: 30_000 });
-    await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+    await page
+      .locator(`[data-job="${id}"]`)
+      .getByRole('button', { name: en('jobs.menu', { id }) })
+      .click();
     await page.getByRole('menuitem', { name: en('actions.retry.menu') }).click();
     await page
       .getByRole('dialog')

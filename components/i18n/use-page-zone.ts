@@ -3,7 +3,11 @@ import { useEffect, useState } from 'react';
 import { BROWSER_ZONE_COOKIE } from '@/lib/core/locale';
 import { setPreferenceCookie } from '../preference-cookie';
 
-const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** The browser's time zone; browsers have several names for UTC. */
+export function browserZone(): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return /^(?:Etc\/)?(?:UTC|UCT|GMT|Universal|Zulu)$/.test(zone) ? 'UTC' : zone;
+}
 
 /**
  * Returns the time zone of the page, and stores the browser's zone for the server. With

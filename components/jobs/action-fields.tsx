@@ -100,7 +100,7 @@ function WhenOption({
   children: ReactNode;
 }) {
   return (
-    <label className="chip min-h-8 cursor-pointer">
+    <label className="chip inline-flex min-h-8 cursor-pointer items-center gap-1.5">
       <input
         type="radio"
         name="when"

@@ -126,8 +126,7 @@ function sortedTime(sortAt: string): string | null {
 
 const NONE = <span className="text-faint">–</span>;
 
-const Time = ({ at }: { at: string | null }) =>
-  at ? <RelativeTime iso={at} isShort /> : NONE;
+const Time = ({ at }: { at: string | null }) => (at ? <RelativeTime iso={at} isShort /> : NONE);
 
 function Seconds({ seconds, isLong }: { seconds: number | null; isLong: boolean }) {
   const duration = useDuration();

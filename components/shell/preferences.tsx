@@ -6,6 +6,7 @@ import { type MouseEvent, type ReactNode, useSyncExternalStore } from 'react';
 import type { ZoneSource } from '@/lib/core/locale';
 import { zoneName } from '../absolute-time';
 import { useHref } from '../application';
+import { browserZone } from '../i18n/use-page-zone';
 import { useDisplaySetting } from '../display-settings';
 import { openOverlay, setKeysOn, useKeysOn } from '../palette/keys';
 import { buttonClass } from '../ui/button';
@@ -88,12 +89,8 @@ function ZonePanel({ source }: { source: ZoneSource }) {
   const now = useNow();
   const href = usePreferenceHref();
   // Only the browser knows its zone; null during server rendering.
-  const browserZone = useSyncExternalStore(
-    subscribeToNothing,
-    () => Intl.DateTimeFormat().resolvedOptions().timeZone,
-    () => null,
-  );
-  const choices = [...new Set([...ZONES, ...(browserZone ? [browserZone] : []), zone])];
+  const ownZone = useSyncExternalStore(subscribeToNothing, browserZone, () => null);
+  const choices = [...new Set([...ZONES, ...(ownZone ? [ownZone] : []), zone])];
   const label = (name: string) => {
     const short = zoneName(name, now);
     return short === name ? name : `${short} – ${name}`;
@@ -117,7 +114,7 @@ function ZonePanel({ source }: { source: ZoneSource }) {
             href={href('_time_zone', name)}
             isCurrent={source === 'choice' && name === zone}
           >
-            {name === browserZone ? t('browserZone', { zone: label(name) }) : label(name)}
+            {name === ownZone ? t('browserZone', { zone: label(name) }) : label(name)}
           </Choice>
         ))}
       </Group>
