@@ -139,7 +139,7 @@ test('rejects unsupported methods, large bodies and undecodable bytes', async ()
   ]) {
     const response = await send(at(path), { headers: { 'Accept-Language': 'ja' } });
     expect(response.status, path).toBe(400);
-    expect(response.body, path).toContain('アドレスに文字として扱えない部分');
+    expect(response.body, path).toContain('URL に不正な文字が含まれています');
   }
 });
 
