@@ -161,10 +161,8 @@ export function FilterActions({ filterQuery }: { filterQuery: string }) {
           />
         ))}
       </div>
-      <Suspense>
-        {result}
-        {dialog}
-      </Suspense>
+      <Suspense>{result}</Suspense>
+      <Suspense>{dialog}</Suspense>
     </section>
   );
 }
@@ -188,18 +186,17 @@ export function BulkBar(props: BulkBarProps) {
   if (selected.size === 0 && !result && !dialog) return null;
   return (
     <section ref={section} tabIndex={-1} aria-label={t('bar')} className="bulk-dock js-only">
-      <Suspense>
-        {result && <div className="bulk-card floating">{result}</div>}
-        {selected.size > 0 && (
-          <SelectionBar
-            {...props}
-            scope={scope}
-            reasonOf={reasonOf}
-            onAct={(action) => ask(action, scope.target)}
-          />
-        )}
-        {dialog}
-      </Suspense>
+      <Suspense>{result && <div className="bulk-card floating">{result}</div>}</Suspense>
+      {/* Outside of Suspense, which would hide it and lose its focus while the dialog loads. */}
+      {selected.size > 0 && (
+        <SelectionBar
+          {...props}
+          scope={scope}
+          reasonOf={reasonOf}
+          onAct={(action) => ask(action, scope.target)}
+        />
+      )}
+      <Suspense>{dialog}</Suspense>
     </section>
   );
 }
