@@ -92,14 +92,18 @@ export function* findAssignments({ text, keys, hide }: Scan): Steps<void> {
 }
 
 function isSecretKey(text: string, key: Key, keys: NameMatcher): boolean {
-  const isSecretName = (name: string) =>
-    keys.isSecret(name) && !isParserToken(text, key.from, name);
+  const { name } = key;
   return (
-    (isPlainName(key.name) ? isSecretName(key.name) : keyParts(key.name).some(isSecretName)) ||
-    (key.isInQuery && QUERY_PARAM.test(key.name)) ||
-    keys.isSecret(twoWordName(text, key))
+    (isPlainName(name)
+      ? isSecretPart(text, key, keys, name)
+      : keyParts(name).some((part) => isSecretPart(text, key, keys, part))) ||
+    (key.isInQuery && QUERY_PARAM.test(name)) ||
+    (SECOND_WORD.test(name) && keys.isSecret(twoWordName(text, key)))
   );
 }
+
+const isSecretPart = (text: string, key: Key, keys: NameMatcher, part: string): boolean =>
+  keys.isSecret(part) && !isParserToken(text, key.from, part);
 
 /**
  * `API key` for the key `key`, or ''. In `#<Session id: 1>` the first word is a class, not part of
@@ -258,8 +262,7 @@ function keyBefore(text: string, at: number): Key | null {
   };
 }
 
-/** Closing tags and emphasis after a name: `<b>Password</b>:`, `**Password**:`. */
-const TRAILING_MARKUP = /(?:(?:<\/[a-z]{1,10}>){1,4}|\*{1,3}|~~)$/i;
+const CLOSING_TAGS = /(?:<\/[a-z]{1,10}>){1,4}$/i;
 /** A separator that begins a line after its name, as after YAML's `? name`. */
 const LEADING_SEPARATOR = /(?::(?=[\s"'[{]|$)|=>?)/y;
 
@@ -269,10 +272,21 @@ function skipBlanksBefore(text: string, at: number): number {
   return end;
 }
 
+/** The offset before closing tags or the end of emphasis: `<b>Password</b>:`, `**Password**:`. */
 function skipMarkupBefore(text: string, end: number): number {
-  return '>*~'.includes(text[end - 1] ?? 'x')
-    ? end - (TRAILING_MARKUP.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0)
-    : end;
+  switch (text[end - 1]) {
+    case '~':
+      return text[end - 2] === '~' ? end - 2 : end;
+    case '*': {
+      let from = end - 1;
+      while (end - from < 3 && text[from - 1] === '*') from -= 1;
+      return from;
+    }
+    case '>':
+      return end - (CLOSING_TAGS.exec(text.slice(Math.max(0, end - 52), end))?.[0].length ?? 0);
+    default:
+      return end;
+  }
 }
 
 /**
