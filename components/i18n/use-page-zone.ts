@@ -1,13 +1,10 @@
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useEffect, useState } from 'react';
-import { BROWSER_ZONE_COOKIE } from '@/lib/core/locale';
+import { BROWSER_ZONE_COOKIE, canonicalZone } from '@/lib/core/locale';
 import { setPreferenceCookie } from '../preference-cookie';
 
-/** The browser's time zone; browsers have several names for UTC. */
-export function browserZone(): string {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return /^(?:Etc\/)?(?:UTC|UCT|GMT|Universal|Zulu)$/.test(zone) ? 'UTC' : zone;
-}
+export const browserZone = (): string =>
+  canonicalZone(Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 /**
  * Returns the time zone of the page, and stores the browser's zone for the server. With

@@ -213,10 +213,14 @@ export function chooseTimeZone(from: {
 }): { zone: string; source: ZoneSource } {
   for (const source of ['choice', 'configuration', 'browser', 'app'] as const) {
     const zone = from[source];
-    if (isTimeZone(zone)) return { zone, source };
+    if (isTimeZone(zone)) return { zone: canonicalZone(zone), source };
   }
   return { zone: 'UTC', source: 'none' };
 }
+
+/** Returns `UTC` for each of its names, of which browsers and Rails use several. */
+export const canonicalZone = (zone: string): string =>
+  /^(?:Etc\/)?(?:UTC|UCT|GMT|Universal|Zulu)$/.test(zone) ? 'UTC' : zone;
 
 /** Chooses the locale by `?locale=`, then the cookie, then Accept-Language, then the default. */
 export function chooseLocale(from: {
