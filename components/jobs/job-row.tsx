@@ -62,7 +62,7 @@ interface JobRowProps {
 
 type CellRole = 'gridcell' | undefined;
 
-const INTERACTIVE = 'a, button, input, label, summary, pre, [role="group"]';
+const INTERACTIVE = 'a, button, input, label, summary, pre, dialog, [popover], [role="group"]';
 
 /** Whether a click was meant for the row, and not for a control or to select its text. */
 function isClickOnRow({ target, currentTarget }: MouseEvent<HTMLElement>): boolean {
