@@ -78,9 +78,9 @@ test('dragging across the chart replaces the time filter', async ({ page }) => {
   const area = await page.locator('.u-over').boundingBox();
   if (!area) throw new Error('The chart has no area.');
   const drag = async (from: number, to: number) => {
-    await page.mouse.move(area.x + area.width * from, area.y + 40);
+    await page.mouse.move(area.x + area.width * from, area.y + 20);
     await page.mouse.down();
-    await page.mouse.move(area.x + area.width * to, area.y + 60, { steps: 5 });
+    await page.mouse.move(area.x + area.width * to, area.y + 30, { steps: 5 });
     await page.mouse.up();
   };
   await drag(0.75, 0.95);
