@@ -8,7 +8,9 @@ import type { MenuItem, MenuProps } from './menu';
 export default function MenuItems({ label, trigger, items, onOpenChange }: MenuProps) {
   const list = useRef<HTMLUListElement>(null);
   const enabledItems = () => [
-    ...(list.current?.querySelectorAll<HTMLElement>('[role="menuitem"]') ?? []),
+    ...(list.current?.querySelectorAll<HTMLElement>(
+      '[role="menuitem"]:not([aria-disabled="true"])',
+    ) ?? []),
   ];
   // Focus in a frame of its own, because an element is not focusable before it has its place.
   useEffect(() => {
