@@ -57,7 +57,8 @@ const grid = (page: Page) => page.getByRole('grid', { name: en('jobs.title') });
 test('a row says what runs with its arguments, redacted', async ({ page }) => {
   await site.open(page, '/jobs');
   await expect(rowOf(page, INVOICE)).toContainText(
-    'InvoiceMailerJobInvoice/64757 · to: user4373@example.com · password: [REDACTED]',
+    'InvoiceMailerJobInvoice/64757 · to: user4373@example.com · ' +
+      'subject: ご請求書（株式会社東雲物流） · password: [REDACTED]',
   );
   await expect(rowOf(page, MAIL)).toContainText('CustomerMailer#welcome7');
   await expect(rowOf(page, SLOW)).toContainText('Net::OpenTimeout: execution expired');
@@ -124,7 +125,7 @@ test('filters by wait and run time, also in Japanese units', async ({ page }) =>
     expect(await visibleIds(page, 'job'), q).toEqual(ids);
   }
   await site.open(page, '/jobs?q=runtime%3Along');
-  await expect(page.getByRole('alert')).toContainText(en('search.problems.value'));
+  await expect(page.locator('main').getByRole('alert')).toContainText(en('search.problems.value'));
 });
 
 test('sorts one page by the run time, and says so', async ({ page }) => {
