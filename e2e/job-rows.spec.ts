@@ -48,7 +48,13 @@ async function seed(db: pg.Client): Promise<void> {
     ...params(SLOW, []),
   });
   await insertJob(db, { job_class: 'LargeJob', ...params(LARGE, ['x'.repeat(70_000)]) });
-  await insertJob(db, { ...RUNNING, job_class: 'RunningJob', ...params(RUNS, [1]) });
+  await insertJob(db, {
+    ...RUNNING,
+    job_class: 'RunningJob',
+    // Within the hour that the chart shows.
+    created_at: new Date(Date.now() - 60_000),
+    ...params(RUNS, [1]),
+  });
 }
 
 const site = useSite('job rows', { seed });

@@ -138,7 +138,7 @@ test('selects single rows, a range and all rows', async ({ page }) => {
   await expect(
     page
       .getByRole('region', { name: en('bulk.bar') })
-      .getByRole('button', { name: en('actions.retry.menu') }),
+      .getByRole('button', { name: en('actions.discard.menu') }),
   ).toBeInViewport();
   await page.getByRole('button', { name: en('jobs.selectNone') }).click();
   await expect(selectedRows).toHaveCount(0);
