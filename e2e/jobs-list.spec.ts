@@ -150,7 +150,7 @@ test("shows a time slightly ahead of the viewer's clock as now", async ({ page }
     finished_at: new Date(Date.now() + 4_000).toISOString(),
   });
   await site.open(page, '/jobs?state=succeeded');
-  await expect(page.locator(`[data-job="${jobId}"] time`).first()).toHaveText('now');
+  await expect(page.locator(`[data-job="${jobId}"] time`).first()).toHaveText(en('time.now'));
   await site.db.query('DELETE FROM good_jobs WHERE id = $1', [jobId]);
 });
 
