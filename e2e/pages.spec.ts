@@ -146,7 +146,7 @@ test('the audit details of a pause do not mention a bulk run', async ({ page }) 
   await expect(page.locator('[data-pause="queue mailers"]')).toBeVisible();
   await site.open(page, '/audit?target=mailers');
   const record = page.locator('[data-audit]').first();
-  await record.getByText(en('audit.showDetails')).click();
+  await record.getByText(en('audit.showDetails'), { exact: true }).click();
   await expect(record.getByText(en('audit.requestId'))).toBeVisible();
   await expect(record).not.toContainText(en('audit.noChanges', { number: '25' }));
 });

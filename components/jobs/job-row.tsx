@@ -202,7 +202,8 @@ function JobHead({
           title={job.unwrapped ? (job.jobClass ?? undefined) : undefined}
           className="job-name"
           onClick={(event) => {
-            if (!onPreview || !isPlainClick(event)) return;
+            // Enter opens the page: its click has no detail.
+            if (!onPreview || !isPlainClick(event) || event.detail === 0) return;
             event.preventDefault();
             onPreview(job.id);
           }}
