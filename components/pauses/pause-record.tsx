@@ -23,14 +23,15 @@ export function PauseRecordText({ record }: { record: PauseRecord }) {
   const { origin, endsAt } = record;
   return (
     <span className="inline-flex min-w-0 flex-wrap gap-x-3 any-break">
-      <span>
-        {origin
-          ? t.rich('origin', {
-              viewer: origin.viewerName ?? origin.viewer,
-              time: () => <RelativeTime iso={origin.at} />,
-            })
-          : t('originElsewhere')}
-      </span>
+      {origin === null && <span>{t('originElsewhere')}</span>}
+      {origin && (
+        <span>
+          {t.rich('origin', {
+            viewer: origin.viewerName ?? origin.viewer,
+            time: () => <RelativeTime iso={origin.at} />,
+          })}
+        </span>
+      )}
       {origin?.mayBeReplaced && <span>{t('mayBeReplaced')}</span>}
       {origin?.reason && <span>{t('reason', { reason: origin.reason })}</span>}
       {endsAt && <span data-pause-end="">{t('endsAt', { time: endText(endsAt) })}</span>}

@@ -24,8 +24,11 @@ export interface PauseOrigin {
 
 /** What the console's own schema stores about a pause. */
 export interface PauseRecord {
-  /** Null: it was set outside the console, or before its audit. */
-  origin: PauseOrigin | null;
+  /**
+   * Null: it was set outside the console, or before its audit. Undefined: not known, because the
+   * audit could not be read.
+   */
+  origin?: PauseOrigin | null;
   /** When it ends by itself, in ISO 8601 UTC; null: it does not. */
   endsAt: string | null;
 }

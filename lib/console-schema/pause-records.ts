@@ -4,6 +4,7 @@ import { AUDIT_EVENTS, CONSOLE_SCHEMA } from '../audit/recorder';
 import type { PauseRecord } from '../audit/types';
 import { escapeBidi } from '../core/text';
 import type { Tx } from '../db/database';
+import { isLargeJson } from '../db/text-limit';
 import { PAUSE_LISTS } from '../good-job/settings';
 import type { GoodJobTables } from '../good-job/tables';
 import { PAUSE_KINDS, type PauseKind } from '../good-job/types';
@@ -68,7 +69,12 @@ export async function readStoredEnds(tx: Tx, tables: GoodJobTables): Promise<Sto
              e.ends_at <= clock_timestamp() AS "isDue",
              e.ends_at <= clock_timestamp() - ${MAX_LATE} AS "isLate"
         FROM (SELECT * FROM ${PAUSE_ENDS} ORDER BY ends_at LIMIT ${MAX_ENDS}) e
-        LEFT JOIN ${tables.settings} s ON s.key = 'pauses'
+        LEFT JOIN (
+          SELECT s.updated_at, CASE WHEN NOT s.is_large THEN s.value END AS value
+            FROM (SELECT s.updated_at, s.value, ${isLargeJson(sql`s.value`)} AS is_large
+                    FROM ${tables.settings} s
+                   WHERE s.key = 'pauses'
+                  OFFSET 0) s) s ON true
        ORDER BY e.ends_at`,
   );
   return rows.map(({ storedVersion, version, isListed, ...end }) => ({
@@ -105,6 +111,7 @@ export async function readPauseRecords(
   return pauses.map(({ kind, name }, n) => {
     const origin = originOf.get(n);
     const end = ends.find((candidate) => candidate.kind === kind && candidate.name === name);
+    const noOrigin = schema.consoleSchema && redactName(name) === name ? null : undefined;
     return {
       origin: origin
         ? {
@@ -114,7 +121,7 @@ export async function readPauseRecords(
             reason: origin.reason && escapeBidi(redactName(origin.reason)),
             mayBeReplaced: certainSince === null || origin.at < certainSince,
           }
-        : null,
+        : noOrigin,
       endsAt: end && !end.isOutdated ? end.endsAt : null,
     };
   });

@@ -139,7 +139,7 @@ test('previews the waiting and running jobs of a queue, a class and a label', as
       waiting: { kind: 'exact', count: 2 },
       running: { kind: 'exact', count: 1 },
       isPaused: kind === 'queue',
-      origin: null,
+      ...(kind === 'queue' ? { origin: null } : {}),
       endsAt: null,
     });
 });
@@ -154,6 +154,12 @@ test('names who set a pause in the console, unless it was unpaused since', async
     `UPDATE good_job_settings SET value = '{"queues": ["low"]}' WHERE key = 'pauses'`,
   );
   expect((await listPauses(ctx)).rows).toMatchObject([{ name: 'low', origin: null }]);
+});
+
+test('does not claim where a pause was made without an audit', async () => {
+  await storePauses('{"queues": ["low"]}');
+  const ctx = { ...testConsole.ctx(), consoleSchema: false };
+  expect((await listPauses(ctx)).rows[0]?.origin).toBeUndefined();
 });
 
 test('says that a pause may be another one if the setting was changed elsewhere since', async () => {

@@ -58,7 +58,8 @@ export async function listPauses(ctx: Ctx): Promise<PauseList> {
   };
 }
 
-const NO_RECORD: PauseRecord = { origin: null, endsAt: null };
+/** The record of a pause whose audit could not be read in time. */
+const NO_RECORD: PauseRecord = { endsAt: null };
 
 /** Empty if the audit cannot be read in time. */
 async function readRecords(ctx: Ctx, pauses: Pause[]): Promise<PauseRecord[]> {

@@ -31,7 +31,8 @@ const TIMEOUT_MS = 1_000;
 export type Causes = Pick<QueueRow, 'pause' | 'holdingPauses' | 'busyThreads'>;
 
 const NO_CAUSE: Causes = { pause: null, holdingPauses: [], busyThreads: null };
-const NO_RECORD: PauseRecord = { origin: null, endsAt: null };
+/** The record of a pause whose audit could not be read in time. */
+const NO_RECORD: PauseRecord = { endsAt: null };
 
 type Entry = Pick<QueueRow, 'name' | 'paused' | 'oldestReadyAt' | 'processes'>;
 

@@ -17,6 +17,8 @@ interface DemoEvent {
   counts: Record<string, number>;
   reason?: string;
   error?: string;
+  /** It made the last change of the pauses. */
+  isLastPause?: true;
 }
 
 const ONCALL = 'oncall@example.com';
@@ -51,6 +53,16 @@ const DEMO_EVENTS: DemoEvent[] = [
     job: 'scheduled',
     counts: { done: 1 },
     reason: '夜間メンテナンスの終了後に実行',
+  },
+  {
+    hoursAgo: 2,
+    viewer: ONCALL,
+    role: 'admin',
+    action: 'pause.pause',
+    target: { type: 'queue', name: '低優先' },
+    counts: { done: 1 },
+    reason: '月次請求を優先するため',
+    isLastPause: true,
   },
   {
     hoursAgo: 2.1,
@@ -113,6 +125,11 @@ const DEMO_EVENTS: DemoEvent[] = [
 export async function insertDemoAudit(tx: Tx, schema: string): Promise<void> {
   const existing = await tx.query(existsRow, sql`SELECT 1 AS one FROM ${AUDIT_EVENTS} LIMIT 1`);
   if (existing.length > 0) return;
+  const lastChange = sql`(
+    SELECT jsonb_build_object(
+             'setting', jsonb_build_object('after', to_char(s.updated_at, ${ISO})))
+      FROM ${raw(quoteIdentifier(schema))}.good_job_settings s
+     WHERE s.key = 'pauses')`;
   for (const event of DEMO_EVENTS) {
     const job = event.job ? await findJob(tx, schema, event.job, event.hoursAgo) : null;
     const isChanged = (event.counts.done ?? 0) > 0;
@@ -135,7 +152,7 @@ export async function insertDemoAudit(tx: Tx, schema: string): Promise<void> {
         ${job ? [job.id] : []}::uuid[],
         ${event.target?.name ?? null},
         ${JSON.stringify(event.counts)},
-        '{}',
+        ${event.isLastPause ? lastChange : sql`'{}'`},
         ${event.reason ?? null},
         ${event.error ?? null},
         ${event.error === 'forbidden'},
