@@ -59,7 +59,7 @@ test('compares figures by class and queue with those of the previous day', async
   await expect(row.getByRole('rowheader')).toHaveText(NAME);
   // Executions, failures, total, average, shortest, longest, p50, p95, p99 of run and wait.
   const cells = (await row.getByRole('cell').allTextContents()).map((text) =>
-    text.replace(/was .*/, ''),
+    text.replace(/prev\. .*/, ''),
   );
   expect(cells).toEqual([
     '20',

@@ -418,6 +418,7 @@ export const ROUTES: Record<string, RouteCase> = {
   '/api/batches/[id]/jobs': { path: ({ batch }) => `/api/batches/${batch}/jobs` },
   '/api/batches/[id]/callback-jobs': { path: ({ batch }) => `/api/batches/${batch}/callback-jobs` },
   '/api/batches/[id]/status': { path: ({ batch }) => `/api/batches/${batch}/status` },
+  '/api/batches/[id]/timeline': { path: ({ batch }) => `/api/batches/${batch}/timeline` },
   '/api/bulk': page('/api/bulk'),
   '/api/bulk/[id]': { path: ({ run }) => `/api/bulk/${run}` },
   '/healthz': { path: () => '/healthz', isPublic: true },
