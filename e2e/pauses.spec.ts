@@ -185,8 +185,9 @@ test.describe('without JavaScript', () => {
     const { hostname } = new URL(site.url('/pauses'));
     await context.addCookies([
       { name: 'gjc_time_zone', value: 'Asia/Tokyo', domain: hostname, path: '/' },
+      { name: 'gjc_locale', value: 'ja', domain: hostname, path: '/' },
     ]);
-    await page.goto(site.url('/pauses?locale=ja'));
+    await page.goto(site.url('/pauses'));
     await page.getByLabel(ja('pauses.name')).fill('morning');
     await page.getByRole('button', { name: ja('pauses.pause.menu'), exact: true }).click();
     await page.getByRole('radio', { name: /^明日 9:00/ }).check();

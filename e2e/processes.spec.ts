@@ -130,7 +130,7 @@ test('shows everything that a process reports', async ({ page }) => {
     await expect(live, text).toContainText(text);
   for (const [label, value] of [
     ['threads', '4 / 7'],
-    ['cron', 'Yes'],
+    ['cron', 'true'],
     ['started', '2 hours ago'],
     ['lock', 'Advisory lock'],
     ['succeeded', '1,840'],
@@ -140,7 +140,7 @@ test('shows everything that a process reports', async ({ page }) => {
     await expect(fact(page, LIVE, en(`processes.${label}`)), label).toHaveText(value);
   await expect(fact(page, LIVE, en('processes.lastSeen')).locator('time')).toBeVisible();
   await expect(fact(page, LIVE, 'preserve_job_records')).toHaveText('on_unhandled_error');
-  await expect(fact(page, LIVE, 'retry_on_unhandled_error')).toHaveText('No');
+  await expect(fact(page, LIVE, 'retry_on_unhandled_error')).toHaveText('false');
   await expect(live).toContainText(en('processes.executionAt'));
   await expect(live).toContainText(en('processes.checkQueueAt'));
 });

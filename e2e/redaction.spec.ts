@@ -168,7 +168,9 @@ httpTest(
         '/api/batches?',
       ]) {
         const response = await request.get(site.url(`${endpoint}${new URLSearchParams({ q })}`));
-        responses.push(`${response.status()} ${(await response.text()).replaceAll(part, '…')}`);
+        // The waits of unfinished jobs grow with the clock.
+        const text = (await response.text()).replaceAll(/"(?:wait|run)":[\d.]+/g, '');
+        responses.push(`${response.status()} ${text.replaceAll(part, '…')}`);
       }
       return responses.join('\n');
     };
