@@ -36,7 +36,10 @@ export function QueueItem({ queue, range, onAct }: Props) {
           <Link
             href={href}
             prefetch={false}
-            className="font-mono font-semibold any-break text-ink no-underline hover:text-accent hover:underline"
+            className={
+              'inline-block min-h-6 font-mono font-semibold any-break text-ink no-underline ' +
+              'hover:text-accent hover:underline'
+            }
           >
             {displayName}
           </Link>
