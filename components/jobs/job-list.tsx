@@ -21,7 +21,6 @@ import type { OnAction } from './job-menu';
 import { JobTable, type TableOptions, useIsBrowser } from './job-table';
 import { NewRowsButton } from './new-rows-button';
 import { PageSizeLinks } from './page-sizes';
-import { useActionToast } from './use-action-toast';
 import { useListKeys } from './use-list-keys';
 import { type ListPage, usePollingRows } from './use-polling-rows';
 import { usePreview } from './use-preview';
@@ -35,9 +34,7 @@ const loadBulkBar = () => import('../bulk/lazy-bulk-bar');
 const BulkBar = lazyScript(loadBulkBar);
 const loadPreview = () => import('./preview-panel');
 const PreviewPanel = lazyScript(loadPreview);
-const ActionDialog = lazyScript(() =>
-  import('./action-dialog').then(({ ActionDialog: component }) => ({ default: component })),
-);
+const JobAction = lazyScript(() => import('./job-action'));
 
 interface Props extends TableOptions {
   /** The list's endpoint with its query, without the base path. */
@@ -74,6 +71,8 @@ function usePreloadWhenIdle(isSelectable: boolean, hasPreview: boolean): void {
   }, [isSelectable, hasPreview]);
 }
 
+const isDone = ({ result }: JobActionResult) => result.ok && result.value.outcome === 'done';
+
 interface ActionRequest {
   job: JobRow;
   action: JobAction;
@@ -83,7 +82,6 @@ interface ActionRequest {
 /** The dialog of an action on one job, and the last action that was done. */
 function useActions() {
   const { refresh } = usePolling();
-  const showResult = useActionToast();
   const [request, setRequest] = useState<ActionRequest | null>(null);
   const [lastDone, setLastDone] = useState<BulkAction | JobAction | null>(null);
   usePausePolling(request !== null);
@@ -92,8 +90,7 @@ function useActions() {
     [],
   );
   const onDone = (result: JobActionResult) => {
-    if (result.result.ok && result.result.value.outcome === 'done') setLastDone(result.action);
-    showResult(result);
+    if (isDone(result)) setLastDone(result.action);
     // Refreshes everything: batch progress, callback jobs and the preview may have changed too.
     refresh();
   };
@@ -309,11 +306,16 @@ function Overlays({
       )}
       {request && (
         <Suspense>
-          <ActionDialog
+          <JobAction
             action={request.action}
             job={request.job}
             returnTo={returnTo}
-            onDone={onDone}
+            onDone={(result) => {
+              // A deleted job has no preview.
+              const isDeleted = isDone(result) && result.action === 'destroy';
+              if (isDeleted && result.id === view.previewId) view.closePreview();
+              onDone(result);
+            }}
             onClose={() => setRequest(null)}
           />
         </Suspense>
