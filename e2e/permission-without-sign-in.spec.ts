@@ -1,6 +1,7 @@
 import { freePort } from '../test/postgres/free-port';
 import { callAction, tablesChecksum, actionPagePath } from './support/action-calls';
 import { builtActions } from './support/built-endpoints';
+import { en } from './support/messages';
 import { NO_NGINX, type Nginx, findNginx, startNginx } from './support/nginx';
 import {
   ACTIONS,
@@ -9,7 +10,6 @@ import {
   type Rows,
   insertRows,
 } from './support/permission-matrix';
-import { en } from './support/messages';
 import { useSite } from './support/site';
 import { expect, httpTest as test } from './support/test';
 
