@@ -360,6 +360,12 @@ test('fits names of 300 characters from 390 to 1920 px', async ({ page }) => {
     error: name,
     error_backtrace: [`/app/${name}.rb:1`],
   });
+  await site.db.query(
+    `INSERT INTO good_job_console.audit_events (
+            viewer, role, request_id, action, target_type, target_ids, counts, details, reason)
+     VALUES ($1, 'operator', 'test', 'job.retry', 'job', ARRAY[$2::uuid], '{"locked": 1}', '{}', $1)`,
+    [name, id],
+  );
   for (const locale of ['en', 'ja'])
     for (const width of [390, 1024, 1280, 1440, 1920]) {
       await page.setViewportSize({ width, height: 900 });
@@ -368,6 +374,8 @@ test('fits names of 300 characters from 390 to 1920 px', async ({ page }) => {
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
       expect(overflow, `${locale} ${width}`).toBe(0);
+      const history = page.locator('section[aria-labelledby="history"]');
+      await expect(history.locator('[data-audit]')).toHaveCount(1);
       if (width === 390 || width === 1440)
         expect(await findAxeViolations(page), `${locale} ${width}`).toEqual([]);
     }

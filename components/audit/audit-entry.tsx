@@ -10,7 +10,7 @@ import { AuditTarget } from './audit-target';
 import { OutcomeBadge } from './outcome-badge';
 
 const AUDIT_GRID =
-  'lg:grid lg:grid-cols-[12rem_minmax(0,12rem)_minmax(0,1fr)_minmax(0,16rem)] lg:gap-x-4';
+  '@4xl:grid @4xl:grid-cols-[12rem_minmax(0,12rem)_minmax(0,1fr)_minmax(0,16rem)] @4xl:gap-x-4';
 
 type Translate = ReturnType<typeof useTranslations>;
 
@@ -38,7 +38,7 @@ export function AuditEntry({
       : `${name}: ${count(n)}`,
   );
   return (
-    <li className="px-3 py-2" data-audit={row.id}>
+    <li className="@container px-3 py-2" data-audit={row.id}>
       <div className={AUDIT_GRID}>
         <p>
           <AbsoluteTime iso={row.createdAt} />
@@ -67,7 +67,7 @@ export function AuditEntry({
             </p>
           )}
         </div>
-        <div className="min-w-0 max-lg:mt-1">
+        <div className="min-w-0 @max-4xl:mt-1">
           <p className="flex flex-wrap items-center gap-x-2">
             <OutcomeBadge outcome={row.outcome} />
             {!(row.outcome === 'done' && row.counts.done === 1) && (

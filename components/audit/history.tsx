@@ -21,7 +21,7 @@ export function History({ id, history }: { id: string; history: Records | null }
       ) : (
         <ul
           aria-label={t('history.title')}
-          className="divide-y divide-line rounded-md border border-line"
+          className="divide-y divide-line rounded-lg border border-line bg-raised"
         >
           {rows.map((row) => (
             <AuditEntry

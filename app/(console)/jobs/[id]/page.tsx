@@ -131,7 +131,7 @@ export default async function JobPage({ params, searchParams }: Props) {
               <Timeline job={job} executions={executions} nowMs={Date.now()} />
             </Section>
             <JobRelated job={job} links={linksOf(job, env().links, Date.now())} />
-            <Section id="history">{history}</Section>
+            <HistorySection>{history}</HistorySection>
           </div>
         </div>
       </>
@@ -183,7 +183,6 @@ const SECTION_TITLES = {
   executions: 'job.executions',
   raw: 'jobs.raw',
   timeline: 'job.timeline',
-  history: 'audit.history.title',
 } as const;
 
 function Section({ id, children }: { id: keyof typeof SECTION_TITLES; children: ReactNode }) {
@@ -192,6 +191,19 @@ function Section({ id, children }: { id: keyof typeof SECTION_TITLES; children: 
     <section id={id} aria-labelledby={`${id}-heading`} className="card min-w-0 px-4 py-3">
       <h2 id={`${id}-heading`} className="card-title mb-2">
         {t(SECTION_TITLES[id])}
+      </h2>
+      {children}
+    </section>
+  );
+}
+
+/** Without a card, because its list has a border. */
+function HistorySection({ children }: { children: ReactNode }) {
+  const t = useTranslations('audit.history');
+  return (
+    <section aria-labelledby="history" className="min-w-0">
+      <h2 id="history" className="card-title mb-2 px-1">
+        {t('title')}
       </h2>
       {children}
     </section>
