@@ -104,6 +104,8 @@ export class JsonRedactor implements JsonVisitor<Context> {
   constructor(
     private readonly settings: RedactorSettings,
     private readonly nesting = 0,
+    /** The JSON is the class of a job, which stays readable. */
+    private readonly isClass = false,
   ) {
     this.argumentsPath = ARGUMENTS_PATH[settings.kind];
     const { hide, show } = settings.rules;
@@ -186,8 +188,7 @@ export class JsonRedactor implements JsonVisitor<Context> {
           (isJwk && JWK_PRIVATE.has(key)),
         isMetadata: isActiveJobMetadata(key, value),
       }),
-      // Once the registry has overflowed, `hideRepeats` hides the key.
-      key: (key) => (this.settings.secrets.overflowed ? key : this.redactKey(key)),
+      key: (key) => (this.isHiddenLater ? key : this.redactKey(key)),
     };
   }
 
@@ -199,6 +200,11 @@ export class JsonRedactor implements JsonVisitor<Context> {
     const key = this.redactKey(name);
     const redacted = typeof key === 'string' ? key : yield* key;
     return redacted === name ? value : scalar(redacted);
+  }
+
+  /** Once the registry has overflowed, `hideRepeats` hides all texts but the class. */
+  private get isHiddenLater(): boolean {
+    return this.settings.secrets.overflowed && !this.isClass;
   }
 
   private ruleAt(path: Path | null): 'hide' | 'show' | null {
@@ -265,18 +271,19 @@ export class JsonRedactor implements JsonVisitor<Context> {
   }
 
   private redactScalar(json: Json & { kind: 'scalar' }, key?: string): Json | Steps<Json> {
-    // Once the registry has overflowed, `hideRepeats` hides any text but the class.
-    if (this.settings.secrets.overflowed && key !== 'job_class') return json;
+    const isClass = key === 'job_class';
+    if (this.isHiddenLater && !isClass) return json;
     const text = stringOf(json);
-    if (text !== undefined) return this.redactText(json, text);
+    if (text !== undefined) return this.redactText(json, text, isClass);
     return json.text.length >= MIN_TOKEN_LENGTH ? this.redactString(json, json.text) : json;
   }
 
-  private *redactText(json: Json, text: string): Steps<Json> {
+  private *redactText(json: Json, text: string, isClass: boolean): Steps<Json> {
     const nested = yield* this.parseNested(text);
     if (!nested) return yield* this.redactString(json, text);
     const settings = { ...this.settings, kind: 'other' as const };
-    const redacted = yield* new JsonRedactor(settings, this.nesting + 1).redact(nested);
+    const redactor = new JsonRedactor(settings, this.nesting + 1, this.isClass || isClass);
+    const redacted = yield* redactor.redact(nested);
     const printed = yield* printSteps(redacted, 'compact');
     return printed === (yield* printSteps(nested, 'compact')) ? json : scalar(printed);
   }

@@ -39,6 +39,21 @@ describe('redactJson with an overflowed registry', () => {
       expect(redacted).toContain(`"${key}":`);
   });
 
+  it.each([
+    ['in the class of a job', { job_class: `SyncJob token=${SECRET}` }],
+    ['in JSON that is the class of a job', { job_class: `{"a":["token=${SECRET}"]}` }],
+    ['in place of a serializer', { arguments: [{ _aj_serialized: 'AKIAIOSFODNN7EXAMPLE' }] }],
+  ])('hides a secret %s, which stays readable', (_, payload) => {
+    const redacted = redact(payload, { kind: 'payload', secrets: overflowed() });
+    expect(redacted).toContain(REDACTION_MARKER);
+    expect(redacted).not.toMatch(/hunter2|AKIA/);
+  });
+
+  it('keeps words that are too common to be secret', () =>
+    expect(redact(['default', true, 'password'], { secrets: overflowed() })).toBe(
+      '["default",true,"password"]',
+    ));
+
   it('keeps the column names of a batch', () => {
     const row = {
       description: 'x',

@@ -280,6 +280,14 @@ describe('SecretRegistry', () => {
       { numRuns: 2_000 },
     );
   });
+  it('hides a long value that shares its beginning with others', () => {
+    const values = ['a', 'ab', 'ba', 'aab'].map((unit) => `${unit.repeat(30_000)}-${unit}`);
+    const secrets = new SecretRegistry();
+    for (const value of values) secrets.add(value);
+    expect(secrets.overflowed).toBe(false);
+    for (const value of values) expect(secrets.hideIn(`x ${value} y`, '*')).toBe('x * y');
+    expect(secrets.hideIn('ab ba', '*')).toBe('ab ba');
+  });
   it('hides values that were added after an earlier text', () => {
     const secrets = new SecretRegistry();
     for (let n = 0; n < 200; n += 1) {
