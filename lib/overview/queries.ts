@@ -5,7 +5,7 @@ import { listOpenBatches } from '../batches/status';
 import type { Ctx } from '../context/types';
 import { ConsoleError, ignoreTimeout } from '../core/errors';
 import { ProcessCache, costTtl } from '../core/process-cache';
-import { timestampMs, truncateText } from '../core/text';
+import { truncateText } from '../core/text';
 import { readUpcomingCron } from '../cron/entries';
 import type { UpcomingCron } from '../cron/types';
 import { FAILURE_RANGES, type FailurePage, parseFailureFilter } from '../failures/filters';
@@ -294,12 +294,12 @@ async function readRunning(ctx: Ctx): Promise<RunningJob[] | null> {
   const page = await listJobs(ctx, RUNNING_FILTER).catch(ignoreTimeout);
   return (
     page &&
-    page.rows.map(({ id, jobClass, queueName, lostWorker, sortAt }) => ({
+    page.rows.map(({ id, jobClass, unwrapped, queueName, lostWorker, run }) => ({
       id,
-      jobClass,
+      jobClass: unwrapped ?? jobClass,
       queueName,
       lostWorker,
-      seconds: Math.max(0, (Date.now() - timestampMs(sortAt)) / 1000),
+      seconds: run ?? 0,
     }))
   );
 }
