@@ -143,6 +143,7 @@ test(
     await chooseInterval(page, en('polling.offOption'));
     expect(await pollsIn(30_000)).toBe(0);
     await chooseInterval(page, en('polling.seconds', { seconds: 5 }));
+    await page.locator(`${MEMBERS} [data-job]`).last().scrollIntoViewIfNeeded();
     await expect.poll(() => pollsIn(6_000)).toBeGreaterThan(0);
     const [id = ''] = await members();
     await page.getByRole('button', { name: en('jobs.showRaw', { id }) }).click();
