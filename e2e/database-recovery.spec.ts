@@ -182,6 +182,8 @@ test('an action reports a read-only database and works again afterwards', async 
     await retry();
     await expect(lastToast(page)).toContainText(en('outcomes.done.retry'));
   } finally {
+    // The page refreshes after the action, which must not meet a stopped server.
+    await page.goto('about:blank');
     await site.stop();
   }
 });
