@@ -208,12 +208,14 @@ test('neither a selection nor a preview moves the list', async ({ page }) => {
     );
   const before = await shift();
   expect(before).toBeLessThan(0.02);
+  // The text that says how old the data is changes its width.
+  const CLOCK_SHIFT = 0.001;
   const place = await rowOf(page, SLOW).boundingBox();
   await rowOf(page, INVOICE).getByRole('checkbox').check();
   await expect(bulkBar(page)).toBeVisible();
-  expect(await shift()).toBe(before);
+  expect(await shift()).toBeLessThan(before + CLOCK_SHIFT);
   await rowOf(page, MAIL).getByRole('link').first().click();
   await expect(page.getByRole('complementary', { name: en('preview.label') })).toBeVisible();
   expect(await rowOf(page, SLOW).boundingBox()).toEqual(place);
-  expect(await shift()).toBe(before);
+  expect(await shift()).toBeLessThan(before + CLOCK_SHIFT);
 });
