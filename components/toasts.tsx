@@ -13,13 +13,11 @@ import {
   useRef,
   useState,
 } from 'react';
-import { lazyScript, preload } from './ui/lazy-script';
+import { lazyScript } from './ui/lazy-script';
 
-// Loaded while the browser has nothing else to do, because no page shows a toast at first.
-const loadCard = () => import('./toast-card');
-const ToastCard = lazyScript(loadCard);
+// Loaded with the first toast.
+const ToastCard = lazyScript(() => import('./toast-card'));
 
-const PRELOAD_MS = 1_500;
 const MAX_TOASTS = 3;
 
 export interface Toast {
@@ -47,9 +45,12 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   const t = useTranslations('common');
   const [toasts, setToasts] = useState<(Toast & { id: number })[]>([]);
   const nextId = useRef(1);
+  const list = useRef<HTMLDivElement>(null);
   const show = useCallback((toast: Toast) => {
     const id = nextId.current;
     nextId.current += 1;
+    // The action may have removed the focused row before its outcome was known.
+    if (document.activeElement === document.body) list.current?.focus({ preventScroll: true });
     setToasts((current) =>
       [
         ...current.filter(({ about }) => about === undefined || about !== toast.about),
@@ -62,11 +63,6 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     [],
   );
   const context = useMemo(() => ({ show }), [show]);
-  useEffect(() => {
-    const timer = setTimeout(() => preload(loadCard), PRELOAD_MS);
-    return () => clearTimeout(timer);
-  }, []);
-  const list = useRef<HTMLDivElement>(null);
   useFocusOfRemoved(list, toasts.length > 0);
   const close = (id: number) => {
     // The closed toast may contain the focused button, whose place in the tab order would be lost.
