@@ -103,7 +103,10 @@ const MEASURE = multilineRegExp('u')`
     )
   )(?: \p{L}{1,15}){0,8}[.!]?$`;
 
-/** Whether a value under this secret name in a text is shown. */
+/**
+ * Whether a value under this secret name in a text is shown. `name` is called for the few values
+ * that depend on it.
+ */
 export function isHarmlessValue(name: () => string, value: string): boolean {
   if (value.length > MAX_HARMLESS_LENGTH || !/^[\p{L}\d]/u.test(value)) return false;
   if (/^\d/.test(value)) return MEASURE.test(value) || isCountOrId(name, value);

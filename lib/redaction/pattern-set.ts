@@ -53,7 +53,7 @@ interface Row {
   depth: number;
 }
 
-/** Calls with the span of a match. */
+/** Receives the span of a match. */
 type Hide = (from: number, to: number) => void;
 
 /** An immutable set of patterns. Build it with `PatternSet.build`. */

@@ -8,8 +8,8 @@ import {
 } from '../../../test/hostile/texts';
 
 /*
- * Measures how the time of each reader grows with the text: first all texts at two lengths, then
- * the slowest and those with superlinear growth at each doubling up to 1 MB.
+ * Measures how the time of each reader grows with the text: first all texts at two lengths, in two
+ * workers, then the slowest and those with superlinear growth at each doubling up to 1 MB, in one.
  */
 
 const SCREEN_LENGTHS = [32_768, 131_072];
@@ -55,16 +55,16 @@ export async function measureGrowth(
   log: (line: string) => void,
 ): Promise<GrowthResult> {
   const bundle = await bundleReaders();
-  const worker = new ReaderWorker(bundle.file);
+  const workers: Workers = [new ReaderWorker(bundle.file), new ReaderWorker(bundle.file)];
   try {
     const core = quick ? coreTexts().filter((_, n) => n % 2 === 0) : coreTexts();
     const all = quick ? core : [...core, ...pairTexts(), ...wordTexts()];
     const rows: GrowthRow[] = [];
     const slowest = new Map<HostileText, number>();
-    for (const reader of await worker.readers()) {
+    for (const reader of await workers[0].readers()) {
       if (only && !only.test(reader.name)) continue;
       const startedAt = performance.now();
-      const row = await measureReader(worker, reader, all, core, quick, slowest);
+      const row = await measureReader(workers, reader, all, core, quick, slowest);
       rows.push(row);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
       log(
@@ -76,10 +76,13 @@ export async function measureGrowth(
     const worstTexts = [...slowest].sort((a, b) => b[1] - a[1]).map(([text]) => text);
     return { rows, worstTexts: worstTexts.slice(0, WORST_TEXTS) };
   } finally {
-    await worker.close();
+    for (const worker of workers) await worker.close();
     bundle.remove();
   }
 }
+
+/** Both screen texts; the first alone measures growth. */
+type Workers = [ReaderWorker, ReaderWorker];
 
 interface ScreenResult {
   text: ReaderInput;
@@ -89,7 +92,7 @@ interface ScreenResult {
 }
 
 async function measureReader(
-  worker: ReaderWorker,
+  workers: Workers,
   reader: ReaderInfo,
   all: HostileText[],
   core: HostileText[],
@@ -100,14 +103,7 @@ async function measureReader(
     ...(reader.readsWords ? all : core),
     ...(reader.readsJson ? HOSTILE_JSON.map(({ name }) => ({ json: name })) : []),
   ];
-  const screenResults: ScreenResult[] = [];
-  let failures = 0;
-  for (const text of texts) {
-    if (failures >= MAX_FAILURES) break;
-    const result = await screen(worker, reader, text);
-    screenResults.push(result);
-    if (result.failure !== null) failures += 1;
-  }
+  const screenResults = await screenAll(workers, reader, texts);
   if (reader.isRedactor)
     for (const { text, ms } of screenResults)
       if (!('json' in text)) slowest.set(text, (slowest.get(text) ?? 0) + ms);
@@ -122,13 +118,37 @@ async function measureReader(
   let worst: Omit<GrowthRow, 'reader' | 'texts' | 'missed'> | null = null;
   for (const { text, failure } of toMeasure) {
     if (failure !== null) continue;
-    const row = await measureText(worker, reader, text);
+    const row = await measureText(workers[0], reader, text);
     if (row.missed) missed.push(row.missed);
     if (!worst || row.growth > MAX_GROWTH || (worst.growth <= MAX_GROWTH && row.ms > worst.ms))
       worst = row;
   }
   const none = { worst: '-', length: 0, halfMs: 0, ms: 0, growth: 0 };
   return { reader: reader.name, texts: screenResults.length, ...(worst ?? none), missed };
+}
+
+/** The results of the texts in order. Ends early after MAX_FAILURES failures. */
+async function screenAll(
+  workers: Workers,
+  reader: ReaderInfo,
+  texts: ReaderInput[],
+): Promise<ScreenResult[]> {
+  const results: ScreenResult[] = [];
+  let next = 0;
+  let failures = 0;
+  const screenNext = async (worker: ReaderWorker) => {
+    while (failures < MAX_FAILURES) {
+      const n = next;
+      const text = texts[n];
+      if (!text) return;
+      next += 1;
+      const result = await screen(worker, reader, text);
+      results[n] = result;
+      if (result.failure !== null) failures += 1;
+    }
+  };
+  await Promise.all(workers.map(screenNext));
+  return results.filter(Boolean);
 }
 
 async function screen(
