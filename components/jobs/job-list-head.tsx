@@ -99,7 +99,7 @@ function ColumnHeader({
       aria-sort={isGrid && sorted ? sorted : undefined}
       tabIndex={isGrid ? -1 : undefined}
       onKeyDown={isGrid ? onKeyDown : undefined}
-      className={`job-head-cell max-lg:hidden ${columnClass(column, widths)}`}
+      className={`job-head-cell ${isGrid ? 'max-lg:hidden' : ''} ${columnClass(column, widths)}`}
     >
       {isGrid && <Resizer width={width} onResize={(to, isOver) => onResize(column, to, isOver)} />}
       {href ? (
