@@ -11,13 +11,11 @@ const NOW = new Date('2026-11-20T10:00:00Z');
 
 function render(locale: 'en' | 'ja', component: () => React.ReactNode): string {
   return renderToStaticMarkup(
-    createElement(NextIntlClientProvider, {
-      locale,
-      messages: { en, ja }[locale],
-      now: NOW,
-      timeZone: 'Asia/Tokyo',
-      children: createElement(component),
-    }),
+    createElement(
+      NextIntlClientProvider,
+      { locale, messages: { en, ja }[locale], now: NOW, timeZone: 'Asia/Tokyo' } as never,
+      createElement(component),
+    ),
   );
 }
 

@@ -10,6 +10,8 @@ const site = useSite('pauses', {
     await insertJob(db, { queue_name: 'mailers', job_class: 'MailJob' });
     await insertJob(db, { queue_name: 'mailers', job_class: 'MailJob', labels: [LABEL] });
     await insertJob(db, { queue_name: 'mailers', ...SUCCEEDED });
+    for (const job_class of ['DailyReport', 'WeeklyReport'])
+      await insertJob(db, { queue_name: 'reports', job_class });
   },
 });
 const pauses = () =>
@@ -115,7 +117,7 @@ test(
 test('names who paused a queue, why, and when it unpauses automatically', async ({ page }) => {
   await site.open(page, '/pauses');
   const form = page.getByRole('form', { name: en('pauses.add') });
-  await form.getByLabel(en('pauses.name')).fill('mailers');
+  await form.getByLabel(en('pauses.name')).fill('reports');
   await form.getByRole('button', { name: en('pauses.pause.menu') }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog.locator('[data-affects=waiting]')).toContainText('2');
@@ -123,7 +125,7 @@ test('names who paused a queue, why, and when it unpauses automatically', async 
   await dialog.getByRole('radio', { name: /^In 30 minutes/ }).check();
   await dialog.getByRole('textbox').fill('the mail server is down');
   await dialog.getByRole('button', { name: en('pauses.pause.confirm') }).click();
-  const row = pauseRow(page, 'queue', 'mailers');
+  const row = pauseRow(page, 'queue', 'reports');
   await expect(row).toContainText('Paused by local');
   await expect(row).toContainText('the mail server is down');
   await expect(row.locator('[data-pause-end]')).toBeVisible();

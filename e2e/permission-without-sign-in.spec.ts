@@ -125,8 +125,8 @@ for (const { name, env, isOpen } of MODES) {
         });
       const forgedOrigin = `http://127.0.0.1:${site.server.port}`;
       for (const [origin, status, error] of [
-        [nginx.origin, 403, en('gateway.foreign_page')],
-        ['http://evil.example', 403, en('gateway.foreign_page')],
+        [nginx.origin, 403, en('gateway.foreign_origin')],
+        ['http://evil.example', 403, en('gateway.foreign_origin')],
         [forgedOrigin, 403, 'This token is not valid'],
       ] as const) {
         const response = await post({ Origin: origin }, 'A'.repeat(43));

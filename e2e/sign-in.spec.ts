@@ -149,6 +149,8 @@ for (const [title, topology] of Object.entries(TOPOLOGIES)) {
         await expect(button).toHaveAttribute('aria-disabled', 'true');
         await button.hover();
         await expect(page.getByRole('tooltip')).toHaveText(en('actions.why.forbidden'));
+        await page.mouse.move(0, 0);
+        await expect(page.getByRole('tooltip')).toHaveCount(0);
       }
       expect(
         await page

@@ -41,7 +41,7 @@ const linkIn = (file: string) => readFileSync(file, 'utf8').trim();
 const newLink = () =>
   `${consoleServer.origin}${consoleServer.basePath}/auth/start#${issueToken(path.dirname(linkFile()))}`;
 async function expectSignedIn(page: Page): Promise<void> {
-  await page.waitForURL((url) => url.pathname === `${consoleServer.basePath}/jobs`);
+  await page.waitForURL((url) => url.pathname === (consoleServer.basePath || '/'));
   await waitForHydration(page);
 }
 
@@ -132,7 +132,7 @@ test('accepts the token in the form without JavaScript', async ({ browser }) => 
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(ja('start.heading'));
     await page.getByLabel(ja('start.label')).fill(link.split('#')[1] ?? '');
     await page.getByRole('button', { name: ja('start.submit') }).click();
-    await page.waitForURL((url) => url.pathname === `${consoleServer.basePath}/jobs`);
+    await page.waitForURL((url) => url.pathname === (consoleServer.basePath || '/'));
   } finally {
     await context.close();
   }

@@ -286,7 +286,7 @@ export class PatternSet {
 }
 
 /** A search in one text. The matches are reported at its end. */
-export class PatternSearch {
+class PatternSearch {
   private readonly folded: string;
   private at = 0;
   /** The end of the last number that was read. */
