@@ -209,6 +209,23 @@ test('a key says why an action is not possible for the row', async ({ page }) =>
   await expect(rowOf(page, first)).toBeFocused();
 });
 
+test('the next row gets the focus when an action removes one', async ({ page }) => {
+  const [first = '', second = '', third = ''] = await insertDiscarded(3);
+  await site.open(page, '/jobs?state=discarded');
+  await rowOf(page, first).focus();
+  await page.keyboard.press('r');
+  await expect(
+    page
+      .getByRole('dialog')
+      .getByRole('button', { name: en('actions.retry.confirm'), exact: true }),
+  ).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(rowOf(page, first)).toHaveCount(0);
+  await expect(rowOf(page, second)).toBeFocused();
+  await page.keyboard.press('j');
+  await expect(rowOf(page, third)).toBeFocused();
+});
+
 test('letters do nothing in fields, and nowhere when keys are off', async ({ page }) => {
   const [first = ''] = await insertDiscarded(1);
   await site.open(page, '/jobs');

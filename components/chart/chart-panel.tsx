@@ -159,25 +159,27 @@ export function ChartPanel({
   const hasBars = chart !== undefined && chart.series.length > 0;
   return (
     <div ref={root}>
-      <div className="flex min-h-6 items-center gap-x-3 overflow-x-auto text-xs whitespace-nowrap">
-        <ChartControls chart={chart} choice={choice} onChoice={onChoice} />
-        {filterRange && (
-          <FilterRange
-            filterRange={filterRange}
-            range={choice.range}
-            onReset={() => showChips(otherChips)}
-          />
-        )}
-        {hasBars && (
-          <Legend
-            chart={chart}
-            range={choice.range}
-            names={names}
-            count={count}
-            activeSpan={selection.activeSpan}
-          />
-        )}
-        <div className="ml-auto flex">
+      <div className="flex min-h-6 items-center gap-x-3 text-xs whitespace-nowrap">
+        <div className="flex min-w-0 flex-1 items-center gap-x-3 overflow-x-auto">
+          <ChartControls chart={chart} choice={choice} onChoice={onChoice} />
+          {filterRange && (
+            <FilterRange
+              filterRange={filterRange}
+              range={choice.range}
+              onReset={() => showChips(otherChips)}
+            />
+          )}
+          {hasBars && (
+            <Legend
+              chart={chart}
+              range={choice.range}
+              names={names}
+              count={count}
+              activeSpan={selection.activeSpan}
+            />
+          )}
+        </div>
+        <div className="flex shrink-0">
           <Button
             kind="quiet"
             className="!min-h-6 !px-1.5 !py-0 !text-xs"

@@ -37,7 +37,9 @@ export function JobChart({
       className="!min-h-6 !px-1.5 !py-0 !text-xs"
     >
       <Icon name={choice.open ? 'fold' : 'chart'} className="size-3.5" />
-      {t(choice.open ? 'hide' : 'show')}
+      <span className={choice.open ? 'max-sm:sr-only' : ''}>
+        {t(choice.open ? 'hide' : 'show')}
+      </span>
     </Button>
   );
   // Reserves the height of the chart, whose script loads after the page.

@@ -2,7 +2,17 @@
 
 import dynamic from 'next/dynamic';
 import { useTranslations } from 'next-intl';
-import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  type ReactNode,
+  Suspense,
+  useCallback,
+  useEffect,
+  useEffectEvent,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import type { BulkAction } from '@/lib/bulk/types';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobPreview, JobRow } from '@/lib/jobs/types';
@@ -76,7 +86,8 @@ const isDone = ({ result }: JobActionResult) => result.ok && result.value.outcom
 interface ActionRequest {
   job: JobRow;
   action: JobAction;
-  opener: HTMLElement | null;
+  /** Gets the focus after the dialog. */
+  opener: { current: HTMLElement | null };
 }
 
 /** The dialog of an action on one job, and the last action that was done. */
@@ -86,7 +97,7 @@ function useActions() {
   const [lastDone, setLastDone] = useState<BulkAction | JobAction | null>(null);
   usePausePolling(request !== null);
   const onAction = useCallback<OnAction>(
-    (job, action, opener) => setRequest({ job, action, opener }),
+    (job, action, opener) => setRequest({ job, action, opener: { current: opener } }),
     [],
   );
   const onDone = (result: JobActionResult) => {
@@ -202,6 +213,12 @@ function useListView({ rows, table, selection, bulkAct, actions, preview, heads 
     setActiveId(id);
     elementOf(id)?.focus();
   };
+  const currentIndex = indexOf(currentId);
+  const lastIndex = useLastIndex(currentIndex, (index) => {
+    // The row that takes the place of a removed one gets its focus.
+    const row = rows[Math.min(index, rows.length - 1)];
+    if (row && document.activeElement === document.body) focusRow(row.id);
+  });
   const onPreview = useCallback(
     (id: string) => {
       setActiveId(id);
@@ -216,7 +233,9 @@ function useListView({ rows, table, selection, bulkAct, actions, preview, heads 
   };
   const move = (to: 'next' | 'previous' | 'first' | 'last') => {
     const isFocused = table.current?.contains(document.activeElement) ?? false;
-    const at = indexOf(currentId);
+    // After an action has removed the row, the next one is where it was.
+    const removedIndex = to === 'next' ? lastIndex.current - 1 : lastIndex.current;
+    const at = currentIndex >= 0 ? currentIndex : removedIndex;
     const isAtHead = document.activeElement?.getAttribute('role') === 'columnheader';
     const steps = { next: at + 1, previous: at - 1, first: 0, last: rows.length - 1 };
     // Without a focus the first key only shows where the list is.
@@ -269,6 +288,20 @@ function useListView({ rows, table, selection, bulkAct, actions, preview, heads 
   };
 }
 
+/**
+ * The last index of a row that is in the list; `onRemoved` is called with it when the row has left
+ * the list.
+ */
+function useLastIndex(index: number, onRemoved: (index: number) => void) {
+  const last = useRef(-1);
+  const handleRemoved = useEffectEvent(onRemoved);
+  useLayoutEffect(() => {
+    if (index >= 0) last.current = index;
+    else if (last.current >= 0) handleRemoved(last.current);
+  }, [index]);
+  return last;
+}
+
 const focusHead = (table: HTMLElement | null) =>
   table?.querySelector<HTMLElement>('[role="columnheader"][tabindex]')?.focus();
 
@@ -284,10 +317,6 @@ function Overlays({
   rows: readonly JobRow[];
   preview: Props['preview'];
 }) {
-  const returnTo = useRef<HTMLElement>(null);
-  useEffect(() => {
-    returnTo.current = request?.opener ?? null;
-  });
   return (
     <>
       {view.previewId && (
@@ -309,7 +338,7 @@ function Overlays({
           <JobAction
             action={request.action}
             job={request.job}
-            returnTo={returnTo}
+            returnTo={request.opener}
             onDone={(result) => {
               // A deleted job has no preview.
               const isDeleted = isDone(result) && result.action === 'destroy';

@@ -173,6 +173,9 @@ function SelectBox({
   );
 }
 
+/** Error events that say no more than the state of a discarded job. */
+const USUAL_EVENTS: ReadonlySet<string | null> = new Set(['discarded', 'unhandled']);
+
 /** What the job runs, its arguments in one line, and the error of a failed job in another. */
 function JobHead({
   job,
@@ -191,7 +194,8 @@ function JobHead({
     (job.state === 'discarded' || job.state === 'retried') &&
     Boolean(job.error?.trim()) &&
     !columns.includes('error');
-  const event = job.state === 'discarded' && job.errorEvent !== 'discarded' ? job.errorEvent : null;
+  const event =
+    job.state === 'discarded' && !USUAL_EVENTS.has(job.errorEvent) ? job.errorEvent : null;
   return (
     <div role={role} className="job-main">
       <div className="job-line">

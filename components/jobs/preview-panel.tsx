@@ -287,7 +287,9 @@ function Attempt({ attempt, jobError }: { attempt: ExecutionRow; jobError: strin
   return (
     <li className="px-3 py-1.5">
       <div className="flex flex-wrap items-center gap-x-3">
-        <span className="w-14 text-soft">{t('job.attempt', { number: number ?? '?' })}</span>
+        <span className="min-w-14 whitespace-nowrap text-soft">
+          {t('job.attempt', { number: number ?? '?' })}
+        </span>
         <span className={state === 'discarded' ? 'text-discarded' : ''}>
           {t(`executionStates.${state}`)}
         </span>
@@ -340,6 +342,7 @@ function Facts({ job }: { job: JobDetail }) {
     [t('job.callbackBatch'), link(`/batches/${job.batchCallbackId}`, job.batchCallbackId)],
     [t('job.cronKey'), link(jobsOf({ cron_key: job.cronKey ?? '' }), job.cronKey)],
     [t('job.concurrencyKey'), job.concurrencyKey],
+    [t('job.errorEvent'), job.errorEvent && t(`errorEvents.${job.errorEvent}`)],
     [t('job.lockedBy'), link(jobsOf({ process_id: job.lockedById ?? '' }), job.lockedById)],
   ];
   return (
