@@ -256,7 +256,7 @@ test(
       const allowed = new RegExp(
         'GoodJob|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin/rails|good_job|add_index|' +
           'on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\\.rb:|' +
-          'bogus|state|DATABASE_URL|RuntimeError|created_at|Ctrl|Shift|^[0-9a-f]{8}$',
+          'bogus|state|DATABASE_URL|RuntimeError|created_at|Ctrl|Shift|^[0-9a-f]{8}$|args\\.\\d|Rails',
       );
       expect(
         pageTexts.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)),
