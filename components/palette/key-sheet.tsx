@@ -36,35 +36,37 @@ export function KeySheet({ onClose }: { onClose: () => void }) {
         {t('switch')}
       </label>
       <p className="text-soft">{t('switchHint')}</p>
-      <div className="mt-4 grid gap-x-8 gap-y-4 sm:grid-cols-2">
-        <Group title={t('general')}>
-          <Row keys={[isMac ? '⌘' : 'Ctrl', 'K']} text={t('palette')} />
-          <Row keys={['/']} text={t('search')} />
-          <Row keys={['?']} text={t('sheet')} />
-          <Row keys={['t']} text={t('theme')} />
-          <Row keys={['l']} text={t('live')} />
-        </Group>
+      <div className="mt-4 flex flex-col gap-4 sm:grid sm:grid-cols-2 sm:items-start sm:gap-x-8">
+        <div className="flex flex-col gap-4">
+          <Group title={t('general')}>
+            <Row keys={[isMac ? '⌘' : 'Ctrl', 'K']} text={t('palette')} />
+            <Row keys={['/']} text={t('search')} />
+            <Row keys={['?']} text={t('sheet')} />
+            <Row keys={['t']} text={t('theme')} />
+            <Row keys={['l']} text={t('live')} />
+          </Group>
+          <Group title={t('go')} hint={t('hint')}>
+            {Object.entries(GO_KEYS).map(([key, page]) => (
+              <Row key={page} keys={['g', key]} text={nav(page)} />
+            ))}
+          </Group>
+        </div>
         <Group title={t('list')}>
           {LIST_KEYS.map(([name, key]) => (
             <Row key={name} keys={[key]} text={t(`listKeys.${name}`)} />
           ))}
         </Group>
-        <Group title={t('go')}>
-          {Object.entries(GO_KEYS).map(([key, page]) => (
-            <Row key={page} keys={['g', key]} text={nav(page)} />
-          ))}
-        </Group>
       </div>
-      <p className="mt-4 text-soft">{t('hint')}</p>
     </Dialog>
   );
 }
 
-function Group({ title, children }: { title: string; children: ReactNode }) {
+function Group({ title, hint, children }: { title: string; hint?: string; children: ReactNode }) {
   return (
     <section>
       <h3 className="mb-1 card-title">{title}</h3>
       <dl>{children}</dl>
+      {hint && <p className="mt-1 text-soft">{hint}</p>}
     </section>
   );
 }
