@@ -254,7 +254,8 @@ test(
       ).toEqual([]);
       // No text composed at runtime has English words either.
       const allowed = new RegExp(
-        'GoodJob|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin/rails|good_job|add_index|' +
+        'GoodJob|Rails コンソール|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin/rails|' +
+          'good_job|add_index|' +
           'on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\\.rb:|' +
           'bogus|Rails|state|args\\.|DATABASE_URL|RuntimeError|created_at|Ctrl|Shift|^[0-9a-f]{8}$',
       );
