@@ -1,13 +1,44 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { useEffect, useRef, useState } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import { Link } from './link';
 import type { Toast } from './toasts';
 import { Icon } from './ui/icon';
 
 /** How long a toast stays while neither pointer nor focus is on it. */
 const TOAST_MS = 8_000;
+
+/**
+ * Moves the focus to `ref` if the focused element is removed, as an action removes its own button
+ * or row. Chrome sends `focusout` for a removed element, too.
+ */
+function useFocusOfRemoved(ref: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    let focused = document.activeElement;
+    const onFocusIn = () => {
+      focused = document.activeElement;
+    };
+    const onFocusOut = () => {
+      queueMicrotask(() => {
+        if (focused?.isConnected && focused !== document.activeElement) focused = null;
+      });
+    };
+    const observer = new MutationObserver(() => {
+      if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+      focused = null;
+      ref.current?.focus({ preventScroll: true });
+    });
+    document.addEventListener('focusin', onFocusIn);
+    document.addEventListener('focusout', onFocusOut);
+    observer.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      document.removeEventListener('focusin', onFocusIn);
+      document.removeEventListener('focusout', onFocusOut);
+      observer.disconnect();
+    };
+  }, [ref]);
+}
 
 /** The outcome of an action, with a link about it and an undo. */
 export default function ToastCard({
@@ -22,6 +53,8 @@ export default function ToastCard({
   const t = useTranslations('common');
   const [isHeld, setHeld] = useState(false);
   const [isUndoing, setUndoing] = useState(false);
+  const card = useRef<HTMLDivElement>(null);
+  useFocusOfRemoved(card);
   const close = useRef(onClose);
   useEffect(() => {
     close.current = onClose;
@@ -40,6 +73,8 @@ export default function ToastCard({
   };
   return (
     <div
+      ref={card}
+      tabIndex={-1}
       data-toast={tone}
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}

@@ -3,12 +3,10 @@
 import { useTranslations } from 'next-intl';
 import {
   type ReactNode,
-  type RefObject,
   Suspense,
   createContext,
   useCallback,
   useContext,
-  useEffect,
   useMemo,
   useRef,
   useState,
@@ -63,7 +61,6 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     [],
   );
   const context = useMemo(() => ({ show }), [show]);
-  useFocusOfRemoved(list, toasts.length > 0);
   const close = (id: number) => {
     // The closed toast may contain the focused button, whose place in the tab order would be lost.
     if (list.current?.contains(document.activeElement)) list.current.focus();
@@ -91,36 +88,4 @@ export function ToastProvider({ children }: { children: ReactNode }) {
       </div>
     </ToastContext>
   );
-}
-
-/**
- * While `isActive`, moves the focus to `ref` if the focused element is removed, as an action removes its own button
- * or row. Chrome sends `focusout` for a removed element, too.
- */
-function useFocusOfRemoved(ref: RefObject<HTMLElement | null>, isActive: boolean): void {
-  useEffect(() => {
-    if (!isActive) return;
-    let focused = document.activeElement;
-    const onFocusIn = () => {
-      focused = document.activeElement;
-    };
-    const onFocusOut = () => {
-      queueMicrotask(() => {
-        if (focused?.isConnected && focused !== document.activeElement) focused = null;
-      });
-    };
-    const observer = new MutationObserver(() => {
-      if (!focused || focused.isConnected || document.activeElement !== document.body) return;
-      focused = null;
-      ref.current?.focus({ preventScroll: true });
-    });
-    document.addEventListener('focusin', onFocusIn);
-    document.addEventListener('focusout', onFocusOut);
-    observer.observe(document.body, { childList: true, subtree: true });
-    return () => {
-      document.removeEventListener('focusin', onFocusIn);
-      document.removeEventListener('focusout', onFocusOut);
-      observer.disconnect();
-    };
-  }, [ref, isActive]);
 }
