@@ -55,6 +55,10 @@ export default function ToastCard({
   const [isUndoing, setUndoing] = useState(false);
   const card = useRef<HTMLDivElement>(null);
   useFocusOfRemoved(card);
+  // The action may have removed the focused row before this script was loaded.
+  useEffect(() => {
+    if (document.activeElement === document.body) card.current?.focus({ preventScroll: true });
+  }, []);
   const close = useRef(onClose);
   useEffect(() => {
     close.current = onClose;
