@@ -79,12 +79,12 @@ test('a pause from the console names its viewer, time and reason, and ends in a 
 test('pauses from elsewhere say so, each with a way to end it', async ({ page }) => {
   await insertWorker('*');
   await storePauses({ queues: ['default'], job_classes: ['TestJob'], labels: [EVIL] });
-  const id = await insertJob(site.db, { labels: [EVIL], scheduled_at: inMinutes(60) });
+  const id = await insertJob(site.db, { labels: [EVIL], scheduled_at: inMinutes(180) });
   await openJob(page, id);
   await expect(why(page)).toContainText(en('waiting.pausedOutside.queue', { name: 'default' }));
   await expect(why(page)).toContainText(en('waiting.pausedOutside.job_class', { name: 'TestJob' }));
   await expect(why(page)).toContainText(en('waiting.pausedOutside.label', { name: EVIL }));
-  await expect(why(page)).toContainText('It is due in 1 hour.');
+  await expect(why(page)).toContainText('It is due in 3 hours.');
   await expect(why(page).getByRole('link')).toHaveCount(3);
   expect(await page.evaluate(() => '__xss' in globalThis)).toBe(false);
   await openJob(page, id, 'ja');
