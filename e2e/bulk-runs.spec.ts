@@ -105,6 +105,7 @@ test.describe('without JavaScript', () => {
     await page.reload();
     await expect(page.locator('main')).toContainText(en('bulk.interruptedHint'));
     await page.getByRole('button', { name: en('bulk.controls.resume') }).click();
+    await expect(page.locator('main')).not.toContainText(en('bulk.interruptedHint'));
     await expect
       .poll(
         async () => {

@@ -257,7 +257,7 @@ test(
         'GoodJob|Rails コンソール|CSV|NDJSON|Console|cron|JSON|UTC|JST|npm run setup|bin/rails|' +
           'good_job|add_index|' +
           'on_(finish|success|discard)|Seikyu|Kanryo|English|https?:|did=|[0-9a-f]{8}-|\\.rb:|' +
-          'bogus|Rails|enqueue|state|args\\.|DATABASE_URL|RuntimeError|created_at|Ctrl|Shift|^[0-9a-f]{8}$',
+          'bogus|URL|Rails|enqueue|state|args\\.|DATABASE_URL|RuntimeError|created_at|Ctrl|Shift|^[0-9a-f]{8}$',
       );
       expect(
         pageTexts.filter((text) => /[A-Za-z]{3}/.test(text) && !allowed.test(text)),

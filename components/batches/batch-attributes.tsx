@@ -58,7 +58,9 @@ function Field({ field }: { field: BatchField }) {
   const isWide = field.kind === 'tree' || (field.kind === 'text' && field.text.length > 60);
   return (
     <div className={`min-w-0 ${isWide ? 'sm:col-span-full' : ''}`}>
-      <dt className="font-mono text-xs text-soft">{field.name}</dt>
+      <dt lang="en" className="font-mono text-xs text-soft">
+        {field.name}
+      </dt>
       <dd className="any-break">
         <FieldValue field={field} />
       </dd>

@@ -3,6 +3,7 @@
 import dynamic from 'next/dynamic';
 import { useTranslations } from 'next-intl';
 import {
+  Fragment,
   type ReactNode,
   Suspense,
   useCallback,
@@ -317,10 +318,13 @@ function Overlays({
   rows: readonly JobRow[];
   preview: Props['preview'];
 }) {
+  // A boundary that suspends on the server is not visible without JavaScript.
+  const [isInPage] = useState(Boolean(preview?.initial));
+  const Boundary = isInPage ? Fragment : Suspense;
   return (
     <>
       {view.previewId && (
-        <Suspense>
+        <Boundary>
           <PreviewPanel
             key="preview"
             id={view.previewId}
@@ -331,7 +335,7 @@ function Overlays({
             onAction={onAction}
             onClose={view.closePreview}
           />
-        </Suspense>
+        </Boundary>
       )}
       {request && (
         <Suspense>
