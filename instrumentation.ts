@@ -15,7 +15,7 @@ export async function register(): Promise<void> {
     logDatabase,
   } = await import('./lib/context/detection');
   const { env } = await import('./lib/config/environment');
-  const { setDemoCheck } = await import('./lib/context/demo-database');
+  const { setDemoCheck } = await import('./lib/good-job/tables');
   setDemoCheck(hasDemoTables);
   const { createRevocationTable, setRevocationStore } = await import('./lib/sessions/revocation');
   setRevocationStore(() =>

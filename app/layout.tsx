@@ -4,11 +4,11 @@ import { getLocale, getNow, getTimeZone, getTranslations } from 'next-intl/serve
 import type { ReactNode } from 'react';
 import { ClientMessages } from '@/components/i18n/client-messages';
 import { Providers } from '@/components/providers';
-import { NoSignInWarning } from '@/components/shell/open-bar';
+import { NoSignInWarning } from '@/components/shell/banners';
 import { env } from '@/lib/config/environment';
 import { currentApplication } from '@/lib/context/request-context';
-import { applicationName } from '@/lib/core/href';
 import { PREFERENCES, ZONE_SOURCE_HEADER, parseZoneSource } from '@/lib/core/locale';
+import { applicationName } from '@/lib/core/urls';
 import './globals.css';
 
 export async function generateMetadata(): Promise<Metadata> {

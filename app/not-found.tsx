@@ -1,5 +1,5 @@
 import { headers } from 'next/headers';
-import { NotFound } from '@/components/not-found';
+import { NotFound } from '@/components/page-errors';
 
 /**
  * Next renders this along with every page, so it is small. Reading the headers keeps it dynamic;

@@ -3,9 +3,8 @@
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { STAY_ON_PAGE } from '@/lib/core/errors';
-import { toActionError } from './action-failed';
-import { formAction } from './form-action';
 import { useNavigate } from './navigation';
+import { toActionError } from './requests';
 
 /**
  * A form whose Server Action ends with a navigation (`navigateTo`). Without JavaScript the browser
@@ -55,4 +54,12 @@ export function ActionForm({
       )}
     </form>
   );
+}
+
+/**
+ * Types a Server Action for the `action` of a form, whose type allows no result. It returns the
+ * same function, which a form without JavaScript needs.
+ */
+export function formAction(action: (form: FormData) => unknown): (form: FormData) => void {
+  return action;
 }

@@ -1,7 +1,7 @@
 'use client';
 
 import { createContext, useCallback, useContext } from 'react';
-import { type Application, href } from '@/lib/core/href';
+import { type Application, applicationName, href } from '@/lib/core/urls';
 
 const ApplicationContext = createContext<Application>({
   key: null,
@@ -19,4 +19,17 @@ export const useApplication = (): Application => useContext(ApplicationContext);
 export function useHref(): (path: string) => string {
   const application = useApplication();
   return useCallback((path) => href(application, path), [application]);
+}
+
+/** The application and environment that an action is about, with the environment's colour. */
+export function EnvironmentName() {
+  const application = useApplication();
+  const name = applicationName(application);
+  if (name === null) return null;
+  return (
+    <p data-color={application.color} className="flex items-center gap-2 text-xs text-soft">
+      <span aria-hidden="true" className="environment-mark" />
+      {name}
+    </p>
+  );
 }

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, type RefObject, useId, useState } from 'react';
-import { EnvironmentName } from './environment-name';
+import { EnvironmentName } from './application';
 import { useReasonRequired } from './permissions';
 import { usePausePolling } from './polling/polling-provider';
 import { ReasonField } from './reason-field';

@@ -1,22 +1,28 @@
 'use client';
 
 import { useCallback, useSyncExternalStore } from 'react';
-import { PREFERENCES, isDensity, isTheme } from '@/lib/core/locale';
+import { isDensity, isTheme, PREFERENCES } from '@/lib/core/locale';
 import { useApplication } from './application';
-import { setPreferenceCookie } from './preference-cookie';
 
-const CHANGE_EVENT = 'gjc-display-changed';
+const CHANGE_EVENT = 'gjc-setting-changed';
 const SETTINGS = {
   theme: { isValid: isTheme, fallback: 'auto' },
   density: { isValid: isDensity, fallback: 'comfortable' },
 } as const;
 type Setting = keyof typeof SETTINGS;
 
-/** Calls `onChange` when the viewer changes theme or density; returns the function to stop. */
-export function subscribeToDisplay(onChange: () => void): () => void {
+/** Calls `onChange` when the viewer changes a setting, in any tab; returns the function to stop. */
+export function subscribeToSettings(onChange: () => void): () => void {
   window.addEventListener(CHANGE_EVENT, onChange);
-  return () => window.removeEventListener(CHANGE_EVENT, onChange);
+  window.addEventListener('storage', onChange);
+  return () => {
+    window.removeEventListener(CHANGE_EVENT, onChange);
+    window.removeEventListener('storage', onChange);
+  };
 }
+
+/** Tells the subscribers of this tab that a setting has changed. */
+export const announceSetting = (): boolean => window.dispatchEvent(new Event(CHANGE_EVENT));
 
 /**
  * Returns the theme (`auto`, `light`, `dark`) or the density (`comfortable`, `compact`) of the page
@@ -29,7 +35,7 @@ export function useDisplaySetting(
   const { basePath } = useApplication();
   const { isValid, fallback } = SETTINGS[setting];
   const value = useSyncExternalStore(
-    subscribeToDisplay,
+    subscribeToSettings,
     () => document.documentElement.dataset[setting] ?? fallback,
     () => serverValue,
   );
@@ -38,9 +44,20 @@ export function useDisplaySetting(
       if (!isValid(next)) return;
       document.documentElement.dataset[setting] = next;
       setPreferenceCookie(PREFERENCES[setting].cookie, next, basePath);
-      window.dispatchEvent(new Event(CHANGE_EVENT));
+      announceSetting();
     },
     [setting, isValid, basePath],
   );
   return [value, change];
+}
+
+const YEAR_SECONDS = 31_536_000;
+
+/** Stores a preference that the server reads with the next request; null deletes it. */
+export function setPreferenceCookie(name: string, value: string | null, basePath: string): void {
+  const secure = location.protocol === 'https:' ? '; Secure' : '';
+  const path = basePath || '/';
+  const maxAge = value === null ? 0 : YEAR_SECONDS;
+  const attributes = `Path=${path}; Max-Age=${maxAge}; SameSite=Lax${secure}`;
+  document.cookie = `${name}=${encodeURIComponent(value ?? '')}; ${attributes}`;
 }

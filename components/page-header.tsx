@@ -1,5 +1,7 @@
+import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { LiveControl } from './polling/live-control';
+import { Link } from './navigation';
+import { LiveControl } from './polling/polling-status';
 
 /** The header of a page: its title, a count beside it, and at the right its tools. */
 export function PageHeader({
@@ -21,5 +23,98 @@ export function PageHeader({
         <LiveControl />
       </div>
     </header>
+  );
+}
+
+export function Breadcrumb({
+  items,
+  current,
+}: {
+  items: { href: string; text: string }[];
+  current: string;
+}) {
+  const t = useTranslations('common');
+  return (
+    <nav aria-label={t('breadcrumb')} className="pt-3">
+      <ol className="flex flex-wrap items-center gap-x-2 text-sm">
+        {items.map(({ href, text }) => (
+          <li key={href} className="flex items-center gap-2">
+            <Link href={href} prefetch={false} className="text-accent">
+              {text}
+            </Link>
+            <span aria-hidden="true" className="text-soft">
+              /
+            </span>
+          </li>
+        ))}
+        <li aria-current="page" className="font-mono break-all text-soft">
+          {current}
+        </li>
+      </ol>
+    </nav>
+  );
+}
+
+/** Links that choose a value of a filter; the current one is marked. */
+export function Tabs({
+  label,
+  tabs,
+}: {
+  label: string;
+  tabs: { href: string; text: string; current: boolean }[];
+}) {
+  return (
+    <nav aria-label={label} className="mb-3 border-b border-line">
+      <ul className="-mb-px flex flex-wrap gap-x-1">
+        {tabs.map(({ href, text, current }) => (
+          <li key={href}>
+            <Link
+              href={href}
+              prefetch={false}
+              aria-current={current ? 'page' : undefined}
+              className={
+                'block border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ' +
+                (current
+                  ? 'border-accent font-semibold text-accent'
+                  : 'border-transparent text-ink hover:border-line-strong')
+              }
+            >
+              {text}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+/** A choice among a few values, as links; the current one is marked. */
+export function RangeLinks({
+  label,
+  choices,
+}: {
+  label: string;
+  choices: { href: string; text: string; current: boolean }[];
+}) {
+  return (
+    <nav aria-label={label} className="max-w-full overflow-x-auto rounded-md border border-line">
+      <ul className="flex w-max">
+        {choices.map(({ href, text, current }) => (
+          <li key={href} className="border-line not-first:border-l">
+            <Link
+              href={href}
+              prefetch={false}
+              aria-current={current ? 'true' : undefined}
+              className={
+                'block px-2.5 py-1 text-sm whitespace-nowrap no-underline -outline-offset-2 ' +
+                (current ? 'bg-accent-wash font-semibold text-accent' : 'text-ink hover:bg-sunken')
+              }
+            >
+              {text}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
   );
 }

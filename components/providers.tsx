@@ -1,10 +1,10 @@
 'use client';
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { useTranslations } from 'next-intl';
 import { type ReactNode, useState } from 'react';
-import type { Application } from '@/lib/core/href';
+import type { Application } from '@/lib/core/urls';
 import { ApplicationProvider } from './application';
-import { ConsoleUpdated } from './console-updated';
 import { PollingProvider } from './polling/polling-provider';
 import { ToastProvider } from './toasts';
 import { MissingScriptProvider } from './ui/lazy-script';
@@ -33,5 +33,14 @@ export function Providers({
         </PollingProvider>
       </ApplicationProvider>
     </QueryClientProvider>
+  );
+}
+
+/** Says that the action did not run, because the page is from another release than the server. */
+function ConsoleUpdated() {
+  return (
+    <p role="alert" className="mt-2 text-danger">
+      {useTranslations('errors')('console_updated')}
+    </p>
   );
 }

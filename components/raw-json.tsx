@@ -5,10 +5,10 @@ import { useTranslations } from 'next-intl';
 import type { RawText } from '@/lib/jobs/types';
 import { useHref } from './application';
 import { CopyButton } from './copy-button';
-import { fetchJson } from './fetch-json';
-import { useSizeText } from './jobs/too-large';
+import { useSizeText } from './jobs/omitted-text';
+import { fetchJson } from './requests';
 import { Button } from './ui/button';
-import { JsonBlock } from './ui/json-block';
+import { JsonBlock } from './ui/code';
 
 /** Raw JSON, or its size if it is too large. */
 export function RawTextBlock({ raw, label }: { raw: RawText; label: string }) {

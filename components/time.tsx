@@ -1,8 +1,7 @@
 'use client';
 
-import { useFormatter, useNow, useTranslations } from 'next-intl';
+import { useFormatter, useLocale, useNow, useTimeZone, useTranslations } from 'next-intl';
 import { instantMs } from '@/lib/core/text';
-import { useAbsoluteTime } from './absolute-time';
 
 const UPDATE_INTERVAL_MS = 10_000;
 
@@ -11,7 +10,7 @@ function removeCounterSpace(text: string): string {
   return text.replace(/(\d) (?=[^\x00-\x7f])/g, '$1');
 }
 
-interface Props {
+interface RelativeTimeProps {
   /** UTC. */
   iso: string;
   /** A time that is now or has passed is still to come. */
@@ -20,11 +19,30 @@ interface Props {
   isShort?: boolean;
 }
 
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** A unit, and the unit after it. */
+const UNITS_MS = [
+  [SECOND_MS, MINUTE_MS],
+  [MINUTE_MS, HOUR_MS],
+  [HOUR_MS, DAY_MS],
+] as const;
+
+/** Without it, 59.6 seconds would be rounded to "60 seconds". */
+function belowNextUnit(ms: number): number {
+  const units = UNITS_MS.find(([, next]) => Math.abs(ms) < next);
+  if (!units) return ms;
+  const [unit, next] = units;
+  return Math.sign(ms) * Math.min(Math.abs(ms), next - unit);
+}
+
 /**
  * A relative time with the absolute one as its title, without a tab stop because lists have
  * hundreds.
  */
-export function RelativeTime({ iso, isUpcoming = false, isShort = false }: Props) {
+export function RelativeTime({ iso, isUpcoming = false, isShort = false }: RelativeTimeProps) {
   const t = useTranslations('time');
   const format = useFormatter();
   const absolute = useAbsoluteTime();
@@ -46,7 +64,70 @@ export function RelativeTime({ iso, isUpcoming = false, isShort = false }: Props
     >
       {isNow
         ? t(isUpcoming ? 'soon' : 'now')
-        : removeCounterSpace(format.relativeTime(instant, { now: updatedAt, style }))}
+        : removeCounterSpace(
+            format.relativeTime(updatedAt.getTime() + belowNextUnit(aheadMs), {
+              now: updatedAt,
+              style,
+            }),
+          )}
+    </time>
+  );
+}
+
+/** Zone abbreviations that Intl lacks: it prints `GMT+9` for Tokyo in most locales. */
+const ZONE_NAMES: Record<string, string> = { 'Asia/Tokyo': 'JST' };
+
+/** Cached because a DateTimeFormat costs more to construct than to use a hundred times. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatFor(zone: string): Intl.DateTimeFormat {
+  let format = formats.get(zone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      timeZoneName: 'short',
+    });
+    formats.set(zone, format);
+  }
+  return format;
+}
+
+/** Returns the short name of a time zone at an instant, such as `JST` or `GMT+1`. */
+export function zoneName(zone: string, at: Date): string {
+  const parts = formatFor(zone).formatToParts(at);
+  return ZONE_NAMES[zone] ?? parts.find(({ type }) => type === 'timeZoneName')?.value ?? zone;
+}
+
+/**
+ * Returns a formatter for absolute times with their zone:
+ * `2026-11-23 21:03:04 JST`, in Japanese `2026/11/23 21:03:04 JST`.
+ */
+export function useAbsoluteTime(): (iso: string) => string {
+  const locale = useLocale();
+  const zone = useTimeZone() ?? 'UTC';
+  return (iso) => {
+    const date = new Date(instantMs(iso));
+    if (Number.isNaN(date.getTime())) return iso;
+    const parts = formatFor(zone).formatToParts(date);
+    const part = (type: Intl.DateTimeFormatPartTypes) =>
+      parts.find((p) => p.type === type)?.value ?? '';
+    const day = [part('year'), part('month'), part('day')].join(locale === 'ja' ? '/' : '-');
+    return `${day} ${part('hour')}:${part('minute')}:${part('second')} ${ZONE_NAMES[zone] ?? part('timeZoneName')}`;
+  };
+}
+
+export function AbsoluteTime({ iso }: { iso: string }) {
+  const absolute = useAbsoluteTime();
+  return (
+    <time dateTime={iso} className="whitespace-nowrap">
+      {absolute(iso)}
     </time>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { type RefObject, useEffect, useRef, useState } from 'react';
-import { Link } from './link';
+import { Link } from './navigation';
 import type { Toast } from './toasts';
 import { Icon } from './ui/icon';
 

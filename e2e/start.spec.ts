@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DEMO_COMMENT } from '../lib/context/demo-database';
-import { TABLES } from '../lib/good-job/tables';
+import { DEMO_COMMENT, TABLES } from '../lib/good-job/tables';
 import { insertJob } from '../test/harness/rows';
 import { type ConsoleServer, startConsole } from './support/console-server';
 import { startSite, useSite } from './support/site';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LOCAL_VIEWER, VIEWER_HEADER, type Viewer, encodeViewer, roleOf } from '../lib/auth/roles';
 import type { Env } from '../lib/config/environment';
-import { withResponseState } from '../lib/core/shared-state';
+import { withResponseState } from '../lib/core/process-state';
 import type { RevocationStore } from '../lib/sessions/revocation';
 import { resolvePost } from './action-request';
 import { isPublic, isProbe, pathInside, restorePrefix } from './address';

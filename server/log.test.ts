@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConsoleError } from '../lib/core/errors';
-import { withResponseState } from '../lib/core/shared-state';
+import { withResponseState } from '../lib/core/process-state';
 import { captureConsole, createLog, prettyLine } from './log';
 import { systemErrorSentence } from './system-error';
 

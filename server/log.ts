@@ -1,6 +1,6 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { ConsoleError, statusOf } from '../lib/core/errors';
-import { currentRequestId } from '../lib/core/shared-state';
+import { currentRequestId } from '../lib/core/process-state';
 
 /** While the database is down, one line per period replaces one per request. */
 const OUTAGE_PERIOD_MS = 1_000;

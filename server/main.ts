@@ -5,13 +5,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { type Env, readEnv } from '../lib/config/environment';
+import { setRedactionConfig } from '../lib/config/redaction-rules';
 import { EnvError } from '../lib/config/values';
-import { isDemoDatabase } from '../lib/context/demo-database';
 import { ConsoleError } from '../lib/core/errors';
-import { shutdown } from '../lib/core/shared-state';
+import { shutdown } from '../lib/core/process-state';
 import { CronFileError, readCronFile } from '../lib/cron/cron-file';
 import { readConnectionSettings } from '../lib/db/connection-settings';
-import { setRedactionConfig } from '../lib/redaction/path-rules';
+import { isDemoDatabase } from '../lib/good-job/tables';
 import { processRevocationStore } from '../lib/sessions/revocation';
 import { START_PATH } from './auth/local-access';
 import {

@@ -1,4 +1,4 @@
-import { processValue } from '../lib/core/shared-state';
+import { processValue } from '../lib/core/process-state';
 import type { Recorder } from '../lib/metrics/metrics';
 
 const processRecorder = processValue<Recorder>('metrics recorder');

@@ -1,7 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { gatewayCode } from '@/components/action-failed';
+import { gatewayCode } from '@/components/requests';
 import { Button } from '@/components/ui/button';
 
 /** Replaces a page that failed to render; the server has logged the error. */

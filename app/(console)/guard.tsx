@@ -1,8 +1,7 @@
 import type { ReactNode } from 'react';
-import { PageError, SectionError } from '@/components/failure';
-import { NotFound } from '@/components/not-found';
+import { NotFound, PageError, SectionError } from '@/components/page-errors';
 import { ConsoleError, type ErrorCode, statusOf } from '@/lib/core/errors';
-import { setResponseStatus } from '@/lib/core/shared-state';
+import { setResponseStatus } from '@/lib/core/process-state';
 import { isUuid } from '@/lib/core/text';
 
 /** Logs an error and returns its code; rethrows Next's own signals, such as a redirect. */

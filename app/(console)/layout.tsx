@@ -1,10 +1,10 @@
 import type { ReactNode } from 'react';
 import { PermissionsProvider } from '@/components/permissions';
-import { SchemaBanners } from '@/components/shell/schema-banners';
+import { SchemaBanners } from '@/components/shell/banners';
 import { Shell } from '@/components/shell/shell';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { ConsoleError } from '@/lib/core/errors';
-import { cachedBadges } from '@/lib/navigation/counts';
+import { cachedBadges } from '@/lib/navigation/queries';
 import { redaction } from '@/lib/redaction/redaction';
 
 export default async function ConsoleLayout({ children }: { children: ReactNode }) {

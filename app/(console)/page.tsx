@@ -1,12 +1,11 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { OverviewMessages } from '@/components/i18n/more-messages';
-import { InvalidConditions } from '@/components/not-understood';
 import { OverviewView } from '@/components/overview/overview-view';
-import { PageHeader } from '@/components/page-header';
-import { RangeLinks } from '@/components/range-links';
+import { InvalidConditions } from '@/components/page-errors';
+import { PageHeader, RangeLinks } from '@/components/page-header';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { getOverview } from '@/lib/overview/queries';
 import { RANGE_NAMES, parseOverviewFilter, rangeQuery } from '@/lib/overview/types';
 import { guardPage } from './guard';

@@ -1,7 +1,7 @@
 import { redirect } from 'next/navigation';
 import { getTimeZone } from 'next-intl/server';
 import { isTimeZone } from '@/lib/core/locale';
-import { paramsOf } from '@/lib/core/search-params';
+import { paramsOf } from '@/lib/core/urls';
 import { addOffsets } from '@/lib/search/parser';
 import { ZONE_PARAM } from '@/lib/search/terms';
 

@@ -1,10 +1,9 @@
 import 'server-only';
-import { requireCtx } from '../../lib/context/request-context';
-import type { Ctx } from '../../lib/context/types';
+import { type Ctx, requireCtx } from '../../lib/context/request-context';
 import { type ErrorCode, RELEASE_HEADER, statusOf } from '../../lib/core/errors';
 import { isUuid } from '../../lib/core/text';
 import { reportError } from '../../lib/http/responses';
-import { cachedBadges } from '../../lib/navigation/counts';
+import { cachedBadges } from '../../lib/navigation/queries';
 
 /** Every polled response carries the navigation counts, which saves a separate request. */
 const BADGES_HEADER = 'x-console-badges';

@@ -2,20 +2,18 @@
 
 import { useTranslations } from 'next-intl';
 import { useEffect, useRef, useState } from 'react';
-import type { Attention, RepairTarget } from '@/lib/attention/types';
-import { AbsoluteTime } from '../absolute-time';
+import type { Attention, Check, RepairTarget } from '@/lib/attention/types';
 import { useHref } from '../application';
-import { Dismissible } from '../dismissible';
-import { fetchJson } from '../fetch-json';
-import { useLastOutcome } from '../outcomes';
+import { Dismissible, useLastOutcome } from '../dismissible';
 import { usePolling } from '../polling/polling-provider';
-import { RefreshNote } from '../polling/refresh-note';
+import { RefreshNote } from '../polling/polling-status';
 import { usePollingQuery } from '../polling/use-polling-query';
+import { fetchJson } from '../requests';
+import { AbsoluteTime } from '../time';
 import { Icon } from '../ui/icon';
-import { CheckResults } from './check-results';
 import { FindingSection } from './finding-section';
-import { RepairDialog, type RepairAttempt } from './repair-dialog';
-import { RepairOutcome } from './repair-outcome';
+import { type RepairAttempt, RepairDialog } from './repair-dialog';
+import { RepairOutcome } from './repair-text';
 
 /** All findings, the most severe first, polled; the checks without a finding are listed below. */
 export function AttentionView({ initial }: { initial: Attention }) {
@@ -96,4 +94,45 @@ export function AttentionView({ initial }: { initial: Attention }) {
       )}
     </>
   );
+}
+
+/** The checks that found nothing, and those whose result is unknown. */
+function CheckResults({ checks }: { checks: Check[] }) {
+  const t = useTranslations('attention');
+  const checksWithoutFinding = checks.filter(({ result }) => result !== 'found');
+  if (checksWithoutFinding.length === 0) return null;
+  return (
+    <section aria-labelledby="checked" className="mt-6">
+      <h2 id="checked" className="mb-1.5 text-sm font-semibold text-soft">
+        {t('checked')}
+      </h2>
+      <ul className="grid gap-x-6 gap-y-1 sm:grid-cols-2 xl:grid-cols-3">
+        {checksWithoutFinding.map((check) => (
+          <li
+            key={check.kind}
+            data-check={check.kind}
+            data-result={check.result}
+            className="flex items-start gap-1.5 text-sm"
+          >
+            <Icon
+              name={check.result === 'clear' ? 'succeeded' : 'help'}
+              className={`mt-0.5 size-3.5 ${check.result === 'clear' ? 'text-succeeded' : 'text-warn'}`}
+            />
+            <span>
+              {t(`kinds.${check.kind}`)}
+              <span className={check.result === 'clear' ? 'sr-only' : 'block text-warn'}>
+                {' '}
+                {t(`results.${resultOf(check)}`)}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function resultOf(check: Check): 'clear' | 'unknown' | 'standby' {
+  if (check.result === 'clear') return 'clear';
+  return check.result === 'unknown' && check.reason === 'standby' ? 'standby' : 'unknown';
 }

@@ -11,15 +11,14 @@ import type {
   WaitingQueue,
 } from '@/lib/attention/types';
 import type { Count } from '@/lib/jobs/types';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useDenials } from '../permissions';
 import { useCount, useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';
-import { DeniedButton } from './denied-button';
-import { Item } from './item';
-import { RepairLink } from './repair-link';
+import { DeniedButton, RepairLink } from './repair-link';
+import { Item } from './row-items';
 
 const LINK = 'font-mono font-medium text-ink no-underline hover:text-accent hover:underline';
 

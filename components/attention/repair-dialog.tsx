@@ -4,9 +4,9 @@ import { useTranslations } from 'next-intl';
 import { repairFinding } from '@/lib/attention/actions';
 import type { RepairResult, RepairTarget } from '@/lib/attention/types';
 import type { ActionResult } from '@/lib/http/server-action';
-import { toActionError, isConsoleUpdated } from '../action-failed';
 import { ConfirmDialog } from '../confirm-dialog';
-import { RepairEffect } from './repair-effect';
+import { isConsoleUpdated, toActionError } from '../requests';
+import { RepairEffect } from './repair-text';
 
 export interface RepairAttempt {
   target: RepairTarget;

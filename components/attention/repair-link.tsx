@@ -1,11 +1,12 @@
 'use client';
 
-import { type RepairTarget, repairParams } from '@/lib/attention/types';
+import { useTranslations } from 'next-intl';
+import type { ComponentProps } from 'react';
+import { repairParams, type RepairTarget } from '@/lib/attention/types';
 import { useHref } from '../application';
 import { useDenials } from '../permissions';
 import { buttonClass } from '../ui/button';
-import { DeniedButton } from './denied-button';
-import { REPAIR_PERMISSIONS } from './repair-rules';
+import { REPAIR_PERMISSIONS } from './repair-text';
 
 /** A link to the confirmation page, which opens a dialog instead when JavaScript runs. */
 export function RepairLink({
@@ -51,5 +52,21 @@ export function RepairLink({
       {text}
       {itemName && <span className="sr-only"> {itemName}</span>}
     </a>
+  );
+}
+
+type Denial = NonNullable<ReturnType<typeof useDenials>[keyof ReturnType<typeof useDenials>]>;
+
+/** Replaces the button of an action that the viewer has no permission for, and gives the reason. */
+export function DeniedButton({
+  denial,
+  className = buttonClass(),
+  children,
+}: { denial: Denial } & Pick<ComponentProps<'button'>, 'className' | 'children'>) {
+  const t = useTranslations('actions.why');
+  return (
+    <button type="button" aria-disabled="true" title={t(denial)} className={className}>
+      {children}
+    </button>
   );
 }

@@ -1,6 +1,7 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
+import type { ReactNode } from 'react';
 import type {
   HangingBatch,
   LostJob,
@@ -9,12 +10,11 @@ import type {
   StaleTable,
 } from '@/lib/attention/types';
 import type { StalledRun } from '@/lib/bulk/types';
-import { BatchDescription } from '../batches/batch-description';
+import { BatchDescription } from '../batches/batch-summary';
 import { CopyButton } from '../copy-button';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
-import { Item } from './item';
 import { RepairLink } from './repair-link';
 
 type OnRepair = (target: RepairTarget) => void;
@@ -170,5 +170,35 @@ export function TableItem({
     >
       {renderCode(statement)}
     </Item>
+  );
+}
+
+/** A row of a finding: its name, its facts and its action. */
+export function Item({
+  id,
+  children,
+  facts,
+  action,
+}: {
+  id: string;
+  children: ReactNode;
+  facts?: ReactNode;
+  action?: ReactNode;
+}) {
+  return (
+    <li
+      data-item={id}
+      className="flex flex-wrap items-start justify-between gap-x-4 gap-y-1.5 px-3 py-2"
+    >
+      <div className="min-w-0 flex-1 basis-72">
+        <div className="min-w-0 any-break">{children}</div>
+        {facts && (
+          <div className="mt-0.5 flex flex-wrap gap-x-4 gap-y-0.5 text-sm text-soft any-break">
+            {facts}
+          </div>
+        )}
+      </div>
+      {action}
+    </li>
   );
 }

@@ -3,9 +3,8 @@ import type { ReactNode } from 'react';
 import { AUDIT_OUTCOMES } from '@/lib/audit/types';
 import { AUDIT_ACTIONS, type AuditFilter, localTime } from '@/lib/audit-log/filters';
 import { currentApplication } from '@/lib/context/request-context';
-import { href } from '@/lib/core/href';
-import { PAGE_SIZE } from '@/lib/core/search-params';
-import { Link } from '../link';
+import { href, PAGE_SIZE } from '@/lib/core/urls';
+import { Link } from '../navigation';
 import { Button, buttonClass } from '../ui/button';
 
 const field = (label: string, control: ReactNode) => (

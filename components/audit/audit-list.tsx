@@ -3,12 +3,12 @@
 import { useFormatter, useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import type { AuditRow } from '@/lib/audit/types';
-import type { Page } from '@/lib/core/search-params';
+import type { Page } from '@/lib/core/urls';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
 import { Pager } from '../pager';
-import { RefreshNote } from '../polling/refresh-note';
+import { RefreshNote } from '../polling/polling-status';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
+import { fetchJson } from '../requests';
 import { AuditEntry } from './audit-entry';
 
 interface Props {

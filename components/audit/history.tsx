@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { History as Records, HistoryRow } from '@/lib/audit/types';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { AuditEntry } from './audit-entry';
 
 /** The audit records of one job or batch, newest first; null without the console's schema. */

@@ -1,13 +1,13 @@
 import { useTranslations } from 'next-intl';
 import type { BatchAttributes as Attributes, BatchField, PropertyNode } from '@/lib/batches/types';
 import { nameParams } from '@/lib/jobs/links';
-import { AbsoluteTime } from '../absolute-time';
 import { CopyButton } from '../copy-button';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCount } from '../quantities';
+import { AbsoluteTime } from '../time';
 import { useByteSize } from '../too-large';
 import { buttonClass } from '../ui/button';
-import { RubyClassName } from '../ui/class-name';
+import { RubyClassName } from '../ui/code';
 
 /** Lines of JSON that are visible before it is unfolded. */
 const FOLDED_LINES = 12;

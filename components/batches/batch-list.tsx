@@ -1,27 +1,30 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { type ReactNode, useCallback, useState } from 'react';
-import type { BatchListRow, BatchPage } from '@/lib/batches/types';
-import { cursorParams } from '@/lib/core/search-params';
-import { useAbsoluteTime } from '../absolute-time';
-import { Dismissible } from '../dismissible';
+import { type ReactNode, useCallback, useRef, useState } from 'react';
+import type { BatchListRow, BatchPage, BatchRow } from '@/lib/batches/types';
+import { cursorParams } from '@/lib/core/urls';
+import { useHref } from '../application';
+import { Dismissible, useAnnounceOutcome } from '../dismissible';
 import { STATE_CLASSES } from '../jobs/state-badge';
-import { Link } from '../link';
-import { useAnnounceOutcome } from '../outcomes';
+import { Link } from '../navigation';
 import { Pager } from '../pager';
-import { usePolling } from '../polling/polling-provider';
-import { RefreshNote } from '../polling/refresh-note';
+import { useDenials } from '../permissions';
+import { usePausePolling, usePolling } from '../polling/polling-provider';
+import { RefreshNote } from '../polling/polling-status';
 import { usePolledList } from '../polling/use-polling-query';
 import { useCount } from '../quantities';
-import { RelativeTime } from '../time';
+import { RelativeTime, useAbsoluteTime } from '../time';
 import { buttonClass } from '../ui/button';
-import { BatchDescription } from './batch-description';
-import { BatchMenu } from './batch-menu';
-import { BatchStateBadge } from './batch-state';
-import { PROGRESS_ORDER, ProgressBar } from './progress-bar';
-import { type BatchActionResult, BatchOutcome } from './retry-dialog';
-import { StuckLabel } from './stuck-text';
+import { Menu } from '../ui/menu';
+import {
+  BatchDescription,
+  BatchStateBadge,
+  PROGRESS_ORDER,
+  ProgressBar,
+  StuckLabel,
+} from './batch-summary';
+import { type BatchActionResult, BatchOutcome, RetryDialog } from './retry-dialog';
 
 const GRID =
   'lg:grid lg:grid-cols-[minmax(0,1fr)_minmax(0,17rem)_6.5rem_6.5rem_2.5rem] lg:items-start ' +
@@ -279,6 +282,55 @@ function ProgressCell({ batch }: { batch: BatchListRow }) {
           </li>
         ))}
       </ul>
+    </>
+  );
+}
+
+/** The actions menu of a batch row; without JavaScript, a link to the confirmation page. */
+function BatchMenu({
+  batch,
+  discarded,
+  onDone,
+}: {
+  batch: BatchRow;
+  /** Null if they were not counted. */
+  discarded: number | null;
+  onDone: (result: BatchActionResult) => void;
+}) {
+  const t = useTranslations();
+  const href = useHref();
+  const denial = useDenials()['batch.retry'];
+  const [open, setOpen] = useState(false);
+  const [isDialogOpen, setDialogOpen] = useState(false);
+  const trigger = useRef<HTMLElement>(null);
+  usePausePolling(open);
+  const reason = denial ?? (batch.discardedAt || (discarded ?? 0) > 0 ? null : 'noDiscarded');
+  return (
+    <>
+      <Menu
+        label={t('batches.menu', { id: batch.id })}
+        href={href(`/batches/${batch.id}${reason ? '' : '/retry'}`)}
+        open={open}
+        onOpenChange={setOpen}
+        trigger={trigger}
+        items={() => [
+          {
+            key: 'retry',
+            text: t('actions.batch_retry.menu'),
+            reason: reason && t(`actions.why.${reason}`),
+            onSelect: () => setDialogOpen(true),
+          },
+        ]}
+      />
+      {isDialogOpen && (
+        <RetryDialog
+          batch={batch}
+          discarded={discarded}
+          returnTo={trigger}
+          onDone={onDone}
+          onClose={() => setDialogOpen(false)}
+        />
+      )}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import { currentApplication } from '@/lib/context/request-context';
-import { href } from '@/lib/core/href';
-import { Link } from '../link';
+import { href } from '@/lib/core/urls';
+import { Link } from '../navigation';
 import { Button, buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 

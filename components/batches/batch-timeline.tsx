@@ -3,13 +3,13 @@
 import { useFormatter, useTranslations } from 'next-intl';
 import { useMemo, useRef, useSyncExternalStore } from 'react';
 import type { BatchRow, BatchTimeline as Timeline, TimelineBar } from '@/lib/batches/types';
-import { useAbsoluteTime } from '../absolute-time';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
 import { STATE_CLASSES } from '../jobs/state-badge';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useOnScreen, usePollingQuery } from '../polling/use-polling-query';
 import { useCount, useDuration } from '../quantities';
+import { fetchJson } from '../requests';
+import { useAbsoluteTime } from '../time';
 
 const WIDE = '(min-width: 100rem)';
 const HEIGHT = 160;

@@ -6,13 +6,13 @@ import type { BatchRetryResult } from '@/lib/batches/mutations';
 import type { BatchRow } from '@/lib/batches/types';
 import { retryBatchAction } from '@/lib/bulk/actions';
 import type { ActionResult } from '@/lib/http/server-action';
-import { toActionError, isConsoleUpdated } from '../action-failed';
 import { BulkDialog } from '../bulk/bulk-dialog';
 import { BulkProgress } from '../bulk/bulk-progress';
 import { type ConfirmResult, ConfirmDialog } from '../confirm-dialog';
 import { OutcomeLine } from '../jobs/outcome-text';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCount } from '../quantities';
+import { isConsoleUpdated, toActionError } from '../requests';
 import { RetryEffect } from './retry-effect';
 
 /** `started` is the outcome for a large batch, which a bulk run retries. */

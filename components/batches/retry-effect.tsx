@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import type { BatchRow } from '@/lib/batches/types';
 import { useCount } from '../quantities';
-import { BatchDescription } from './batch-description';
+import { BatchDescription } from './batch-summary';
 
 /**
  * The effect of a batch retry, shared by the dialog and the confirmation page. `discarded` is the

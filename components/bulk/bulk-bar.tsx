@@ -1,50 +1,24 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import {
-  type RefObject,
-  Suspense,
-  useCallback,
-  useEffect,
-  useImperativeHandle,
-  useRef,
-  useState,
-} from 'react';
-import {
-  type BulkAction,
-  type BulkStart,
-  type BulkTarget,
-  MAX_SELECTED,
-  permissionOf,
-} from '@/lib/bulk/types';
-import { JOB_STATES, type JobState, isJobState } from '@/lib/good-job/types';
+import { type RefObject, Suspense, useImperativeHandle, useState } from 'react';
+import type { BulkAction, BulkTarget } from '@/lib/bulk/types';
 import { filterParts } from '@/lib/jobs/links';
-import { Dismissible } from '../dismissible';
-import { disabledReason } from '../jobs/action-rules';
-import { useTabCounts } from '../jobs/tab-counts';
+import { MoreMessages } from '../i18n/more-messages';
+import { useTabCounts } from '../jobs/state-tabs';
 import type { SelectedJobs } from '../jobs/use-selection';
-import { useAnnounceOutcome } from '../outcomes';
-import { useCanStoreBulkRuns, useDenials } from '../permissions';
-import { usePolling } from '../polling/polling-provider';
 import { useCount, useCountText } from '../quantities';
-import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
-import { lazyScript } from '../ui/lazy-script';
-import { Tooltip } from '../ui/tooltip';
-
-// Loaded when the viewer first starts an action.
-const BulkDialog = lazyScript(() =>
-  import('./bulk-dialog').then((module) => ({ default: module.BulkDialog })),
-);
-const BulkStartResult = lazyScript(() =>
-  import('./bulk-start-result').then((module) => ({ default: module.BulkStartResult })),
-);
-
-/** In the order of the job menu: the destructive actions last. */
-const ACTIONS = ['retry', 'reschedule', 'discard', 'destroy'] as const;
-type Action = (typeof ACTIONS)[number];
-/** Keys of the list that open the dialog of an action. */
-const KEYS: Partial<Record<Action, string>> = { retry: 'r', reschedule: 's', discard: 'd' };
+import {
+  ACTIONS,
+  type Action,
+  ActionButton,
+  isOffered,
+  stateParam,
+  statesOf,
+  useBulkRun,
+  useDenialOf,
+} from './filter-actions';
 
 /** Opens the dialog of an action on the selection. */
 export type BulkAct = (action: Action) => void;
@@ -59,7 +33,7 @@ export interface BulkTargetOptions {
   countQuery?: string;
 }
 
-export interface BulkBarProps extends BulkTargetOptions {
+interface BulkBarProps extends BulkTargetOptions {
   selected: SelectedJobs;
   act: RefObject<BulkAct | null>;
   /** Selects the rest of the page; null when all of it is selected. */
@@ -68,102 +42,12 @@ export interface BulkBarProps extends BulkTargetOptions {
   onStarted: (action: BulkAction) => void;
 }
 
-/** The jobs that an action applies to: the selected ones, or all that match the filter. */
-function useTarget({ selected, filterQuery, batchId }: BulkBarProps) {
-  const [isEverything, setEverything] = useState(false);
-  // It applies to one selection; the next one starts with only its own rows.
-  if (isEverything && selected.size === 0) setEverything(false);
-  const target: BulkTarget = isEverything
-    ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null }
-    : { kind: 'ids', ids: [...selected.keys()] };
-  const states = isEverything ? statesOf(filterQuery) : [...new Set(selected.values())];
-  return { isEverything, setEverything, target, states };
-}
-
-const stateParam = (filterQuery: string): JobState | null => {
-  const state = new URLSearchParams(filterQuery).get('state') ?? '';
-  return isJobState(state) ? state : null;
-};
-
-/** The states that jobs of a filter may have. */
-function statesOf(filterQuery: string): readonly JobState[] {
-  const state = stateParam(filterQuery);
-  return state ? [state] : JOB_STATES;
-}
-
-/** Whether jobs in one of these states allow an action. */
-const isOffered = (action: Action, states: readonly JobState[]) =>
-  states.some((state) => disabledReason(action, { state, error: 'any' }, {}) === null);
-
-/** The dialog of an action and the progress of the last one. */
-function useBulkRun(onStarted: (action: BulkAction) => void) {
-  const { refresh } = usePolling();
-  const [request, setRequest] = useState<{ action: BulkAction; target: BulkTarget } | null>(null);
-  const [started, setStarted] = useState<BulkStart | null>(null);
-  const [isOver, setOver] = useState(false);
-  const drop = useCallback(() => setStarted((previous) => (isOver ? null : previous)), [isOver]);
-  const announce = useAnnounceOutcome(drop);
-  const section = useRef<HTMLElement>(null);
-  // An action may remove its own button, so focus moves to the outcome.
-  useEffect(() => {
-    if (started && document.activeElement === document.body) section.current?.focus();
-  }, [started]);
-  const result = started && (
-    <Dismissible onDismiss={isOver ? drop : null}>
-      <BulkStartResult
-        started={started}
-        onEnd={() => {
-          setOver(true);
-          refresh();
-        }}
-      />
-    </Dismissible>
-  );
-  const dialog = request && (
-    <BulkDialog
-      {...request}
-      onClose={() => setRequest(null)}
-      onStarted={(start) => {
-        announce();
-        setStarted(start);
-        setOver(start.kind === 'done');
-        onStarted(request.action);
-        refresh();
-      }}
-    />
-  );
-  const ask = (action: BulkAction, target: BulkTarget) => setRequest({ action, target });
-  return { section, result, dialog, ask };
-}
-
-/** The actions on all jobs of a filter, as on a group of failures. */
-export function FilterActions({ filterQuery }: { filterQuery: string }) {
-  const t = useTranslations('bulk');
-  const { section, result, dialog, ask } = useBulkRun(() => undefined);
-  const target: BulkTarget = { kind: 'filter', query: filterQuery, batchId: null };
-  const reasonOf = useDenialOf(target);
+/** The bar of a selection with its messages, which a page loads after its list. */
+export default function LazyBulkBar(props: BulkBarProps) {
   return (
-    <section
-      ref={section}
-      tabIndex={-1}
-      aria-label={t('bar')}
-      className="js-only flex flex-col gap-2"
-    >
-      <div className="flex flex-wrap items-center gap-2">
-        <span className="text-soft">{t('everything')}</span>
-        {ACTIONS.filter((action) => isOffered(action, statesOf(filterQuery))).map((action) => (
-          <ActionButton
-            key={action}
-            action={action}
-            reason={reasonOf(action)}
-            className={buttonClass()}
-            onClick={() => ask(action, target)}
-          />
-        ))}
-      </div>
-      <Suspense>{result}</Suspense>
-      <Suspense>{dialog}</Suspense>
-    </section>
+    <MoreMessages>
+      <BulkBar {...props} />
+    </MoreMessages>
   );
 }
 
@@ -171,7 +55,7 @@ export function FilterActions({ filterQuery }: { filterQuery: string }) {
  * The bar of a selection: the actions on its rows or on all that match, and the progress of the last
  * one. It floats over the page, so that neither a selection nor a result moves the list.
  */
-export function BulkBar(props: BulkBarProps) {
+function BulkBar(props: BulkBarProps) {
   const { selected, act, onClear, onStarted } = props;
   const t = useTranslations('bulk');
   const { section, result, dialog, ask } = useBulkRun((action) => {
@@ -201,18 +85,16 @@ export function BulkBar(props: BulkBarProps) {
   );
 }
 
-/** Returns why the viewer cannot start an action on this target; null if they can. */
-function useDenialOf(target: BulkTarget): (action: Action) => string | null {
-  const t = useTranslations();
-  const denials = useDenials();
-  const canStoreRuns = useCanStoreBulkRuns();
-  return (action) => {
-    const denial = denials[permissionOf(action)];
-    if (denial) return t(`actions.why.${denial}`);
-    if (target.kind === 'filter' && !canStoreRuns) return t('bulk.needsSchema');
-    const isTooMany = target.kind === 'ids' && target.ids.length > MAX_SELECTED;
-    return isTooMany ? t('bulk.tooManySelected', { limit: MAX_SELECTED }) : null;
-  };
+/** The jobs that an action applies to: the selected ones, or all that match the filter. */
+function useTarget({ selected, filterQuery, batchId }: BulkBarProps) {
+  const [isEverything, setEverything] = useState(false);
+  // It applies to one selection; the next one starts with only its own rows.
+  if (isEverything && selected.size === 0) setEverything(false);
+  const target: BulkTarget = isEverything
+    ? { kind: 'filter', query: filterQuery, batchId: batchId ?? null }
+    : { kind: 'ids', ids: [...selected.keys()] };
+  const states = isEverything ? statesOf(filterQuery) : [...new Set(selected.values())];
+  return { isEverything, setEverything, target, states };
 }
 
 function SelectionBar({
@@ -235,7 +117,7 @@ function SelectionBar({
   const hasConditions = filterParts(filterQuery).length > 0;
   return (
     <div className="bulk-bar">
-      <p aria-live="polite" className="font-medium">
+      <p aria-live="polite" className="font-medium max-md:pr-8">
         {isEverything ? t(hasConditions ? 'bulk.everythingSelected' : 'bulk.allSelected') : text}
       </p>
       {!isEverything && onSelectPage && (
@@ -273,7 +155,7 @@ function SelectionBar({
         aria-label={t('jobs.selectNone')}
         title={t('jobs.selectNone')}
         onClick={onClear}
-        className="bulk-action"
+        className="bulk-action max-md:absolute max-md:top-1 max-md:right-1"
       >
         <Icon name="close" />
       </button>
@@ -320,43 +202,4 @@ function SelectEverything({
   const t = useTranslations('bulk');
   if (number === null) return t(hasConditions ? 'selectEverything' : 'selectAllJobs');
   return t(hasConditions ? 'selectEverythingOf' : 'selectAllJobsOf', { number });
-}
-
-function ActionButton({
-  action,
-  reason,
-  hasKey = false,
-  className,
-  onClick,
-}: {
-  action: Action;
-  reason: string | null;
-  hasKey?: boolean;
-  className: string;
-  onClick: () => void;
-}) {
-  const t = useTranslations('actions');
-  const content = (
-    <>
-      {t(`${action}.menu`)}
-      {hasKey && KEYS[action] && (
-        <kbd aria-hidden="true" className="bulk-key">
-          {KEYS[action]}
-        </kbd>
-      )}
-    </>
-  );
-  if (reason)
-    return (
-      <Tooltip content={reason}>
-        <button type="button" aria-disabled="true" className={className}>
-          {content}
-        </button>
-      </Tooltip>
-    );
-  return (
-    <button type="button" onClick={onClick} className={className}>
-      {content}
-    </button>
-  );
 }

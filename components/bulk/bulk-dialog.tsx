@@ -12,15 +12,13 @@ import {
   CONFIRM_ABOVE,
   parseEnteredCount,
 } from '@/lib/bulk/types';
-import { toActionError } from '../action-failed';
 import { type ConfirmResult, ConfirmDialog } from '../confirm-dialog';
 import { RescheduleFields } from '../jobs/action-fields';
 import { DESTRUCTIVE } from '../jobs/action-rules';
-import { useRescheduleTime } from '../jobs/use-reschedule-time';
+import { useRescheduleTime } from '../jobs/reschedule-time';
 import { useBulkLimit } from '../permissions';
-import { CountConfirmation } from './count-confirmation';
-import { PreviewText, useBulkCount } from './preview-text';
-import { TargetText } from './target-text';
+import { toActionError } from '../requests';
+import { CountConfirmation, PreviewText, TargetText, useBulkCount } from './bulk-preview';
 
 interface Props {
   action: BulkAction;

@@ -1,21 +1,29 @@
 'use client';
 
 import { useQuery } from '@tanstack/react-query';
+import { useRouter } from 'next/navigation';
 import { useTranslations } from 'next-intl';
-import { useEffect, useRef } from 'react';
-import { type BulkRun, processedCount } from '@/lib/bulk/types';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { controlBulkAction, submitBulkControl } from '@/lib/bulk/actions';
+import {
+  type BulkRun,
+  type BulkStart,
+  type Control,
+  permissionOf,
+  processedCount,
+} from '@/lib/bulk/types';
 import { escapeBidi } from '@/lib/core/text';
+import { formAction } from '../action-form';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
-import { Link } from '../link';
-import { RefreshNote } from '../polling/refresh-note';
+import { Link } from '../navigation';
+import { useDenials } from '../permissions';
+import { RefreshNote } from '../polling/polling-status';
 import { useCount, useDuration } from '../quantities';
-import { StackedBar } from '../ui/stacked-bar';
-import { BulkControls } from './bulk-controls';
-import { BulkTotals } from './bulk-totals';
-import { useBulkCount } from './preview-text';
-import { RetryCounts } from './retry-counts';
-import { RunStateBadge } from './run-state';
+import { fetchJson, toActionError } from '../requests';
+import { Button } from '../ui/button';
+import { StackedBar } from '../ui/inline-charts';
+import { useBulkCount } from './bulk-preview';
+import { BulkTotals, RetryCounts, RunStateBadge } from './run-summary';
 
 /** Independent of the viewer's own refresh interval: the viewer waits for this run. */
 const POLL_MS = 1_000;
@@ -81,6 +89,24 @@ export function BulkProgress({ id, initial, own = false, onEnd }: Props) {
       <PauseReason run={run} />
       {!hasEnded && <BulkControls run={run} onDone={() => void refetch()} />}
       {error && <RefreshNote at={dataUpdatedAt} error={error} />}
+    </div>
+  );
+}
+
+/** The progress on the run's own page; refreshes the server-rendered parts when the run ends. */
+export function RunView({ run }: { run: BulkRun }) {
+  const router = useRouter();
+  return <BulkProgress id={run.id} initial={run} own onEnd={() => router.refresh()} />;
+}
+
+/** The progress of the started run, or the outcomes if no console schema exists to store a run. */
+export function BulkStartResult({ started, onEnd }: { started: BulkStart; onEnd?: () => void }) {
+  if (started.kind === 'started')
+    return <BulkProgress key={started.runId} id={started.runId} onEnd={onEnd} />;
+  if (started.kind !== 'done') return null;
+  return (
+    <div role="status">
+      <BulkTotals counts={started.counts} />
     </div>
   );
 }
@@ -198,4 +224,66 @@ function reasonKey(
   if (code === 'query_timeout' || code === 'locked' || code === 'no_permission') return code;
   if (code === 'read_only' || code === 'forbidden') return 'no_permission';
   return code.startsWith('database') || code.startsWith('tls') ? 'database' : 'unexpected';
+}
+
+const CONTROLS_BY_STATE: Record<BulkRun['state'], Control[]> = {
+  running: ['pause', 'cancel'],
+  interrupted: ['resume', 'cancel'],
+  paused: ['resume', 'cancel'],
+  cancelled: [],
+  refused: [],
+  finished: [],
+};
+
+const BUTTON_KINDS = {
+  pause: 'plain',
+  resume: 'primary',
+  cancel: 'danger',
+} as const satisfies Record<Control, string>;
+
+/** Pause, resume and cancel, as forms so that they work without JavaScript. */
+function BulkControls({ run, onDone }: { run: BulkRun; onDone: () => void }) {
+  const t = useTranslations();
+  const denial = useDenials()[permissionOf(run.action)];
+  const [pending, setPending] = useState<Control | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+
+  async function submit(event: FormEvent, control: Control) {
+    event.preventDefault();
+    setPending(control);
+    setProblem(null);
+    const result = await controlBulkAction({ id: run.id, control }).catch(toActionError);
+    setPending(null);
+    if (!result.ok) setProblem(t(`errors.${result.error}`));
+    else if (result.value !== 'done') setProblem(t(`bulk.notControlled.${result.value}`));
+    onDone();
+  }
+
+  return (
+    <div className="mt-2 flex flex-wrap items-center gap-2">
+      {CONTROLS_BY_STATE[run.state].map((control) => (
+        <form
+          key={control}
+          action={formAction(submitBulkControl)}
+          onSubmit={(event) => void submit(event, control)}
+        >
+          <input type="hidden" name="id" value={run.id} />
+          <input type="hidden" name="control" value={control} />
+          <Button
+            type="submit"
+            kind={BUTTON_KINDS[control]}
+            disabled={pending !== null || denial !== undefined}
+            title={denial && t(`actions.why.${denial}`)}
+          >
+            {pending === control ? t('actions.working') : t(`bulk.controls.${control}`)}
+          </Button>
+        </form>
+      ))}
+      {problem && (
+        <p role="alert" className="text-danger">
+          {problem}
+        </p>
+      )}
+    </div>
+  );
 }

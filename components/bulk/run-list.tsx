@@ -1,19 +1,68 @@
+'use client';
+
 import { useTranslations } from 'next-intl';
+import { useRef } from 'react';
 import { type BulkRun, processedCount } from '@/lib/bulk/types';
-import type { Page } from '@/lib/core/search-params';
 import { escapeBidi } from '@/lib/core/text';
+import type { Page } from '@/lib/core/urls';
 import { filterParts } from '@/lib/jobs/links';
+import { useHref } from '../application';
 import { FilterParts } from '../jobs/filter-parts';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { Pager } from '../pager';
+import { RefreshNote } from '../polling/polling-status';
+import { useOnScreen, usePollingQuery } from '../polling/use-polling-query';
 import { useCount } from '../quantities';
+import { fetchJson } from '../requests';
 import { RelativeTime } from '../time';
-import { useBulkCount } from './preview-text';
-import { RetryCounts } from './retry-counts';
-import { RunStateBadge } from './run-state';
+import { useBulkCount } from './bulk-preview';
+import { RetryCounts, RunStateBadge } from './run-summary';
+
+/** A page of bulk runs, polled. `query` is the page's URL query. */
+export function PolledRunList({
+  initial,
+  query,
+  label,
+  empty,
+}: {
+  initial: Page<BulkRun>;
+  query: string;
+  label: string;
+  empty: string;
+}) {
+  const href = useHref();
+  const list = useRef<HTMLDivElement>(null);
+  const onScreen = useOnScreen(list);
+  const endpoint = `/api/bulk${query ? `?${query}` : ''}`;
+  const {
+    data = initial,
+    error,
+    dataUpdatedAt,
+  } = usePollingQuery<Page<BulkRun>>({
+    key: [endpoint],
+    fetch: (signal) => fetchJson<Page<BulkRun>>(href(endpoint), signal),
+    initial,
+    enabled: onScreen,
+  });
+  return (
+    <div ref={list}>
+      {data.rows.length === 0 ? <NoRuns text={empty} /> : <RunList page={data} label={label} />}
+      {error && <RefreshNote at={dataUpdatedAt} error={error} />}
+    </div>
+  );
+}
+
+/** Replaces an empty list of runs. */
+export function NoRuns({ text }: { text: string }) {
+  return (
+    <div className="rounded-md border border-dashed border-line-strong px-4 py-6 text-center text-soft">
+      {text}
+    </div>
+  );
+}
 
 /** A page of bulk runs, newest first. */
-export function RunList({ page, label }: { page: Page<BulkRun>; label: string }) {
+function RunList({ page, label }: { page: Page<BulkRun>; label: string }) {
   const t = useTranslations('bulk');
   const count = useCount();
   const bulkCount = useBulkCount();

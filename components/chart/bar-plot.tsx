@@ -4,7 +4,7 @@ import { useLocale } from 'next-intl';
 import { type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { subscribeToDisplay } from '../display-settings';
+import { subscribeToSettings } from '../display-settings';
 import { type SeriesStyle, colorOf } from './series-style';
 
 export interface BarSeries {
@@ -157,7 +157,7 @@ export default function BarPlot({ labels, series, format, onHover }: Props) {
     resizeObserver.observe(element);
     const darkScheme = matchMedia('(prefers-color-scheme: dark)');
     darkScheme.addEventListener('change', redraw);
-    const unsubscribe = subscribeToDisplay(redraw);
+    const unsubscribe = subscribeToSettings(redraw);
     return () => {
       resizeObserver.disconnect();
       darkScheme.removeEventListener('change', redraw);

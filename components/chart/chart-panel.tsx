@@ -12,15 +12,14 @@ import {
   isChartRange,
 } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
 import { usePollPart } from '../jobs/poll-parts';
-import type { ChipTerm } from '../jobs/query-terms';
 import { useNavigate } from '../navigation';
 import { usePausePolling } from '../polling/polling-provider';
 import { useOnScreen } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
-import { searchHref } from '../search/search-href';
-import { timeTerm } from '../search/time-term';
+import { fetchJson } from '../requests';
+import { type ChipTerm, timeTerm } from '../search/query-terms';
+import { searchHref } from '../search/search-query';
 import { Button } from '../ui/button';
 import { lazyScript } from '../ui/lazy-script';
 import type { Span } from './chart-plot';

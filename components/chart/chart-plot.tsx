@@ -5,7 +5,7 @@ import { type RefObject, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
-import { subscribeToDisplay } from '../display-settings';
+import { subscribeToSettings } from '../display-settings';
 import { colorOf, seriesStyle } from './series-style';
 
 /** A range of bucket indexes, both ends included. */
@@ -197,7 +197,7 @@ export default function ChartPlot({ chart, filterSpan, selectedSpan, onHover, on
     resizeObserver.observe(element);
     const darkScheme = matchMedia('(prefers-color-scheme: dark)');
     darkScheme.addEventListener('change', recreate);
-    const unsubscribe = subscribeToDisplay(recreate);
+    const unsubscribe = subscribeToSettings(recreate);
     return () => {
       resizeObserver.disconnect();
       darkScheme.removeEventListener('change', recreate);

@@ -2,7 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { CHART_RANGES, type Chart } from '@/lib/jobs/types';
-import { useAbsoluteTime } from '../absolute-time';
+import { useAbsoluteTime } from '../time';
 import { Button } from '../ui/button';
 import type { Span } from './chart-plot';
 

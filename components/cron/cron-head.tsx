@@ -4,34 +4,28 @@ import { useTranslations } from 'next-intl';
 import { useEffect, useRef } from 'react';
 import type { CronAction } from '@/lib/cron/mutations';
 import type { CronDetail, CronRow } from '@/lib/cron/types';
-import { AbsoluteTime } from '../absolute-time';
 import { useHref } from '../application';
-import { Breadcrumb } from '../breadcrumb';
-import { Dismissible } from '../dismissible';
-import { fetchJson } from '../fetch-json';
+import { Dismissible, useLastOutcome } from '../dismissible';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
-import { Link } from '../link';
-import { useLastOutcome } from '../outcomes';
+import { Link } from '../navigation';
+import { Breadcrumb } from '../page-header';
 import { useDenials } from '../permissions';
-import { LiveControl } from '../polling/live-control';
 import { usePolling } from '../polling/polling-provider';
-import { RefreshNote } from '../polling/refresh-note';
+import { LiveControl, RefreshNote } from '../polling/polling-status';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
-import { RelativeTime } from '../time';
+import { fetchJson } from '../requests';
+import { AbsoluteTime, RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
-import { CronNotes } from './cron-notes';
-import { cronOutcomeCode, useCronOutcomeText } from './cron-outcome';
-import { CronStateBadge } from './cron-state';
-import { RunStrip } from './run-strip';
-import { ScheduleText } from './schedule-text';
 import {
   type CronActionResult,
   cronActions,
-  useCronAction,
   cronDisabledReason,
-} from './use-cron-action';
+  useCronAction,
+} from './cron-actions';
+import { CronNotes, CronStateBadge, RunStrip, ScheduleText } from './cron-facts';
+import { cronOutcomeCode, useCronOutcomeText } from './cron-outcome';
 
 /** The header of a cron entry's page: description, schedule, runs and actions. */
 export function CronHeader({ initial }: { initial: CronDetail }) {

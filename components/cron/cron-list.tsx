@@ -3,30 +3,25 @@
 import { useTranslations } from 'next-intl';
 import { type ReactNode, useCallback, useState } from 'react';
 import type { CronPage, CronRow } from '@/lib/cron/types';
-import { Dismissible } from '../dismissible';
+import { Dismissible, useAnnounceOutcome } from '../dismissible';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
-import { Link } from '../link';
-import { useAnnounceOutcome } from '../outcomes';
+import { Link } from '../navigation';
 import { usePolling } from '../polling/polling-provider';
-import { RefreshNote } from '../polling/refresh-note';
+import { RefreshNote } from '../polling/polling-status';
 import { usePolledList } from '../polling/use-polling-query';
 import { useCount } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
-import { RubyClassName } from '../ui/class-name';
-import { CronMenu } from './cron-menu';
-import { CronNotes } from './cron-notes';
+import { RubyClassName } from '../ui/code';
+import { type CronActionResult, CronMenu } from './cron-actions';
+import { CronNotes, CronStateBadge, RunStrip, ScheduleText } from './cron-facts';
 import { cronOutcomeCode, useCronOutcomeText } from './cron-outcome';
-import { CronStateBadge } from './cron-state';
-import { RunStrip } from './run-strip';
-import { ScheduleText } from './schedule-text';
-import type { CronActionResult } from './use-cron-action';
 
 const GRID =
   'xl:grid ' +
-  'xl:grid-cols-[minmax(0,1.05fr)_minmax(0,1.3fr)_minmax(0,1.05fr)_7.25rem_8rem_13.25rem_6.25rem_2.5rem] ' +
+  'xl:grid-cols-[minmax(0,1.25fr)_minmax(0,1.2fr)_minmax(0,1fr)_6.25rem_6.5rem_13.25rem_6.25rem_2.5rem] ' +
   'xl:items-start xl:gap-x-3';
 
 /** The cron entries, each with its schedule and last runs, polled. */
@@ -63,7 +58,7 @@ export function CronList({ endpoint, initial }: { endpoint: string; initial: Cro
             {data.notInFile > 0 && t('totalNotInFile', { count: count(data.notInFile) })}{' '}
             {data.more && t('more')}
           </p>
-          <div className="rounded-md border border-line">
+          <div className="card overflow-clip">
             <ColumnHeads />
             <ul aria-label={t('title')} className="divide-y divide-line">
               {data.rows.map((row) => (
@@ -209,7 +204,7 @@ function RunCells({ row }: { row: CronRow }) {
       <Cell name={t('cron.runs')}>
         <RunStrip runs={row.runs} />
         {failedCount > 0 && (
-          <p className="text-xs text-discarded">
+          <p className="mt-1 text-xs text-discarded">
             {t('cron.failed', { failed: count(failedCount), total: count(row.runs.length) })}
           </p>
         )}

@@ -9,10 +9,10 @@ import {
   failureParams,
 } from '@/lib/failures/filters';
 import { isBlankName } from '@/lib/jobs/links';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCountText } from '../quantities';
 import { TooLarge } from '../too-large';
-import { RubyClassName } from '../ui/class-name';
+import { RubyClassName } from '../ui/code';
 import { timeBefore, countHref } from './failure-links';
 
 /**

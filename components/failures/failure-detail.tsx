@@ -5,13 +5,12 @@ import {
   type FailurePage,
   type FailureRange,
 } from '@/lib/failures/filters';
-import { AbsoluteTime } from '../absolute-time';
-import { LazyFilterActions } from '../bulk/lazy-bulk-bar';
-import { ErrorText } from '../jobs/error-text';
+import { LazyFilterActions } from '../bulk/filter-actions';
+import { ErrorText } from '../jobs/job-text';
 import { StateBadge } from '../jobs/state-badge';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCount } from '../quantities';
-import { RelativeTime } from '../time';
+import { AbsoluteTime, RelativeTime } from '../time';
 import { TooLarge } from '../too-large';
 import { buttonClass } from '../ui/button';
 import { timeBefore, groupQuery } from './failure-links';

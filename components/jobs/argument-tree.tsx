@@ -5,7 +5,7 @@ import { escapeBidi } from '@/lib/core/text';
 import { argumentHref, argumentPath } from '@/lib/jobs/links';
 import type { JobDetail } from '@/lib/jobs/types';
 import { CopyButton } from '../copy-button';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { Icon } from '../ui/icon';
 
 /** Larger arguments are shown as text: each value of a tree has controls. */

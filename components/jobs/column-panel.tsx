@@ -17,7 +17,7 @@ import {
   printColumns,
 } from '@/lib/jobs/types';
 import { useApplication } from '../application';
-import { setPreferenceCookie } from '../preference-cookie';
+import { setPreferenceCookie } from '../display-settings';
 import { Button } from '../ui/button';
 import { useColumnName } from './job-cells';
 

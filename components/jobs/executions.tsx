@@ -1,12 +1,11 @@
 import { useTranslations } from 'next-intl';
 import type { ExecutionPage, ExecutionRow } from '@/lib/jobs/types';
-import { AbsoluteTime } from '../absolute-time';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useDuration } from '../quantities';
+import { AbsoluteTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
-import { ErrorText } from './error-text';
-import { ExecutionRaw } from './execution-raw';
-import { OmittedNote } from './omitted-note';
+import { ExecutionRaw } from './job-raw';
+import { ErrorText, OmittedNote } from './job-text';
 
 interface Props {
   jobId: string;

@@ -2,7 +2,7 @@ import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import { isJobState } from '@/lib/good-job/types';
 import { type FilterPart, filterParts } from '@/lib/jobs/links';
-import { AbsoluteTime } from '../absolute-time';
+import { AbsoluteTime } from '../time';
 
 /** The conditions of a stored filter, each with the name of its field. */
 export function FilterParts({ query }: { query: string }) {

@@ -11,12 +11,10 @@ import { usePaletteActions } from '../palette/page-actions';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
+import { Panel, Tooltip, useClosePanel } from '../ui/floating';
 import { Icon } from '../ui/icon';
-import { Panel, useClosePanel } from '../ui/panel';
-import { Tooltip } from '../ui/tooltip';
-import { type JobActionResult, ActionDialog } from './action-dialog';
+import { ActionDialog, type JobActionResult, useActionToast } from './action-dialog';
 import { DESTRUCTIVE, MENU_ACTIONS, disabledReason } from './action-rules';
-import { useActionToast } from './use-action-toast';
 
 type ActionJob = Pick<JobRow, 'id' | 'jobClass' | 'state' | 'error'>;
 

@@ -1,17 +1,18 @@
 import { useTranslations } from 'next-intl';
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import type { SortColumn } from '@/lib/jobs/filters';
 import {
   type Column,
   type ColumnWidths,
   type FixedColumn,
-  type JobRow,
   isArgumentPath,
+  type JobRow,
 } from '@/lib/jobs/types';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
-import { Tooltip } from '../ui/tooltip';
+import { Tooltip } from '../ui/floating';
+import type { RowLayout } from './job-row';
 import { StateBadge, StateRefinements } from './state-badge';
 
 /** Widths in units of 4 px, as the classes `col-…` of globals.css set them. */
@@ -58,6 +59,58 @@ export function useColumnName(sortedBy?: SortColumn): (column: Column) => string
   };
 }
 
+/** Columns whose values explain themselves on a phone. */
+const NAMELESS: ReadonlySet<string> = new Set<Column>(['queue', 'labels', 'time', 'state']);
+
+/** Whether a cell of a phone's row would say nothing. */
+const isEmptyCell = (column: Column, job: JobRow) =>
+  (column === 'labels' && job.labels.length === 0) ||
+  (column === 'wait' && job.wait === null) ||
+  (column === 'runtime' && job.run === null) ||
+  (column === 'queue' && job.queueName === null);
+
+/** The cells of a row. */
+export function RowCells({
+  job,
+  role,
+  layout: { columns, widths, semantics, sortedBy, labelHref, hasKeys },
+}: {
+  job: JobRow;
+  role: 'gridcell' | undefined;
+  layout: RowLayout;
+}) {
+  const columnName = useColumnName(sortedBy);
+  // A list puts the name and the value of a cell on lines of their own, as GoodJob's pages do.
+  const Value = semantics === 'list' ? 'div' : Fragment;
+  return (
+    <div className="job-cells" role={semantics === 'grid' ? 'presentation' : undefined}>
+      {columns.map((column) => (
+        <div
+          key={column}
+          role={role}
+          className={
+            `cell ${columnClass(column, widths)}` +
+            (semantics === 'grid' && isEmptyCell(column, job) ? ' max-lg:hidden' : '')
+          }
+        >
+          {/* A grid has column headers; in a list, screen readers need this label. */}
+          {(semantics === 'list' || !NAMELESS.has(column)) && (
+            <span className="cell-name">{columnName(column)}</span>
+          )}
+          <Value>
+            <JobCell
+              column={column}
+              job={job}
+              labelHref={labelHref}
+              tabIndex={hasKeys ? -1 : undefined}
+            />
+          </Value>
+        </div>
+      ))}
+    </div>
+  );
+}
+
 /** From this wait on, its number is in the colour of a warning. */
 const LONG_WAIT_SECONDS = 300;
 
@@ -71,7 +124,7 @@ interface CellProps {
 }
 
 /** The content of a cell. */
-export function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactNode {
+function JobCell({ column, job, labelHref, tabIndex }: CellProps): ReactNode {
   switch (column) {
     case 'queue':
       return job.queueName;
@@ -173,4 +226,32 @@ function Labels({
       ))}
     </ul>
   );
+}
+
+/** A text in which the matches of a search are marked, in any case. */
+export function Marked({ text, marks }: { text: string; marks: readonly string[] }): ReactNode {
+  if (marks.length === 0) return text;
+  const lower = text.toLowerCase();
+  // Lower case of some letters is longer, and would shift the matches.
+  if (lower.length !== text.length) return text;
+  const parts: ReactNode[] = [];
+  for (let at = 0; at < text.length;) {
+    const match = nextMatch(lower, marks, at);
+    if (!match) return [...parts, text.slice(at)];
+    parts.push(
+      text.slice(at, match.at),
+      <mark key={match.at}>{text.slice(match.at, match.end)}</mark>,
+    );
+    at = match.end;
+  }
+  return parts;
+}
+
+function nextMatch(lower: string, marks: readonly string[], from: number) {
+  let first: { at: number; end: number } | null = null;
+  for (const mark of marks) {
+    const at = lower.indexOf(mark.toLowerCase(), from);
+    if (at >= 0 && (!first || at < first.at)) first = { at, end: at + mark.length };
+  }
+  return first;
 }

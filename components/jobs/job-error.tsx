@@ -3,11 +3,11 @@ import { failureParams } from '@/lib/failures/filters';
 import type { SameCause } from '@/lib/failures/queries';
 import { isBlankName } from '@/lib/jobs/links';
 import type { JobDetail } from '@/lib/jobs/types';
-import { AbsoluteTime } from '../absolute-time';
 import { CopyButton } from '../copy-button';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCountText } from '../quantities';
-import { ErrorText } from './error-text';
+import { AbsoluteTime } from '../time';
+import { ErrorText } from './job-text';
 
 /** The class name of a Ruby exception, which GoodJob writes before its message. */
 const EXCEPTION = /^([A-Z]\w{0,99}(?:::[A-Z]\w{0,99}){0,9})(?:: |$)/;

@@ -8,8 +8,6 @@ import {
   Suspense,
   useCallback,
   useEffect,
-  useEffectEvent,
-  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -18,34 +16,36 @@ import type { BulkAction } from '@/lib/bulk/types';
 import type { JobAction } from '@/lib/good-job/types';
 import type { JobPreview, JobRow } from '@/lib/jobs/types';
 import type { BulkAct, BulkTargetOptions } from '../bulk/bulk-bar';
-import { useNavigate } from '../navigation';
-import { Pager } from '../pager';
-import { useDenials } from '../permissions';
+import { Pager, PageSizeLinks } from '../pager';
 import { usePausePolling, usePolling } from '../polling/polling-provider';
-import { RefreshNote } from '../polling/refresh-note';
+import { RefreshNote } from '../polling/polling-status';
 import { useOnScreen } from '../polling/use-polling-query';
-import { useToasts } from '../toasts';
+import { useCount } from '../quantities';
+import { buttonClass } from '../ui/button';
+import { Icon } from '../ui/icon';
 import { lazyScript, orMissingScript, preload } from '../ui/lazy-script';
 import type { JobActionResult } from './action-dialog';
-import { disabledReason } from './action-rules';
-import type { OnAction } from './job-menu';
+import type { OnAction } from './job-row';
 import { JobTable, type TableOptions, useIsBrowser } from './job-table';
-import { NewRowsButton } from './new-rows-button';
-import { PageSizeLinks } from './page-sizes';
-import { useListKeys } from './use-list-keys';
+import { useListView } from './use-list-view';
 import { type ListPage, usePollingRows } from './use-polling-rows';
-import { usePreview } from './use-preview';
 import { useSelection } from './use-selection';
 
 // Rarely needed, so not part of the page's script; the server still renders them.
-const SearchNote = dynamic(() => import('./search-note').catch(orMissingScript));
-const ScanNote = dynamic(() => import('./scan-note').catch(orMissingScript));
+const SearchNote = dynamic(() =>
+  import('./search-notes')
+    .then((module) => ({ default: module.SearchNote }))
+    .catch(orMissingScript),
+);
+const ScanNote = dynamic(() =>
+  import('./search-notes').then((module) => ({ default: module.ScanNote })).catch(orMissingScript),
+);
 // Loaded with the first selection, preview or action.
-const loadBulkBar = () => import('../bulk/lazy-bulk-bar');
+const loadBulkBar = () => import('../bulk/bulk-bar');
 const BulkBar = lazyScript(loadBulkBar);
 const loadPreview = () => import('./preview-panel');
 const PreviewPanel = lazyScript(loadPreview);
-const JobAction = lazyScript(() => import('./job-action'));
+const ActionDialog = lazyScript(() => import('./action-dialog'));
 
 interface Props extends TableOptions {
   /** The list's endpoint with its query, without the base path. */
@@ -127,7 +127,11 @@ export function JobList(props: Props) {
   const [wasSelected, setWasSelected] = useState(false);
   if (selection.jobs.size > 0 && !wasSelected) setWasSelected(true);
   const actions = useActions();
-  const view = useListView({ ...props, rows, table, selection, bulkAct, actions });
+  const view = useListView({
+    ...{ rows, table, selection, bulkAct, heads },
+    preview: props.preview,
+    onAction: actions.onAction,
+  });
   usePreloadWhenIdle(bulk !== null, props.preview !== undefined);
   return (
     <div ref={root}>
@@ -190,121 +194,43 @@ export function JobList(props: Props) {
 const selectionKey = (page: Props['page'], { filterQuery, batchId }: BulkTargetOptions) =>
   `${page?.path ?? batchId ?? ''}?${filterQuery}`;
 
-interface ViewOptions extends Pick<Props, 'preview' | 'heads'> {
-  rows: readonly JobRow[];
-  table: React.RefObject<HTMLDivElement | null>;
-  selection: ReturnType<typeof useSelection>;
-  bulkAct: React.RefObject<BulkAct | null>;
-  actions: ReturnType<typeof useActions>;
-}
-
-/** The row that has the focus, the previewed job, and the keys that change them. */
-function useListView({ rows, table, selection, bulkAct, actions, preview, heads }: ViewOptions) {
-  const t = useTranslations();
-  const navigate = useNavigate();
-  const denials = useDenials();
-  const { show } = useToasts();
-  const { id: previewId, open, close } = usePreview();
-  const [activeId, setActiveId] = useState<string | null>(null);
-  const openId = preview ? previewId : null;
-  const currentId = openId ?? activeId;
-  const indexOf = (id: string | null) => rows.findIndex((row) => row.id === id);
-  const elementOf = (id: string) => table.current?.querySelector<HTMLElement>(`[data-job="${id}"]`);
-  const focusRow = (id: string) => {
-    setActiveId(id);
-    elementOf(id)?.focus();
-  };
-  const currentIndex = indexOf(currentId);
-  const lastIndex = useLastIndex(currentIndex, (index) => {
-    // The row that takes the place of a removed one gets its focus.
-    const row = rows[Math.min(index, rows.length - 1)];
-    if (row && document.activeElement === document.body) focusRow(row.id);
-  });
-  const onPreview = useCallback(
-    (id: string) => {
-      setActiveId(id);
-      open(id);
-    },
-    [open],
-  );
-  const closePreview = () => {
-    close();
-    const isFocusLost = document.activeElement?.closest('[data-preview]') !== null;
-    if (isFocusLost && openId) elementOf(openId)?.focus();
-  };
-  const move = (to: 'next' | 'previous' | 'first' | 'last') => {
-    const isFocused = table.current?.contains(document.activeElement) ?? false;
-    // After an action has removed the row, the next one is where it was.
-    const removedIndex = to === 'next' ? lastIndex.current - 1 : lastIndex.current;
-    const at = currentIndex >= 0 ? currentIndex : removedIndex;
-    const isAtHead = document.activeElement?.getAttribute('role') === 'columnheader';
-    const steps = { next: at + 1, previous: at - 1, first: 0, last: rows.length - 1 };
-    // Without a focus the first key only shows where the list is.
-    let index = isFocused || openId ? steps[to] : Math.max(at, 0);
-    if (isAtHead) index = to === 'previous' ? -1 : 0;
-    const row = rows[index];
-    if (row) focusRow(row.id);
-    else if (index < 0) focusHead(table.current);
-    if (row && openId) open(row.id);
-  };
-  const act = (action: 'retry' | 'reschedule' | 'discard') => {
-    if (selection.jobs.size > 0) return bulkAct.current?.(action);
-    const row = rows[indexOf(currentId)];
-    if (!row) return;
-    const reason = disabledReason(action, row, denials);
-    if (reason) return show({ text: t(`actions.why.${reason}`), tone: 'problem' });
-    actions.onAction(row, action, elementOf(row.id) ?? null);
-  };
-  const copy = () => {
-    if (!currentId) return;
-    navigator.clipboard.writeText(currentId).then(
-      () => show({ text: t('jobs.idCopied', { id: currentId.slice(0, 8) }) }),
-      () => show({ text: t('copy.failed'), tone: 'problem' }),
-    );
-  };
-  useListKeys(table, Boolean(heads), {
-    move,
-    act,
-    copy,
-    preview: (id) => (openId === id ? close() : preview && open(id)),
-    open: (id) => navigate(`/jobs/${id}`),
-    select: (id, range) => {
-      const row = rows[indexOf(id)];
-      if (row) selection.select(row, range || !selection.jobs.has(id), range);
-    },
-    selectPage: () => selection.selectPage(true),
-    close: () => {
-      if (openId) closePreview();
-      return openId !== null;
-    },
-  });
-  return {
-    activeId: currentId,
-    setActiveId,
-    previewId: openId,
-    closePreview,
-    onPreview: preview ? onPreview : null,
-    move,
-    position: { index: indexOf(openId), total: rows.length },
-  };
-}
-
 /**
- * The last index of a row that is in the list; `onRemoved` is called with it when the row has left
- * the list.
+ * Shows new and removed rows on request, so that the list does not move by itself. `hasMore`: there
+ * may be more new rows than counted.
  */
-function useLastIndex(index: number, onRemoved: (index: number) => void) {
-  const last = useRef(-1);
-  const handleRemoved = useEffectEvent(onRemoved);
-  useLayoutEffect(() => {
-    if (index >= 0) last.current = index;
-    else if (last.current >= 0) handleRemoved(last.current);
-  }, [index]);
-  return last;
+function NewRowsButton({
+  newRows,
+  removedRows,
+  hasMore,
+  onShow,
+}: {
+  newRows: number;
+  removedRows: number;
+  hasMore: boolean;
+  onShow: () => void;
+}) {
+  const t = useTranslations('polling');
+  const count = useCount();
+  return (
+    <div
+      aria-live="polite"
+      className="pointer-events-none sticky top-2 z-20 flex h-0 justify-center"
+    >
+      {newRows + removedRows > 0 && (
+        <button
+          type="button"
+          onClick={onShow}
+          className={`${buttonClass('primary')} pointer-events-auto h-8 -translate-y-1/2 rounded-full px-3.5 shadow-lg`}
+        >
+          <Icon name="retried" className="size-3.5" />
+          {newRows > 0
+            ? t('newRows', { number: `${count(newRows)}${hasMore ? '+' : ''}` })
+            : t('removedRows', { number: count(removedRows) })}
+        </button>
+      )}
+    </div>
+  );
 }
-
-const focusHead = (table: HTMLElement | null) =>
-  table?.querySelector<HTMLElement>('[role="columnheader"][tabindex]')?.focus();
 
 /** The preview and the dialog of an action. */
 function Overlays({
@@ -339,7 +265,7 @@ function Overlays({
       )}
       {request && (
         <Suspense>
-          <JobAction
+          <ActionDialog
             action={request.action}
             job={request.job}
             returnTo={request.opener}

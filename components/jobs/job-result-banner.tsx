@@ -2,8 +2,8 @@ import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { requireCtx } from '@/lib/context/request-context';
 import { ERROR_CODES, ignoreTimeout } from '@/lib/core/errors';
-import type { Params } from '@/lib/core/search-params';
 import { isTimestamp } from '@/lib/core/text';
+import type { Params } from '@/lib/core/urls';
 import {
   JOB_ACTIONS,
   type Outcome,
@@ -15,7 +15,7 @@ import type { ActionResult } from '@/lib/http/server-action';
 import { submitJobUndo } from '@/lib/jobs/actions';
 import { canUndo } from '@/lib/jobs/mutations';
 import { ActionForm } from '../action-form';
-import { ActionResultBanner } from '../action-result-banner';
+import { ActionResultBanner } from '../result-banners';
 import { Button } from '../ui/button';
 import { OutcomeText } from './outcome-text';
 

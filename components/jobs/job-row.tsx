@@ -1,20 +1,22 @@
 'use client';
 
 import { useTranslations } from 'next-intl';
-import { Fragment, type MouseEvent, Suspense, memo, useId, useState } from 'react';
+import { memo, type MouseEvent, Suspense, useId, useRef, useState } from 'react';
+import type { JobAction } from '@/lib/good-job/types';
 import type { SortColumn } from '@/lib/jobs/filters';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Column, ColumnWidths, JobRow as Row } from '@/lib/jobs/types';
 import { useHref } from '../application';
-import { Link } from '../link';
+import { Link } from '../navigation';
+import { useDenials } from '../permissions';
 import { usePausePolling } from '../polling/polling-provider';
+import { LinkButton } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { lazyScript } from '../ui/lazy-script';
-import { LinkButton } from '../ui/link-button';
-import { JobCell, columnClass, useColumnName } from './job-cells';
-import { JobMenu, type OnAction } from './job-menu';
-import { Marked } from './marked';
-import { useTooLargeText } from './too-large';
+import { Menu } from '../ui/menu';
+import { DESTRUCTIVE, disabledReason, MENU_ACTIONS } from './action-rules';
+import { Marked, RowCells } from './job-cells';
+import { useTooLargeText } from './omitted-text';
 
 // Loaded when a row is first expanded.
 const RawJson = lazyScript(() =>
@@ -26,6 +28,9 @@ const RawJson = lazyScript(() =>
  * own label.
  */
 export type Semantics = 'grid' | 'list';
+
+/** Opens the dialog of an action; `opener` gets the focus afterwards. */
+export type OnAction = (job: Row, action: JobAction, opener: HTMLElement | null) => void;
 
 /** What all rows of a list share. */
 export interface RowLayout {
@@ -234,54 +239,43 @@ function JobHead({
   );
 }
 
-/** Columns whose values explain themselves on a phone. */
-const NAMELESS: ReadonlySet<string> = new Set<Column>(['queue', 'labels', 'time', 'state']);
-
-/** Whether a cell of a phone's row would say nothing. */
-const isEmptyCell = (column: Column, job: Row) =>
-  (column === 'labels' && job.labels.length === 0) ||
-  (column === 'wait' && job.wait === null) ||
-  (column === 'runtime' && job.run === null) ||
-  (column === 'queue' && job.queueName === null);
-
-function RowCells({
+/** The actions menu of a job's row; without JavaScript, a link to the job's page. */
+function JobMenu({
   job,
-  role,
-  layout: { columns, widths, semantics, sortedBy, labelHref, hasKeys },
+  tabIndex,
+  onAction,
 }: {
   job: Row;
-  role: CellRole;
-  layout: RowLayout;
+  tabIndex: -1 | undefined;
+  onAction: OnAction;
 }) {
-  const columnName = useColumnName(sortedBy);
-  // A list puts the name and the value of a cell on lines of their own, as GoodJob's pages do.
-  const Value = semantics === 'list' ? 'div' : Fragment;
+  const t = useTranslations();
+  const href = useHref();
+  const denials = useDenials();
+  const [open, setOpen] = useState(false);
+  const trigger = useRef<HTMLElement>(null);
+  usePausePolling(open);
+  const items = () =>
+    MENU_ACTIONS.map((name) => {
+      const reason = disabledReason(name, job, denials);
+      return {
+        key: name,
+        text: t(`actions.${name}.menu`),
+        reason: reason && t(`actions.why.${reason}`),
+        isDestructive: DESTRUCTIVE.has(name),
+        onSelect: () => onAction(job, name, trigger.current),
+      };
+    });
   return (
-    <div className="job-cells" role={semantics === 'grid' ? 'presentation' : undefined}>
-      {columns.map((column) => (
-        <div
-          key={column}
-          role={role}
-          className={
-            `cell ${columnClass(column, widths)}` +
-            (semantics === 'grid' && isEmptyCell(column, job) ? ' max-lg:hidden' : '')
-          }
-        >
-          {/* A grid has column headers; in a list, screen readers need this label. */}
-          {(semantics === 'list' || !NAMELESS.has(column)) && (
-            <span className="cell-name">{columnName(column)}</span>
-          )}
-          <Value>
-            <JobCell
-              column={column}
-              job={job}
-              labelHref={labelHref}
-              tabIndex={hasKeys ? -1 : undefined}
-            />
-          </Value>
-        </div>
-      ))}
-    </div>
+    <Menu
+      label={t('jobs.menu', { id: job.id })}
+      href={href(`/jobs/${job.id}#actions`)}
+      open={open}
+      onOpenChange={setOpen}
+      trigger={trigger}
+      tabIndex={tabIndex}
+      items={items}
+    />
   );
 }
 

@@ -3,7 +3,7 @@
 import { useTranslations } from 'next-intl';
 import type { Outcome, UndoableAction } from '@/lib/good-job/types';
 import type { ActionResult } from '@/lib/http/server-action';
-import { useAbsoluteTime } from '../absolute-time';
+import { useAbsoluteTime } from '../time';
 import { Icon } from '../ui/icon';
 import type { JobActionResult } from './action-dialog';
 

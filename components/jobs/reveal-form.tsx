@@ -3,10 +3,10 @@
 import { useTranslations } from 'next-intl';
 import { type FormEvent, type ReactNode, useActionState, useState } from 'react';
 import { type RevealResponse, revealAction } from '@/lib/jobs/actions';
-import { toActionError } from '../action-failed';
+import { toActionError } from '../requests';
 import { Banner } from '../ui/banner';
 import { Button } from '../ui/button';
-import { JsonBlock } from '../ui/json-block';
+import { JsonBlock } from '../ui/code';
 
 interface Props {
   jobId: string;

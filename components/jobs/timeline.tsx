@@ -6,8 +6,8 @@ import {
   timelineScale,
 } from '@/lib/jobs/timeline';
 import type { ExecutionPage, ExecutionRow, JobDetail } from '@/lib/jobs/types';
-import { AbsoluteTime } from '../absolute-time';
 import { useDuration } from '../quantities';
+import { AbsoluteTime } from '../time';
 import { Icon, type IconName } from '../ui/icon';
 import { executionIcon } from './executions';
 

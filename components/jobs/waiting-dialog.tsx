@@ -6,11 +6,10 @@ import { useEffect, useRef } from 'react';
 import type { RepairResult } from '@/lib/attention/types';
 import { RepairDialog } from '../attention/repair-dialog';
 import { MoreMessages } from '../i18n/more-messages';
-import { usePause } from '../pauses/use-pause';
+import { usePause } from '../pauses/pause-actions';
 import { usePolling } from '../polling/polling-provider';
 import { type Toast, useToasts } from '../toasts';
-import { ActionDialog } from './action-dialog';
-import { useActionToast } from './use-action-toast';
+import { ActionDialog, useActionToast } from './action-dialog';
 import type { WaitingAct } from './why-waiting';
 
 const OTHER_OUTCOMES = ['conflict', 'locked', 'missing', 'refused'] as const;

@@ -2,7 +2,7 @@ import { useTranslations } from 'next-intl';
 import { type PointerEvent, memo } from 'react';
 import { type Activity, type QueueWaits, RANGES, type Range } from '@/lib/overview/types';
 import { queueJobsHref } from '@/lib/queues/filters';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useDuration } from '../quantities';
 import { Icon } from '../ui/icon';
 import type { Crosshair } from './activity-chart';

@@ -1,21 +1,28 @@
 'use client';
 
-import { useTranslations } from 'next-intl';
+import { useFormatter, useTranslations } from 'next-intl';
 import { type ReactNode, useState } from 'react';
-import { type Overview, type Range, type Section, rangeQuery } from '@/lib/overview/types';
-import { AbsoluteTime } from '../absolute-time';
+import type { Severity } from '@/lib/attention/types';
+import {
+  type Health,
+  type Overview,
+  type Range,
+  rangeQuery,
+  type Section,
+} from '@/lib/overview/types';
 import { useHref } from '../application';
-import { SectionError } from '../failure';
-import { fetchJson } from '../fetch-json';
-import { Link } from '../link';
-import { RefreshNote } from '../polling/refresh-note';
+import { Link } from '../navigation';
+import { SectionError } from '../page-errors';
+import { RefreshNote } from '../polling/polling-status';
 import { usePollingQuery } from '../polling/use-polling-query';
+import { useCountText } from '../quantities';
+import { fetchJson } from '../requests';
+import { AbsoluteTime } from '../time';
+import { Icon, type IconName } from '../ui/icon';
 import { ActivityChart } from './activity-chart';
 import { Figures } from './figures';
-import { HealthStrip } from './health-strip';
 import { HeatStrip } from './heat-strip';
-import { CauseList, CronList, LatestActs, RunningList } from './lists';
-import { BatchProgressList } from './open-batches';
+import { BatchProgressList, CauseList, CronList, LatestActs, RunningList } from './lists';
 
 /** The overview of a range, polled. All charts share the bar under the pointer. */
 export function OverviewView({ initial, range }: { initial: Overview; range: Range }) {
@@ -130,4 +137,63 @@ function CardHead({ title, note, href }: { title: string; note?: string; href: s
       </Link>
     </div>
   );
+}
+
+const PILLS: Record<Severity, { icon: IconName; className: string }> = {
+  critical: { icon: 'warning', className: 'bg-danger-wash text-danger' },
+  warning: { icon: 'warning', className: 'bg-warn-wash text-warn' },
+  notice: { icon: 'info', className: 'bg-queued-wash text-queued' },
+};
+
+/** One sentence about the findings of /attention, and a pill for each. */
+function HealthStrip({ health }: { health: Health }) {
+  const t = useTranslations('overview.health');
+  const kinds = useTranslations('attention.kinds');
+  const countText = useCountText();
+  const format = useFormatter();
+  const { findings, clear, unknown, checkedAt } = health;
+  return (
+    <section aria-label={t('label')} data-section="health" className="flex flex-col gap-2">
+      <p className="text-base font-medium" data-severity={findings[0]?.severity ?? 'none'}>
+        <Sentence health={health} />
+      </p>
+      <div className="flex flex-wrap items-center gap-x-2 gap-y-1.5">
+        {findings.map(({ kind, severity, count }) => (
+          <Link
+            key={kind}
+            href={`/attention#finding-${kind}`}
+            prefetch={false}
+            data-finding={kind}
+            className={`pill min-h-6 no-underline hover:underline ${PILLS[severity].className}`}
+          >
+            <Icon name={PILLS[severity].icon} className="size-3.5" />
+            {kinds(kind)}
+            <span className="font-semibold">{countText(count).text}</span>
+          </Link>
+        ))}
+        <span className="text-xs text-faint">
+          {clear > 0 && findings.length > 0 && <>{t('rest', { count: clear })} · </>}
+          {unknown > 0 && findings.length > 0 && <>{t('unknown', { count: unknown })} · </>}
+          {t('checkedAt', {
+            time: format.dateTime(new Date(checkedAt), {
+              hour: '2-digit',
+              minute: '2-digit',
+              hourCycle: 'h23',
+            }),
+          })}
+        </span>
+      </div>
+    </section>
+  );
+}
+
+function Sentence({ health: { findings, unknown } }: { health: Health }) {
+  const t = useTranslations('overview.health');
+  const countOf = (severity: Severity) =>
+    findings.filter((finding) => finding.severity === severity).length;
+  const critical = countOf('critical');
+  if (critical > 0) return t('critical', { critical, others: findings.length - critical });
+  if (countOf('warning') > 0) return t('warning', { count: findings.length });
+  if (findings.length > 0) return t('notice', { count: findings.length });
+  return unknown > 0 ? t('clearButUnknown', { count: unknown }) : t('clear');
 }

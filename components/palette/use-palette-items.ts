@@ -2,15 +2,15 @@ import { useQuery } from '@tanstack/react-query';
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useLocale, useTranslations } from 'next-intl';
 import { useEffect, useState } from 'react';
-import type { PaletteMatches } from '@/lib/navigation/palette';
+import type { PaletteMatches } from '@/lib/navigation/queries';
 import { useHref } from '../application';
 import { useDisplaySetting } from '../display-settings';
-import { fetchJson } from '../fetch-json';
 import { announceNavigation, useNavigate } from '../navigation';
 import { usePollingSettings } from '../polling/polling-provider';
-import { NAV_GROUPS, type NavPage, pagePath } from '../shell/pages';
+import { fetchJson } from '../requests';
+import { NAV_GROUPS, type NavPage, pagePath } from '../shell/nav';
 import type { IconName } from '../ui/icon';
-import { setKeysOn, useKeysOn } from './keys';
+import { setKeysOn, useKeysOn } from './keyboard';
 import { usePageActions } from './page-actions';
 
 /** A line of the palette. */

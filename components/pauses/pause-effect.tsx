@@ -5,8 +5,7 @@ import { useState } from 'react';
 import { presetTime } from '@/lib/core/locale';
 import { END_MINUTES, type EndPreset, type PausePreview, type PauseRow } from '@/lib/pauses/types';
 import { useCountText } from '../quantities';
-import type { PauseAction } from './pause-outcome';
-import { PauseRecordText, useEndText } from './pause-record';
+import { type PauseAction, PauseRecordText, useEndText } from './pause-outcome';
 
 /**
  * The effect of a pause or unpause on the jobs now, and the choice of an end, shared by the dialog

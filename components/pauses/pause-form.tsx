@@ -5,11 +5,11 @@ import { useTranslations } from 'next-intl';
 import { type FormEvent, useId, useRef, useState } from 'react';
 import { PAUSE_KINDS, type PauseKind } from '@/lib/good-job/types';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
 import { useDenials } from '../permissions';
+import { fetchJson } from '../requests';
 import { buttonClass } from '../ui/button';
+import { usePause } from './pause-actions';
 import { isPauseChanged, pauseOutcomeCode } from './pause-outcome';
-import { usePause } from './use-pause';
 
 /** Adds a pause; without JavaScript the form leads to the confirmation page. */
 export function PauseForm({ canEnd }: { canEnd: boolean }) {

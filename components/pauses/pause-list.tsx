@@ -4,15 +4,14 @@ import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import { PAUSE_KINDS } from '@/lib/good-job/types';
 import type { PauseList as Pauses, PauseRow } from '@/lib/pauses/types';
-import { Link } from '../link';
-import { RefreshNote } from '../polling/refresh-note';
+import { Link } from '../navigation';
+import { RefreshNote } from '../polling/polling-status';
 import { usePolledList } from '../polling/use-polling-query';
 import { useCountText } from '../quantities';
 import { RelativeTime } from '../time';
 import { Banner } from '../ui/banner';
-import { PauseButton } from './pause-button';
-import { PauseRecordText } from './pause-record';
-import { JOB_PARAMS, usePause } from './use-pause';
+import { JOB_PARAMS, PauseButton, usePause } from './pause-actions';
+import { PauseRecordText } from './pause-outcome';
 
 /** The pauses by kind, each with its origin, its end and its waiting jobs, polled. */
 export function PauseList({ initial, canEnd }: { initial: Pauses; canEnd: boolean }) {

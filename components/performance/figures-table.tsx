@@ -9,10 +9,10 @@ import {
   type Sort,
   performanceParams,
 } from '@/lib/performance/filters';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useCount, useDuration } from '../quantities';
-import { RubyClassName } from '../ui/class-name';
-import { classHref, jobsHref } from './performance-links';
+import { RubyClassName } from '../ui/code';
+import { classHref, jobsHref } from './totals';
 
 interface Props {
   groupBy: 'class' | 'queue';

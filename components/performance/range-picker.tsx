@@ -1,13 +1,17 @@
-import { useTimeZone, useTranslations } from 'next-intl';
+import { useFormatter, useTimeZone, useTranslations } from 'next-intl';
 import { utcToZoned, zonedIso } from '@/lib/core/locale';
 import {
+  isRangeName,
+  type Performance,
   type PerformanceFilter,
+  performanceParams,
   type Period,
   RANGES,
-  isRangeName,
-  performanceParams,
 } from '@/lib/performance/filters';
-import { RangeLinks } from '../range-links';
+import { RangeLinks } from '../page-header';
+import { useCount } from '../quantities';
+import { AbsoluteTime } from '../time';
+import { Banner } from '../ui/banner';
 import { buttonClass } from '../ui/button';
 
 /** Links for preset ranges and a plain form for a custom one. `action` is the page's URL path. */
@@ -71,6 +75,41 @@ export function RangePicker({
           </button>
         </form>
       </details>
+    </div>
+  );
+}
+
+/** The period, the sampling of its numbers, and an index that would speed them up. */
+export function AccuracyNote({
+  performance: { period, now, before, hint },
+}: {
+  performance: Performance;
+}) {
+  const t = useTranslations('performance');
+  const format = useFormatter();
+  const count = useCount();
+  const { accuracy } = now;
+  return (
+    <div className="mb-3 flex flex-col gap-2">
+      <p className="text-sm text-soft" data-accuracy={accuracy.kind}>
+        {t.rich('period', {
+          from: () => <AbsoluteTime iso={period.from} />,
+          to: () => <AbsoluteTime iso={period.to} />,
+        })}{' '}
+        {accuracy.kind === 'sample' &&
+          t('sample', {
+            number: count(accuracy.scanned),
+            share: format.number(accuracy.share, { style: 'percent', maximumSignificantDigits: 2 }),
+          })}
+        {accuracy.kind === 'exact' && before.accuracy.kind === 'sample' && t('beforeSampled')}
+      </p>
+      {accuracy.kind === 'unknown' && <Banner tone="warning">{t('unknown')}</Banner>}
+      {hint && (
+        <Banner tone="info">
+          <p>{t('hint')}</p>
+          <p className="mt-1 font-mono text-sm any-break">{hint}</p>
+        </Banner>
+      )}
     </div>
   );
 }

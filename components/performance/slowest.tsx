@@ -1,7 +1,7 @@
 import { useTranslations } from 'next-intl';
 import { isBlankName } from '@/lib/jobs/links';
 import type { Measurement } from '@/lib/performance/filters';
-import { Link } from '../link';
+import { Link } from '../navigation';
 import { useDuration } from '../quantities';
 import { RelativeTime } from '../time';
 

@@ -12,7 +12,8 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
-import { bypassCachedResponses } from '../fetch-json';
+import { announceSetting, subscribeToSettings } from '../display-settings';
+import { bypassCachedResponses } from '../requests';
 
 /** Polling intervals in seconds that a viewer may choose; 0 is off. */
 const CHOICES = [0, 2, 5, 10, 30] as const;
@@ -97,20 +98,9 @@ export function usePausePolling(isActive: boolean): void {
   useEffect(() => (isActive ? pause() : undefined), [isActive, pause]);
 }
 
-const CHANGE_EVENT = 'gjc-polling-changed';
-
-function subscribe(onChange: () => void): () => void {
-  window.addEventListener(CHANGE_EVENT, onChange);
-  window.addEventListener('storage', onChange);
-  return () => {
-    window.removeEventListener(CHANGE_EVENT, onChange);
-    window.removeEventListener('storage', onChange);
-  };
-}
-
 function setSeconds(seconds: number): void {
   localStorage.setItem(STORAGE_KEY, String(seconds));
-  window.dispatchEvent(new Event(CHANGE_EVENT));
+  announceSetting();
 }
 
 function subscribeToVisibility(onChange: () => void): () => void {
@@ -147,7 +137,7 @@ export function PollingProvider({
 }) {
   const client = useQueryClient();
   const stored = useSyncExternalStore(
-    subscribe,
+    subscribeToSettings,
     () => localStorage.getItem(STORAGE_KEY),
     () => null,
   );

@@ -3,8 +3,8 @@
 import { useRouter } from 'next/navigation';
 import { useEffect, useEffectEvent } from 'react';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
-import { RefreshNote } from './refresh-note';
+import { fetchJson } from '../requests';
+import { RefreshNote } from './polling-status';
 import { usePollingQuery } from './use-polling-query';
 
 interface Version {

@@ -1,7 +1,7 @@
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { type RefObject, useEffect, useRef, useState } from 'react';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
+import { fetchJson } from '../requests';
 import { usePolling, usePollingSettings } from './polling-provider';
 
 /** Whether an element is on the screen; true until the browser reports otherwise. */

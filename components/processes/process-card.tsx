@@ -1,12 +1,16 @@
 import { useTranslations } from 'next-intl';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
+import type { ProcessState } from '@/lib/good-job/processes';
+import { isBlankName } from '@/lib/jobs/links';
 import type { ProcessRow } from '@/lib/processes/queries';
-import { useCount } from '../quantities';
+import { useHref } from '../application';
+import { Link } from '../navigation';
+import { useCount, useCountText } from '../quantities';
+import { RawJson } from '../raw-json';
 import { RelativeTime } from '../time';
+import { Button, buttonClass } from '../ui/button';
+import { JsonBlock } from '../ui/code';
 import { Icon } from '../ui/icon';
-import { ProcessJobs } from './process-jobs';
-import { ProcessRaw } from './process-raw';
-import { ProcessStateBadge } from './process-state';
 import { Schedulers } from './schedulers';
 
 /** One process: identity, state, queues and jobs. Values that it does not report are dashes. */
@@ -161,6 +165,120 @@ function Fact({
       <dd title={title} className={`any-break ${isWarning ? 'text-warn' : ''}`}>
         {children}
       </dd>
+    </div>
+  );
+}
+
+const STATE_STYLES = {
+  live: { icon: 'succeeded', classes: 'px-0 text-soft' },
+  stale: { icon: 'clock', classes: 'bg-warn-wash text-warn' },
+  dead: { icon: 'lost', classes: 'bg-discarded-wash text-discarded' },
+  unknown: { icon: 'help', classes: 'bg-sunken text-soft' },
+} as const;
+
+/** The state of a process as colour, icon and text. */
+function ProcessStateBadge({ state }: { state: ProcessState }) {
+  const t = useTranslations('processes');
+  return (
+    <span title={t(`hints.${state}`)} className={`badge ${STATE_STYLES[state].classes}`}>
+      <Icon name={STATE_STYLES[state].icon} className="size-3.5" />
+      {t(`states.${state}`)}
+    </span>
+  );
+}
+
+/** The jobs that a process runs, or that a dead process still locks. */
+function ProcessJobs({ process }: { process: ProcessRow }) {
+  const t = useTranslations('processes');
+  const jobs = useTranslations('jobs');
+  const countText = useCountText();
+  const { text } = countText(process.running);
+  if (process.jobs.length === 0) return <p className="mt-2 text-sm text-soft">{t('noJobs')}</p>;
+  const isDead = process.state === 'dead';
+  return (
+    <div className="mt-2 text-sm">
+      <h3 className={isDead ? 'text-warn' : 'text-soft'}>
+        {t(isDead ? 'heldJobs' : 'runningJobs')}
+        <Link
+          href={`/jobs?${new URLSearchParams({ state: 'running', process_id: process.id })}`}
+          prefetch={false}
+          className="ml-1 text-accent underline"
+        >
+          {t('allJobs', { number: text })}
+        </Link>
+      </h3>
+      <ul className="mt-0.5 flex flex-col gap-0.5">
+        {process.jobs.map((job) => (
+          <li key={job.id} className="flex min-w-0 flex-wrap items-baseline gap-x-3">
+            <Link
+              href={`/jobs/${job.id}`}
+              prefetch={false}
+              className="font-mono any-break text-ink no-underline hover:text-accent hover:underline"
+            >
+              {isBlankName(job.jobClass) ? jobs('noClass') : job.jobClass}
+            </Link>
+            {!isBlankName(job.queueName) && <span className="chip">{job.queueName}</span>}
+            <span className="text-soft">
+              <RelativeTime iso={job.performedAt} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/**
+ * The reported state of a process as JSON, fetched on expanding; `raw` is set without JavaScript.
+ */
+function ProcessRaw({
+  id,
+  raw,
+  open,
+  otherKeys,
+}: {
+  id: string;
+  raw: string | null;
+  open: boolean;
+  otherKeys: string[];
+}) {
+  const t = useTranslations('processes');
+  const href = useHref();
+  const [isOpen, setOpen] = useState(open);
+  if (raw)
+    return (
+      <div className="mt-2">
+        <JsonBlock text={raw} label={t('raw', { id })} />
+      </div>
+    );
+  return (
+    <div className="mt-2">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <a
+          href={href(`/processes?raw=${id}#process-${id}`)}
+          className={`${buttonClass()} no-js-only`}
+        >
+          {t('rawShow')}
+        </a>
+        <Button
+          className="js-only"
+          aria-expanded={isOpen}
+          aria-label={t(isOpen ? 'rawHideOf' : 'rawShowOf', { id })}
+          onClick={() => setOpen(!isOpen)}
+        >
+          {t(isOpen ? 'rawHide' : 'rawShow')}
+        </Button>
+        {otherKeys.length > 0 && (
+          <span className="text-sm any-break text-soft">
+            {t('otherKeys', { keys: otherKeys.join(', ') })}
+          </span>
+        )}
+      </div>
+      {isOpen && (
+        <div className="mt-2">
+          <RawJson path={`/api/processes/${id}/raw`} label={t('raw', { id })} />
+        </div>
+      )}
     </div>
   );
 }

@@ -5,13 +5,13 @@ import { useRef, useState } from 'react';
 import type { ProcessState } from '@/lib/good-job/processes';
 import type { ProcessesPage } from '@/lib/processes/queries';
 import { useHref } from '../application';
-import { fetchJson } from '../fetch-json';
-import { Link } from '../link';
+import { Link } from '../navigation';
+import { Tabs } from '../page-header';
 import { Pager } from '../pager';
-import { RefreshNote } from '../polling/refresh-note';
+import { RefreshNote } from '../polling/polling-status';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { useCountText } from '../quantities';
-import { Tabs } from '../tabs';
+import { fetchJson } from '../requests';
 import { Button } from '../ui/button';
 import { ProcessCard } from './process-card';
 

@@ -1,8 +1,8 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
 import type { HoldingPause, QueueRow } from '@/lib/queues/filters';
-import { Link } from '../link';
-import { PauseRecordText } from '../pauses/pause-record';
+import { Link } from '../navigation';
+import { PauseRecordText } from '../pauses/pause-outcome';
 import { useCount, useCountText } from '../quantities';
 import { Icon } from '../ui/icon';
 

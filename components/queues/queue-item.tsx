@@ -3,13 +3,12 @@ import type { ReactNode } from 'react';
 import { instantMs } from '@/lib/core/text';
 import type { Count } from '@/lib/jobs/types';
 import { type QueueRow, RANGES, type Range, queueJobsHref } from '@/lib/queues/filters';
-import { AbsoluteTime } from '../absolute-time';
-import { Link } from '../link';
-import { PauseButton } from '../pauses/pause-button';
+import { Link } from '../navigation';
+import { PauseButton, type PauseTarget } from '../pauses/pause-actions';
 import type { PauseAction } from '../pauses/pause-outcome';
-import type { PauseTarget } from '../pauses/use-pause';
 import { useCount, useCountText, useDuration } from '../quantities';
-import { Tooltip } from '../ui/tooltip';
+import { AbsoluteTime } from '../time';
+import { Tooltip } from '../ui/floating';
 import { QueueCause } from './queue-cause';
 
 /** One row a queue where the list is wide enough, else the name above its numbers. */
@@ -47,7 +46,7 @@ export function QueueItem({ queue, range, onAct }: Props) {
           <span className="font-mono font-semibold any-break">{displayName}</span>
         )}
       </div>
-      <div className="min-w-0 @max-6xl:pr-28 @6xl:order-last @6xl:col-span-full empty:hidden">
+      <div className="min-w-0 @max-6xl:mt-3 @6xl:order-last @6xl:col-span-full empty:hidden">
         <QueueCause queue={queue} />
       </div>
       <dl

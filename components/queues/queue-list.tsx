@@ -3,8 +3,8 @@
 import { useTranslations } from 'next-intl';
 import { useRef } from 'react';
 import { type QueuesPage, type Range, queueFilterParams } from '@/lib/queues/filters';
-import { usePause } from '../pauses/use-pause';
-import { RefreshNote } from '../polling/refresh-note';
+import { usePause } from '../pauses/pause-actions';
+import { RefreshNote } from '../polling/polling-status';
 import { usePolledList } from '../polling/use-polling-query';
 import { useCount, useCountText } from '../quantities';
 import { Banner } from '../ui/banner';

@@ -15,16 +15,15 @@ import {
 } from 'react';
 import { flushSync } from 'react-dom';
 import { useHref } from '../application';
-import type { ChipTerm } from '../jobs/query-terms';
 import { announceNavigation, leavesPage } from '../navigation';
 import { usePausePolling } from '../polling/polling-provider';
 import { buttonClass } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { lazyScript, preload } from '../ui/lazy-script';
+import type { Option } from './completion';
+import type { ChipTerm } from './query-terms';
 import { SearchChips } from './search-chips';
-import { searchHref } from './search-href';
-import { tokenAt } from './token-at';
-import type { Option } from './use-completion';
+import { searchHref, tokenAt } from './search-query';
 
 // Loaded when the search box gets focus.
 const loadCompletion = () => import('./completion');

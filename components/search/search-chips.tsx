@@ -2,8 +2,8 @@
 
 import { useTranslations } from 'next-intl';
 import type { KeyboardEvent } from 'react';
-import type { ChipTerm } from '../jobs/query-terms';
 import { Icon } from '../ui/icon';
+import type { ChipTerm } from './query-terms';
 
 interface Props {
   chips: ChipTerm[];

@@ -1,8 +1,8 @@
 import { useTranslations } from 'next-intl';
 import { currentApplication } from '@/lib/context/request-context';
-import { href } from '@/lib/core/href';
-import type { ChipTerm } from '../jobs/query-terms';
+import { href } from '@/lib/core/urls';
 import { buttonClass } from '../ui/button';
+import type { ChipTerm } from './query-terms';
 
 /** The search without JavaScript, as one text field. */
 export function SearchForm({

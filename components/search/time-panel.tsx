@@ -5,10 +5,10 @@ import { type FormEvent, useState } from 'react';
 import { utcToZoned, zonedToUtc } from '@/lib/core/locale';
 import { useNavigate } from '../navigation';
 import { Button, buttonClass } from '../ui/button';
-import { useClosePanel } from '../ui/panel';
-import { searchHref } from './search-href';
-import type { SearchProps } from './time-filter';
-import { timeTerm } from './time-term';
+import { useClosePanel } from '../ui/floating';
+import { timeTerm } from './query-terms';
+import type { SearchProps } from './search-panels';
+import { searchHref } from './search-query';
 
 const FIELDS = ['created', 'finished', 'scheduled', 'performed'] as const;
 type Field = (typeof FIELDS)[number];

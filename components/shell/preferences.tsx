@@ -4,14 +4,14 @@ import { usePathname, useSearchParams } from 'next/navigation';
 import { useLocale, useNow, useTimeZone, useTranslations } from 'next-intl';
 import { type MouseEvent, type ReactNode, useSyncExternalStore } from 'react';
 import type { ZoneSource } from '@/lib/core/locale';
-import { zoneName } from '../absolute-time';
 import { useHref } from '../application';
 import { useDisplaySetting } from '../display-settings';
-import { browserZone } from '../i18n/use-page-zone';
-import { openOverlay, setKeysOn, useKeysOn } from '../palette/keys';
+import { browserZone } from '../i18n/client-messages';
+import { openOverlay, setKeysOn, useKeysOn } from '../palette/keyboard';
+import { zoneName } from '../time';
 import { buttonClass } from '../ui/button';
+import { Panel } from '../ui/floating';
 import { Icon } from '../ui/icon';
-import { Panel } from '../ui/panel';
 
 const LANGUAGES = { ja: '日本語', en: 'English' } as const;
 const ZONES = ['UTC', 'Asia/Tokyo'];

@@ -1,23 +1,24 @@
 import { headers } from 'next/headers';
 import { getTranslations } from 'next-intl/server';
 import type { ReactNode } from 'react';
+import { decodeViewer, VIEWER_HEADER } from '@/lib/auth/roles';
 import { CONSOLE_VERSION, env } from '@/lib/config/environment';
 import { currentApplication } from '@/lib/context/request-context';
-import { applicationName } from '@/lib/core/href';
-import { PREFERENCES, ZONE_SOURCE_HEADER, parseZoneSource } from '@/lib/core/locale';
-import type { Badges } from '@/lib/navigation/counts';
-import { EnvironmentName } from '../environment-name';
-import { Link } from '../link';
-import { Keyboard } from '../palette/keyboard';
+import { parseZoneSource, PREFERENCES, ZONE_SOURCE_HEADER } from '@/lib/core/locale';
+import { escapeBidi } from '@/lib/core/text';
+import { applicationName } from '@/lib/core/urls';
+import type { Badges } from '@/lib/navigation/queries';
+import { EnvironmentName } from '../application';
+import { Link, NavigationProgress } from '../navigation';
+import { Keyboard, SearchButton } from '../palette/keyboard';
 import { PageActionsProvider } from '../palette/page-actions';
 import { isMacAgent } from '../palette/platform';
+import { buttonClass } from '../ui/button';
+import { Panel } from '../ui/floating';
+import { Icon } from '../ui/icon';
 import { IconSprite } from '../ui/icon-sprite';
-import { BottomBar } from './bottom-bar';
-import { NavigationProgress } from './navigation-progress';
+import { BottomBar, Sidebar } from './nav';
 import { Preferences } from './preferences';
-import { SearchButton } from './search-button';
-import { Sidebar } from './sidebar';
-import { ViewerMenu } from './viewer-menu';
 
 /** The frame of every page: navigation and settings, then the content. */
 export async function Shell({
@@ -102,5 +103,39 @@ async function Home() {
         </span>
       )}
     </>
+  );
+}
+
+/** The viewer and their role, with a sign-out button if the console handles the sign-in. */
+async function ViewerMenu() {
+  const { auth } = env();
+  const viewer = decodeViewer((await headers()).get(VIEWER_HEADER));
+  if (auth.mode === 'none' || !viewer) return null;
+  const t = await getTranslations('app');
+  const role = t(`roles.${viewer.role}`);
+  return (
+    <Panel
+      className="w-72 p-3"
+      placement="top-start"
+      buttonClassName={`${buttonClass('quiet')} viewer-button`}
+      button={
+        <>
+          <span className="sr-only">{t('signedInAs')} </span>
+          <Icon name="viewer" />
+          <span className="rail-text min-w-0 truncate">{escapeBidi(viewer.id)}</span>
+          <span className="rail-text ml-auto shrink-0 text-xs text-faint">{role}</span>
+        </>
+      }
+    >
+      <p className="text-xs text-soft">{t('signedInAs')}</p>
+      <p className="font-medium break-all">{escapeBidi(viewer.id)}</p>
+      <p className="mt-2 font-medium">{role}</p>
+      <p>{t(`roleMeans.${viewer.role}`)}</p>
+      {auth.mode === 'oidc' && (
+        <form method="post" action={`${env().basePath}/auth/sign-out`} className="mt-3">
+          <button className={buttonClass()}>{t('signOut')}</button>
+        </form>
+      )}
+    </Panel>
   );
 }

@@ -1,9 +1,9 @@
 'use client';
 
 import { type RefObject, Suspense, useRef } from 'react';
+import { LinkButton } from './button';
 import { Icon } from './icon';
 import { lazyScript, preload } from './lazy-script';
-import { LinkButton } from './link-button';
 
 // Loaded when the viewer first hovers or focuses a menu.
 const loadItems = () => import('./menu-items');

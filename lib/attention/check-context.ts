@@ -1,5 +1,5 @@
 import 'server-only';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import type { ReadOptions, Tx } from '../db/database';
 import { CHECK_GRACE_SECONDS } from '../good-job/batches';
 import type { Count } from '../jobs/types';

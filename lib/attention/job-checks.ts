@@ -2,14 +2,14 @@ import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { z } from 'zod';
 import { listStalledRuns } from '../bulk/adoption';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ignoreTimeout } from '../core/errors';
-import { ProcessCache } from '../core/process-cache';
+import { ProcessCache } from '../core/process-state';
 import { readOverdueCron } from '../cron/entries';
 import { readCronConfiguration } from '../cron/queries';
 import type { Tx } from '../db/database';
 import { isHeld, runningByIndex } from '../good-job/locks';
-import { readyAt } from '../good-job/states';
+import { readyAt } from '../good-job/tables';
 import {
   type FinderResult,
   type CheckContext,

@@ -1,14 +1,17 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import type { Permission } from '../auth/roles';
-import { type WriteTx, auditedTransaction, checkBulkLimit } from '../context/audited-transaction';
-import type { Ctx } from '../context/types';
+import {
+  auditedTransaction,
+  checkBulkLimit,
+  type Ctx,
+  type WriteTx,
+} from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { MAX_BATCHES_PER_TRANSACTION, checkHangingBatches } from '../good-job/batches';
 import { MAX_JOBS_PER_TRANSACTION, releaseJobs } from '../good-job/locks';
 import type { Outcome, PauseKind } from '../good-job/types';
-import { dropEnd } from '../pauses/ends';
-import { changePause } from '../pauses/mutations';
+import { changePause, dropEnd } from '../pauses/mutations';
 import { readHangingBatchIds } from './batch-checks';
 import { recordReleases, releasableJobIds } from './job-checks';
 import { createCheckContext } from './queries';

@@ -12,7 +12,7 @@ import {
   insertProcess,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { expireAfterWrite } from '../core/process-cache';
+import { expireAfterWrite } from '../core/process-state';
 import { cachedAttentionCount, findAttention, getAttention } from './queries';
 
 let testConsole: TestConsole;

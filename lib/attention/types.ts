@@ -1,7 +1,7 @@
 import type { StalledRun } from '../bulk/types';
 import type { ErrorCode } from '../core/errors';
-import type { Params } from '../core/search-params';
 import { isUuid } from '../core/text';
+import type { Params } from '../core/urls';
 import type { MissingMigration } from '../good-job/tables';
 import { type Outcome, PAUSE_KINDS, type PauseKind } from '../good-job/types';
 import type { Count } from '../jobs/types';

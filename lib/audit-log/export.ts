@@ -1,12 +1,11 @@
 import 'server-only';
 import { MAX_SNAPSHOT_BYTES } from '../audit/types';
-import { recordRead } from '../context/audited-transaction';
-import type { Ctx } from '../context/types';
+import { type Ctx, recordRead } from '../context/request-context';
 import { type Json, parseJson, scalar } from '../core/json';
-import type { Cursor, Page } from '../core/search-params';
 import { yieldToEventLoop } from '../core/steps';
 import { escapeBidi } from '../core/text';
-import { type ExportFormat, csvHeader, csvLines, ndjsonLine } from '../http/export-format';
+import type { Cursor, Page } from '../core/urls';
+import { csvHeader, csvLines, type ExportFormat, ndjsonLine } from '../http/responses';
 import { redactName } from '../redaction/redaction';
 import { type AuditFilter, auditFilterParams } from './filters';
 import {

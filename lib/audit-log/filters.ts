@@ -2,15 +2,15 @@ import { type AuditAction, OTHER_ACTIONS } from '../audit/recorder';
 import { AUDIT_OUTCOMES, type AuditOutcome } from '../audit/types';
 import { PERMISSION_NAMES } from '../auth/roles';
 import { utcToZoned, zonedIso, zonedToUtc } from '../core/locale';
+import { truncateText, isFilterText, isTimestamp } from '../core/text';
 import {
   type Cursor,
+  cursorParams,
   type NotUnderstood,
   PAGE_SIZE,
   type Params,
-  cursorParams,
   parseCursor,
-} from '../core/search-params';
-import { truncateText, isFilterText, isTimestamp } from '../core/text';
+} from '../core/urls';
 
 /** All actions that the audit can contain. */
 export const AUDIT_ACTIONS: AuditAction[] = [...PERMISSION_NAMES, ...OTHER_ACTIONS];

@@ -14,7 +14,7 @@ import {
   type RowChange,
 } from '../audit/types';
 import { RUNS, SAMPLES } from '../bulk/runs';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import {
   type Json,
   compactJson,
@@ -26,9 +26,9 @@ import {
   prettyJson,
   stringOf,
 } from '../core/json';
-import { type Page, toPage } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
 import { escapeBidi, isUuid } from '../core/text';
+import { type Page, toPage } from '../core/urls';
 import {
   MAX_TEXT_BYTES,
   type Order,

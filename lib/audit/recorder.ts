@@ -1,9 +1,9 @@
 import sql, { raw } from 'sql-template-tag';
 import type { Permission, Viewer } from '../auth/roles';
 import { ConsoleError, type ErrorCode } from '../core/errors';
-import { onShutdown, processState } from '../core/shared-state';
+import { onShutdown, processState } from '../core/process-state';
 import type { Tx } from '../db/database';
-import { RefusalError } from '../good-job/callbacks';
+import { RefusalError } from '../good-job/enqueue';
 import { SettingRefusalError } from '../good-job/settings';
 import { idRow } from '../good-job/tables';
 import type { Outcome } from '../good-job/types';

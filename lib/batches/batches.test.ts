@@ -11,7 +11,7 @@ import {
   insertProcess,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { cursorParams } from '../core/search-params';
+import { cursorParams } from '../core/urls';
 import { countBatchJobs, countIfSmall, getBatch, getBatchRow, listBatches } from './queries';
 import { getBatchStatus, listBatchesWithProgress } from './status';
 import { batchFilterParams, parseBatchFilter } from './types';

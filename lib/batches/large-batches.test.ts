@@ -2,8 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { REDACTION_MARKER } from '../redaction/redaction';
-import { getRawBatch } from './attributes';
-import { getBatch, getBatchRow, listBatches } from './queries';
+import { getBatch, getBatchRow, getRawBatch, listBatches } from './queries';
 import { parseBatchFilter } from './types';
 
 let testConsole: TestConsole;

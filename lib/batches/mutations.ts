@@ -2,12 +2,12 @@ import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
 import {
-  type WriteTx,
   auditedTransaction,
   checkBulkLimit,
+  type Ctx,
   hasBulkLimit,
-} from '../context/audited-transaction';
-import type { Ctx } from '../context/types';
+  type WriteTx,
+} from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import {
   type BatchRetryChunk,
@@ -16,7 +16,7 @@ import {
   countDiscarded,
   retryBatchChunk,
 } from '../good-job/batch-retry';
-import { type BatchEvent, RefusalError } from '../good-job/callbacks';
+import { type BatchEvent, RefusalError } from '../good-job/enqueue';
 import { MAX_JOBS_PER_TRANSACTION } from '../good-job/locks';
 import type { Outcome, RefusalCode } from '../good-job/types';
 

@@ -4,11 +4,10 @@ import { z } from 'zod';
 import { insertJobs } from '../../test/harness/many-rows';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import type { Database } from '../db/database';
 import { getBatchRow, listBatches } from './queries';
-import { getBatchStatus } from './status';
-import { getBatchTimeline } from './timeline';
+import { getBatchStatus, getBatchTimeline } from './status';
 import { parseBatchFilter } from './types';
 
 let testConsole: TestConsole;

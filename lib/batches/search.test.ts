@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { cursorParams } from '../core/search-params';
+import { cursorParams } from '../core/urls';
 import { listBatches } from './queries';
 import { isHiddenSearch, searchWords } from './search';
 import { parseBatchFilter } from './types';

@@ -2,8 +2,8 @@ import 'server-only';
 import sql, { type Sql, empty, join } from 'sql-template-tag';
 import { z } from 'zod';
 import { type Json, object, parseJsonInSteps, scalar, stringOf } from '../core/json';
-import type { Cursor } from '../core/search-params';
 import { TextBudget } from '../core/steps';
+import type { Cursor } from '../core/urls';
 import { type Tx, nullOnTimeout } from '../db/database';
 import {
   type Order,

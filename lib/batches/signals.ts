@@ -8,8 +8,7 @@ import { isHeld } from '../good-job/locks';
 import { type LivePools, livePools, servesQueue } from '../good-job/processes';
 import { ERROR_EVENTS, type ErrorEvent } from '../good-job/raw-rows';
 import { isPaused, pausedNames } from '../good-job/settings';
-import { isInState, readyAt } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, isInState, readyAt } from '../good-job/tables';
 
 /** What a batch waits for, read from its jobs. */
 const signalsRow = z.strictObject({

@@ -1,26 +1,32 @@
 import 'server-only';
+import sql from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ignoreTimeout } from '../core/errors';
-import { truncateText, timestampMs } from '../core/text';
-import { PAUSE_KINDS } from '../good-job/types';
+import { timestampMs, truncateText } from '../core/text';
+import { readyAt, stateOf } from '../good-job/tables';
+import { type JobState, PAUSE_KINDS } from '../good-job/types';
 import { redaction } from '../redaction/redaction';
 import { countBatchJobs, countIfSmall, listBatches } from './queries';
 import {
   MAX_LISTED_PAUSES,
   MAX_OPEN_JOBS_READ,
   RATE_WINDOW_SECONDS,
-  type Signals,
   readSignals,
+  type Signals,
 } from './signals';
-import type {
-  BatchFilter,
-  BatchListRow,
-  BatchPage,
-  BatchProgress,
-  BatchRow,
-  BatchStatus,
-  StuckCause,
+import {
+  type BatchFilter,
+  type BatchListRow,
+  type BatchPage,
+  type BatchProgress,
+  type BatchRow,
+  type BatchStatus,
+  type BatchTimeline,
+  MAX_TIMELINE_BARS,
+  MAX_TIMELINE_JOBS,
+  type StuckCause,
+  type TimelineBar,
 } from './types';
 
 const MAX_LISTED_QUEUES = 5;
@@ -271,4 +277,103 @@ function pausedReason(count: number, { pauses }: Signals): StuckCause {
     by: names.slice(0, MAX_LISTED_PAUSES).map(([by, name]) => ({ by, name })),
     more: (pauses?.length ?? 0) > Math.min(names.length, MAX_LISTED_PAUSES),
   };
+}
+
+/* The timeline of one batch. */
+
+/** Rows of bars of several jobs, for a batch with more than MAX_TIMELINE_BARS. */
+const GROUPED_BARS = 250;
+/** A bar of several jobs does not span a pause longer than this part of the whole time. */
+const GAPS = 50;
+const TIMELINE_TIMEOUT_MS = 1_500;
+
+/** A bar of several jobs has the first of these states that one of them is in. */
+const BY_SERIOUSNESS: readonly JobState[] = [
+  'discarded',
+  'running',
+  'retried',
+  'queued',
+  'scheduled',
+  'succeeded',
+];
+
+const barRow = z.strictObject({
+  now: z.string(),
+  id: z.string().nullable(),
+  jobs: z.number(),
+  /** Index in BY_SERIOUSNESS. */
+  state: z.number(),
+  from: z.string(),
+  to: z.string().nullable(),
+  /** All jobs that were read. */
+  total: z.number(),
+});
+
+/**
+ * When the jobs of a batch ran, from at most MAX_TIMELINE_JOBS of them by
+ * index_good_jobs_on_batch_id. Throws ConsoleError `query_timeout`.
+ */
+export async function getBatchTimeline(ctx: Ctx, batchId: string): Promise<BatchTimeline> {
+  const rows = await ctx.db.read(
+    (tx) =>
+      tx.query(
+        barRow,
+        sql`
+          WITH members AS MATERIALIZED (
+            SELECT j.id, j.finished_at,
+                   array_position(${BY_SERIOUSNESS}::text[], ${stateOf}) - 1 AS state,
+                   coalesce(j.performed_at, j.finished_at, ${readyAt}) AS started
+              FROM (
+                SELECT *
+                  FROM ${ctx.tables.jobs}
+                 WHERE batch_id = ${batchId}
+                 LIMIT ${MAX_TIMELINE_JOBS + 1}) j),
+          timed AS (
+            SELECT m.*,
+                   extract(epoch FROM m.started)::float8 AS from_s,
+                   extract(epoch FROM coalesce(m.finished_at, m.started))::float8 AS to_s
+              FROM members m),
+          numbered AS (
+            SELECT t.*, row_number() OVER (ORDER BY t.started, t.id) - 1 AS n,
+                   count(*) OVER () AS total,
+                   max(t.to_s) OVER (
+                     ORDER BY t.started, t.id
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ended_s,
+                   (max(t.to_s) OVER () - min(t.from_s) OVER ()) / ${GAPS} AS gap_s
+              FROM timed t),
+          grouped AS (
+            SELECT n.*,
+                   CASE WHEN n.total > ${MAX_TIMELINE_BARS}
+                        THEN ceil(n.total::numeric / ${GROUPED_BARS})::int ELSE 1 END AS size,
+                   count(*) FILTER (WHERE n.from_s - n.ended_s > n.gap_s)
+                     OVER (ORDER BY n.n) AS island
+              FROM numbered n)
+          SELECT now() AS now,
+                 CASE WHEN count(*) = 1 THEN (array_agg(g.id))[1] END AS id,
+                 count(*)::int AS jobs,
+                 min(g.state)::int AS state,
+                 min(g.started) AS "from",
+                 CASE WHEN bool_and(g.finished_at IS NOT NULL) THEN max(g.finished_at) END AS "to",
+                 max(g.total)::int AS total
+            FROM grouped g
+           GROUP BY g.n / g.size, g.island
+           ORDER BY min(g.n)`,
+      ),
+    { byIndexOnly: true, timeoutMs: TIMELINE_TIMEOUT_MS },
+  );
+  const total = rows[0]?.total ?? 0;
+  return {
+    now: rows[0] ? timestampMs(rows[0].now) : Date.now(),
+    bars: rows.flatMap(toBar),
+    jobs: Math.min(total, MAX_TIMELINE_JOBS),
+    isSample: total > MAX_TIMELINE_JOBS,
+  };
+}
+
+/** None for a job whose time is infinite or that no JavaScript date can have. */
+function toBar({ id, jobs, state, from, to }: z.infer<typeof barRow>): TimelineBar[] {
+  const fromMs = timestampMs(from);
+  const toMs = to === null ? null : timestampMs(to);
+  if (!Number.isFinite(fromMs) || (toMs !== null && !Number.isFinite(toMs))) return [];
+  return [{ id, jobs, state: BY_SERIOUSNESS[state] ?? 'queued', from: fromMs, to: toMs }];
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { getBatchTimeline } from './timeline';
+import { getBatchTimeline } from './status';
 
 let testConsole: TestConsole;
 beforeAll(async () => {

@@ -1,14 +1,14 @@
+import { isFilterText, truncateText } from '../core/text';
 import {
   type Cursor,
-  type NotUnderstood,
-  PAGE_SIZE,
-  type Page,
-  type Params,
   cursorParams,
+  type NotUnderstood,
+  type Page,
+  PAGE_SIZE,
+  type Params,
   parseCursor,
   parseLimit,
-} from '../core/search-params';
-import { isFilterText, truncateText } from '../core/text';
+} from '../core/urls';
 import type { JobState, PauseKind } from '../good-job/types';
 
 /** The job counts of a batch. */

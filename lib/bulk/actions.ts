@@ -20,8 +20,7 @@ import {
   runAction,
 } from '../http/server-action';
 import { controlRun, requireBulk, startBulk } from './mutations';
-import { previewBulk } from './preview';
-import { isTargetUnderstood } from './target';
+import { isTargetUnderstood, previewBulk } from './preview';
 import {
   BULK_ACTIONS,
   type BulkPreview,

@@ -7,9 +7,8 @@ import { type Order, afterCursorSql, orderBySql } from '../db/text-limit';
 import { type RowSnapshot, asOf, isUnchangedSince } from '../good-job/locks';
 import { type GoodJobTables, idRow, hasIndex } from '../good-job/tables';
 import { type RedactedMatch, type ScannedJob, scannedJob } from '../jobs/recheck';
-import { MAX_COUNTED, bulkSearchBudget, scanCandidates } from './preview';
+import { bulkSearchBudget, isActionable, MAX_COUNTED, scanCandidates, targetJobs } from './preview';
 import { type RunRow, TARGETS, targetOf } from './runs';
-import { isActionable, targetJobs } from './target';
 import { type BulkAction, type BulkTarget, jobActionOf } from './types';
 
 /*

@@ -6,18 +6,19 @@ import { z } from 'zod';
 import { NotConfirmedError, countOutcomes } from '../audit/recorder';
 import { denial } from '../auth/roles';
 import {
-  type WriteTx,
   auditedTransaction,
   checkBulkLimit,
+  type Ctx,
   recordFailure,
-} from '../context/audited-transaction';
-import type { Ctx } from '../context/types';
+  type WriteTx,
+} from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { lockBatches } from '../good-job/batches';
 import type { RowSnapshot } from '../good-job/locks';
 import { idRow } from '../good-job/tables';
 import { changeJobs } from '../jobs/mutations';
 import { countChangeable, listAtOnce, listSelected } from './collect';
+import { resolveTarget, targetParams } from './preview';
 import { enqueueRun, getActiveRun, serverId } from './runner';
 import {
   LEASE_SECONDS,
@@ -29,7 +30,6 @@ import {
   readRun,
 } from './runs';
 import { deleteTargets, finishBatchRetry } from './step';
-import { resolveTarget, targetParams } from './target';
 import {
   type BulkAction,
   type BulkCount,

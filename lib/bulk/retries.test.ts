@@ -3,7 +3,7 @@ import { discardedTarget, startRun, waitForRun } from '../../test/harness/bulk';
 import { insertJobs } from '../../test/harness/many-rows';
 import { DISCARDED, insertBatch, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { changeJobs } from '../jobs/mutations';
 import { getRun, listRuns } from './runs';
 

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { requireBulk, startBulk } from './mutations';
-import { previewBulk } from './preview';
-import { targetParams } from './target';
+import { previewBulk, targetParams } from './preview';
 import type { BulkTarget } from './types';
 
 const INVALID_QUERIES = [

@@ -1,6 +1,15 @@
 import { z } from 'zod';
-import { GUESSABLE_PROBLEM, isGuessableSecret, isPlaceholder } from './secret-strength';
-import { EnvError, choice, decimal, flag, list, optional } from './values';
+import {
+  choice,
+  decimal,
+  EnvError,
+  flag,
+  GUESSABLE_PROBLEM,
+  isGuessableSecret,
+  isPlaceholder,
+  list,
+  optional,
+} from './values';
 
 /** Roles in ascending order of permissions. */
 export const ROLES = ['viewer', 'operator', 'admin'] as const;

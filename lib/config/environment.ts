@@ -7,13 +7,15 @@ import {
   RedactionConfigError,
   readRedaction,
 } from './redaction-rules';
-import { GUESSABLE_PROBLEM, isGuessableSecret, isPlaceholder } from './secret-strength';
 import {
-  EnvError,
-  type IpNetwork,
   choice,
+  EnvError,
   flag,
+  GUESSABLE_PROBLEM,
   integer,
+  type IpNetwork,
+  isGuessableSecret,
+  isPlaceholder,
   linkTemplate,
   list,
   optional,

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { readEnv } from './environment';
-import { isGuessableSecret, isPlaceholder } from './secret-strength';
-import { EnvError } from './values';
+import { EnvError, isGuessableSecret, isPlaceholder } from './values';
 
 const PLACEHOLDERS = [
   'change-me-to-32-or-more-random-characters',

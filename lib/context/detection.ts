@@ -6,11 +6,9 @@ import messages from '../../messages/en.json';
 import { env } from '../config/environment';
 import { type DetectedConsoleSchema, detectConsoleSchema } from '../console-schema/setup';
 import { ConsoleError, type ErrorCode } from '../core/errors';
-import { ProcessCache } from '../core/process-cache';
-import { processState } from '../core/shared-state';
+import { ProcessCache, processState } from '../core/process-state';
 import { type Database, openDatabase } from '../db/database';
-import { type DetectedSchema, TABLES, detectSchema } from '../good-job/tables';
-import { DEMO_COMMENT } from './demo-database';
+import { DEMO_COMMENT, type DetectedSchema, detectSchema, TABLES } from '../good-job/tables';
 
 interface Detected extends DetectedConsoleSchema {
   schema: DetectedSchema;

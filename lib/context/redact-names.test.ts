@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { insertJob, serializedParams } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { expireAfterWrite } from '../core/process-cache';
+import { expireAfterWrite } from '../core/process-state';
 import { parseQueueFilter } from '../queues/filters';
 import { listQueues } from '../queues/queries';
 import { REDACTION_MARKER } from '../redaction/redaction';

@@ -3,7 +3,7 @@ import sql, { raw } from 'sql-template-tag';
 import { z } from 'zod';
 import { ignoreTimeout } from '../core/errors';
 import { parseJson } from '../core/json';
-import { ProcessCache } from '../core/process-cache';
+import { ProcessCache } from '../core/process-state';
 import type { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { limitedJson } from '../db/text-limit';
@@ -11,7 +11,7 @@ import { hasIndex } from '../good-job/tables';
 import { type Redaction, redaction } from '../redaction/redaction';
 import { newPageBudget } from '../redaction/row-texts';
 import { SecretRegistry } from '../redaction/secret-registry';
-import type { Ctx } from './types';
+import type { Ctx } from './request-context';
 
 /** Jobs per name whose payloads are read. */
 const JOBS_PER_NAME = 2;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { paramsOf, paramsOfRequest } from './search-params';
+import { paramsOf, paramsOfRequest } from './urls';
 
 it('uses the last value of a repeated parameter, for pages and for API requests', () => {
   for (const params of [

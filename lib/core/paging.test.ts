@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCursor, toPage } from './search-params';
+import { parseCursor, toPage } from './urls';
 
 const ID = 'd293ba0f-9b92-4871-a379-d32b0c1bd8bf';
 const params = (text: string) => new URLSearchParams(text);

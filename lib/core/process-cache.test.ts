@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type CacheOptions, ProcessCache, costTtl, expireAfterWrite } from './process-cache';
+import { type CacheOptions, costTtl, expireAfterWrite, ProcessCache } from './process-state';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -161,7 +161,7 @@ it('shares entries between module instances that use the same name', async () =>
   const options = { ttlMs: 1_000, maxEntries: 10 };
   new ProcessCache<number>('test shared', options).set('a', 'k', 5);
   vi.resetModules();
-  const reloadedModule = await import('./process-cache');
+  const reloadedModule = await import('./process-state');
   expect(reloadedModule.ProcessCache).not.toBe(ProcessCache);
   expect(new reloadedModule.ProcessCache<number>('test shared', options).peek('a', 'k')).toBe(5);
 });

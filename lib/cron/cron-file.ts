@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type ScalarTag, type Tags, parseDocument } from 'yaml';
 import { isTimestamp } from '../core/text';
-import type { CronJob } from '../good-job/cron-enqueue';
+import type { CronJob } from '../good-job/enqueue';
 
 /** A Ruby symbol: in YAML, an unquoted `:name`. */
 class RubySymbol {

@@ -12,7 +12,7 @@ import {
   readRow,
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { parseCronFile } from './cron-file';
 import { parseSchedule } from './fugit/occurrences';
 import { overdueSince } from './queries';

@@ -1,8 +1,8 @@
 import 'server-only';
 import { redactNames } from '../context/redact-names';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { type Json, object, parseJson, prettyJson, scalar } from '../core/json';
-import { ProcessCache } from '../core/process-cache';
+import { ProcessCache } from '../core/process-state';
 import { redactName, redaction } from '../redaction/redaction';
 import type { FileEntry } from './cron-file';
 import type { CronFields } from './fugit/cron-expression';

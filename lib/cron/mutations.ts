@@ -1,10 +1,9 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { z } from 'zod';
-import { type WriteTx, auditedTransaction } from '../context/audited-transaction';
-import type { Ctx } from '../context/types';
+import { auditedTransaction, type Ctx, type WriteTx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
-import { type CronEnqueueResult, enqueueCron } from '../good-job/cron-enqueue';
+import { type CronEnqueueResult, enqueueCron } from '../good-job/enqueue';
 import { type SettingRefusalCode, SettingRefusalError, switchCronKey } from '../good-job/settings';
 import type { CronFile } from './cron-file';
 

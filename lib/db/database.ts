@@ -2,14 +2,16 @@ import pg from 'pg';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import type { z } from 'zod';
 import { ConsoleError, codeOf } from '../core/errors';
-import { connectionConfig, tlsFailureReason, typeParsers } from './connection';
 import {
+  connectionConfig,
   isClientTimeout,
   isConnectionLoss,
   isConsoleLock,
   isIdleTimeout,
+  tlsFailureReason,
   toConsoleError,
-} from './errors';
+  typeParsers,
+} from './connection';
 
 /**
  * An open transaction. Rows are JSON-safe: timestamps are ISO 8601 UTC text with microseconds,

@@ -1,5 +1,5 @@
 import sql, { type Sql, raw } from 'sql-template-tag';
-import type { Cursor } from '../core/search-params';
+import type { Cursor } from '../core/urls';
 
 /*
  * SQL limits the size of every text before it reaches JavaScript. `pg_column_size` is the

@@ -1,14 +1,13 @@
 import 'server-only';
 import sql, { type Sql, empty, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { truncateText } from '../core/text';
 import type { Tx } from '../db/database';
 import { secondsBetween } from '../db/text-limit';
 import { LIBRARY_FRAME_PATTERN } from '../good-job/payload';
-import { isInState } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, isInState } from '../good-job/tables';
 import { redactError } from '../redaction/redaction';
 import { newPageBudget, redactJobErrors, redactWholeJob } from '../redaction/row-texts';
 import {
@@ -19,7 +18,7 @@ import {
   type FailureRow,
   RANGE_NAMES,
 } from './filters';
-import { MAX_ERROR_CHARS } from './fingerprints';
+import { MAX_ERROR_CHARS, MAX_FRAME_CHARS } from './groups';
 
 /*
  * The statements on failed jobs: reads them in chunks, and counts the discarded ones by class or
@@ -43,11 +42,6 @@ const MAX_FRAMES = 60;
  * frames.
  */
 const MAX_BACKTRACE_BYTES = 64 * 1024;
-/**
- * Characters of a frame that are read: more than is shown, so that no secret is truncated before
- * redaction.
- */
-export const MAX_FRAME_CHARS = 2_500;
 
 /**
  * Future jobs scanned for failed ones. No index selects them by error, so the scan takes the jobs

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { FailureReader, fingerprintOf, normalizeError, normalizeFrame } from './fingerprints';
+import { FailureReader, fingerprintOf, normalizeError, normalizeFrame } from './groups';
 
 /** Rows of a normalized error and errors that must be normalized to it. */
 const SAME: [string, ...string[]][] = [

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countHref, groupQuery } from '../../components/failures/failure-links';
 import { DISCARDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { previewBulk } from '../bulk/preview';
-import { targetJobs } from '../bulk/target';
+import { previewBulk, targetJobs } from '../bulk/preview';
 import { isLibraryFrame } from '../good-job/payload';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
@@ -17,7 +16,7 @@ import {
   failureParams,
   parseFailureFilter,
 } from './filters';
-import { FailureReader } from './fingerprints';
+import { FailureReader } from './groups';
 import { listFailures } from './queries';
 
 let testConsole: TestConsole;

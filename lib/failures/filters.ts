@@ -1,5 +1,5 @@
-import type { NotUnderstood, Params } from '../core/search-params';
 import { truncateText, isFilterText } from '../core/text';
+import type { NotUnderstood, Params } from '../core/urls';
 
 /** The ranges of the page, named like the values of GoodJob's `finished_since`. */
 export const RANGE_NAMES = [

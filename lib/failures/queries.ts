@@ -1,7 +1,7 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ignoreTimeout } from '../core/errors';
 import { TextBudget, yieldToEventLoop } from '../core/steps';
 import { type Tx, nullOnTimeout } from '../db/database';
@@ -28,8 +28,7 @@ import {
   GROUPS_PER_PAGE,
   RANGE_NAMES,
 } from './filters';
-import { FailureReader } from './fingerprints';
-import { FailureGroups, byFrequency, redactSamples } from './groups';
+import { byFrequency, FailureGroups, FailureReader, redactSamples } from './groups';
 
 /** Time budget of a scan. */
 const BUDGET_MS = 60;

@@ -10,16 +10,23 @@ import {
   lockBatchesOrSkip,
 } from './batches';
 import {
-  type BatchEvent,
-  RefusalError,
-  readAppName,
   batchCallbacksRow,
+  type BatchEvent,
   callbackClass,
   callbackColumns,
-} from './callbacks';
+  readAppName,
+  RefusalError,
+} from './enqueue';
 import { type LockedJob, type RowSnapshot, claimJobs, claimJobsByForce } from './locks';
-import { clock, notifiedQueue, notify } from './notify';
-import { payloadSource, priorityOfParams, queueOfParams, retriedParams } from './payload';
+import {
+  clock,
+  notifiedQueue,
+  notify,
+  payloadSource,
+  priorityOfParams,
+  queueOfParams,
+  retriedParams,
+} from './payload';
 import { type GoodJobTables, idRow } from './tables';
 import type { ActionWarnings, JobAction, Outcome } from './types';
 

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { Tx } from '../db/database';
 import { eligibility, retry } from './actions';
 import { runCompletionCheck, lockBatches } from './batches';
-import type { BatchEvent } from './callbacks';
+import type { BatchEvent } from './enqueue';
 import { MAX_JOBS_PER_TRANSACTION, claimJobs } from './locks';
-import { clock } from './notify';
+import { clock } from './payload';
 import { type GoodJobTables, idRow } from './tables';
 import type { Outcome } from './types';
 

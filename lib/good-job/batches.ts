@@ -3,15 +3,15 @@ import { z } from 'zod';
 import type { Tx } from '../db/database';
 import {
   type BatchCallbacks,
-  type BatchEvent,
-  RefusalError,
   batchCallbacksRow,
+  type BatchEvent,
   callbackClass,
   callbackColumns,
   enqueueCallbacks,
-} from './callbacks';
+  RefusalError,
+} from './enqueue';
 import { advisoryKey } from './locks';
-import { clock, notify } from './notify';
+import { clock, notify } from './payload';
 import type { GoodJobTables } from './tables';
 import type { Outcome } from './types';
 

@@ -1,10 +1,9 @@
 import sql, { Sql, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import { ProcessCache, costTtl } from '../core/process-cache';
+import { costTtl, ProcessCache } from '../core/process-state';
 import { isBlankSql } from '../core/text';
 import type { Tx } from '../db/database';
-import { clock, notifiedQueue, notify } from './notify';
-import { PARAMS_PROBLEMS, paramsProblem } from './payload';
+import { clock, notifiedQueue, notify, PARAMS_PROBLEMS, paramsProblem } from './payload';
 import { type GoodJobTables, idRow } from './tables';
 import type { Outcome } from './types';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { changeCronKey } from '../cron/mutations';
 import { changePause } from '../pauses/mutations';
 import { pauseTarget } from './settings';

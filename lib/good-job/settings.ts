@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isBlankText } from '../core/text';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES } from '../db/text-limit';
-import { clock } from './notify';
+import { clock } from './payload';
 import type { GoodJobTables } from './tables';
 import { PAUSE_KINDS, type PauseKind } from './types';
 

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import sql, { type Sql, raw } from 'sql-template-tag';
+import sql, { raw, type Sql } from 'sql-template-tag';
 import { z } from 'zod';
+import { processValue } from '../core/process-state';
 import type { Tx } from '../db/database';
+import { secondsBetween } from '../db/text-limit';
+import type { JobState } from './types';
 
 export const TABLES = [
   'good_jobs',
@@ -374,4 +377,83 @@ function missingMigrations(
     });
   }
   return [...missingByName.values()];
+}
+
+/* States and times of a row of good_jobs. */
+
+/** The time from which the job `j` may run; a null `scheduled_at` counts as `created_at`. */
+export const readyAt = sql`coalesce(j.scheduled_at, j.created_at)`;
+
+/** The state of the job `j` as text, at the start of the transaction. */
+export const stateOf = sql`CASE
+  WHEN j.finished_at IS NOT NULL
+    THEN CASE WHEN j.error IS NULL THEN 'succeeded' ELSE 'discarded' END
+  WHEN j.performed_at IS NOT NULL THEN 'running'
+  WHEN ${readyAt} <= now() THEN 'queued'
+  WHEN j.error IS NOT NULL THEN 'retried'
+  ELSE 'scheduled' END`;
+
+/**
+ * Seconds that the job `j` waited for its last attempt, or has waited for its next one; NULL before
+ * it is due and for a job that finished without an attempt.
+ */
+export const waitSeconds = sql`CASE
+  WHEN j.performed_at IS NOT NULL OR (j.finished_at IS NULL AND ${readyAt} <= now())
+    THEN ${secondsBetween(
+      readyAt,
+      sql`greatest(coalesce(j.performed_at, now()), ${readyAt})`,
+    )} END`;
+
+/** Seconds that the last attempt of the job `j` ran, or has run; NULL without an attempt. */
+export const runSeconds = sql`CASE
+  WHEN j.performed_at IS NOT NULL
+    THEN ${secondsBetween(
+      sql`j.performed_at`,
+      sql`greatest(coalesce(j.finished_at, now()), j.performed_at)`,
+    )} END`;
+
+/** Whether the job `j` is in the state, written so that the schema's partial indexes match. */
+export function isInState(state: JobState): Sql {
+  switch (state) {
+    case 'scheduled':
+      return sql`j.finished_at IS NULL AND j.performed_at IS NULL AND j.error IS NULL
+        AND ${readyAt} > now()`;
+    case 'retried':
+      return sql`j.finished_at IS NULL AND j.performed_at IS NULL AND j.error IS NOT NULL
+        AND ${readyAt} > now()`;
+    case 'queued':
+      return sql`j.finished_at IS NULL AND j.performed_at IS NULL AND ${readyAt} <= now()`;
+    case 'running':
+      return sql`j.finished_at IS NULL AND j.performed_at IS NOT NULL`;
+    case 'succeeded':
+      return sql`j.finished_at IS NOT NULL AND j.error IS NULL`;
+    case 'discarded':
+      return sql`j.finished_at IS NOT NULL AND j.error IS NOT NULL`;
+  }
+}
+
+/** Comment on the tables that `npm run demo` creates; other tables contain real jobs. */
+export const DEMO_COMMENT = 'good-job-console demo';
+
+const DEMO_TTL_MS = 10_000;
+
+const demo = processValue<{
+  check: () => Promise<boolean>;
+  cached?: { isDemo: Promise<boolean>; until: number };
+}>('demo tables');
+
+/** Sets the check for demo tables, because only the bundle of Next has a database connection. */
+export function setDemoCheck(check: () => Promise<boolean>): void {
+  demo.current = { check };
+}
+
+/**
+ * Whether the tables belong to the demo; false if the database is not available. Cached for 10 s.
+ */
+export function isDemoDatabase(now: number = Date.now()): Promise<boolean> {
+  const state = demo.current;
+  if (!state) return Promise.resolve(false);
+  if (!state.cached || state.cached.until <= now)
+    state.cached = { isDemo: state.check().catch(() => false), until: now + DEMO_TTL_MS };
+  return state.cached.isDemo;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Tx } from '../db/database';
 import { DISCARD_ERRORS, ERROR_EVENT } from './actions';
 import { type LockedJob, claimJobs } from './locks';
-import { clock, notifiedQueue, notify } from './notify';
+import { clock, notifiedQueue, notify } from './payload';
 import type { GoodJobTables } from './tables';
 import type { Outcome, UndoableAction } from './types';
 

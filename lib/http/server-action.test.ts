@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { TestConsole } from '../../test/harness/test-console';
 import { submitBulkControl } from '../bulk/actions';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ConsoleError, type ErrorCode } from '../core/errors';
-import { withResponseState } from '../core/shared-state';
+import { withResponseState } from '../core/process-state';
 import { readForm, runAction } from './server-action';
 
 /** Replaces the context that `requireCtx` would read from Next's request. */

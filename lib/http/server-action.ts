@@ -3,11 +3,9 @@ import { headers } from 'next/headers';
 import { redirect } from 'next/navigation';
 import { z } from 'zod';
 import { MAX_REASON } from '../audit/types';
-import { recordFailure, withReason } from '../context/audited-transaction';
-import { requireCtx } from '../context/request-context';
-import type { Ctx } from '../context/types';
+import { type Ctx, recordFailure, requireCtx, withReason } from '../context/request-context';
 import { ConsoleError, type ErrorCode, STAY_ON_PAGE, statusOf } from '../core/errors';
-import { setResponseStatus } from '../core/shared-state';
+import { setResponseStatus } from '../core/process-state';
 import { isTimestamp, isUuid } from '../core/text';
 
 /** The result of a Server Action, or an error code with a message. */

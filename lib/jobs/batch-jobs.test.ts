@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertBatch } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../core/search-params';
+import { type Cursor, cursorParams } from '../core/urls';
 import { listBatchJobs } from './batch-jobs';
 import { parseJobFilter } from './filters';
 

@@ -1,11 +1,10 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
-import { type Cursor, toPage } from '../core/search-params';
+import type { Ctx } from '../context/request-context';
+import { type Cursor, toPage } from '../core/urls';
 import type { Tx } from '../db/database';
-import { readyAt } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, readyAt } from '../good-job/tables';
 import { type JobFilter, isUnderstood, resolveFilter } from './filters';
 import { type RedactedMatch, SearchBudget, redactedMatch, scannedJob } from './recheck';
 import { type ReadJobRow, jobRowColumns, readJobRow, redactRows } from './rows';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNFINISHED, insertJobs } from '../../test/harness/many-rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { JOB_STATES, type JobState } from '../good-job/types';
 import { COUNT_LIMITS, type CountLimits } from './count-rules';
 import { countTabs, readCounts } from './counts';

@@ -1,13 +1,12 @@
 import 'server-only';
 import sql, { type Sql, join } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
-import { ProcessCache, costTtl } from '../core/process-cache';
+import { costTtl, ProcessCache } from '../core/process-state';
 import type { Tx } from '../db/database';
 import { refreshRunning, runningByIndex } from '../good-job/locks';
-import { stateOf } from '../good-job/states';
-import { type GoodJobTables, hasIndex } from '../good-job/tables';
+import { type GoodJobTables, hasIndex, stateOf } from '../good-job/tables';
 import { JOB_STATES, type JobState } from '../good-job/types';
 import { isSlowTerm } from '../search/conditions';
 import { indexTerms, cachedSelection, selectTerm } from '../search/index-hints';

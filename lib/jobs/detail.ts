@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AUDIT_EVENTS } from '../audit/recorder';
 import type { Env } from '../config/environment';
 import { fillLink } from '../config/values';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { prettyJsonInSteps } from '../core/json';
 import { instantMs, isBlankSql, isTimestamp, toUtc, truncateText } from '../core/text';
 import type { Tx } from '../db/database';
@@ -13,8 +13,7 @@ import { actionWarnings, eligibility } from '../good-job/actions';
 import { isHeld } from '../good-job/locks';
 import { PARAMS_PROBLEMS, decodeActiveJobInSteps, paramsProblem } from '../good-job/payload';
 import { isPaused } from '../good-job/settings';
-import { isInState, stateOf } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, isInState, stateOf } from '../good-job/tables';
 import type { ActionWarnings } from '../good-job/types';
 import { REDACTION_MARKER } from '../redaction/redaction';
 import {

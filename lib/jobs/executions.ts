@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { parseJsonInSteps } from '../core/json';
 import type { TextBudget } from '../core/steps';
 import { truncateText } from '../core/text';

@@ -1,21 +1,20 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { z } from 'zod';
-import { recordRead } from '../context/audited-transaction';
-import type { Ctx } from '../context/types';
+import { type Ctx, recordRead } from '../context/request-context';
 import { type Json, compactJson, scalar } from '../core/json';
-import type { Cursor } from '../core/search-params';
 import type { TextBudget } from '../core/steps';
+import type { Cursor } from '../core/urls';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
-import { stateOf } from '../good-job/states';
+import { stateOf } from '../good-job/tables';
 import { JOB_STATES } from '../good-job/types';
 import {
-  EXPORT_CHUNK,
-  type ExportFormat,
   csvHeader,
   csvLines,
+  EXPORT_CHUNK,
+  type ExportFormat,
   ndjsonLine,
-} from '../http/export-format';
+} from '../http/responses';
 import { type JobFilter, jobFilterParams, resolveFilter } from './filters';
 import { listJobIds } from './list';
 import { type ListedId, readBytes } from './rows';

@@ -3,7 +3,7 @@ import { groupQuery } from '@/components/failures/failure-links';
 import { insertJobs } from '@/test/harness/many-rows';
 import { insertJob } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
-import { type Cursor, cursorParams } from '../core/search-params';
+import { type Cursor, cursorParams } from '../core/urls';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';
 import { getJob } from './detail';

@@ -1,17 +1,17 @@
 import sql, { join } from 'sql-template-tag';
 import { z } from 'zod';
 import { isTimeZone } from '../core/locale';
-import { ProcessCache } from '../core/process-cache';
+import { ProcessCache } from '../core/process-state';
+import { truncateText, isFilterText, isRowTime } from '../core/text';
 import {
   type Cursor,
+  cursorParams,
   type NotUnderstood,
   PAGE_SIZE,
   type Params,
-  cursorParams,
   parseCursor,
   parseLimit,
-} from '../core/search-params';
-import { truncateText, isFilterText, isRowTime } from '../core/text';
+} from '../core/urls';
 import type { Tx } from '../db/database';
 import { findGroupJobIds } from '../failures/queries';
 import type { GoodJobTables } from '../good-job/tables';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { setRedactionConfig } from '../redaction/path-rules';
+import { setRedactionConfig } from '../config/redaction-rules';
 import { chartOfList } from './chart';
 import { countTabs } from './counts';
 import { getJob } from './detail';

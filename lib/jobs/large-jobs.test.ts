@@ -11,7 +11,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import { startBulk } from '../bulk/mutations';
 import { previewBulk } from '../bulk/preview';
 import { getActiveRun } from '../bulk/runner';
-import { setRedactionConfig } from '../redaction/path-rules';
+import { setRedactionConfig } from '../config/redaction-rules';
 import { chartOfList } from './chart';
 import { countTabs } from './counts';
 import { getJob } from './detail';

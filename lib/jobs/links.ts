@@ -1,4 +1,4 @@
-import type { Page } from '../core/search-params';
+import type { Page } from '../core/urls';
 import { type JobState, isJobState } from '../good-job/types';
 import { parseField } from '../search/parser';
 import {

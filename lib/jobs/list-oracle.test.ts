@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../core/search-params';
+import { type Cursor, cursorParams } from '../core/urls';
 import { countTabs } from './counts';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, RUNNING, SUCCEEDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { type Cursor, type Page, cursorParams } from '../core/search-params';
+import { type Cursor, cursorParams, type Page } from '../core/urls';
 import { JOB_STATES } from '../good-job/types';
 import { listBatchJobs } from './batch-jobs';
 import { isUnderstood, parseJobFilter } from './filters';

@@ -1,13 +1,12 @@
 import 'server-only';
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
-import { type Cursor, toPage } from '../core/search-params';
+import type { Ctx } from '../context/request-context';
+import { type Cursor, toPage } from '../core/urls';
+import { isStatementTimeout } from '../db/connection';
 import { type Tx, nullOnTimeout } from '../db/database';
-import { isStatementTimeout } from '../db/errors';
 import { refreshRunning, runningByIndex } from '../good-job/locks';
-import { stateOf } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, stateOf } from '../good-job/tables';
 import { JOB_STATES, type JobState } from '../good-job/types';
 import { isSlowTerm } from '../search/conditions';
 import {

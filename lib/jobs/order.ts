@@ -1,7 +1,6 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import type { Cursor } from '../core/search-params';
-import { readyAt } from '../good-job/states';
-import { type GoodJobTables, hasIndex } from '../good-job/tables';
+import type { Cursor } from '../core/urls';
+import { type GoodJobTables, hasIndex, readyAt } from '../good-job/tables';
 import { type JobState } from '../good-job/types';
 import { compareTime } from '../search/conditions';
 import { DURATION_FIELDS, type DurationField, type Term } from '../search/terms';

@@ -15,7 +15,7 @@ import { previewBulk } from '../bulk/preview';
 import { getActiveRun } from '../bulk/runner';
 import { getRun } from '../bulk/runs';
 import type { BulkAction } from '../bulk/types';
-import { setRedactionConfig } from '../redaction/path-rules';
+import { setRedactionConfig } from '../config/redaction-rules';
 import { listBatchJobs } from './batch-jobs';
 import { chartOfList } from './chart';
 import { countTabs } from './counts';

@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { type Json, memberOf, stringOf } from '../core/json';
 import { TextBudget } from '../core/steps';
 import { truncateText } from '../core/text';
@@ -9,8 +9,7 @@ import { MAX_STORED_JSON_BYTES, MAX_TEXT_BYTES } from '../db/text-limit';
 import { isHeld } from '../good-job/locks';
 import { ERROR_EVENTS } from '../good-job/raw-rows';
 import { isPaused } from '../good-job/settings';
-import { runSeconds, stateOf, waitSeconds } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import { type GoodJobTables, runSeconds, stateOf, waitSeconds } from '../good-job/tables';
 import { JOB_STATES } from '../good-job/types';
 import { redaction } from '../redaction/redaction';
 import { argumentLine, excerpt, summarize } from './summary';

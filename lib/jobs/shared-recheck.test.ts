@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { DISCARDED, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { withResponseState } from '../core/shared-state';
+import { withResponseState } from '../core/process-state';
 import { Redaction } from '../redaction/redaction';
 import { countTabs } from './counts';
 import { parseJobFilter } from './filters';

@@ -1,8 +1,8 @@
 import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Ctx } from '../context/types';
-import { ProcessCache } from '../core/process-cache';
+import type { Ctx } from '../context/request-context';
+import { ProcessCache } from '../core/process-state';
 import type { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import { type GoodJobTables, hasIndex } from '../good-job/tables';

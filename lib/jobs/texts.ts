@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import { type Json, object, parseJsonInSteps, scalar } from '../core/json';
-import { requestState } from '../core/shared-state';
+import { requestState } from '../core/process-state';
 import { TextBudget } from '../core/steps';
 import type { Tx } from '../db/database';
 import {

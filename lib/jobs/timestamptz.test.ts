@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RUNNING, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { type Cursor, cursorParams } from '../core/search-params';
+import { type Cursor, cursorParams } from '../core/urls';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';
 

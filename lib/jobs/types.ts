@@ -1,4 +1,4 @@
-import type { Page } from '../core/search-params';
+import type { Page } from '../core/urls';
 import type { ErrorEvent } from '../good-job/raw-rows';
 import type { JobState, PauseKind } from '../good-job/types';
 import type { Term } from '../search/terms';

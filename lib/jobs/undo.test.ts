@@ -12,7 +12,7 @@ import {
 import { TestConsole, lockKey } from '../../test/harness/test-console';
 import { parseAuditFilter } from '../audit-log/filters';
 import { listAudit } from '../audit-log/queries';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import type { Outcome, UndoableAction } from '../good-job/types';
 import { canUndo, changeJobs, undoChange } from './mutations';
 

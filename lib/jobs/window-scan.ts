@@ -1,8 +1,8 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import type { Cursor } from '../core/search-params';
+import type { Cursor } from '../core/urls';
+import { isStatementTimeout } from '../db/connection';
 import { type Tx, nullOnTimeout } from '../db/database';
-import { isStatementTimeout } from '../db/errors';
 import type { GoodJobTables } from '../good-job/tables';
 import type { JobState } from '../good-job/types';
 import type { Term } from '../search/terms';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { DISCARDED, insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { maxAgeMs } from '../context/request-context';
-import { freshBadges, cachedBadges } from './counts';
+import { cachedBadges, freshBadges } from './queries';
 
 let testConsole: TestConsole;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { insertBatch, insertProcess } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { cachedNavigationCounts, readNavigationCounts } from './counts';
+import { cachedNavigationCounts, readNavigationCounts } from './queries';
 
 let testConsole: TestConsole;
 beforeAll(async () => {
@@ -42,7 +42,7 @@ it('counts what a viewer can act on', async () => {
 it('does not count the open ones of many batches, and never waits for the cache', async () => {
   await testConsole.client.query(
     `INSERT INTO good_job_batches (created_at, updated_at)
-     SELECT now(), now() FROM generate_series(1, 10_001)`,
+     SELECT now(), now() FROM generate_series(1, 10001)`,
   );
   const counts = await readNavigationCounts(testConsole.ctx());
   expect(counts.openBatches).toEqual({ kind: 'unknown' });

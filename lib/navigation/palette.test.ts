@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { insertBatch, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import { NO_MATCHES, findPaletteMatches } from './palette';
+import { findPaletteMatches, NO_MATCHES } from './queries';
 
 const JOB = 'c0ffee00-0000-4000-8000-00000000000a';
 const BATCH = 'ba7c4000-0000-4000-8000-00000000000b';

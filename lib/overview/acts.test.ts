@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { marksSince } from './acts';
+import { marksSince } from './current';
 import type { Act } from './types';
 
 const act = (changes: Partial<Act>): Act => ({

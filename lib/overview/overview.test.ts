@@ -16,7 +16,7 @@ import { TestConsole } from '../../test/harness/test-console';
 import { getAttention } from '../attention/queries';
 import { FINDING_KINDS } from '../attention/types';
 import { ConsoleError } from '../core/errors';
-import { ProcessCache, expireAfterWrite } from '../core/process-cache';
+import { expireAfterWrite, ProcessCache } from '../core/process-state';
 import { changePause } from '../pauses/mutations';
 import { getOverview } from './queries';
 import { type Section, parseOverviewFilter } from './types';

@@ -2,9 +2,9 @@ import 'server-only';
 import { cachedAttention } from '../attention/queries';
 import type { Attention } from '../attention/types';
 import { listOpenBatches } from '../batches/status';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ConsoleError, ignoreTimeout } from '../core/errors';
-import { ProcessCache, costTtl } from '../core/process-cache';
+import { costTtl, ProcessCache } from '../core/process-state';
 import { truncateText } from '../core/text';
 import { readUpcomingCron } from '../cron/entries';
 import type { UpcomingCron } from '../cron/types';
@@ -13,8 +13,7 @@ import { listFailures } from '../failures/queries';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import { type StoredActivity, readActivity } from './activity';
-import { latestActs, marksSince, readActs } from './acts';
-import { type StoredCurrent, readCurrent } from './current';
+import { latestActs, marksSince, readActs, readCurrent, type StoredCurrent } from './current';
 import {
   type Act,
   type Activity,

@@ -2,8 +2,8 @@ import type { FindingKind, Severity } from '../attention/types';
 import type { AuditOutcome, AuditTargetType } from '../audit/types';
 import type { BatchProgress, BatchRow, StuckCause } from '../batches/types';
 import type { ErrorCode } from '../core/errors';
-import type { NotUnderstood, Params } from '../core/search-params';
 import { truncateText } from '../core/text';
+import type { NotUnderstood, Params } from '../core/urls';
 import type { UpcomingCron } from '../cron/types';
 import type { Count, JobRow } from '../jobs/types';
 

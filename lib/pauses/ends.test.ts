@@ -4,10 +4,9 @@ import { TestConsole } from '../../test/harness/test-console';
 import { findAttention } from '../attention/queries';
 import { repair } from '../attention/repair';
 import { leaseEnd } from '../bulk/runs';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { presetTime } from '../core/locale';
-import { dropEnd, endDuePauses } from './ends';
-import { changePause, undoPause } from './mutations';
+import { changePause, dropEnd, endDuePauses, undoPause } from './mutations';
 import { listPauses } from './queries';
 
 let testConsole: TestConsole;

@@ -1,5 +1,5 @@
-import type { NotUnderstood, Params } from '../core/search-params';
 import { truncateText, isTimestamp } from '../core/text';
+import type { NotUnderstood, Params } from '../core/urls';
 
 /** The time ranges of the performance page, in seconds. */
 export const RANGES = { hour: 3_600, day: 86_400, week: 604_800, fortnight: 1_209_600 } as const;

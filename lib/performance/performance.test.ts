@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { jobsHref } from '../../components/performance/performance-links';
+import { jobsHref } from '../../components/performance/totals';
 import { SUCCEEDED, insertExecution, insertJob } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { parseJobFilter } from '../jobs/filters';

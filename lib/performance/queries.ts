@@ -2,7 +2,7 @@ import 'server-only';
 import sql, { type Sql, empty, join } from 'sql-template-tag';
 import { z } from 'zod';
 import { redactNames } from '../context/redact-names';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ignoreTimeout } from '../core/errors';
 import type { Tx } from '../db/database';
 import { finiteSeconds, secondsBetween } from '../db/text-limit';

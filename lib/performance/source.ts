@@ -1,7 +1,7 @@
 import 'server-only';
 import sql, { type Sql, empty, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import { ProcessCache } from '../core/process-cache';
+import { ProcessCache } from '../core/process-state';
 import type { Tx } from '../db/database';
 import { type GoodJobTables, quoteIdentifier } from '../good-job/tables';
 import type { Accuracy, Period } from './filters';

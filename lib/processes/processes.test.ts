@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { cursorParams } from '../core/search-params';
+import { cursorParams } from '../core/urls';
 import { getRawProcess, listProcesses, parseProcessFilter } from './queries';
 
 let testConsole: TestConsole;

@@ -2,18 +2,18 @@ import 'server-only';
 import sql, { type Sql, empty } from 'sql-template-tag';
 import { z } from 'zod';
 import { redactNames } from '../context/redact-names';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { parseJson, prettyJson, redactJson } from '../core/json';
+import { truncateText, isFilterText } from '../core/text';
 import {
   type Cursor,
   type NotUnderstood,
-  PAGE_SIZE,
   type Page,
+  PAGE_SIZE,
   type Params,
   parseCursor,
   toPage,
-} from '../core/search-params';
-import { truncateText, isFilterText } from '../core/text';
+} from '../core/urls';
 import type { Tx } from '../db/database';
 import { type Order, afterCursorSql, orderBySql } from '../db/text-limit';
 import {

@@ -3,7 +3,7 @@ import sql from 'sql-template-tag';
 import { z } from 'zod';
 import type { PauseRecord } from '../audit/types';
 import { readPauseRecords } from '../console-schema/pause-records';
-import type { Ctx } from '../context/types';
+import type { Ctx } from '../context/request-context';
 import { ignoreTimeout } from '../core/errors';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES } from '../db/text-limit';

@@ -4,8 +4,7 @@ import { z } from 'zod';
 import type { Tx } from '../db/database';
 import { MAX_NAME_BYTES, isMeasurable, listedName } from '../db/text-limit';
 import { runningByIndex } from '../good-job/locks';
-import { readyAt } from '../good-job/states';
-import { type GoodJobTables, hasIndex } from '../good-job/tables';
+import { type GoodJobTables, hasIndex, readyAt } from '../good-job/tables';
 import type { Count } from '../jobs/types';
 import type { QueueRow } from './filters';
 

@@ -1,6 +1,6 @@
 import type { PauseRecord } from '../audit/types';
-import type { NotUnderstood, Params } from '../core/search-params';
 import { truncateText, isFilterText } from '../core/text';
+import type { NotUnderstood, Params } from '../core/urls';
 import type { Count } from '../jobs/types';
 
 /** The time ranges of the queues page, in seconds. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { countStatements } from '../../test/harness/count-statements';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob, insertProcess } from '../../test/harness/rows';
 import { TestConsole, lockKey } from '../../test/harness/test-console';
-import { expireAfterWrite } from '../core/process-cache';
+import { expireAfterWrite } from '../core/process-state';
 import { parseJobFilter } from '../jobs/filters';
 import { listJobs } from '../jobs/list';
 import { changePause } from '../pauses/mutations';

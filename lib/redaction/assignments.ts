@@ -7,7 +7,6 @@ import {
   isParserToken,
 } from './harmless-values';
 import type { NameMatcher } from './key-names';
-import { skipBlanks } from './markup';
 import {
   type Scan,
   type Span,
@@ -17,7 +16,7 @@ import {
   isLetterOrDigit,
   isSpace,
 } from './scan';
-import { valueAt } from './values';
+import { skipBlanks, valueAt } from './values';
 
 /*
  * Assignments: `key=value`, `key: value`, `"key" => value` and `"key", "value"`. The name before a

@@ -11,7 +11,7 @@ import {
 } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
 import { findAttention } from '../attention/queries';
-import { expireAfterWrite } from '../core/process-cache';
+import { expireAfterWrite } from '../core/process-state';
 import { listCronEntries } from '../cron/entries';
 import { parseFailureFilter } from '../failures/filters';
 import { listFailures } from '../failures/queries';

@@ -1,3 +1,4 @@
+import { isWithin, type PathRules } from '../config/redaction-rules';
 import {
   type Json,
   TOO_DEEP,
@@ -17,7 +18,6 @@ import {
 } from './harmless-values';
 import { type ChildContext, type JsonVisitor, transformJson } from './json-transform';
 import { type SecretNameMatcher, normalizeName } from './key-names';
-import { type PathRules, isWithin } from './path-rules';
 import { addSecret, looksLikeCredential } from './secret-parts';
 import type { SecretRegistry } from './secret-registry';
 

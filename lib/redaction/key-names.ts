@@ -1,5 +1,5 @@
+import { GlobSet } from '../config/redaction-rules';
 import { multilineRegExp, wordList } from '../core/text';
-import { GlobSet } from './path-rules';
 
 /*
  * The names of secrets. A name is split into words (snake_case, kebab-case, camelCase, dots,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { GlobSet, matchesGlob } from '../config/redaction-rules';
 import { SecretNameMatcher } from './key-names';
-import { GlobSet, matchesGlob } from './path-rules';
 
 describe('GlobSet', () => {
   const matchesByRegExp = (pattern: string, text: string) =>

@@ -2,7 +2,6 @@ import type { Steps } from '../core/steps';
 import { multilineRegExp } from '../core/text';
 import { isChallenge, isClassName, isInspectedObject, isParserToken } from './harmless-values';
 import { EAST_ASIAN_NAMES } from './key-names';
-import { skipBlanks } from './markup';
 import {
   type Scan,
   StepCounter,
@@ -13,7 +12,7 @@ import {
   isProseBreak,
   isWordPart,
 } from './scan';
-import { closingQuote } from './values';
+import { closingQuote, skipBlanks } from './values';
 
 /*
  * Secrets in sentences. NAME is a secret name of one or two words; docs/redaction.md has the table

@@ -1,16 +1,21 @@
 import { createHmac } from 'node:crypto';
-import { DEFAULT_CONFIG, type RedactionConfig } from '../config/redaction-rules';
+import {
+  DEFAULT_CONFIG,
+  getRedactionConfig,
+  isHiddenForSome,
+  type PathRules,
+  type RedactionConfig,
+  rulesOf,
+} from '../config/redaction-rules';
 import { type Json, type Redactor, compactJson, memberOf, parseJson, stringOf } from '../core/json';
 import { type Steps, type TextBudget, runInSteps, runToEnd } from '../core/steps';
 import { truncateText, escapeBidi } from '../core/text';
 import { type ARGUMENTS_PATH, JsonRedactor } from './json-redactor';
 import { hideRepeats } from './json-transform';
 import { SecretNameMatcher } from './key-names';
-import { type PathRules, getRedactionConfig, isHiddenForSome, rulesOf } from './path-rules';
 import { type Span, replaceSpans } from './scan';
-import { addSecret } from './secret-parts';
+import { addSecret, secretSpanSteps } from './secret-parts';
 import { SecretRegistry, couldRepeatSecret } from './secret-registry';
-import { secretSpanSteps } from './secret-spans';
 
 /** The replacement of a hidden value, in every language and format. */
 export const REDACTION_MARKER = '[REDACTED]';

@@ -1,7 +1,12 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
-import type { NotUnderstood } from '../core/search-params';
-import { isInState, readyAt, runSeconds, waitSeconds } from '../good-job/states';
-import type { GoodJobTables } from '../good-job/tables';
+import type { NotUnderstood } from '../core/urls';
+import {
+  type GoodJobTables,
+  isInState,
+  readyAt,
+  runSeconds,
+  waitSeconds,
+} from '../good-job/tables';
 import { type JobState, isJobState } from '../good-job/types';
 import type {
   ArgumentTerm,

@@ -1,6 +1,6 @@
 import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
-import { ProcessCache } from '../core/process-cache';
+import { ProcessCache } from '../core/process-state';
 import type { Tx } from '../db/database';
 import { listedName } from '../db/text-limit';
 import { type GoodJobTables, hasIndex } from '../good-job/tables';

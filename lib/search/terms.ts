@@ -243,7 +243,7 @@ export type DurationTerm = Common & {
 export type ArgumentTerm = Common & { kind: 'argument'; path: string[]; values: string[] };
 /**
  * `failure:<fingerprint>@<since>..<until>` matches the jobs of one failure group
- * (lib/failures/fingerprints.ts) that failed at or after `since`; jobs that wait for a retry are
+ * (lib/failures/groups.ts) that failed at or after `since`; jobs that wait for a retry are
  * scheduled up to `until`. Only links write it.
  */
 export type FailureTerm = Common & {

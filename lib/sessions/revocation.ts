@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CONSOLE_SCHEMA } from '../audit/recorder';
 import type { DetectedConsoleSchema } from '../console-schema/setup';
 import { ConsoleError } from '../core/errors';
-import { processValue } from '../core/shared-state';
+import { processValue } from '../core/process-state';
 import type { Database, Tx } from '../db/database';
 
 /** Which sessions a revocation ends. */

@@ -1,5 +1,5 @@
 import { findAttention } from '../../lib/attention/queries';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import type { Group } from './cases';
 
 async function runFindings(ctx: Ctx): Promise<string[]> {

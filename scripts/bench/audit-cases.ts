@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { parseAuditFilter } from '../../lib/audit-log/filters';
 import { listAudit, listViewers } from '../../lib/audit-log/queries';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import type { Case, Group, Target } from './cases';
 
 const WITHIN_SQL: Target = { p95OverSql: 60 };

@@ -6,9 +6,9 @@ import {
   listBatchesWithProgress,
 } from '../../lib/batches/status';
 import { parseBatchFilter } from '../../lib/batches/types';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import { runCompletionCheck } from '../../lib/good-job/batches';
-import { readAppName, enqueueCallback } from '../../lib/good-job/callbacks';
+import { enqueueCallback, readAppName } from '../../lib/good-job/enqueue';
 import type { GoodJobTables } from '../../lib/good-job/tables';
 import { listBatchJobs } from '../../lib/jobs/batch-jobs';
 import { getJob } from '../../lib/jobs/detail';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import type { Tx } from '../../lib/db/database';
 import type { GoodJobTables } from '../../lib/good-job/tables';
 import { attentionGroup } from './attention-cases';

@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { detectConsoleSchema, setUpConsoleSchema } from '../../lib/console-schema/setup';
-import { contextFor } from '../../lib/context/request-context';
-import type { Ctx } from '../../lib/context/types';
+import { contextFor, type Ctx } from '../../lib/context/request-context';
 import { openDatabase } from '../../lib/db/database';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import type { EmbeddedPostgres } from '../../test/postgres/postgres';

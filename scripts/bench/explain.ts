@@ -2,8 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sql, { type Sql } from 'sql-template-tag';
 import { z } from 'zod';
-import { contextFor } from '../../lib/context/request-context';
-import type { Ctx } from '../../lib/context/types';
+import { contextFor, type Ctx } from '../../lib/context/request-context';
 import { type Database, type Tx, createTx } from '../../lib/db/database';
 import type { Case, WritePlan } from './cases';
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import type { GoodJobTables } from '../../lib/good-job/tables';
 import { JOB_STATES } from '../../lib/good-job/types';
 import { chartOfList } from '../../lib/jobs/chart';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import type { GoodJobTables } from '../../lib/good-job/tables';
 import { listProcesses, parseProcessFilter } from '../../lib/processes/queries';
 import { RANGES, type Range, isRange, parseQueueFilter } from '../../lib/queues/filters';

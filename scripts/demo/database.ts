@@ -2,11 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Sql } from 'sql-template-tag';
-import { DEMO_COMMENT } from '../../lib/context/demo-database';
 import { ConsoleError } from '../../lib/core/errors';
 import { connectionConfig, typeParsers } from '../../lib/db/connection';
 import { type Tx, createTx } from '../../lib/db/database';
-import { TABLES, quoteIdentifier } from '../../lib/good-job/tables';
+import { DEMO_COMMENT, quoteIdentifier, TABLES } from '../../lib/good-job/tables';
 
 /** An error whose message is shown to the user; nothing was changed. */
 export class DemoError extends Error {}

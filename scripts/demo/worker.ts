@@ -1,5 +1,5 @@
 import { readEnv } from '../../lib/config/environment';
-import { isConnectionLoss } from '../../lib/db/errors';
+import { isConnectionLoss } from '../../lib/db/connection';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { DEMO_APP } from './data/active-job';
 import { Random } from './data/random';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { setDemoCheck } from '../../lib/context/demo-database';
+import { setDemoCheck } from '../../lib/good-job/tables';
 import { type TestGateway, openGateway, captureOutput } from '../../test/harness/gateway';
 import { TOKEN_MS } from './start-token';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Identity, LOCAL_VIEWER } from '../../lib/auth/roles';
 import type { SessionLimits } from '../../lib/config/authentication';
 import type { Env } from '../../lib/config/environment';
-import { isDemoDatabase } from '../../lib/context/demo-database';
+import { isDemoDatabase } from '../../lib/good-job/tables';
 import { createLimit } from '../rate-limits';
 import { isActivity } from './activity';
 import { cookiePairs, printSetCookie, removeCookies } from './cookies';

@@ -5,7 +5,7 @@ import { previewBulk } from '../../lib/bulk/preview';
 import { getActiveRun } from '../../lib/bulk/runner';
 import { getRun, listSamples } from '../../lib/bulk/runs';
 import { BULK_ACTIONS, type BulkAction, type BulkTarget } from '../../lib/bulk/types';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 import { isUuid } from '../../lib/core/text';
 import { changeCronKey } from '../../lib/cron/mutations';
 import { changeJobs, undoChange } from '../../lib/jobs/mutations';

@@ -3,7 +3,7 @@ import { previewBulk } from '../../lib/bulk/preview';
 import { getActiveRun } from '../../lib/bulk/runner';
 import { getRun } from '../../lib/bulk/runs';
 import type { BulkAction, BulkRun, BulkStart, BulkTarget } from '../../lib/bulk/types';
-import type { Ctx } from '../../lib/context/types';
+import type { Ctx } from '../../lib/context/request-context';
 
 export const discardedTarget = (query = 'state=discarded'): BulkTarget => ({
   kind: 'filter',

@@ -1,8 +1,7 @@
 import pg from 'pg';
 import type { Role } from '../../lib/config/authentication';
 import { consoleSchemaScript } from '../../lib/console-schema/setup';
-import { contextFor } from '../../lib/context/request-context';
-import type { Ctx } from '../../lib/context/types';
+import { contextFor, type Ctx } from '../../lib/context/request-context';
 import { type Database, openDatabase } from '../../lib/db/database';
 import {
   type AppSettings,

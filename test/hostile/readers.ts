@@ -1,16 +1,16 @@
-import { tokenAt } from '../../components/search/token-at';
+import { tokenAt } from '../../components/search/search-query';
 import { printAudit } from '../../lib/audit/recorder';
 import { parseAuditFilter } from '../../lib/audit-log/filters';
+import { matchesGlob, setRedactionConfig } from '../../lib/config/redaction-rules';
 import { compactJson, memberOf, parseJson, prettyJson, stringOf } from '../../lib/core/json';
 import { zonedToUtc } from '../../lib/core/locale';
 import { isBlankText, truncateText, isFilterText, isTimestamp, isUuid } from '../../lib/core/text';
 import { parseCronFile } from '../../lib/cron/cron-file';
 import { describeSchedule } from '../../lib/cron/entries';
-import { parseCron } from '../../lib/cron/fugit/cron-expression';
-import { wordsToCron } from '../../lib/cron/fugit/natural-language';
+import { parseCron, wordsToCron } from '../../lib/cron/fugit/cron-expression';
 import { parseSchedule } from '../../lib/cron/fugit/occurrences';
 import { MAX_TEXT_BYTES } from '../../lib/db/text-limit';
-import { FailureReader, normalizeError, normalizeFrame } from '../../lib/failures/fingerprints';
+import { FailureReader, normalizeError, normalizeFrame } from '../../lib/failures/groups';
 import { decodeActiveJob, isLibraryFrame } from '../../lib/good-job/payload';
 import {
   parsePools,
@@ -20,9 +20,8 @@ import {
   queueThreads,
   totalThreads,
 } from '../../lib/good-job/processes';
-import { csvLines, ndjsonLine } from '../../lib/http/export-format';
+import { csvLines, ndjsonLine } from '../../lib/http/responses';
 import { parseJobFilter } from '../../lib/jobs/filters';
-import { matchesGlob, setRedactionConfig } from '../../lib/redaction/path-rules';
 import { type JsonOptions, redaction } from '../../lib/redaction/redaction';
 import { SecretRegistry } from '../../lib/redaction/secret-registry';
 import { parseField, idDigits, parseQuery, printQuery } from '../../lib/search/parser';

@@ -2,7 +2,7 @@ import { controlRun, startBulk } from '../../lib/bulk/mutations';
 import { previewBulk } from '../../lib/bulk/preview';
 import { getActiveRun } from '../../lib/bulk/runner';
 import { contextFor } from '../../lib/context/request-context';
-import { shutdown } from '../../lib/core/shared-state';
+import { shutdown } from '../../lib/core/process-state';
 import { openDatabase } from '../../lib/db/database';
 import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { CONSOLE } from './stage';

@@ -1,11 +1,11 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { AttentionView } from '@/components/attention/attention-view';
-import { RepairResultBanner } from '@/components/attention/repair-result-banner';
 import { PageHeader } from '@/components/page-header';
+import { RepairResultBanner } from '@/components/result-banners';
 import { getAttention } from '@/lib/attention/queries';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

@@ -2,9 +2,8 @@ import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { BatchList } from '@/components/batches/batch-list';
 import { BatchSearch } from '@/components/batches/batch-search';
-import { InvalidConditions } from '@/components/not-understood';
-import { PageHeader } from '@/components/page-header';
-import { Tabs } from '@/components/tabs';
+import { InvalidConditions } from '@/components/page-errors';
+import { PageHeader, Tabs } from '@/components/page-header';
 import { isHiddenSearch } from '@/lib/batches/search';
 import { listBatchesWithProgress } from '@/lib/batches/status';
 import {
@@ -14,8 +13,8 @@ import {
   parseBatchFilter,
 } from '@/lib/batches/types';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { truncateText } from '@/lib/core/text';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

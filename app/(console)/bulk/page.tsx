@@ -1,18 +1,13 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { PolledRunList, NoRuns } from '@/components/bulk/polled-run-list';
-import { InvalidConditions } from '@/components/not-understood';
+import { NoRuns, PolledRunList } from '@/components/bulk/run-list';
+import { InvalidConditions } from '@/components/page-errors';
 import { PageHeader } from '@/components/page-header';
 import { Banner } from '@/components/ui/banner';
 import { listRuns } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';
-import {
-  type PageSearchParams,
-  cursorParams,
-  paramsOf,
-  parseCursor,
-} from '@/lib/core/search-params';
 import { truncateText } from '@/lib/core/text';
+import { cursorParams, type PageSearchParams, paramsOf, parseCursor } from '@/lib/core/urls';
 import { guardPage } from '../guard';
 
 export async function generateMetadata(): Promise<Metadata> {

@@ -2,17 +2,14 @@ import type { Metadata } from 'next';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { DiscardTable } from '@/components/failures/discard-table';
-import { FailureList } from '@/components/failures/failure-list';
-import { FailureScanNote } from '@/components/failures/scan-note';
-import { Link } from '@/components/link';
-import { InvalidConditions } from '@/components/not-understood';
-import { PageHeader } from '@/components/page-header';
+import { FailureList, FailureScanNote } from '@/components/failures/failure-list';
+import { Link } from '@/components/navigation';
+import { InvalidConditions } from '@/components/page-errors';
+import { PageHeader, RangeLinks, Tabs } from '@/components/page-header';
 import { useCount } from '@/components/quantities';
-import { RangeLinks } from '@/components/range-links';
-import { Tabs } from '@/components/tabs';
 import { buttonClass } from '@/components/ui/button';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { countDiscarded } from '@/lib/failures/failed-jobs';
 import {
   type FailurePage,
@@ -53,7 +50,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
               label={t('range')}
               choices={RANGE_NAMES.map((range) => ({
                 href: href({ range, group: null }),
-                text: t(`ranges.${range}`),
+                text: t(`short.${range}`),
                 current: range === filter.range,
               }))}
             />

@@ -1,11 +1,11 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
 import { CronList } from '@/components/cron/cron-list';
-import { CronResultBanner } from '@/components/cron/cron-result-banner';
 import { PageHeader } from '@/components/page-header';
+import { CronResultBanner } from '@/components/result-banners';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { truncateText } from '@/lib/core/text';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { listCronEntries } from '@/lib/cron/entries';
 import { guardPage } from '../guard';
 

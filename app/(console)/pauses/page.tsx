@@ -3,10 +3,10 @@ import { getTranslations } from 'next-intl/server';
 import { PageHeader } from '@/components/page-header';
 import { PauseForm } from '@/components/pauses/pause-form';
 import { PauseList } from '@/components/pauses/pause-list';
-import { PauseResultBanner } from '@/components/pauses/pause-result-banner';
-import { PlaceTabs } from '@/components/queues/place-tabs';
+import { PlaceTabs } from '@/components/queues/queue-filters';
+import { PauseResultBanner } from '@/components/result-banners';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { listPauses } from '@/lib/pauses/queries';
 import { guardPage } from '../guard';
 

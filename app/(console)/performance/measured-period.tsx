@@ -1,9 +1,8 @@
 import { useTranslations } from 'next-intl';
 import type { ReactNode } from 'react';
-import { AccuracyNote } from '@/components/performance/accuracy-note';
-import { RangePicker } from '@/components/performance/range-picker';
+import { AccuracyNote, RangePicker } from '@/components/performance/range-picker';
 import { currentApplication } from '@/lib/context/request-context';
-import { href } from '@/lib/core/href';
+import { href } from '@/lib/core/urls';
 import type { Performance, PerformanceFilter } from '@/lib/performance/filters';
 
 interface Props {

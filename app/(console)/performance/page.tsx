@@ -1,12 +1,12 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { InvalidConditions } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/page-errors';
 import { PageHeader } from '@/components/page-header';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
 import { Totals } from '@/components/performance/totals';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { parsePerformanceFilter } from '@/lib/performance/filters';
 import { measure } from '@/lib/performance/queries';
 import { guardPage } from '../guard';

@@ -1,11 +1,11 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { InvalidConditions } from '@/components/not-understood';
+import { InvalidConditions } from '@/components/page-errors';
 import { PageHeader } from '@/components/page-header';
 import { ProcessList } from '@/components/processes/process-list';
 import { requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, cursorParams, paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
+import { cursorParams, type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import {
   getRawProcess,
   listProcesses,

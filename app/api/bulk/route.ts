@@ -1,6 +1,6 @@
 import { jsonResponse } from '@/app/api/answer-json';
 import { listRuns } from '@/lib/bulk/runs';
-import { paramsOfRequest, parseCursor } from '@/lib/core/search-params';
+import { paramsOfRequest, parseCursor } from '@/lib/core/urls';
 
 export async function GET(request: Request): Promise<Response> {
   const cursor = parseCursor(paramsOfRequest(request));

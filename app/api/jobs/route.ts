@@ -1,5 +1,5 @@
 import { jsonResponse } from '@/app/api/answer-json';
-import { paramsOfRequest } from '@/lib/core/search-params';
+import { paramsOfRequest } from '@/lib/core/urls';
 import { chartOfList } from '@/lib/jobs/chart';
 import { countTabs } from '@/lib/jobs/counts';
 import { parseJobFilter } from '@/lib/jobs/filters';

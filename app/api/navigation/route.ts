@@ -1,5 +1,5 @@
 import { jsonResponse } from '@/app/api/answer-json';
-import { freshBadges, cachedBadges } from '@/lib/navigation/counts';
+import { cachedBadges, freshBadges } from '@/lib/navigation/queries';
 
 /**
  * The navigation counts, which other responses carry in a header. A request with `max-age` counts

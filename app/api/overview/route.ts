@@ -1,6 +1,6 @@
 import { jsonResponse } from '@/app/api/answer-json';
 import { ConsoleError } from '@/lib/core/errors';
-import { paramsOfRequest } from '@/lib/core/search-params';
+import { paramsOfRequest } from '@/lib/core/urls';
 import { getOverview } from '@/lib/overview/queries';
 import { parseOverviewFilter } from '@/lib/overview/types';
 

@@ -1,6 +1,6 @@
 import { jsonResponse } from '@/app/api/answer-json';
 import { isFilterText } from '@/lib/core/text';
-import { NO_MATCHES, findPaletteMatches } from '@/lib/navigation/palette';
+import { findPaletteMatches, NO_MATCHES } from '@/lib/navigation/queries';
 
 /** What the palette finds for `text`: jobs and batches by id, batches and names by text. */
 export async function GET(request: Request): Promise<Response> {

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseCron } from './cron-expression';
-import { wordsToCron } from './natural-language';
+import { parseCron, wordsToCron } from './cron-expression';
 
 /*
  * Phrases from fugit's own tests and README with the cron expressions that fugit converts them to.

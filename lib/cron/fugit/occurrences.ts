@@ -1,6 +1,11 @@
 import { Cron } from 'croner';
-import { type CronFields, type CronParse, type WeekdayTerm, parseCron } from './cron-expression';
-import { wordsToCron } from './natural-language';
+import {
+  type CronFields,
+  type CronParse,
+  parseCron,
+  type WeekdayTerm,
+  wordsToCron,
+} from './cron-expression';
 import railsZones from './rails-zones.json';
 
 /** `ActiveSupport::TimeZone::MAPPING`: names for `config.time_zone` besides those of IANA. */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createRun } from '../../../lib/bulk/mutations';
 import { previewBulk } from '../../../lib/bulk/preview';
 import type { BulkTarget } from '../../../lib/bulk/types';
-import type { Ctx } from '../../../lib/context/types';
+import type { Ctx } from '../../../lib/context/request-context';
 import { releaseRuns } from '../database';
 import { formFields } from '../html-form';
 import type { TimedResponse, HostileClient } from './client';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { Ctx } from '../../../lib/context/types';
+import type { Ctx } from '../../../lib/context/request-context';
 import { startConsole } from '../server';
 import { actionsFor, measureBulk } from './acts';
 import {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import sql from 'sql-template-tag';
 import { codeOf } from '../../../lib/core/errors';
-import { clock, notify } from '../../../lib/good-job/notify';
+import { clock, notify } from '../../../lib/good-job/payload';
 import type { GoodJobTables } from '../../../lib/good-job/tables';
 import { DEMO_BATCHES, addBatch, queued } from '../data/batches';
 import { CRON_ENTRIES, isDue } from '../data/cron';

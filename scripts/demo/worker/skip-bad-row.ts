@@ -1,4 +1,4 @@
-import { isConnectionLoss } from '../../../lib/db/errors';
+import { isConnectionLoss } from '../../../lib/db/connection';
 
 /** Logs the error of a malformed row and continues; rethrows the loss of the database. */
 export function skipBadRow(error: unknown): void {

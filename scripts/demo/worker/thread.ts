@@ -5,7 +5,7 @@ import sql, { type Sql, empty } from 'sql-template-tag';
 import { z } from 'zod';
 import { runCompletionCheck, lockBatches } from '../../../lib/good-job/batches';
 import { advisoryKey } from '../../../lib/good-job/locks';
-import { clock, notify, payloadTime } from '../../../lib/good-job/notify';
+import { clock, notify, payloadTime } from '../../../lib/good-job/payload';
 import { isPaused } from '../../../lib/good-job/settings';
 import type { GoodJobTables } from '../../../lib/good-job/tables';
 import type { ErrorRule } from '../data/errors';

@@ -1,11 +1,10 @@
 import { getTranslations } from 'next-intl/server';
-import { RepairEffect, TargetInputs } from '@/components/attention/repair-effect';
-import { REPAIR_PERMISSIONS } from '@/components/attention/repair-rules';
+import { REPAIR_PERMISSIONS, RepairEffect, TargetInputs } from '@/components/attention/repair-text';
 import { ConfirmPage } from '@/components/confirm-page';
 import { submitRepair } from '@/lib/attention/actions';
 import { readRepairTarget } from '@/lib/attention/types';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { guardPage, renderMissingPage } from '../../guard';
 
 /** Confirms a repair without JavaScript. */

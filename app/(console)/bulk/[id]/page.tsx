@@ -1,16 +1,15 @@
 import type { Metadata } from 'next';
 import { getTranslations } from 'next-intl/server';
-import { AbsoluteTime } from '@/components/absolute-time';
-import { Breadcrumb } from '@/components/breadcrumb';
-import { RunView } from '@/components/bulk/run-view';
-import { OutcomeSamples } from '@/components/bulk/samples';
-import { TargetText } from '@/components/bulk/target-text';
-import { PageHeader } from '@/components/page-header';
+import { TargetText } from '@/components/bulk/bulk-preview';
+import { RunView } from '@/components/bulk/bulk-progress';
+import { OutcomeSamples } from '@/components/bulk/run-summary';
+import { Breadcrumb, PageHeader } from '@/components/page-header';
+import { AbsoluteTime } from '@/components/time';
 import { Banner } from '@/components/ui/banner';
 import { getRun, listSamples } from '@/lib/bulk/runs';
 import { requireCtx } from '@/lib/context/request-context';
 import { ERROR_CODES } from '@/lib/core/errors';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { guardRowPage, renderMissingPage } from '../../guard';
 import { type IdParams, titleWithId } from '../../page-title';
 

@@ -2,32 +2,29 @@ import type { Metadata } from 'next';
 import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import type { ReactNode } from 'react';
-import { RepairResultBanner } from '@/components/attention/repair-result-banner';
 import { History } from '@/components/audit/history';
-import { Breadcrumb } from '@/components/breadcrumb';
 import { CopyButton } from '@/components/copy-button';
 import { renderArgumentTree } from '@/components/jobs/argument-tree';
 import { Executions } from '@/components/jobs/executions';
-import { HiddenNote } from '@/components/jobs/hidden-note';
 import { JobActions } from '@/components/jobs/job-actions';
-import { JobArguments } from '@/components/jobs/job-arguments';
 import { JobError } from '@/components/jobs/job-error';
-import { JobFacts } from '@/components/jobs/job-facts';
+import { HiddenNote, JobFacts, JobRelated } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
-import { JobRelated } from '@/components/jobs/job-related';
 import { JobResultBanner } from '@/components/jobs/job-result-banner';
+import { JobArguments } from '@/components/jobs/job-text';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
 import { WhyWaiting } from '@/components/jobs/why-waiting';
-import { PageHeader } from '@/components/page-header';
+import { Breadcrumb, PageHeader } from '@/components/page-header';
 import { RefreshOnChange } from '@/components/polling/refresh-on-change';
-import { RubyClassName } from '@/components/ui/class-name';
+import { RepairResultBanner } from '@/components/result-banners';
+import { RubyClassName } from '@/components/ui/code';
 import { historyOf } from '@/lib/audit-log/queries';
 import type { Denial } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { countSameCause } from '@/lib/failures/queries';
 import { getJob, getJobVersion, linksOf } from '@/lib/jobs/detail';
 import { markLostExecution, getExecutionPage } from '@/lib/jobs/executions';
@@ -143,9 +140,7 @@ function JobHead({ job }: { job: JobDetail }) {
   const t = useTranslations();
   return (
     <>
-      <div className="pt-3">
-        <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
-      </div>
+      <Breadcrumb items={[{ href: '/jobs', text: t('jobs.title') }]} current={job.id} />
       <PageHeader
         title={
           isBlankName(job.jobClass) ? (

@@ -2,11 +2,11 @@ import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
 import { PauseEffect } from '@/components/pauses/pause-effect';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
 import { isFilterText } from '@/lib/core/text';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { PAUSE_KINDS } from '@/lib/good-job/types';
 import { submitPause } from '@/lib/pauses/actions';
-import { canEnd } from '@/lib/pauses/ends';
+import { canEnd } from '@/lib/pauses/mutations';
 import { previewPause } from '@/lib/pauses/queries';
 import { guardPage, renderMissingPage } from '../../guard';
 

@@ -1,4 +1,4 @@
-import { paramsOfRequest } from '@/lib/core/search-params';
+import { paramsOfRequest } from '@/lib/core/urls';
 import { exportResponse } from '@/lib/http/responses';
 import { exportJobs } from '@/lib/jobs/export';
 import { isUnderstood, parseJobFilter } from '@/lib/jobs/filters';

@@ -1,7 +1,6 @@
 import { getTranslations } from 'next-intl/server';
 import { RetryEffect } from '@/components/batches/retry-effect';
-import { CountConfirmation } from '@/components/bulk/count-confirmation';
-import { PreviewText } from '@/components/bulk/preview-text';
+import { CountConfirmation, PreviewText } from '@/components/bulk/bulk-preview';
 import { ConfirmPage } from '@/components/confirm-page';
 import { Banner } from '@/components/ui/banner';
 import { countRetriableJobs } from '@/lib/batches/mutations';
@@ -10,7 +9,7 @@ import { submitBatchRetry } from '@/lib/bulk/actions';
 import { previewBulk } from '@/lib/bulk/preview';
 import { CONFIRM_ABOVE } from '@/lib/bulk/types';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { type PageSearchParams, paramsOf } from '@/lib/core/search-params';
+import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { guardRowPage, renderMissingPage } from '../../../guard';
 import type { IdParams } from '../../../page-title';
 

@@ -1,6 +1,6 @@
 import { getTranslations } from 'next-intl/server';
 import { ConfirmPage } from '@/components/confirm-page';
-import { CronEffect } from '@/components/cron/cron-effect';
+import { CronEffect } from '@/components/cron/cron-outcome';
 import { Banner } from '@/components/ui/banner';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
 import { submitCron } from '@/lib/cron/actions';

@@ -1,6 +1,6 @@
 import { jsonResponse } from '@/app/api/answer-json';
-import { paramsOfRequest } from '@/lib/core/search-params';
 import { isUuid } from '@/lib/core/text';
+import { paramsOfRequest } from '@/lib/core/urls';
 import { listBatchJobs } from '@/lib/jobs/batch-jobs';
 import { parseJobFilter } from '@/lib/jobs/filters';
 
