@@ -1,12 +1,8 @@
 import 'server-only';
 import { countOutcomes } from '../audit/recorder';
 import type { Permission } from '../auth/roles';
-import {
-  auditedTransaction,
-  checkBulkLimit,
-  type Ctx,
-  type WriteTx,
-} from '../context/request-context';
+import { auditedTransaction, checkBulkLimit, type WriteTx } from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { MAX_BATCHES_PER_TRANSACTION, checkHangingBatches } from '../good-job/batches';
 import { MAX_JOBS_PER_TRANSACTION, releaseJobs } from '../good-job/locks';

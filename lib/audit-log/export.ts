@@ -1,6 +1,7 @@
 import 'server-only';
 import { MAX_SNAPSHOT_BYTES } from '../audit/types';
-import { type Ctx, recordRead } from '../context/request-context';
+import { recordRead } from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { type Json, parseJson, scalar } from '../core/json';
 import { yieldToEventLoop } from '../core/steps';
 import { escapeBidi } from '../core/text';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { captureOutput } from '../../test/harness/gateway';
 import { TestConsole } from '../../test/harness/test-console';
 import { requireBulk, startBulk } from '../bulk/mutations';
-import { recordFailure } from '../context/request-context';
+import { recordFailure } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import { flushAttempts } from './recorder';
 

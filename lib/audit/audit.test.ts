@@ -16,7 +16,7 @@ import { listAudit } from '../audit-log/queries';
 import { retryBatch } from '../batches/mutations';
 import { controlRun } from '../bulk/mutations';
 import { grantsFor } from '../console-schema/setup';
-import { auditedTransaction } from '../context/request-context';
+import { auditedTransaction } from '../context/audited-transaction';
 import { ConsoleError } from '../core/errors';
 import type { Database } from '../db/database';
 import { changeJobs } from '../jobs/mutations';

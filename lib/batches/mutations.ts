@@ -4,10 +4,10 @@ import { type Snapshot, changesOf, readBatches } from '../audit/snapshot';
 import {
   auditedTransaction,
   checkBulkLimit,
-  type Ctx,
   hasBulkLimit,
   type WriteTx,
-} from '../context/request-context';
+} from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import {
   type BatchRetryChunk,

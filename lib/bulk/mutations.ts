@@ -8,10 +8,10 @@ import { denial } from '../auth/roles';
 import {
   auditedTransaction,
   checkBulkLimit,
-  type Ctx,
   recordFailure,
   type WriteTx,
-} from '../context/request-context';
+} from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { lockBatches } from '../good-job/batches';
 import type { RowSnapshot } from '../good-job/locks';

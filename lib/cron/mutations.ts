@@ -1,7 +1,8 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { z } from 'zod';
-import { auditedTransaction, type Ctx, type WriteTx } from '../context/request-context';
+import { auditedTransaction, type WriteTx } from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { type CronEnqueueResult, enqueueCron } from '../good-job/enqueue';
 import { type SettingRefusalCode, SettingRefusalError, switchCronKey } from '../good-job/settings';

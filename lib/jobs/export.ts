@@ -1,7 +1,8 @@
 import 'server-only';
 import sql from 'sql-template-tag';
 import { z } from 'zod';
-import { type Ctx, recordRead } from '../context/request-context';
+import { recordRead } from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { type Json, compactJson, scalar } from '../core/json';
 import type { TextBudget } from '../core/steps';
 import type { Cursor } from '../core/urls';

@@ -4,12 +4,8 @@ import sql, { type Sql, join, raw } from 'sql-template-tag';
 import { z } from 'zod';
 import type { Attempt } from '../audit/recorder';
 import { denial } from '../auth/roles';
-import {
-  auditedTransaction,
-  type Ctx,
-  recordFailure,
-  type WriteTx,
-} from '../context/request-context';
+import { auditedTransaction, recordFailure, type WriteTx } from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { ConsoleError, statusOf } from '../core/errors';
 import { type Json, memberOf, prettyJsonInSteps, stringOf } from '../core/json';
 import type { Tx } from '../db/database';

@@ -9,7 +9,8 @@ import {
   settingVersions,
   type StoredEnd,
 } from '../console-schema/pause-records';
-import { auditedTransaction, type Ctx, type WriteTx } from '../context/request-context';
+import { auditedTransaction, type WriteTx } from '../context/audited-transaction';
+import { type Ctx } from '../context/request-context';
 import { ConsoleError } from '../core/errors';
 import { expireAfterWrite } from '../core/process-state';
 import { toUtc } from '../core/text';
