@@ -6,7 +6,7 @@ import { type Json, parseJson, scalar } from '../core/json';
 import { yieldToEventLoop } from '../core/steps';
 import { escapeBidi } from '../core/text';
 import type { Cursor, Page } from '../core/urls';
-import { csvHeader, csvLines, type ExportFormat, ndjsonLine } from '../http/responses';
+import { csvHeader, csvLines, type ExportFormat, ndjsonLine } from '../http/export-format';
 import { redactName } from '../redaction/redaction';
 import { type AuditFilter, auditFilterParams } from './filters';
 import {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISCARDED, SUCCEEDED, insertJob, serializedParams } from '../../test/harness/rows';
 import { TestConsole } from '../../test/harness/test-console';
-import type { ExportFormat } from '../http/responses';
+import type { ExportFormat } from '../http/export-format';
 import { exportJobs } from './export';
 import { parseJobFilter } from './filters';
 import { listJobs } from './list';

@@ -15,7 +15,7 @@ import {
   EXPORT_CHUNK,
   type ExportFormat,
   ndjsonLine,
-} from '../http/responses';
+} from '../http/export-format';
 import { type JobFilter, jobFilterParams, resolveFilter } from './filters';
 import { listJobIds } from './list';
 import { type ListedId, readBytes } from './rows';

@@ -20,7 +20,7 @@ import {
   queueThreads,
   totalThreads,
 } from '../../lib/good-job/processes';
-import { csvLines, ndjsonLine } from '../../lib/http/responses';
+import { csvLines, ndjsonLine } from '../../lib/http/export-format';
 import { parseJobFilter } from '../../lib/jobs/filters';
 import { type JsonOptions, redaction } from '../../lib/redaction/redaction';
 import { SecretRegistry } from '../../lib/redaction/secret-registry';
