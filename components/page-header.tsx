@@ -7,10 +7,13 @@ import { LiveControl } from './polling/polling-status';
 export function PageHeader({
   title,
   count,
+  isLive = true,
   children,
 }: {
   title: ReactNode;
   count?: ReactNode;
+  /** Whether the page is polled, so that the header says since when it is current. */
+  isLive?: boolean;
   /** Filters and tools, before the live state. */
   children?: ReactNode;
 }) {
@@ -20,7 +23,7 @@ export function PageHeader({
       {count !== undefined && <div className="text-soft">{count}</div>}
       <div className="ml-auto flex max-w-full min-w-0 flex-wrap items-center gap-2">
         {children}
-        <LiveControl />
+        {isLive && <LiveControl />}
       </div>
     </header>
   );

@@ -101,7 +101,12 @@ export function BottomBar({
   const pathname = usePathname();
   const currentPage = pageOfPath(pathname);
   const link = (page: NavPage) => (
-    <NavLink page={page} isCurrent={page === currentPage} badge={badges[page]} />
+    <NavLink
+      page={page}
+      text={page === 'attention' ? t('attentionShort') : undefined}
+      isCurrent={page === currentPage}
+      badge={badges[page]}
+    />
   );
   return (
     <nav aria-label={t('label')} className="bottom-bar">
@@ -136,10 +141,13 @@ export function BottomBar({
 /** The link to a page; on a narrow sidebar only its icon is visible. */
 function NavLink({
   page,
+  text,
   isCurrent,
   badge,
 }: {
   page: NavPage;
+  /** Default: the name of the page. */
+  text?: string;
   isCurrent: boolean;
   badge: ReactNode;
 }) {
@@ -154,7 +162,7 @@ function NavLink({
         className="nav-link relative"
       >
         <Icon name={page} />
-        <span className="nav-text">{t(page)}</span>
+        <span className="nav-text">{text ?? t(page)}</span>
         {badge}
       </Link>
     </Tooltip>

@@ -44,7 +44,7 @@ export default async function CleanerPage({ searchParams }: { searchParams: Page
     const isEmpty = (page?.groups ?? counts?.rows)?.length === 0;
     return (
       <>
-        <PageHeader title={t('title')}>
+        <PageHeader title={t('title')} isLive={false}>
           {filter.by === 'failure' && (
             <RangeLinks
               label={t('range')}

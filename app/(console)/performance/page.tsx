@@ -32,7 +32,7 @@ export default async function PerformancePage({
     const isSample = performance?.now.accuracy.kind === 'sample';
     return (
       <>
-        <PageHeader title={t('title')} />
+        <PageHeader title={t('title')} isLive={false} />
         <InvalidConditions chips={filter.notUnderstood} clearHref={PATH} />
         {performance && (
           <MeasuredPeriod filter={filter} performance={performance} path={PATH}>
