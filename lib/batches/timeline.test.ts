@@ -14,7 +14,7 @@ afterAll(() => testConsole.close());
 const at = (second: number) => new Date(Date.UTC(2026, 10, 20, 10, 0, second)).toISOString();
 const timelineOf = (id: string) => getBatchTimeline(testConsole.ctx(), id);
 
-it('has one bar a job with its state, sorted by start', async () => {
+it('returns one bar per job with its state, sorted by start', async () => {
   const id = await insertBatch(testConsole.client);
   const late = await insertJob(testConsole.client, {
     batch_id: id,
@@ -46,7 +46,7 @@ it('begins the bar of a waiting job when it is due', async () => {
   ]);
 });
 
-it('is empty for a batch without jobs, and leaves out jobs at an infinite time', async () => {
+it('returns no bars for a batch without jobs, and omits jobs with an infinite time', async () => {
   expect(await timelineOf(randomUUID())).toMatchObject({ bars: [], jobs: 0, isSample: false });
   const id = await insertBatch(testConsole.client);
   await insertJob(testConsole.client, { batch_id: id, scheduled_at: 'infinity' });

@@ -214,7 +214,7 @@ describe('link templates', () => {
     }
   };
 
-  it('are http and https URLs with placeholders after the host', () => {
+  it('a link template is an http or https URL with placeholders after the host', () => {
     for (const template of [
       'https://logs.example.com/?q={job_id}&from={from_ms}&to={to_ms}',
       'http://localhost:9000/{queue}/{job_class}#{batch_id}',
@@ -264,7 +264,7 @@ describe('link templates', () => {
     expect(fill(queue)).toBe(`https://x.test/${encoded}?c=A%3A%3AB`);
   });
 
-  it('give no link for a missing value and for a dot segment', () => {
+  it('a link template gives no link for a missing value or a dot segment', () => {
     for (const queue of [null, '', '.', '..']) expect(fill(queue)).toBeNull();
   });
 });

@@ -54,7 +54,7 @@ it('uses the shortest range that includes the failure, up to 7 days', async () =
   expect(await rangeOf('-infinity')).toBeUndefined();
 });
 
-it('is null for a job that did not fail and for one that is queued again', async () => {
+it('returns null for a job that did not fail or is queued again', async () => {
   const succeeded = await insertJob(testConsole.client, SUCCEEDED);
   const queued = await insertJob(testConsole.client, { error: 'Timeout: before the retry' });
   for (const id of [succeeded, queued])

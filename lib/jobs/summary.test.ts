@@ -48,7 +48,7 @@ describe('summarize', () => {
     expect(summaryOf(jobClass, args)).toEqual(expected);
   });
 
-  it('has no line without arguments', () => {
+  it('summarize returns no line for a job without arguments', () => {
     expect(summaryOf('TestJob', [])).toEqual([null, null]);
     expect(argumentLine(summarize('TestJob', undefined).arguments)).toBeNull();
   });
@@ -67,12 +67,12 @@ describe('argumentLine', () => {
     expect(lineOf(args)).toBe(line);
   });
 
-  it('is limited in length', () => {
+  it('argumentLine limits the length of the line', () => {
     expect(lineOf(['x'.repeat(500)])).toHaveLength(160);
     expect(lineOf([Array.from({ length: 10_000 }, () => 'word')])?.length).toBeLessThan(40);
   });
 
-  it('begins with what a search matches', () => {
+  it('argumentLine begins with what a search matches', () => {
     const args = [7, { note: 'lorem '.repeat(100), name: '株式会社東雲物流' }];
     expect(lineOf(args)).not.toContain('東雲');
     expect(lineOf(args, ['東雲'])).toMatch(/^name: 株式会社東雲物流 · 7 · note: lorem/);
@@ -80,7 +80,7 @@ describe('argumentLine', () => {
     expect(lineOf(['x'.repeat(300) + ' needle'], ['needle'])).toMatch(/^…x+ needle$/);
   });
 
-  it('is printed in linear time from a large array', () => {
+  it('argumentLine takes linear time for a large array', () => {
     const args = Array.from({ length: 30_000 }, (_, n) => [n]);
     const startedAt = performance.now();
     lineOf([args], ['nowhere']);

@@ -43,7 +43,7 @@ async function act(action: UndoableAction, id: string): Promise<string> {
 }
 
 describe('the undo of a reschedule', () => {
-  it('restores a time that is still to come and reports it', async () => {
+  it('undoing a reschedule restores a future time and reports it', async () => {
     const id = await insertJob(testConsole.client, { scheduled_at: '2030-01-02T03:04:05.678901Z' });
     const undoId = await act('reschedule', id);
     const sent = await testConsole.notifications(async () =>
@@ -55,7 +55,7 @@ describe('the undo of a reschedule', () => {
     expect((await row(id)).scheduled_at).toBe('2030-01-02T03:04:05.678901');
   });
 
-  it('makes a job due whose time has passed, and wakes a worker', async () => {
+  it('undoing a reschedule makes a job due whose time has passed, and wakes a worker', async () => {
     const id = await insertJob(testConsole.client, { queue_name: 'mail' });
     const before = await row(id);
     const undoId = await act('reschedule', id);
@@ -66,7 +66,7 @@ describe('the undo of a reschedule', () => {
     expect({ ...(await row(id)), updated_at: null }).toEqual({ ...before, updated_at: null });
   });
 
-  it('restores a job without a time, and an infinite time', async () => {
+  it('undoing a reschedule restores a missing and an infinite time', async () => {
     for (const scheduledAt of [null, 'infinity']) {
       const id = await insertJob(testConsole.client, { scheduled_at: scheduledAt });
       await undoChange(ctx, 'reschedule', [id], await act('reschedule', id));
@@ -74,7 +74,7 @@ describe('the undo of a reschedule', () => {
     }
   });
 
-  it('applies to a job of a batch, which a reschedule does not change', async () => {
+  it('undoing a reschedule works for a job of a batch, which a reschedule does not change', async () => {
     const id = await insertJob(testConsole.client, {
       batch_id: await insertBatch(testConsole.client),
     });
@@ -96,7 +96,7 @@ describe('the undo of a discard', () => {
     return id;
   };
 
-  it('restores the row except its time of change', async () => {
+  it('undoing a discard restores the row except updated_at', async () => {
     for (const id of [
       await insertJob(testConsole.client),
       await insertJob(testConsole.client, RUNNING),
@@ -110,7 +110,7 @@ describe('the undo of a discard', () => {
     }
   });
 
-  it('restores an error with a secret, which no audit record contains', async () => {
+  it('undoing a discard restores an error with a secret, which no audit record contains', async () => {
     const error = 'RuntimeError: https://user:hunter2@example.com?password=hunter2';
     const id = await retried(error);
     await undoChange(ctx, 'discard', [id], await act('discard', id));
@@ -122,14 +122,14 @@ describe('the undo of a discard', () => {
     expect(rows.map(({ text }) => text).join()).not.toContain('hunter2');
   });
 
-  it('restores the error of an earlier discard', async () => {
+  it('undoing a discard restores the error of an earlier discard', async () => {
     const error = 'GoodJob::Job::DiscardJobError: Force discarded through dashboard';
     const id = await insertJob(testConsole.client, { error, error_event: 3 });
     await undoChange(ctx, 'discard', [id], await act('discard', id));
     expect(await row(id)).toMatchObject({ finished_at: null, error, error_event: 3 });
   });
 
-  it('wakes a worker only if the job is due', async () => {
+  it('undoing a discard wakes a worker only if the job is due', async () => {
     const due = await insertJob(testConsole.client, { queue_name: 'mail' });
     const later = await insertJob(testConsole.client, { scheduled_at: LATER });
     const undoIds = [await act('discard', due), await act('discard', later)] as const;
@@ -140,7 +140,7 @@ describe('the undo of a discard', () => {
     expect(sent).toMatchObject([{ queue_name: 'mail' }]);
   });
 
-  it('is not offered for a job of a batch, a callback, or an error that no execution has', async () => {
+  it('offers no undo for a job of a batch, a callback, or an error that no execution has', async () => {
     const batchId = await insertBatch(testConsole.client);
     for (const columns of [
       { batch_id: batchId },
@@ -152,7 +152,7 @@ describe('the undo of a discard', () => {
     }
   });
 
-  it('is not offered for a forced discard, a retry or a deletion', async () => {
+  it('offers no undo for a forced discard, a retry or a deletion', async () => {
     const admin = testConsole.ctx();
     const open = await insertJob(testConsole.client);
     const discarded = await insertJob(testConsole.client, DISCARDED);
@@ -168,7 +168,7 @@ describe('the undo of a discard', () => {
 describe('an undo changes nothing and reports', () => {
   const cases: UndoableAction[] = ['reschedule', 'discard'];
 
-  it.each(cases)('a conflict after a second undo of a %s', async (action) => {
+  it.each(cases)('reports a conflict for a second undo of a %s', async (action) => {
     const id = await insertJob(testConsole.client);
     const undoId = await act(action, id);
     await undoChange(ctx, action, [id], undoId);
@@ -177,19 +177,22 @@ describe('an undo changes nothing and reports', () => {
     expect(await row(id)).toEqual(before);
   });
 
-  it.each(cases)('a conflict if the row was written after the %s', async (action) => {
-    const id = await insertJob(testConsole.client);
-    const undoId = await act(action, id);
-    expect(await canUndo(ctx, action, id, undoId)).toBe(true);
-    // Not even a different value: another transaction has written the row.
-    await testConsole.client.query('UPDATE good_jobs SET labels = labels WHERE id = $1', [id]);
-    const before = await row(id);
-    expect(await undoChange(ctx, action, [id], undoId)).toEqual([{ id, outcome: 'conflict' }]);
-    expect(await row(id)).toEqual(before);
-    expect(await canUndo(ctx, action, id, undoId)).toBe(false);
-  });
+  it.each(cases)(
+    'reports a conflict for an undo if the row was written after the %s',
+    async (action) => {
+      const id = await insertJob(testConsole.client);
+      const undoId = await act(action, id);
+      expect(await canUndo(ctx, action, id, undoId)).toBe(true);
+      // Not even a different value: another transaction has written the row.
+      await testConsole.client.query('UPDATE good_jobs SET labels = labels WHERE id = $1', [id]);
+      const before = await row(id);
+      expect(await undoChange(ctx, action, [id], undoId)).toEqual([{ id, outcome: 'conflict' }]);
+      expect(await row(id)).toEqual(before);
+      expect(await canUndo(ctx, action, id, undoId)).toBe(false);
+    },
+  );
 
-  it('a conflict if the execution with the old error was deleted', async () => {
+  it('reports a conflict for an undo if the execution with the old error was deleted', async () => {
     const error = 'RuntimeError: boom';
     const id = await insertJob(testConsole.client, { error, error_event: 3 });
     await insertExecution(testConsole.client, id, { error });
@@ -200,7 +203,7 @@ describe('an undo changes nothing and reports', () => {
     expect(await undoChange(ctx, 'discard', [id], undoId)).toEqual([{ id, outcome: 'conflict' }]);
   });
 
-  it.each(cases)('a lock of a worker on the job of a %s', async (action) => {
+  it.each(cases)('reports the lock of a worker for the undo of a %s', async (action) => {
     const id = await insertJob(testConsole.client);
     const undoId = await act(action, id);
     const worker = await testConsole.session();
@@ -214,7 +217,7 @@ describe('an undo changes nothing and reports', () => {
     expect((await undoChange(ctx, action, [id], undoId))[0]?.outcome).toBe('done');
   });
 
-  it('the process that holds a job under skiplocked', async () => {
+  it('reports the process that holds a job under skiplocked for an undo', async () => {
     const processId = await insertProcess(testConsole.client);
     const id = await insertJob(testConsole.client);
     const undoId = await act('discard', id);
@@ -227,14 +230,14 @@ describe('an undo changes nothing and reports', () => {
     ]);
   });
 
-  it('a missing job that was deleted', async () => {
+  it('reports a deleted job as missing for an undo', async () => {
     const id = await insertJob(testConsole.client);
     const undoId = await act('discard', id);
     await testConsole.client.query('DELETE FROM good_jobs WHERE id = $1', [id]);
     expect(await undoChange(ctx, 'discard', [id], undoId)).toEqual([{ id, outcome: 'missing' }]);
   });
 
-  it('a refusal for a job of a batch or of another record', async () => {
+  it('refuses the undo for a job of a batch or of another record', async () => {
     const batchId = await insertBatch(testConsole.client);
     const member = await insertJob(testConsole.client, { batch_id: batchId });
     const callback = await insertJob(testConsole.client, { batch_callback_id: batchId });
@@ -250,7 +253,7 @@ describe('an undo changes nothing and reports', () => {
     ]);
   });
 
-  it('an expired record, a record of another action, and no record', async () => {
+  it('rejects an undo with an expired record, a record of another action, or none', async () => {
     const id = await insertJob(testConsole.client);
     const undoId = await act('reschedule', id);
     const expired = { code: 'undo_expired' };
@@ -266,7 +269,7 @@ describe('an undo changes nothing and reports', () => {
     expect(await canUndo(ctx, 'reschedule', id, undoId)).toBe(false);
   });
 
-  it('an expired record if its old values are not in the format of the console', async () => {
+  it('treats a record whose old values are malformed as expired', async () => {
     const id = await insertJob(testConsole.client);
     const undoId = await act('reschedule', id);
     await testConsole.client.query(
@@ -285,7 +288,7 @@ describe('the record of an undo', () => {
   const recordsOf = async (id: string) =>
     (await listAudit(ctx, parseAuditFilter(new URLSearchParams({ target: id }), 'UTC'))).rows;
 
-  it('names the undone record and the restored columns, without its old values', async () => {
+  it('the record of an undo names the undone record and the restored columns, without old values', async () => {
     const id = await insertJob(testConsole.client, { scheduled_at: '2030-01-01T00:00:00Z' });
     const undoId = await act('reschedule', id);
     await undoChange(ctx, 'reschedule', [id], undoId);
@@ -304,7 +307,7 @@ describe('the record of an undo', () => {
     expect(action?.details).not.toContain('undo');
   });
 
-  it('needs no reason, and the permission of the action', async () => {
+  it('an undo needs the permission of its action, and no reason', async () => {
     const id = await insertJob(testConsole.client);
     const undoId = await act('discard', id);
     for (const [denied, code] of [

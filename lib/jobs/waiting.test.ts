@@ -40,7 +40,7 @@ async function waitingOf(id: string, ctx = testConsole.ctx()): Promise<Waiting |
 }
 
 describe('the reason', () => {
-  it('is null for a job that runs and for one that is finished', async () => {
+  it('returns no reason for a running or a finished job', async () => {
     const worker = await insertProcess(testConsole.client, {});
     const finished = await insertJob(testConsole.client, SUCCEEDED);
     const running = await insertJob(testConsole.client, {
@@ -52,7 +52,7 @@ describe('the reason', () => {
     expect(await waitingOf(running)).toBeNull();
   });
 
-  it('is the lost worker of a running job, locked while it has a process', async () => {
+  it('a running job whose worker is gone waits for it, and is locked while it has a process', async () => {
     const locked = await insertJob(testConsole.client, {
       ...RUNNING,
       locked_by_id: '00000000-0000-4000-8000-000000000001',
@@ -62,7 +62,7 @@ describe('the reason', () => {
     expect((await waitingOf(free))?.reason).toEqual({ kind: 'lost_worker', isLocked: false });
   });
 
-  it('is that no process is alive', async () => {
+  it('returns no_process while no process is alive', async () => {
     await insertProcess(testConsole.client, { updated_at: inMinutes(-10) });
     const id = await insertJob(testConsole.client);
     expect(await waitingOf(id)).toEqual({
@@ -83,14 +83,14 @@ describe('the reason', () => {
     expect((await waitingOf(id))?.reason).toEqual({ kind });
   });
 
-  it('is not that the queue is unserved while a process does not report its queues', async () => {
+  it('does not claim that no process serves a queue while a process does not report its queues', async () => {
     await insertWorker('mail');
     await insertProcess(testConsole.client, {});
     const id = await insertJob(testConsole.client);
     expect((await waitingOf(id))?.reason).toEqual({ kind: 'in_line' });
   });
 
-  it('is the time at which the job is due', async () => {
+  it('returns the time at which a scheduled job is due', async () => {
     const at = inMinutes(60);
     const id = await insertJob(testConsole.client, { scheduled_at: at });
     expect(await waitingOf(id)).toEqual({
@@ -100,7 +100,7 @@ describe('the reason', () => {
     });
   });
 
-  it('is null if it was not read in time', async () => {
+  it('returns null if the reason was not read in time', async () => {
     const id = await insertJob(testConsole.client);
     const job = await getJob(testConsole.ctx(), id);
     if (!job) throw new Error('The job is missing.');
@@ -141,13 +141,13 @@ describe('a pause', () => {
     });
   });
 
-  it('that GoodJob set has no viewer', async () => {
+  it('a pause that GoodJob set has no viewer', async () => {
     await storePauses({ queues: ['default'] });
     const id = await insertJob(testConsole.client);
     expect(await pausesOf(id)).toMatchObject([{ kind: 'queue', name: 'default', by: null }]);
   });
 
-  it('that was made again outside the console after a resume has no viewer', async () => {
+  it('a pause that was made again outside the console has no viewer', async () => {
     await changePause(testConsole.ctx(), 'pause', { queue: 'default' });
     await changePause(testConsole.ctx(), 'unpause', { queue: 'default' });
     await storePauses({ queues: ['default'] });
@@ -155,14 +155,14 @@ describe('a pause', () => {
     expect(await pausesOf(id)).toMatchObject([{ by: null }]);
   });
 
-  it('has no viewer from the pause of a class with the same name', async () => {
+  it('the pause of a queue has no viewer from the pause of a class with the same name', async () => {
     await changePause(testConsole.ctx(), 'pause', { job_class: 'default' });
     await storePauses({ queues: ['default'] });
     const id = await insertJob(testConsole.client);
     expect(await pausesOf(id)).toMatchObject([{ kind: 'queue', by: null }]);
   });
 
-  it('lists the queue, the class and the labels, at most five', async () => {
+  it('lists the pauses of queue, class and labels, at most five', async () => {
     const labels = ['a', 'b', 'c', 'd', 'e'];
     await storePauses({ queues: ['default'], job_classes: ['TestJob'], labels });
     const id = await insertJob(testConsole.client, { labels: [...labels, 'a'] });
@@ -175,7 +175,7 @@ describe('a pause', () => {
     ]);
   });
 
-  it('of a job that is not due has both its reason and its time', async () => {
+  it('a paused job that is not due has both the pause and the time', async () => {
     await storePauses({ queues: ['default'] });
     const id = await insertJob(testConsole.client, { scheduled_at: inMinutes(5) });
     expect(await waitingOf(id)).toMatchObject({
@@ -247,7 +247,7 @@ describe('a concurrency limit', () => {
     });
   });
 
-  it('has no number of running jobs without a key', async () => {
+  it('counts no running jobs for a job without a concurrency key', async () => {
     const id = await insertJob(testConsole.client, {
       error: CONCURRENCY,
       scheduled_at: inMinutes(1),
@@ -268,7 +268,7 @@ describe('the jobs ahead', () => {
   const aheadOf = async (id: string, ctx = testConsole.ctx()) => (await waitingOf(id, ctx))?.ahead;
   const exactly = (count: number) => ({ kind: 'exact', count });
 
-  it('are those of a lower priority number, then the older ones, nulls last', async () => {
+  it('jobs with a lower priority number come first, then older jobs, with nulls last', async () => {
     await insertWorker('*');
     const jobs = [
       { priority: -1, created_at: inMinutes(-1) },
@@ -285,7 +285,7 @@ describe('the jobs ahead', () => {
     expect(counts).toEqual(jobs.map((_, n) => exactly(n)));
   });
 
-  it('follow the configured sort by scheduled_at', async () => {
+  it('orders the jobs ahead by scheduled_at if that is configured', async () => {
     await insertWorker('*');
     const early = { scheduled_at: inMinutes(-50), created_at: inMinutes(-1) };
     const late = { scheduled_at: inMinutes(-5), created_at: inMinutes(-60) };
@@ -299,7 +299,7 @@ describe('the jobs ahead', () => {
     expect([await aheadOf(first), await aheadOf(second)]).toEqual([exactly(1), exactly(0)]);
   });
 
-  it('are ready, not paused, and in the same queue', async () => {
+  it('counts only ready and unpaused jobs of the same queue as ahead', async () => {
     await insertWorker('*');
     await changePause(testConsole.ctx(), 'pause', { job_class: 'PausedJob' });
     const older = { created_at: inMinutes(-100) };
@@ -314,7 +314,7 @@ describe('the jobs ahead', () => {
     expect(await aheadOf(id)).toEqual(exactly(1));
   });
 
-  it('of a job without a queue are those without one', async () => {
+  it('compares a job without a queue with the other jobs without one', async () => {
     await insertWorker('*');
     await insertJob(testConsole.client, { created_at: inMinutes(-100), queue_name: null });
     await insertJob(testConsole.client, { created_at: inMinutes(-100) });
@@ -322,7 +322,7 @@ describe('the jobs ahead', () => {
     expect(await aheadOf(id)).toEqual(exactly(1));
   });
 
-  it('are a lower bound above 10,000', async () => {
+  it('returns a lower bound above 10,000 jobs ahead', async () => {
     await insertWorker('*');
     await insertJobs(testConsole.client, 10_001, {
       ...UNFINISHED,

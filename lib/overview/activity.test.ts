@@ -111,7 +111,7 @@ it('returns the 95th percentile of the wait of each queue and cell', async () =>
   expect(slow?.cells.at(-3)).toBeNull();
 });
 
-it('has bars of zero and no rates for an empty database', async () => {
+it('returns bars of zero and no rates for an empty database', async () => {
   for (const range of ['1h', '6h', '24h'] as const) {
     const activity = await activityOf(range);
     expect(activity.succeeded).toEqual(new Array(RANGES[range].buckets).fill(0));

@@ -22,7 +22,7 @@ const SINCE = Date.parse('2026-11-20T09:00:00Z');
 const at = (time: string) => Date.parse(`2026-11-20T${time}Z`);
 
 describe('the marks of the chart', () => {
-  it('has pauses and bulk runs, oldest first', () => {
+  it('the chart marks pauses and bulk runs, oldest first', () => {
     const bulk = act({ at: '2026-11-20T09:30:00Z', action: 'job.retry', isBulk: true, done: 74 });
     const { marks } = marksSince(
       [act({ action: 'pause.unpause', at: '2026-11-20T10:10:00Z' }), act({}), bulk],
@@ -32,7 +32,7 @@ describe('the marks of the chart', () => {
     expect(marks.map(({ kind }) => kind)).toEqual(['bulk', 'pause', 'unpause']);
   });
 
-  it('omits what changed nothing, what is older than the range, and actions on single jobs', () => {
+  it('the chart does not mark actions without a change, older ones, or those on single jobs', () => {
     const { marks, more } = marksSince(
       [
         act({ outcome: 'refused' }),
@@ -59,7 +59,7 @@ describe('the marks of the chart', () => {
     ]);
   });
 
-  it('says that there may be more if the records end within the range', () => {
+  it('reports that marks may be missing if the records end within the range', () => {
     const acts = Array.from({ length: 200 }, (_, n) => act({ id: String(n), action: 'job.retry' }));
     expect(marksSince(acts, [], SINCE).more).toBe(true);
     expect(marksSince(acts, [], at('10:00:00')).more).toBe(false);

@@ -208,7 +208,7 @@ it('reports the findings of /attention by severity', async () => {
   expect(health.clear + health.unknown + health.findings.length).toBe(FINDING_KINDS.length);
 });
 
-it('has empty sections for an empty database', async () => {
+it('returns empty sections for an empty database', async () => {
   const empty = await overview();
   expect(valueOf(empty.current)).toMatchObject({
     ready: { kind: 'exact', count: 0 },
@@ -281,7 +281,7 @@ it('redacts secrets in every text', async () => {
 });
 
 describe('a section that cannot be read', () => {
-  it('costs only itself', async () => {
+  it('a section that cannot be read leaves the others readable', async () => {
     const other = await testConsole.session();
     await other.query('BEGIN; LOCK TABLE good_job_batches IN ACCESS EXCLUSIVE MODE');
     const failing = { ...testConsole.db };
@@ -297,7 +297,7 @@ describe('a section that cannot be read', () => {
     }
   });
 
-  it('throws if none can be read', async () => {
+  it('throws if no section can be read', async () => {
     const read = () => Promise.reject(new ConsoleError('database_down'));
     const ctx = testConsole.ctx({ db: { ...testConsole.db, read } });
     await expect(getOverview(ctx, '6h')).resolves.toMatchObject({

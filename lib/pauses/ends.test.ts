@@ -136,7 +136,7 @@ describe('setting an end', () => {
 });
 
 describe('ending a pause', () => {
-  it('does nothing before the end', async () => {
+  it('does not unpause before the end', async () => {
     await pauseFor30Minutes();
     expect(await poll()).toEqual([]);
     expect(await pausedQueues()).toEqual(['low']);
@@ -255,7 +255,7 @@ describe('dropping an end', () => {
     });
   });
 
-  it('happens when the name is missing although the setting has the same version', async () => {
+  it('drops an end when the name is missing although the setting has the same version', async () => {
     await pauseFor30Minutes();
     await testConsole.client.query(
       `UPDATE good_job_settings SET value = '{"queues": []}' WHERE key = 'pauses'`,
@@ -264,7 +264,7 @@ describe('dropping an end', () => {
     expect(await storedEnds()).toEqual([]);
   });
 
-  it('is undone by no later change of the console', async () => {
+  it('a dropped end does not return with a later change of the console', async () => {
     await pauseFor30Minutes();
     await changeElsewhere(['low', 'other']);
     await changePause(testConsole.ctx(), 'unpause', { queue: 'other' });
@@ -288,7 +288,7 @@ describe('dropping an end', () => {
     expect(await pausedQueues()).toEqual(['low']);
   });
 
-  it('keeps the pause, and requires an admin', async () => {
+  it('dropping an end keeps the pause, and requires an admin', async () => {
     await pauseFor30Minutes();
     await expect(
       dropEnd(testConsole.ctx({ role: 'operator' }), { kind: 'queue', name: 'low' }),
@@ -306,7 +306,7 @@ describe('an end that is more than an hour late', () => {
     return check?.result === 'found' ? check.finding.items : [];
   };
 
-  it('is not executed but reported', async () => {
+  it('an end that is more than an hour late is reported, not executed', async () => {
     await pauseFor30Minutes();
     await endedAgo(59);
     expect(await lateEnds()).toEqual([]);
@@ -350,7 +350,7 @@ describe('undoing a pause', () => {
     ]);
   });
 
-  it('is not offered for a pause that already existed', async () => {
+  it('offers no undo for a pause that already existed', async () => {
     await added();
     expect(await changePause(testConsole.ctx(), 'pause', { queue: 'low' })).toEqual({
       outcome: 'unchanged',
@@ -372,7 +372,7 @@ describe('undoing a pause', () => {
     expect(await pausedQueues()).toEqual(before);
   });
 
-  it('requires an admin', async () => {
+  it('undoing a pause requires an admin', async () => {
     const state = await added();
     await expect(undo(state, testConsole.ctx({ role: 'operator' }))).rejects.toMatchObject({
       code: 'forbidden',
