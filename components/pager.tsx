@@ -7,12 +7,15 @@ import { buttonClass } from './ui/button';
 export function Pager({
   path,
   params,
+  fragment = '',
   previous,
   next,
   newestFirst = true,
 }: {
   path: string;
   params: Record<string, string>;
+  /** Of a list below other sections, e.g. `#batched-jobs`. */
+  fragment?: string;
   previous: Cursor | null;
   next: Cursor | null;
   newestFirst?: boolean;
@@ -20,15 +23,12 @@ export function Pager({
   const t = useTranslations('paging');
   if (!previous && !next) return <span />;
   const href = (cursor: Cursor) =>
-    `${path}?${new URLSearchParams({ ...params, ...cursorParams(cursor) })}`;
+    `${path}?${new URLSearchParams({ ...params, ...cursorParams(cursor) })}${fragment}`;
+  const first = Object.keys(params).length > 0 ? `${path}?${new URLSearchParams(params)}` : path;
   return (
     <nav aria-label={t('label')} className="flex flex-wrap items-center gap-2">
       {previous && (
-        <Link
-          href={Object.keys(params).length > 0 ? `${path}?${new URLSearchParams(params)}` : path}
-          prefetch={false}
-          className={buttonClass()}
-        >
+        <Link href={`${first}${fragment}`} prefetch={false} className={buttonClass()}>
           {t('first')}
         </Link>
       )}

@@ -3,7 +3,7 @@ import type { Page } from 'playwright/test';
 import { DISCARDED, RUNNING, SUCCEEDED, insertJob, serializedParams } from '../test/harness/rows';
 import { en, ja } from './support/messages';
 import { visibleIds } from './support/paging';
-import { bulkBar, rowOf } from './support/row-actions';
+import { rowOf } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
@@ -189,33 +189,4 @@ test('the first job of a phone is above the fold, and nothing is wider than the 
       390,
     );
   }
-});
-
-test('neither a selection nor a preview moves the list', async ({ page }) => {
-  await page.addInitScript(() => {
-    const shifts: number[] = [];
-    Object.assign(window, { shifts });
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & Record<string, unknown>)[])
-        if (entry.hadRecentInput !== true) shifts.push(Number(entry.value));
-    }).observe({ type: 'layout-shift', buffered: true });
-  });
-  await site.open(page, '/jobs');
-  await expect(page.locator('canvas')).toBeVisible();
-  const shift = () =>
-    page.evaluate(() =>
-      (window as unknown as { shifts: number[] }).shifts.reduce((sum, value) => sum + value, 0),
-    );
-  const before = await shift();
-  expect(before).toBeLessThan(0.02);
-  // The text that says how old the data is changes its width.
-  const CLOCK_SHIFT = 0.001;
-  const place = await rowOf(page, SLOW).boundingBox();
-  await rowOf(page, INVOICE).getByRole('checkbox').check();
-  await expect(bulkBar(page)).toBeVisible();
-  expect(await shift()).toBeLessThan(before + CLOCK_SHIFT);
-  await rowOf(page, MAIL).getByRole('link').first().click();
-  await expect(page.getByRole('complementary', { name: en('preview.label') })).toBeVisible();
-  expect(await rowOf(page, SLOW).boundingBox()).toEqual(place);
-  expect(await shift()).toBeLessThan(before + CLOCK_SHIFT);
 });

@@ -9,10 +9,10 @@ import { Dismissible, useLastOutcome } from '../dismissible';
 import { OutcomeLine } from '../jobs/outcome-text';
 import { StateBadge } from '../jobs/state-badge';
 import { Link } from '../navigation';
-import { Breadcrumb } from '../page-header';
+import { Breadcrumb, PageHeader } from '../page-header';
 import { useDenials } from '../permissions';
 import { usePolling } from '../polling/polling-provider';
-import { LiveControl, RefreshNote } from '../polling/polling-status';
+import { RefreshNote } from '../polling/polling-status';
 import { usePollingQuery, useOnScreen } from '../polling/use-polling-query';
 import { fetchJson } from '../requests';
 import { AbsoluteTime, RelativeTime } from '../time';
@@ -58,17 +58,13 @@ export function CronHeader({ initial }: { initial: CronDetail }) {
   return (
     <div ref={head}>
       <Breadcrumb items={[{ href: '/cron_entries', text: t('cron.title') }]} current={row.key} />
-      <div className="mt-1 flex flex-wrap items-start justify-between gap-3">
-        <div className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">
-            {row.key}
-          </h1>
-          <CronStateBadge row={row} hasCronFile={hasCronFile} />
-          <LiveControl />
-        </div>
+      <PageHeader
+        title={<span className="font-mono">{row.key}</span>}
+        count={<CronStateBadge row={row} hasCronFile={hasCronFile} />}
+      >
         <CronActionLinks row={row} path={path} onAction={openDialog} />
-      </div>
-      {row.description && <p className="mt-1 max-w-prose any-break">{row.description}</p>}
+      </PageHeader>
+      {row.description && <p className="max-w-prose any-break">{row.description}</p>}
       <CronNotes row={row} hasCronFile={hasCronFile} />
       {row.cannotEnqueue && (
         <p className="text-sm text-soft">{t(`cron.refused.${row.cannotEnqueue}`)}</p>
@@ -139,8 +135,7 @@ function CronFacts({ row, nextRuns }: { row: CronRow; nextRuns: string[] }) {
   return (
     <dl
       className={
-        'mt-3 grid gap-x-6 gap-y-2 rounded-md border border-line px-3 py-2.5 ' +
-        'sm:grid-cols-[max-content_minmax(0,1fr)]'
+        'card mt-3 grid gap-x-6 gap-y-2 px-4 py-3 ' + 'sm:grid-cols-[max-content_minmax(0,1fr)]'
       }
     >
       <dt className="text-soft">{t('cron.class')}</dt>

@@ -53,7 +53,7 @@ interface Props extends TableOptions {
   /** Data of the first paint. */
   initial: ListPage;
   /** Path and filter for the links to other pages; null for a list without pages. */
-  page: { path: string; params: Record<string, string> } | null;
+  page: { path: string; params: Record<string, string>; fragment?: string } | null;
   empty: ReactNode;
   newestFirst?: boolean;
   /** The target of bulk actions; null: the rows cannot be selected. */
@@ -313,6 +313,7 @@ function ListPager({
     <Pager
       path={page.path}
       params={page.params}
+      fragment={page.fragment}
       previous={previous}
       next={partial ? null : next}
       newestFirst={newestFirst}

@@ -29,7 +29,8 @@ export function LiveControl() {
         button={
           <>
             <span aria-hidden="true" className={`dot ${dots[state]}`} />
-            <span className="max-sm:sr-only">
+            {/* Its own width, so that a poll moves nothing. */}
+            <span className="min-w-24 text-left max-sm:sr-only">
               {state === 'on' ? <Age /> : t(state === 'off' ? 'offLabel' : 'paused')}
             </span>
           </>

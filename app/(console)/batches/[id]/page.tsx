@@ -231,7 +231,11 @@ async function renderBatchedJobs(ctx: Ctx, id: string, filter: JobFilter) {
       key={JSON.stringify(filter)}
       endpoint={`/api/batches/${id}/jobs?${new URLSearchParams(jobFilterParams(filter, filter.cursor))}`}
       initial={await listBatchJobs(ctx, id, filter)}
-      page={{ path: `/batches/${id}`, params: jobFilterParams(filter) }}
+      page={{
+        path: `/batches/${id}`,
+        params: jobFilterParams(filter),
+        fragment: '#batched-jobs',
+      }}
       label={t('batch.batchedJobs')}
       columns={COLUMNS}
       bulk={

@@ -3,7 +3,7 @@ import { useTranslations } from 'next-intl';
 import { getTranslations } from 'next-intl/server';
 import { Link } from '@/components/navigation';
 import { InvalidConditions } from '@/components/page-errors';
-import { Breadcrumb } from '@/components/page-header';
+import { Breadcrumb, PageHeader } from '@/components/page-header';
 import { HistogramChart, TimeChart } from '@/components/performance/charts';
 import { FiguresTable } from '@/components/performance/figures-table';
 import { Slowest } from '@/components/performance/slowest';
@@ -90,8 +90,7 @@ export default async function ClassPage({ params, searchParams }: Props) {
 function ClassHead({ name }: { name: string }) {
   const t = useTranslations('performance');
   return (
-    <div className="mt-1 mb-2 flex flex-wrap items-center gap-x-4 gap-y-1">
-      <h1 className="max-w-full min-w-0 font-mono text-xl font-semibold any-break">{name}</h1>
+    <PageHeader title={<span className="font-mono">{name}</span>} isLive={false}>
       <Link
         href={`/jobs?${new URLSearchParams({ job_class: name })}`}
         prefetch={false}
@@ -106,7 +105,7 @@ function ClassHead({ name }: { name: string }) {
       >
         {t('failuresOfClass')}
       </Link>
-    </div>
+    </PageHeader>
   );
 }
 
