@@ -6,7 +6,9 @@ import { buttonClass } from './ui/button';
 import { Icon } from './ui/icon';
 
 interface Props {
-  text: string;
+  text?: string;
+  /** The id of an element whose text is copied after `text`: a large text is in the page once. */
+  sourceId?: string;
   /** What is copied, for screen readers. */
   label?: string;
   /** Visible text of the button; the default is "Copy". */
@@ -16,7 +18,7 @@ interface Props {
 }
 
 /** Copies a text and announces the result to screen readers. */
-export function CopyButton({ text, label, caption, isIcon = false }: Props) {
+export function CopyButton({ text = '', sourceId, label, caption, isIcon = false }: Props) {
   const t = useTranslations('copy');
   const [result, setResult] = useState<'copied' | 'failed' | null>(null);
   useEffect(() => {
@@ -24,11 +26,13 @@ export function CopyButton({ text, label, caption, isIcon = false }: Props) {
     const timer = setTimeout(() => setResult(null), 2000);
     return () => clearTimeout(timer);
   }, [result]);
-  const copy = () =>
-    navigator.clipboard.writeText(text).then(
+  const copy = () => {
+    const source = sourceId === undefined ? null : document.getElementById(sourceId);
+    navigator.clipboard.writeText(text + (source?.textContent ?? '')).then(
       () => setResult('copied'),
       () => setResult('failed'),
     );
+  };
   const resultText = result ? t(result) : (caption ?? t('copy'));
   return (
     <button

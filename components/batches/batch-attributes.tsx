@@ -138,9 +138,10 @@ function FoldedJson({ json }: { json: string }) {
         ) : (
           <span />
         )}
-        <CopyButton text={json} label={t('attributes')} />
+        <CopyButton sourceId="attributes-json" label={t('attributes')} />
       </div>
       <pre
+        id="attributes-json"
         tabIndex={0}
         aria-label={t('attributes')}
         role="group"

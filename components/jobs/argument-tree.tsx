@@ -10,6 +10,7 @@ import { Icon } from '../ui/icon';
 
 /** Larger arguments are shown as text: each value of a tree has controls. */
 const MAX_TREE_VALUES = 400;
+const MAX_TREE_CHARS = 64 * 1024;
 /** Children of one value that are not folded. */
 const MAX_OPEN_CHILDREN = 12;
 /** Of a value with more children, the first are not folded. */
@@ -42,6 +43,7 @@ function linesOf(json: Json): number {
  */
 export function renderArgumentTree({ argumentsJson, argumentsLength }: JobDetail): ReactNode {
   if (argumentsJson === null || argumentsJson.length < argumentsLength) return null;
+  if (argumentsLength > MAX_TREE_CHARS) return null;
   const json = parseJson(argumentsJson);
   const isTree = childrenOf(json).length > 0 && countValues(json) <= MAX_TREE_VALUES;
   return isTree ? <ArgumentTree json={json} /> : null;

@@ -12,6 +12,8 @@ import { ErrorText } from './job-text';
 /** The class name of a Ruby exception, which GoodJob writes before its message. */
 const EXCEPTION = /^([A-Z]\w{0,99}(?:::[A-Z]\w{0,99}){0,9})(?:: |$)/;
 
+const MESSAGE_ID = 'error-message';
+
 /** The error of a job: class, message, the top frame of the app, and failures like it. */
 export function JobError({
   job,
@@ -34,12 +36,12 @@ export function JobError({
         <h2 id="error" className="card-title">
           <ErrorHeading job={job} />
         </h2>
-        <CopyButton text={text} label={t('jobs.error')} />
+        <CopyButton text={prefix} sourceId={MESSAGE_ID} label={t('jobs.error')} />
       </div>
       {name && <p className="font-mono font-semibold text-danger any-break">{name}</p>}
       {message.trim() !== '' && (
         <div className="mt-1">
-          <ErrorText text={message} label={t('jobs.error')} />
+          <ErrorText id={MESSAGE_ID} text={message} label={t('jobs.error')} />
         </div>
       )}
       {text.length < job.errorLength && (

@@ -5,6 +5,9 @@ import { Link } from '../navigation';
 import { JsonBlock } from '../ui/code';
 import { TooLargeNote } from './omitted-text';
 
+/** The element whose text is the arguments as JSON. */
+export const ARGUMENTS_ID = 'arguments-json';
+
 /**
  * The arguments as a tree with their JSON folded below, or without a tree (`ArgumentTree`, which
  * the server renders) as JSON; a long text is truncated, with a link to all of it.
@@ -30,13 +33,13 @@ export function JobArguments({ job, tree }: { job: JobDetail; tree?: ReactNode }
         {tree}
         <details className="mt-2">
           <summary className="text-soft">{t('argumentsJson')}</summary>
-          <JsonBlock text={json} label={t('arguments')} />
+          <JsonBlock id={ARGUMENTS_ID} text={json} label={t('arguments')} />
         </details>
       </>
     );
   return (
     <>
-      <JsonBlock text={json} label={t('arguments')} />
+      <JsonBlock id={ARGUMENTS_ID} text={json} label={t('arguments')} />
       {json.length < total && (
         <p className="mt-1">
           {t('cut', { shown: format.number(json.length), total: format.number(total) })}{' '}
@@ -82,9 +85,10 @@ export function OmittedNote({ tooLarge, isWhole, jobId, showAllHref }: OmittedNo
 }
 
 /** The text of an error, scrollable. */
-export function ErrorText({ text, label }: { text: string; label: string }) {
+export function ErrorText({ id, text, label }: { id?: string; text: string; label: string }) {
   return (
     <div
+      id={id}
       tabIndex={0}
       role="group"
       aria-label={label}

@@ -16,9 +16,10 @@ export function RubyClassName({ name }: { name: string }) {
 }
 
 /** JSON or other preformatted text; long lines wrap for phones. */
-export function JsonBlock({ text, label }: { text: string; label: string }) {
+export function JsonBlock({ id, text, label }: { id?: string; text: string; label: string }) {
   return (
     <pre
+      id={id}
       tabIndex={0}
       aria-label={label}
       role="group"

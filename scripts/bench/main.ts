@@ -11,6 +11,7 @@ import { GoodJobTables, detectSchema } from '../../lib/good-job/tables';
 import { startPostgres } from '../../test/postgres/postgres';
 import { benchBulk } from './bulk';
 import { GROUPS, type Group } from './cases';
+import { compare } from './compare';
 import { explain } from './explain';
 import { fill } from './fill';
 import { fillAudit } from './fill-audit';
@@ -27,6 +28,8 @@ const USAGE = `npm run bench: times the pages of the production server and their
   --only GROUPS  e.g. batch; default: all groups. bulk, polling and statements have their own
                  databases in .cache/bench-bulk, .cache/bench-polling and .cache/bench-statements
   --requests N   requests per case (default 100)
+  --against DIR  times another checkout of the console in turn with this one on the same data, and
+                 exits 1 if a page of this one is slower by more than 3 ms and 10 %; writes nothing
   --explain      saves the query plans to bench/plans; fails on a sequential scan of a large table
   --check        exits 1 if a target is missed
   --hostile      measures hostile texts and rows instead (scripts/bench/hostile), writes
@@ -53,6 +56,7 @@ function readFlags() {
         hostile: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
+        against: { type: 'string' },
         explain: { type: 'boolean', default: false },
         check: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -156,6 +160,7 @@ async function bench(url: string, names: string[], requests: number): Promise<bo
     const ctx = await openCtx(db);
     const { cases, writes, notes, skipped } = await findGroups(url, ctx, names);
     if (cases.length === 0) fail(`This database has no data to measure: ${skipped.join('; ')}.`);
+    if (flags.against !== undefined) return await compare(url, flags.against, cases, requests, log);
     const scans = flags.explain
       ? await explain(cases, flags.keep ? [] : writes, ctx, db, path.join(BENCH, 'plans'))
       : [];
@@ -205,7 +210,7 @@ async function main(): Promise<void> {
     fail(
       `--keep only reads the database of DATABASE_URL, but ${names.join(', ')} writes to its own.`,
     );
-  for (const name of flags.keep ? [] : names) {
+  for (const name of flags.keep || flags.against !== undefined ? [] : names) {
     const separateBench = SEPARATE_BENCHES[name];
     if (separateBench && !(await separateBench(SETTINGS, BENCH, log)) && flags.check)
       process.exitCode = 1;

@@ -18,9 +18,13 @@ export function fetchConsole(url: string, init: RequestInit = {}): Promise<Respo
   return fetch(url, { ...init, headers });
 }
 
-/** Starts the production server, which builds first if necessary, and signs in. */
+/**
+ * Starts the production server of a checkout, by default this one, which builds first if
+ * necessary, and signs in.
+ */
 export async function startConsole(
   databaseUrl: string,
+  folder = '.',
 ): Promise<{ origin: string; pid: number; stop: () => Promise<void> }> {
   const env = {
     ...process.env,
@@ -38,6 +42,7 @@ export async function startConsole(
   };
   const server = spawn(process.execPath, ['scripts/start.mjs'], {
     env,
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(server, 'exit');

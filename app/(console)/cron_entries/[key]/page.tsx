@@ -63,9 +63,9 @@ export default async function CronEntryPage({ params, searchParams }: Props) {
               <h2 id="properties" className="text-base font-semibold">
                 {t('properties')}
               </h2>
-              <CopyButton text={entry.propertiesJson} label={t('properties')} />
+              <CopyButton sourceId="properties-json" label={t('properties')} />
             </div>
-            <JsonBlock text={entry.propertiesJson} label={t('properties')} />
+            <JsonBlock id="properties-json" text={entry.propertiesJson} label={t('properties')} />
           </section>
         )}
         <section aria-labelledby="cron-jobs" className="mt-6">

@@ -11,7 +11,7 @@ import { JobError } from '@/components/jobs/job-error';
 import { HiddenNote, JobFacts, JobRelated } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
 import { JobResultBanner } from '@/components/jobs/job-result-banner';
-import { JobArguments } from '@/components/jobs/job-text';
+import { ARGUMENTS_ID, JobArguments } from '@/components/jobs/job-text';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
 import { WhyWaiting } from '@/components/jobs/why-waiting';
@@ -23,7 +23,7 @@ import { historyOf } from '@/lib/audit-log/queries';
 import type { Denial } from '@/lib/auth/roles';
 import { env } from '@/lib/config/environment';
 import { denialsOf, requireCtx } from '@/lib/context/request-context';
-import { isUuid } from '@/lib/core/text';
+import { isUuid, truncateText } from '@/lib/core/text';
 import { type PageSearchParams, paramsOf } from '@/lib/core/urls';
 import { countSameCause } from '@/lib/failures/queries';
 import { getJob, getJobVersion, linksOf } from '@/lib/jobs/detail';
@@ -157,14 +157,21 @@ function JobHead({ job }: { job: JobDetail }) {
         }
       >
         <section id="actions" aria-label={t('job.actions')}>
-          <JobActions
-            job={{ id: job.id, jobClass: job.jobClass, state: job.state, error: job.error }}
-          />
+          <JobActions job={actionJobOf(job)} />
         </section>
       </PageHeader>
     </>
   );
 }
+
+/** Actions only depend on whether the error is blank, so the browser does not need all of it. */
+const actionJobOf = ({ id, jobClass, state, error }: JobDetail) => ({
+  id,
+  jobClass,
+  state,
+  error: error && truncateText(error.trim(), MAX_ACTION_ERROR_CHARS),
+});
+const MAX_ACTION_ERROR_CHARS = 100;
 
 /** What the browser needs of a job to explain its wait. */
 const waitingJobOf = ({ id, jobClass, queueName, concurrencyKey }: JobDetail) => ({
@@ -222,7 +229,7 @@ function ArgumentsSection({
           {t('arguments')}
         </h2>
         {job.argumentsJson !== null && (
-          <CopyButton text={job.argumentsJson} label={t('arguments')} />
+          <CopyButton sourceId={ARGUMENTS_ID} label={t('arguments')} />
         )}
       </div>
       <JobArguments job={job} tree={renderArgumentTree(job)} />
