@@ -58,9 +58,10 @@ function isLargeColumn({ name, type }: Column, maxBytes: number): Sql {
   return sql`${stored} > ${maxBytes}::int`;
 }
 
-const limitedRow = z.strictObject({
-  /** One JSON text for each column; null if a column is too large. */
-  values: z.array(z.string().nullable()).nullable(),
+/** The JSON text of one column; without a column number if one of the columns is too large. */
+const limitedColumn = z.strictObject({
+  column: z.number().nullable(),
+  value: z.string().nullable(),
   bytes: z.number(),
 });
 
@@ -81,18 +82,28 @@ async function readLimitedRow(
   const bytes = columns
     .map(({ name }) => sql`coalesce(pg_column_size(${raw(`r.${quoteIdentifier(name)}`)}), 0)`)
     .reduce((sum, size) => sql`${sum} + ${size}`);
-  const [stored] = await tx.query(
-    limitedRow,
+  const stored = await tx.query(
+    limitedColumn,
     sql`
-      SELECT CASE WHEN NOT (${isLarge}) THEN ARRAY[${join(columns.map(asJson))}] END AS values,
-             ${bytes} AS bytes
+      SELECT v.n::int AS column, v.value, s.bytes
         FROM ${from} r
-       WHERE r.id = ${id}`,
+       CROSS JOIN LATERAL (SELECT ${isLarge} AS large, ${bytes} AS bytes) s
+        LEFT JOIN LATERAL unnest(CASE WHEN NOT s.large THEN ${columnTexts(columns)} END)
+             WITH ORDINALITY v(value, n) ON true
+       WHERE r.id = ${id}
+       ORDER BY v.n`,
   );
-  if (!stored) return null;
-  const { values, bytes: storedBytes } = stored;
-  return { row: values && (await parseColumns(columns, values)), bytes: storedBytes };
+  const [first] = stored;
+  if (!first) return null;
+  const values = first.column === null ? null : stored.map(({ value }) => value);
+  return { row: values && (await parseColumns(columns, values)), bytes: first.bytes };
 }
+
+/**
+ * The columns as an array of JSON texts. It is read with `unnest`: node-pg parses an array
+ * character by character without yielding.
+ */
+const columnTexts = (columns: readonly Column[]): Sql => sql`ARRAY[${join(columns.map(asJson))}]`;
 
 /** A row as JSON texts, so that it can be parsed after the transaction. */
 export interface RawRow {
@@ -102,18 +113,23 @@ export interface RawRow {
   key: '_good_job' | '_good_job_execution';
 }
 
-const valuesRow = z.strictObject({ values: z.array(z.string().nullable()) });
+const valueRow = z.strictObject({ value: z.string().nullable() });
 
 async function readRow(
   tx: Tx,
   columns: Column[],
   { from, id, key }: { from: Sql; id: string; key: RawRow['key'] },
 ): Promise<RawRow | null> {
-  const [row] = await tx.query(
-    valuesRow,
-    sql`SELECT ARRAY[${join(columns.map(asJson))}] AS values FROM ${from} r WHERE r.id = ${id}`,
+  const rows = await tx.query(
+    valueRow,
+    sql`
+      SELECT v.value
+        FROM ${from} r
+       CROSS JOIN LATERAL unnest(${columnTexts(columns)}) WITH ORDINALITY v(value, n)
+       WHERE r.id = ${id}
+       ORDER BY v.n`,
   );
-  return row ? { columns, values: row.values, key } : null;
+  return rows.length > 0 ? { columns, values: rows.map(({ value }) => value), key } : null;
 }
 
 async function parseColumns(
