@@ -91,7 +91,7 @@ test('groups failures by class, error and frame, with counts that link to their 
   expect(jobIds.sort()).toEqual([...ids.deliver.slice(0, 5), ...ids.waiting].sort());
 
   await page.goBack();
-  await page.getByRole('link', { name: en('failures.ranges.7_days_ago'), exact: true }).click();
+  await page.getByRole('link', { name: en('failures.short.7_days_ago'), exact: true }).click();
   await expect(page.locator('[data-failure]')).toHaveCount(3);
   await expect(
     page.locator('[data-failure]').filter({ hasText: '<b>Bold::Job</b>' }),

@@ -30,7 +30,7 @@ export function LiveControl() {
           <>
             <span aria-hidden="true" className={`dot ${dots[state]}`} />
             {/* Its own width, so that a poll moves nothing. */}
-            <span className="min-w-24 text-left max-sm:sr-only">
+            <span className="text-left max-sm:sr-only sm:min-w-24">
               {state === 'on' ? <Age /> : t(state === 'off' ? 'offLabel' : 'paused')}
             </span>
           </>

@@ -9,7 +9,7 @@ import { escapeBidi } from '@/lib/core/text';
 import { applicationName } from '@/lib/core/urls';
 import type { Badges } from '@/lib/navigation/queries';
 import { EnvironmentName } from '../application';
-import { Link, NavigationProgress } from '../navigation';
+import { Link } from '../navigation';
 import { Keyboard, SearchButton } from '../palette/keyboard';
 import { PageActionsProvider } from '../palette/page-actions';
 import { isMacAgent } from '../palette/platform';
@@ -18,6 +18,7 @@ import { Panel } from '../ui/floating';
 import { Icon } from '../ui/icon';
 import { IconSprite } from '../ui/icon-sprite';
 import { BottomBar, Sidebar } from './nav';
+import { NavigationProgress } from './navigation-progress';
 import { Preferences } from './preferences';
 
 /** The frame of every page: navigation and settings, then the content. */

@@ -1,4 +1,4 @@
-import type { Locator, Page } from 'playwright/test';
+import { type Locator, type Page, expect } from 'playwright/test';
 import type { JobAction } from '../../lib/good-job/types';
 import { en } from './messages';
 
@@ -47,6 +47,11 @@ export async function openActionDialog(
   action: JobAction,
 ): Promise<Locator> {
   await page.getByRole('button', { name: en('jobs.menu', { id }) }).click();
+  // A press before the menu has its place would dismiss it.
+  await expect(page.locator('.floating', { has: page.getByRole('menu') })).toHaveCSS(
+    'opacity',
+    '1',
+  );
   await page.getByRole('menuitem', { name: en(`actions.${action}.menu`), exact: true }).click();
   return page.getByRole('dialog', { name: en(`actions.${action}.title`) });
 }
