@@ -1,6 +1,7 @@
 import type { BuiltAction } from './built-endpoints';
 import { type ActionCall, ROUTES, type Rows } from './permission-matrix';
 import type { Site } from './site';
+import { expect } from './test';
 
 /** The path of the page that an action is posted to. */
 export function actionPagePath({ page }: BuiltAction, rows: Rows): string {
@@ -46,12 +47,28 @@ export async function callAction(
   };
 }
 
-/** A checksum of all tables except the audit log. */
+/** The number of bulk runs that a server executes: the lease of a planted run is longer. */
+async function countActiveRuns(site: Site): Promise<number> {
+  const table = 'good_job_console.bulk_runs';
+  if ((await site.value<string | null>('SELECT to_regclass($1)::text', table)) === null) return 0;
+  return site.value<number>(
+    `SELECT count(*)::int
+       FROM ${table}
+      WHERE state = 'running'
+        AND lease_expires_at < now() + interval '30 minutes'`,
+  );
+}
+
+/**
+ * A checksum of all tables except the audit log and the ends of pauses, which the server removes by
+ * itself. It waits for bulk runs, because a running one changes the tables.
+ */
 export async function tablesChecksum(site: Site): Promise<string> {
+  await expect.poll(() => countActiveRuns(site)).toBe(0);
   const { rows: tables } = await site.db.query<{ name: string }>(
     `SELECT format('%I.%I', schemaname, tablename) AS name
       FROM pg_tables
-      WHERE schemaname IN ('public', 'good_job_console') AND tablename <> 'audit_events'
+      WHERE schemaname IN ('public', 'good_job_console') AND tablename NOT IN ('audit_events', 'pause_ends')
       ORDER BY 1`,
   );
   const parts = tables.map(
