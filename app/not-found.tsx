@@ -1,5 +1,6 @@
 import { headers } from 'next/headers';
-import { NotFound } from '@/components/page-errors';
+import { NotFound } from '@/components/not-found';
+import { currentApplication } from '@/lib/context/request-context';
 
 /**
  * Next renders this along with every page, so it is small. Reading the headers keeps it dynamic;
@@ -7,5 +8,5 @@ import { NotFound } from '@/components/page-errors';
  */
 export default async function NotFoundPage() {
   await headers();
-  return <NotFound />;
+  return <NotFound application={currentApplication()} />;
 }

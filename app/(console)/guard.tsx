@@ -1,5 +1,7 @@
 import type { ReactNode } from 'react';
-import { NotFound, PageError, SectionError } from '@/components/page-errors';
+import { NotFound } from '@/components/not-found';
+import { PageError, SectionError } from '@/components/page-errors';
+import { currentApplication } from '@/lib/context/request-context';
 import { ConsoleError, type ErrorCode, statusOf } from '@/lib/core/errors';
 import { setResponseStatus } from '@/lib/core/process-state';
 import { isUuid } from '@/lib/core/text';
@@ -40,7 +42,7 @@ export async function guardRowPage(
 /** A 404 page. Next's own notFound() sends an empty body that needs JavaScript to become a page. */
 export function renderMissingPage(): ReactNode {
   setResponseStatus(404);
-  return <NotFound />;
+  return <NotFound application={currentApplication()} />;
 }
 
 /** Renders a section of a page; on an error, a banner in its place. */
