@@ -147,10 +147,16 @@ const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
     prepare: async (db) => {
       const name = randomUUID();
       if (action === 'unpause')
-        await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+        await setPausedQueue(db, name);
       return call({ action, kind: 'queue', name });
     },
   }));
+
+/** Pauses one queue only. Ends of earlier pauses are deleted: the server would drop them later. */
+async function setPausedQueue(db: pg.Client, name: string): Promise<void> {
+  await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+  await db.query('DELETE FROM good_job_console.pause_ends');
+}
 
 /** Pauses a new queue that ends at `endsAt`; returns its name and the setting's version. */
 async function pauseQueue(
@@ -158,7 +164,7 @@ async function pauseQueue(
   endsAt: string | null,
 ): Promise<{ name: string; version: string }> {
   const name = randomUUID();
-  await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+  await setPausedQueue(db, name);
   const { rows: settings } = await db.query<{ version: string }>(
     `SELECT to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS version
        FROM good_job_settings
@@ -215,7 +221,7 @@ const repairs = (
     permission: 'pause.unpause',
     prepare: async (db) => {
       const name = randomUUID();
-      await setSetting(db, 'pauses', { queues: [name], job_classes: [], labels: [] });
+      await setPausedQueue(db, name);
       return call({ repair: 'unpause', by: 'queue', name });
     },
   },
