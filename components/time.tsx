@@ -19,23 +19,15 @@ interface RelativeTimeProps {
   isShort?: boolean;
 }
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-/** A unit, and the unit after it. */
-const UNITS_MS = [
-  [SECOND_MS, MINUTE_MS],
-  [MINUTE_MS, HOUR_MS],
-  [HOUR_MS, DAY_MS],
-] as const;
+const LONGER_UNITS_MS = [60_000, 3_600_000, 86_400_000];
+/** Rounds to 59 of 60 and to 23 of 24. */
+const MAX_SHARE = 0.979;
 
 /** Without it, 59.6 seconds would be rounded to "60 seconds". */
 function belowNextUnit(ms: number): number {
-  const units = UNITS_MS.find(([, next]) => Math.abs(ms) < next);
-  if (!units) return ms;
-  const [unit, next] = units;
-  return Math.sign(ms) * Math.min(Math.abs(ms), next - unit);
+  const size = Math.abs(ms);
+  const next = LONGER_UNITS_MS.find((unit) => size < unit);
+  return next === undefined ? ms : Math.sign(ms) * Math.min(size, next * MAX_SHARE);
 }
 
 /**

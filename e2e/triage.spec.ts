@@ -83,6 +83,7 @@ test('the preview is in the URL, and the way back closes it', async ({ page }) =
   await page.reload();
   await expect(previewOf(page)).toContainText('failure 1');
   expect(previewedId(page)).toBe(second);
+  await expect(page.locator('[data-polling]')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(previewOf(page)).toHaveCount(0);
   expect(previewedId(page)).toBeNull();

@@ -77,12 +77,14 @@ test('an undo changes nothing if the job was locked or changed meanwhile', async
   const id = await insertJob(site.db, { scheduled_at: `${FUTURE}Z` });
   await site.open(page, '/jobs');
   await runAction(page, id, 'reschedule');
+  await expect(lastToast(page)).toBeVisible();
   const unlock = await lockJob(site, id);
   await undo(page).click();
   await expect(lastToast(page)).toContainText(en('outcomes.locked'));
   await expect(lastToast(page)).toHaveAttribute('data-toast', 'problem');
   await unlock();
   await runAction(page, id, 'discard');
+  await expect(lastToast(page)).toContainText(en('outcomes.done.discard'));
   await site.db.query('UPDATE good_jobs SET priority = 7 WHERE id = $1', [id]);
   await undo(page).click();
   await expect(lastToast(page)).toContainText(en('outcomes.conflict'));

@@ -2,8 +2,7 @@
 
 import { useTranslations } from 'next-intl';
 import { Suspense, useEffect, useEffectEvent, useRef, useState, useSyncExternalStore } from 'react';
-import { announceSetting, subscribeToSettings } from '../display-settings';
-import { useDisplaySetting } from '../display-settings';
+import { announceSetting, subscribeToSettings, useDisplaySetting } from '../display-settings';
 import { useNavigate } from '../navigation';
 import { usePollingSettings } from '../polling/polling-provider';
 import { type NavPage, pagePath } from '../shell/nav';
@@ -108,20 +107,6 @@ export const GO_KEYS = {
   p: 'processes',
   f: 'cleaner',
 } as const satisfies Record<string, NavPage>;
-
-/** The keys of a job list, by what they do. */
-export const LIST_KEYS = [
-  ['next', 'j'],
-  ['previous', 'k'],
-  ['preview', 'Space'],
-  ['open', 'Enter'],
-  ['select', 'x'],
-  ['range', 'Shift x'],
-  ['retry', 'r'],
-  ['reschedule', 's'],
-  ['discard', 'd'],
-  ['copy', 'c'],
-] as const;
 
 const STORAGE_KEY = 'gjc_keys';
 /** Whether the viewer has left the single keys on (WCAG 2.1.4). */

@@ -7,7 +7,7 @@ import { usePausePolling } from '../polling/polling-provider';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
-import { GO_KEYS, LIST_KEYS, setKeysOn, useKeysOn } from './keyboard';
+import { GO_KEYS, setKeysOn, useKeysOn } from './keyboard';
 import { isMacAgent } from './platform';
 import { type PaletteGroup, type PaletteItem, usePaletteItems } from './use-palette-items';
 
@@ -277,3 +277,17 @@ function Row({ keys, text }: { keys: string[]; text: string }) {
     </div>
   );
 }
+
+/** The keys of a job list, by what they do. */
+const LIST_KEYS = [
+  ['next', 'j'],
+  ['previous', 'k'],
+  ['preview', 'Space'],
+  ['open', 'Enter'],
+  ['select', 'x'],
+  ['range', 'Shift x'],
+  ['retry', 'r'],
+  ['reschedule', 's'],
+  ['discard', 'd'],
+  ['copy', 'c'],
+] as const;

@@ -146,8 +146,7 @@ const pauses = (call: (fields: Record<string, string>) => ActionCall) =>
     permission: `pause.${action}`,
     prepare: async (db) => {
       const name = randomUUID();
-      if (action === 'unpause')
-        await setPausedQueue(db, name);
+      if (action === 'unpause') await setPausedQueue(db, name);
       return call({ action, kind: 'queue', name });
     },
   }));
