@@ -33,6 +33,7 @@ const PARTS = {
     'queues',
     'searchHelp',
     'stuck',
+    'waiting',
   ],
   audit: ['audit'],
   palette: ['keys', 'palette'],

@@ -57,7 +57,7 @@ const OVERVIEW = {
   ),
 };
 
-/** Provides the messages of batches and bulk runs, which the job list does not need at first. */
+/** Provides the messages that the job list does not need at first, such as those of batches. */
 export function MoreMessages({ children }: Props) {
   const More = MORE[useLocale()];
   return <More>{children}</More>;

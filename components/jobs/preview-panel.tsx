@@ -8,6 +8,7 @@ import { isBlankName, nameParams } from '@/lib/jobs/links';
 import type { ExecutionRow, JobDetail, JobPreview, JobRow } from '@/lib/jobs/types';
 import { useHref } from '../application';
 import { CopyButton } from '../copy-button';
+import { MoreMessages } from '../i18n/more-messages';
 import { Link } from '../navigation';
 import { useDenials } from '../permissions';
 import { usePollingSettings } from '../polling/polling-provider';
@@ -58,6 +59,14 @@ function usePreviewData(id: string, initial: JobPreview | null) {
 
 /** A job beside its list: what failed, its arguments, attempts, facts and actions. */
 export default function PreviewPanel(props: Props) {
+  return (
+    <MoreMessages>
+      <Preview {...props} />
+    </MoreMessages>
+  );
+}
+
+function Preview(props: Props) {
   const { id, row, initial, onClose } = props;
   const t = useTranslations();
   const { data, error, refetch } = usePreviewData(id, initial);

@@ -7,6 +7,7 @@ import { keyHref, nameParams } from '@/lib/jobs/links';
 import type { JobDetail, JobPause, Waiting } from '@/lib/jobs/types';
 import { useHref } from '../application';
 import { DeniedButton } from '../attention/repair-link';
+import { MoreMessages } from '../i18n/more-messages';
 import { Link } from '../navigation';
 import { useDenials } from '../permissions';
 import { useCountText } from '../quantities';
@@ -37,9 +38,17 @@ const IS_PROBLEM = new Set<string>(['lost_worker', 'paused', 'no_process', 'queu
 
 /** Why a job is not running, in one sentence, and the action that is safe for that reason. */
 export function WhyWaiting({ waiting, job }: { waiting: Waiting | null; job: WaitingJob }) {
+  if (!waiting) return null;
+  return (
+    <MoreMessages>
+      <WaitingSection waiting={waiting} job={job} />
+    </MoreMessages>
+  );
+}
+
+function WaitingSection({ waiting, job }: { waiting: Waiting; job: WaitingJob }) {
   const t = useTranslations('waiting');
   const [act, setAct] = useState<{ act: WaitingAct; n: number } | null>(null);
-  if (!waiting) return null;
   const { reason, dueAt } = waiting;
   const isProblem = IS_PROBLEM.has(reason.kind);
   const openDialog = (next: WaitingAct) =>
