@@ -6,6 +6,8 @@ import { browserFlags, ensureBrowser } from '../e2e/support/browser';
 import { startConsole } from '../e2e/support/console-server';
 import { addSessionsToContexts } from '../e2e/support/sessions';
 import { setUpConsoleSchema } from '../lib/console-schema/setup';
+import en from '../messages/en.json';
+import ja from '../messages/ja.json';
 import { startPostgres } from '../test/postgres/postgres';
 import { insertDemoAudit } from './demo/data/audit';
 import { DEMO_BATCHES } from './demo/data/batches';
@@ -14,7 +16,8 @@ import { seedDemo } from './demo/seed';
 
 /*
  * `npm run screenshots` takes a picture of every page of the demo in both languages and themes, at
- * desktop and phone width, into .cache/screenshots for visual review.
+ * desktop, wide and phone width, into .cache/screenshots for visual review. Arguments choose the
+ * pictures by the start of their names: `npm run screenshots -- cron batch-source`.
  */
 const FOLDER = path.resolve('.cache/screenshots');
 
@@ -26,6 +29,10 @@ interface Shot {
   /** Prepares the page before the picture, e.g. opens a dialog. */
   prepare?: (page: Page) => Promise<void>;
 }
+
+/** A button by its label in either language. */
+const button = (page: Page, ...labels: string[]) =>
+  page.getByRole('button', { name: new RegExp(`^(${labels.join('|')})`) });
 
 const openJobMenu = (page: Page) =>
   page.locator('[data-job] [aria-haspopup="menu"]').first().click();
@@ -50,7 +57,7 @@ const JOB_LIST_SHOTS: Shot[] = [
     name: 'jobs-time',
     path: '/jobs',
     prepare: async (page) => {
-      await page.locator('[role=search] ~ div button').first().click();
+      await button(page, en.search.time.label, ja.search.time.label).click();
       await page.locator('input[type=datetime-local]').first().waitFor();
     },
   },
@@ -58,17 +65,40 @@ const JOB_LIST_SHOTS: Shot[] = [
     name: 'jobs-help',
     path: '/jobs',
     prepare: async (page) => {
-      await page.locator('[role=search] ~ div button').nth(1).click();
-      await page.locator('dl').waitFor();
+      await button(page, en.search.help, ja.search.help).click();
+      await page.locator('dl').first().waitFor();
     },
   },
   {
-    name: 'jobs-chosen',
+    name: 'jobs-selected',
     path: '/jobs?state=discarded',
     prepare: async (page) => {
-      await page.locator('[data-job] button[aria-expanded]').first().click();
-      await page.locator('[data-job] pre').waitFor();
       for (const n of [1, 2]) await page.locator('[data-job] input').nth(n).click();
+      await page.locator('.bulk-bar').waitFor();
+    },
+  },
+  {
+    name: 'jobs-preview',
+    path: '/jobs?state=discarded',
+    prepare: async (page) => {
+      await page.locator('[data-job] a').first().click();
+      await page.locator('[data-preview]').waitFor();
+    },
+  },
+  {
+    name: 'jobs-palette',
+    path: '/jobs',
+    prepare: async (page) => {
+      await page.keyboard.press('Control+k');
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'jobs-keys',
+    path: '/jobs',
+    prepare: async (page) => {
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').waitFor();
     },
   },
   { name: 'jobs-columns', path: '/jobs?columns=queue,attempts,created,error,args.0,time,state' },
@@ -76,7 +106,7 @@ const JOB_LIST_SHOTS: Shot[] = [
     name: 'jobs-chart',
     path: '/jobs',
     prepare: async (page) => {
-      await page.locator('section > button[aria-expanded]').first().click();
+      await button(page, en.chart.show, ja.chart.show).click();
       await page.locator('canvas').waitFor();
     },
   },
@@ -145,6 +175,7 @@ const OTHER_SHOTS: Shot[] = [
     },
   },
   { name: 'attention-repair', path: '/attention/repair?repair=release_jobs' },
+  { name: 'bulk', path: '/bulk' },
   { name: 'queues', path: '/queues' },
   { name: 'queues-day', path: '/queues?range=24h' },
   { name: 'processes', path: '/processes' },
@@ -186,7 +217,10 @@ await setUpConsoleSchema(asTx(db));
 await insertDemoAudit(asTx(db), 'public');
 const shots = [...OTHER_SHOTS, ...JOB_LIST_SHOTS, ...(await jobShots(db)), ...BATCH_SHOTS];
 await db.end();
-const server = await startConsole({ databaseUrl, env: { DEMO: '1', TIME_ZONE: 'Asia/Tokyo' } });
+const server = await startConsole({
+  databaseUrl,
+  env: { DEMO: '1', TIME_ZONE: 'Asia/Tokyo', CRON_FILE: path.resolve('scripts/demo/cron.yml') },
+});
 const disconnectedServer = await startConsole({
   databaseUrl: 'postgres://console@127.0.0.1:1/lost',
   env: { TIME_ZONE: 'Asia/Tokyo' },
@@ -195,18 +229,21 @@ shots.push({ name: 'database-down', path: '/jobs', origin: disconnectedServer.or
 const browser = await chromium.launch({ executablePath, args: browserFlags() });
 addSessionsToContexts(browser);
 let count = 0;
+const names = process.argv.slice(2);
+const isChosen = ({ name }: Shot) =>
+  names.length === 0 || names.some((start) => name.startsWith(start));
 for (const locale of ['ja', 'en']) {
   for (const colorScheme of ['light', 'dark'] as const) {
-    for (const width of [1440, 390]) {
+    for (const width of [1440, 390, 1920]) {
       const context = await browser.newContext({
         locale,
         colorScheme,
         viewport: { width, height: 900 },
       });
       const page = await context.newPage();
-      for (const shot of shots) {
+      for (const shot of shots.filter(isChosen)) {
         await page.goto((shot.origin ?? server.origin) + shot.path, { waitUntil: 'networkidle' });
-        await shot.prepare?.(page);
+        await shot.prepare?.(page).catch((error: unknown) => console.error(shot.name, error));
         await page.screenshot({
           path: path.join(FOLDER, `${shot.name}.${locale}.${colorScheme}.${width}.png`),
           fullPage: !shot.prepare,
