@@ -18,6 +18,13 @@ const BASE_PATH_INDEPENDENT = [
   '**/redaction.spec.ts',
   '**/performance.spec.ts',
   '**/gj-real.spec.ts',
+  '**/job-rows.spec.ts',
+  '**/large-texts.spec.ts',
+  '**/layout-shift.spec.ts',
+  '**/search-box.spec.ts',
+  '**/triage.spec.ts',
+  '**/undo.spec.ts',
+  '**/why-waiting.spec.ts',
 ];
 
 export default defineConfig<object, WorkerOptions>({
