@@ -75,12 +75,7 @@ export function Tabs({
               href={href}
               prefetch={false}
               aria-current={current ? 'page' : undefined}
-              className={
-                'block border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ' +
-                (current
-                  ? 'border-accent font-semibold text-accent'
-                  : 'border-transparent text-ink hover:border-line-strong')
-              }
+              className="tab block"
             >
               {text}
             </Link>

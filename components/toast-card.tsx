@@ -55,7 +55,7 @@ export default function ToastCard({
   const [isUndoing, setUndoing] = useState(false);
   const card = useRef<HTMLDivElement>(null);
   useFocusOfRemoved(card);
-  // The action may have removed the focused row before this script was loaded.
+  // The action may have removed the focused row before the toast was there.
   useEffect(() => {
     if (document.activeElement === document.body) card.current?.focus({ preventScroll: true });
   }, []);

@@ -47,8 +47,6 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   const show = useCallback((toast: Toast) => {
     const id = nextId.current;
     nextId.current += 1;
-    // The action may have removed the focused row before its outcome was known.
-    if (document.activeElement === document.body) list.current?.focus({ preventScroll: true });
     setToasts((current) =>
       [
         ...current.filter(({ about }) => about === undefined || about !== toast.about),

@@ -311,6 +311,30 @@ test('the arguments are a tree whose values can be copied and searched', async (
   expect(new URL(page.url()).searchParams.get('q')).toBe('args.1.to:user2982@example.com');
 });
 
+test('copies the arguments and the error as they are shown', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const id = await insertJob(site.db, {
+    ...DISCARDED,
+    error: 'Net::ReadTimeout: no answer\nafter 5 s',
+    serialized_params: serializedParams('x', { arguments: ['invoice', { to: 'a@example.com' }] }),
+  });
+  await site.open(page, `/jobs/${id}`);
+  const copied = async (label: string) => {
+    await page.getByRole('button', { name: `${en('copy.copy')}: ${label}`, exact: true }).click();
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  expect(JSON.parse(await copied(en('job.arguments')))).toEqual([
+    'invoice',
+    { to: 'a@example.com' },
+  ]);
+  expect(await copied(en('jobs.error'))).toBe('Net::ReadTimeout: no answer\nafter 5 s');
+  await site.open(page, `/jobs/${await insertJob(site.db)}`);
+  await expect(page.getByText(en('job.noArguments'))).toBeVisible();
+  await expect(
+    page.getByRole('button', { name: `${en('copy.copy')}: ${en('job.arguments')}` }),
+  ).toHaveCount(0);
+});
+
 test('copies a Rails console line of the id alone', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const id = await insertJob(site.db, { job_class: '"); system("x' });

@@ -6,6 +6,12 @@ import { bulkBar, rowOf } from './support/row-actions';
 import { useSite } from './support/site';
 import { expect, test } from './support/test';
 
+declare global {
+  interface Window {
+    shifts?: number[];
+  }
+}
+
 /* Layout shift as Chromium measures it: at most 0.02 while a page loads, none afterwards. */
 const BATCH = 'c0ffee00-0000-4000-8000-00000000000b';
 const JOB = 'c0ffee00-0000-4000-8000-000000000001';
@@ -27,7 +33,7 @@ const site = useSite('layout shift', { seed });
 test.beforeEach(({ page }) =>
   page.addInitScript(() => {
     const shifts: number[] = [];
-    Object.assign(window, { shifts });
+    window.shifts = shifts;
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries() as (PerformanceEntry & Record<string, unknown>)[])
         if (entry.hadRecentInput !== true) shifts.push(Number(entry.value));
@@ -36,9 +42,10 @@ test.beforeEach(({ page }) =>
 );
 
 const shiftOf = (page: Page) =>
-  page.evaluate(() =>
-    (window as unknown as { shifts: number[] }).shifts.reduce((sum, value) => sum + value, 0),
-  );
+  page.evaluate(() => {
+    if (!window.shifts) throw new Error('Nothing observes layout shifts.');
+    return window.shifts.reduce((sum, value) => sum + value, 0);
+  });
 
 for (const width of [390, 1440])
   test(

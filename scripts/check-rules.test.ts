@@ -187,7 +187,7 @@ describe('eslint.config.mjs', () => {
     ],
   ])('banned-words accepts %s', async (_, code) => expect(await lint(code)).toEqual([]));
 
-  const sql = (text: string) => `declare const sql: any;\nexport const query = sql\`${text}\`;`;
+  const sql = (text: string) => `const sql = String.raw;\nexport const query = sql\`${text}\`;`;
   const lintSql = async (text: string) =>
     (await lint(sql(text))).filter((rule) => rule === 'project/sql-layout');
 

@@ -5,8 +5,12 @@ import { Link } from '../navigation';
 import { JsonBlock } from '../ui/code';
 import { TooLargeNote } from './omitted-text';
 
-/** The element whose text is the arguments as JSON. */
+/** The element whose text is the arguments as JSON; absent for a job without arguments. */
 export const ARGUMENTS_ID = 'arguments-json';
+
+/** Whether a job has arguments that are on its page. */
+export const hasArgumentsText = ({ argumentsJson: json }: JobDetail): boolean =>
+  json !== null && json !== '[]' && json !== 'null';
 
 /**
  * The arguments as a tree with their JSON folded below, or without a tree (`ArgumentTree`, which
@@ -26,7 +30,7 @@ export function JobArguments({ job, tree }: { job: JobDetail; tree?: ReactNode }
         showAllHref={allHref}
       />
     );
-  if (json === '[]' || json === 'null') return <p className="text-soft">{t('noArguments')}</p>;
+  if (!hasArgumentsText(job)) return <p className="text-soft">{t('noArguments')}</p>;
   if (tree)
     return (
       <>

@@ -46,12 +46,7 @@ export function StateTabs({
                 href={href}
                 prefetch={false}
                 aria-current={current ? 'page' : undefined}
-                className={
-                  'flex items-baseline gap-1.5 border-b-2 px-2.5 py-1.5 whitespace-nowrap no-underline ' +
-                  (current
-                    ? 'border-accent font-semibold text-accent'
-                    : 'border-transparent text-ink hover:border-line-strong')
-                }
+                className="tab flex items-baseline gap-1.5"
               >
                 {t(`states.${state ?? 'all'}`)}
                 {/* Reserves its width before the count arrives, so that the tabs do not move. */}

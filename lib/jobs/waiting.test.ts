@@ -1,10 +1,8 @@
-import sql from 'sql-template-tag';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { explainReads } from '@/test/harness/explain-reads';
 import { UNFINISHED, insertJobs } from '@/test/harness/many-rows';
 import { RUNNING, SUCCEEDED, insertJob, insertProcess } from '@/test/harness/rows';
 import { TestConsole } from '@/test/harness/test-console';
-import { type Database, createTx } from '../db/database';
 import { changePause } from '../pauses/mutations';
 import { SecretRegistry } from '../redaction/secret-registry';
 import { getJob } from './detail';
@@ -336,32 +334,8 @@ describe('the jobs ahead', () => {
 });
 
 describe('the plans', () => {
-  const planRow = z.strictObject({ 'QUERY PLAN': z.string() });
-
-  /** A database that also explains every SELECT. */
-  function explainReads(db: Database): { db: Database; plans: string[] } {
-    const plans: string[] = [];
-    const read: Database['read'] = (fn, options) =>
-      db.read(
-        (tx) =>
-          fn(
-            createTx(async (statement) => {
-              if (!/^\s*(SELECT|WITH)/.test(statement.text)) {
-                await tx.execute(statement);
-                return [];
-              }
-              const lines = await tx.query(planRow, sql`EXPLAIN ${statement}`);
-              plans.push(lines.map((line) => line['QUERY PLAN']).join('\n'));
-              return tx.query(z.unknown(), statement);
-            }),
-          ),
-        options,
-      );
-    return { db: { ...db, read }, plans };
-  }
-
   it.each(['created_at', 'scheduled_at'] as const)(
-    'read good_jobs by an index only, sorted by %s',
+    'the jobs ahead are counted by an index only, sorted by %s',
     async (dequeueQuerySort) => {
       await insertWorker('*');
       await insertJobs(testConsole.client, 3_000, UNFINISHED);

@@ -181,7 +181,7 @@ async function endTime(tx: Tx, end: PauseEnd): Promise<string | null> {
 
 const endRow = z.strictObject({ endsAt: z.string() });
 
-/** Removes the end of a pause; returns it, or null if there is none. Requires `lockPauses`. */
+/** Removes and returns the end of a pause; null for a pause without an end. Requires `lockPauses`. */
 async function removeEnd(
   tx: Tx,
   { kind, name }: PauseTarget,

@@ -389,7 +389,7 @@ export function* findLabelledElements({ text, keys, hide }: Scan): Steps<void> {
   }
 }
 
-/** The secret name that ends here and fills its element or line; null: there is none. */
+/** Returns the secret name that ends here and fills its element or line; null without one. */
 function labelBefore(text: string, at: number, keys: NameMatcher): string | null {
   let from = at;
   while (from > 0 && !'>\r\n'.includes(text[from - 1] ?? 'x')) {

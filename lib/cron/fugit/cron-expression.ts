@@ -17,7 +17,7 @@ export interface WeekdayTerm {
   remainder?: number;
 }
 
-/** The values of each field, sorted; null: any. */
+/** The sorted values of each field; null stands for `*`. */
 export interface CronFields {
   seconds: number[];
   minutes: number[] | null;
@@ -143,7 +143,7 @@ function parseElement(text: string, atom: string): Element {
   };
 }
 
-/** The values of a field, sorted; null: any. */
+/** Returns the sorted values of a field; null for `*`. */
 function parseValues(field: string, unit: Unit, parse: (atom: string) => number): number[] | null {
   const values: number[] = [];
   let isAny = false;

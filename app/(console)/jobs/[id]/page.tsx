@@ -11,7 +11,7 @@ import { JobError } from '@/components/jobs/job-error';
 import { HiddenNote, JobFacts, JobRelated } from '@/components/jobs/job-facts';
 import { JobRaw } from '@/components/jobs/job-raw';
 import { JobResultBanner } from '@/components/jobs/job-result-banner';
-import { ARGUMENTS_ID, JobArguments } from '@/components/jobs/job-text';
+import { ARGUMENTS_ID, hasArgumentsText, JobArguments } from '@/components/jobs/job-text';
 import { StateBadge, StateRefinements } from '@/components/jobs/state-badge';
 import { Timeline } from '@/components/jobs/timeline';
 import { WhyWaiting } from '@/components/jobs/why-waiting';
@@ -228,9 +228,7 @@ function ArgumentsSection({
         <h2 id="arguments" className="card-title">
           {t('arguments')}
         </h2>
-        {job.argumentsJson !== null && (
-          <CopyButton sourceId={ARGUMENTS_ID} label={t('arguments')} />
-        )}
+        {hasArgumentsText(job) && <CopyButton sourceId={ARGUMENTS_ID} label={t('arguments')} />}
       </div>
       <JobArguments job={job} tree={renderArgumentTree(job)} />
       {hasRedactedText && <HiddenNote jobId={job.id} denial={revealDenial} />}
