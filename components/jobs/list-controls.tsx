@@ -48,7 +48,7 @@ export function SortSelect({ choices }: { choices: SortChoice[] }) {
       aria-label={t('label')}
       value={choices.find(({ isCurrent }) => isCurrent)?.href ?? ''}
       onChange={(event) => navigate(event.target.value)}
-      className="js-only control w-44 max-w-full max-sm:w-32 px-1 py-0.5 text-xs"
+      className="js-only control w-44 max-w-full px-1 py-0.5 text-xs text-ellipsis max-sm:w-32"
     >
       {choices.map((choice) => (
         <option key={choice.href} value={choice.href}>
